@@ -1,0 +1,113 @@
+"""``bench report``, ``export``, ``clean`` and ``scenarios``: what needs a file, and no run."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from bench import record as records
+from bench.cli.options import ServerFlags
+from bench.errors import UsageError
+from bench.load import leftovers, remote
+from bench.load.connection import open_client, translated_errors
+from bench.reports import exports
+from bench.reports.terminal import print_report
+from bench.wire.layout import LAYOUTS
+from bench.workload import library
+
+
+def report(record: Path, /, *, json: bool = False) -> int:
+    """Print the report of a run again, from its record.
+
+    Parameters
+    ----------
+    record
+        A record's file, as 'bench run' names it.
+    json
+        Print the record itself.
+    """
+    loaded = records.load(record)
+    if json:
+        sys.stdout.write(records.encode(loaded).decode())
+    else:
+        print_report(loaded, record)
+    return 0
+
+
+def export(
+    record: Path,
+    /,
+    *,
+    hgrm: Annotated[bool, Parameter(help="Percentile distribution of one stage, in ms.")] = False,
+    csv: Annotated[bool, Parameter(help="The series: one row a second.")] = False,
+    hdr: Annotated[bool, Parameter(help="Histogram log with all stages and queues.")] = False,
+    stage: Annotated[str, Parameter(help="With --hgrm: which stage.")] = "e2e",
+    queue: Annotated[str, Parameter(help="With --hgrm: which sub-queue, or all.")] = "all",
+) -> int:
+    """Print a record's data in a format that other tools read.
+
+    Parameters
+    ----------
+    record
+        A record's file.
+    """
+    if hgrm + csv + hdr != 1:
+        raise UsageError("say which format: one of --hgrm, --csv and --hdr")
+    loaded = records.load(record)
+    if csv:
+        text = exports.series_csv(loaded)
+    elif hdr:
+        text = exports.hdr(loaded)
+    else:
+        try:
+            text = exports.hgrm(loaded, stage, queue)
+        except KeyError as missing:
+            known = ", ".join(loaded.latency) + "; queues: " + ", ".join(loaded.latency["e2e"])
+            raise UsageError(f"the record has no {missing.args[0]!r}; stages: {known}") from None
+    sys.stdout.write(text)
+    return 0
+
+
+def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
+    """Remove what a run with --keep left on a server: its tasks, results and list entries, by id.
+
+    Parameters
+    ----------
+    record
+        The run's record.
+    """
+    loaded = records.load(record)
+    url = (where or ServerFlags()).require_url()
+    run = int(loaded.id, 16)
+    sent = dict.fromkeys(range(loaded.scenario.producers), loaded.counts.due)
+    with open_client(url) as client, translated_errors(url):
+        remote.remove(client, run)
+        removed = leftovers.remove(
+            client, LAYOUTS[loaded.scenario.layout], list(loaded.queues), run, sent
+        )
+    sys.stdout.write(f"removed {removed:,} keys of run {loaded.id}\n")
+    return 0
+
+
+def scenarios(name: str | None = None, /) -> int:
+    """List the built-in scenarios, or print one as TOML, to be copied and changed.
+
+    Parameters
+    ----------
+    name
+        A built-in scenario.
+    """
+    if name is not None:
+        sys.stdout.write(library.text_of(name))
+        return 0
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("what it answers")
+    for each in library.names():
+        table.add_row(each, str(library.load(each)[1]["description"]))
+    Console(highlight=False).print(table)
+    return 0

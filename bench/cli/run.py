@@ -1,0 +1,149 @@
+"""``bench run``: one run, measured, judged, saved and shown."""
+
+import contextlib
+import datetime
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from bench import record, server
+from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.errors import ExitCode, UsageError
+from bench.load.connection import address
+from bench.load.run import Request, execute
+from bench.record import RunRecord
+from bench.reports.live import live_view
+from bench.reports.terminal import print_report
+from bench.workload import library
+from bench.workload.feed import payloads
+
+_OUTPUT = Group("Output", sort_key=5)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class RunFlags:
+    """Where a run happens and what it leaves."""
+
+    server_binary: Annotated[
+        str | None, Parameter(help="Start this server instead of the embedded one.")
+    ] = None
+    allow_shared: Annotated[
+        bool, Parameter(help="Use queues that hold tasks already; our workers will run those too.")
+    ] = False
+    keep: Annotated[
+        bool, Parameter(help="Leave what the run wrote; 'bench clean RECORD' removes it.")
+    ] = False
+    output: Annotated[
+        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
+    ] = None
+    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print the record alone, as JSON.")] = False
+    quiet: Annotated[
+        bool, Parameter(group=_OUTPUT, help="No progress, and no report when all is well.")
+    ] = False
+
+
+def run(
+    scenario: str = library.DEFAULT,
+    /,
+    *,
+    flags: ScenarioFlags | None = None,
+    where: ServerFlags | None = None,
+    how: RunFlags | None = None,
+) -> int:
+    """Enqueue at a rate, serve, measure, and save a record.
+
+    Parameters
+    ----------
+    scenario
+        A built-in scenario ('bench scenarios' lists them) or a TOML file.
+    """
+    flags, where, how = flags or ScenarioFlags(), where or ServerFlags(), how or RunFlags()
+    chosen = scenario_from(scenario, flags)
+    payloads(chosen)  # a payload file that cannot be used is told now
+    url = where.url()
+    if url is not None and how.server_binary is not None:
+        raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
+    path = how.output or _default_path(chosen.name)
+    record.require_writable(path)
+    with _interruptible() as should_stop, contextlib.ExitStack() as stack:
+        if url is None:
+            url = stack.enter_context(server.running(how.server_binary)).url
+            owns_server = True
+        else:
+            owns_server = False
+        show = stack.enter_context(live_view(chosen, is_quiet=how.quiet or how.json))
+        finished = execute(
+            Request(
+                url=url,
+                scenario=chosen,
+                command=_command_line(),
+                owns_server=owns_server,
+                allow_shared=how.allow_shared,
+                keep=how.keep,
+            ),
+            show,
+            should_stop,
+        )
+    record.save(finished, path)
+    code = ExitCode.INTERRUPTED if should_stop() else exit_code(finished)
+    _show(finished, path, how, code)
+    return code
+
+
+def exit_code(finished: RunRecord) -> ExitCode:
+    """An invalid measurement outranks an objective that was missed in it."""
+    if finished.verdict != "valid":
+        return ExitCode.INVALID
+    if not all(objective.passed for objective in finished.slo):
+        return ExitCode.SLO_MISSED
+    return ExitCode.PASSED
+
+
+def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> None:
+    if how.json:
+        sys.stdout.write(record.encode(finished).decode())
+    elif not how.quiet or code is not ExitCode.PASSED:
+        print_report(finished, path)
+
+
+def _default_path(name: str) -> Path:
+    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("results") / f"{moment}-{name}.json"
+
+
+def _command_line() -> str:
+    """The command as typed, but for what could be secret in it."""
+    arguments = sys.argv[1:]
+    for index, argument in enumerate(arguments):
+        if "://" in argument:
+            flag, equals, url = argument.rpartition("=") if "=" in argument else ("", "", argument)
+            if "://" not in url:
+                flag, equals, url = argument.partition("=")
+            arguments[index] = f"{flag}{equals}{address(url)}"
+    return shlex.join(["bench", *arguments])
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came. A second one does not wait for an orderly end."""
+    interrupted = False
+
+    def note(_number: int, _frame: object) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

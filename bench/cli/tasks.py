@@ -1,0 +1,63 @@
+"""``bench enqueue``, ``status`` and ``result``: the seed's guide, one command each."""
+
+import json
+import sys
+
+from bench import client
+from bench.cli.options import ServerFlags
+from bench.errors import UsageError
+from bench.units import parse_duration
+
+
+def enqueue(
+    queue: str, payload: str, /, *, max_retry: int = 3, where: ServerFlags | None = None
+) -> int:
+    """Enqueue one task and print its id.
+
+    Parameters
+    ----------
+    queue
+        A sub-queue, as inference_default.
+    payload
+        A JSON object.
+    max_retry
+        Attempts after the first.
+    """
+    try:
+        value = json.loads(payload)
+    except ValueError as error:
+        raise UsageError(f"the payload is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UsageError('the payload must be a JSON object, as \'{"input": "hello"}\'')
+    url = (where or ServerFlags()).url()
+    sys.stdout.write(client.enqueue_task(queue, value, max_retry, url=url) + "\n")
+    return 0
+
+
+def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
+    """Print a task's fields and state as JSON.
+
+    Parameters
+    ----------
+    task_id
+        The id that 'bench enqueue' printed.
+    """
+    url = (where or ServerFlags()).url()
+    sys.stdout.write(json.dumps(client.task_status(task_id, url=url), indent=1) + "\n")
+    return 0
+
+
+def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None = None) -> int:
+    """Wait for a task's result and print it as JSON.
+
+    Parameters
+    ----------
+    task_id
+        The id that 'bench enqueue' printed.
+    timeout
+        How long to wait, as 5s.
+    """
+    url = (where or ServerFlags()).url()
+    found = client.wait_for_result(task_id, parse_duration(timeout), url=url)
+    sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    return 0

@@ -1,0 +1,48 @@
+"""``bench worker``: a worker that stands alone."""
+
+import signal
+import sys
+
+from bench.cli.options import ServerFlags, WorkerFlags
+from bench.errors import UsageError
+from bench.load.standalone import serve
+from bench.load.worker_process import settings_of
+from bench.workload.resolve import parent_queue, resolve
+
+_SUB_QUEUES = ("high", "default", "low")
+
+
+def worker(
+    parent: str, /, *, flags: WorkerFlags | None = None, where: ServerFlags | None = None
+) -> int:
+    """Serve all sub-queues of a parent queue until told to stop, here or on another host.
+
+    Tasks of a 'bench run --external-workers' are measured, and reported to that run. Without
+    --queues it serves the sub-queues high, default and low.
+
+    Parameters
+    ----------
+    parent
+        The queue to register for, as inference.
+    """
+    url = (where or ServerFlags()).require_url()
+    defaults = {
+        "queues": ",".join(f"{parent}_{each}" for each in _SUB_QUEUES),
+        "rate": "max",
+        "duration": "1s",
+    }
+    scenario = resolve({**defaults, **(flags or WorkerFlags()).changes()}, "flags")
+    if parent_queue(scenario) != parent:
+        raise UsageError(f"--queues: {', '.join(scenario.queues)} are no sub-queues of {parent!r}")
+    stopped = False
+
+    def stop(_number: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    settings = settings_of(scenario, url)
+    sys.stderr.write(f"serving {', '.join(settings.queues)}; Ctrl-C stops\n")
+    serve(url, parent, settings, lambda: stopped)
+    return 0

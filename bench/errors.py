@@ -1,0 +1,62 @@
+"""Every error that bench raises on purpose, and the exit code that each one ends in.
+
+    BenchError
+    ├── UsageError          the request cannot be carried out as written         2
+    │   └── ScenarioError     … because the scenario says something impossible
+    ├── RecordError         a run record cannot be read, or is of another format 2
+    ├── ServerUnreachable   no server, or one that will not let us in            6
+    └── MeasurementError    the run began but could not be measured              4
+
+A failed task is not an error: it is a sample. These are for a broken set-up, and each message is
+one line that names the cause and the cure.
+"""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process returns. Scripts rely on these numbers."""
+
+    PASSED = 0
+    REGRESSION = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    INVALID = 4
+    SLO_MISSED = 5
+    UNREACHABLE = 6
+    INTERRUPTED = 130
+
+
+class BenchError(Exception):
+    """Base of all errors that are shown to the user as one line."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INVALID
+
+
+class UsageError(BenchError):
+    """The request cannot be carried out as written. Raised before anything is sent."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ScenarioError(UsageError):
+    """A scenario has an unknown field or an impossible value. The message names the field."""
+
+
+class RecordError(BenchError):
+    """A file is not a run record of a format that this version reads."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ServerUnreachable(BenchError):  # noqa: N818 - the name says what happened
+    """The server does not answer, or refuses us. The message never holds a password."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class MeasurementError(BenchError):
+    """The run began but could not be measured to its end."""
+
+    exit_code = ExitCode.INVALID

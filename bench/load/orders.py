@@ -1,0 +1,57 @@
+"""What a run and the processes that it starts say to each other."""
+
+import msgspec
+
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.workload.scenario import Scenario
+
+
+class ProducerTask(msgspec.Struct, frozen=True, tag="produce"):
+    """Be producer ``number`` of this run."""
+
+    url: str
+    scenario: Scenario
+    run: int
+    number: int
+    offset_us: int
+    """From the host's monotonic clock to the run's clock."""
+
+
+class WorkerTask(msgspec.Struct, frozen=True, tag="work", kw_only=True):
+    """Serve these queues until told to stop."""
+
+    url: str
+    name: str
+    scenario: Scenario
+    run: int
+    """Whose tasks to report on."""
+    offset_us: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The child's first message: connected, and waiting to begin."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The child's last message when it cannot go on: one line, and the exit code it means."""
+
+    message: str
+    exit_code: int
+
+
+class Begin(msgspec.Struct, frozen=True, tag="begin"):
+    """Begin on this time line."""
+
+    line: TimeLine
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Come to an end, and send the final report."""
+
+
+Order = ProducerTask | WorkerTask | Begin | Stop
+"""From the run to a child."""
+
+Message = Ready | Failed | ProducerReport | WorkerReport
+"""From a child to the run."""

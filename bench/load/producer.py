@@ -1,0 +1,212 @@
+"""Sends tasks when they are due (open loop), or as fast as replies come (closed loop).
+
+Runs in a process of its own. In an open loop everything that is due goes out in one buffer a
+tick; nothing is skipped, however late it has become, and each task keeps its due time.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from bench.clock import Clock
+from bench.errors import ServerUnreachable
+from bench.load.child import Control
+from bench.load.connection import ConnectionLost, open_client
+from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.load.orders import ProducerTask
+from bench.load.sinks import Sink
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ProducerReport
+from bench.usage import Usage, peak_memory_bytes
+from bench.wire.frames import Batch
+from bench.wire.layout import LAYOUTS
+from bench.workload.feed import Feed
+
+TICK_US = 250
+"""Least time between two buffers: what falls due in between goes out together."""
+_REPORT_EVERY_US = 250_000
+_BACKLOG_POLL_US = 500
+_RECONNECT_EVERY_US = 20_000
+_RECONNECT_FOR_US = 10_000_000
+_LAST_REPLIES_US = 1_000_000
+"""How long to wait for replies once the run is told to stop."""
+
+
+class Producer:
+    """One producer: a feed of tasks, a sink that takes them, a recorder that follows them."""
+
+    def __init__(
+        self, task: ProducerTask, sink: Sink, line: TimeLine, clock: Clock, control: Control
+    ) -> None:
+        self._scenario = task.scenario
+        self._number = task.number
+        self._url = task.url
+        self._sink = sink
+        self._start_us = line.start_us
+        self._clock = clock
+        self._control = control
+        self._feed = Feed(task.scenario, task.number)
+        self._recorder = EnqueueRecorder(line, task.scenario.is_closed_loop)
+        # The seed's function enqueues one task at a time; a closed loop sends what it has.
+        self._pipeline = 1 if task.scenario.producer == "snippet" else task.scenario.pipeline
+        self._usage = Usage()
+        self._reconnects = 0
+        self._error = ""
+        self._revision = 0
+        self._next_report_us = 0
+
+    def run(self) -> ProducerReport:
+        """Send all tasks, wait for their replies, and return the final report."""
+        while not self._control.stopped and self._clock.now_us() < self._start_us:
+            self._wait(self._start_us)
+        self._usage = Usage()
+        try:
+            if self._scenario.is_closed_loop:
+                self._run_closed_loop()
+            else:
+                self._run_open_loop()
+            self._await_replies()
+        except ServerUnreachable as error:
+            self._error = str(error)
+        return self._final_report()
+
+    def _run_open_loop(self) -> None:
+        next_tick_us = self._start_us
+        while not self._control.stopped and (next_due_us := self._feed.next_due_us()) is not None:
+            now_us = self._clock.now_us()
+            due = self._feed.count_due(now_us - self._start_us)
+            if not due or now_us < next_tick_us:
+                self._wait(max(self._start_us + next_due_us, next_tick_us))
+            elif self._sink.is_congested:
+                self._wait(now_us + _REPORT_EVERY_US)
+            else:
+                next_tick_us = now_us + TICK_US
+                self._send_due(due)
+
+    def _send_due(self, due: int) -> None:
+        """All that is due, in buffers of the pipeline's depth; usually that is one."""
+        while due > 0 and not self._sink.is_congested:
+            batch = self._feed.take(min(due, self._pipeline))
+            due -= len(batch)
+            self._submit(replace(batch, due_us=batch.due_us + self._start_us))
+
+    def _run_closed_loop(self) -> None:
+        duration_s = self._scenario.duration_s
+        end_us = None if duration_s is None else self._start_us + round(duration_s * 1e6)
+        room = self._pipeline * (self._scenario.in_flight - 1)
+        while not self._control.stopped and self._feed.next_due_us() is not None:
+            now_us = self._clock.now_us()
+            if end_us is not None and now_us >= end_us:
+                return
+            if self._recorder.in_flight > room or self._sink.is_congested:
+                self._wait(now_us + _REPORT_EVERY_US)
+            elif self._is_backlogged():
+                self._await_workers(end_us)
+            else:
+                batch = self._feed.take(self._pipeline)
+                self._submit(replace(batch, due_us=np.full(len(batch), now_us)))
+
+    def _submit(self, batch: Batch) -> None:
+        try:
+            self._sink.submit(batch, self._recorder)
+        except ConnectionLost:
+            self._reconnect()
+        if self._clock.now_us() >= self._next_report_us:
+            self._report()
+
+    def _is_backlogged(self) -> bool:
+        limit, length = self._scenario.max_backlog, self._sink.last_list_length
+        return limit is not None and length is not None and length > limit
+
+    def _await_workers(self, end_us: int | None) -> None:
+        """Look at the lists until the longest is within the limit again."""
+        layout = LAYOUTS[self._scenario.layout]
+        limit = self._scenario.max_backlog or 0
+        with open_client(self._url) as client:
+            while not self._control.stopped:
+                now_us = self._clock.now_us()
+                keys = [layout.pending(queue) for queue in self._scenario.queues]
+                longest = max(int(client.llen(key)) for key in keys)
+                if longest <= limit or (end_us is not None and now_us >= end_us):
+                    self._sink.last_list_length = longest
+                    return
+                self._wait(now_us + _BACKLOG_POLL_US)
+
+    def _await_replies(self) -> None:
+        deadline_us = self._clock.now_us() + round(self._scenario.drain_timeout_s * 1e6)
+        while self._recorder.in_flight and (now_us := self._clock.now_us()) < deadline_us:
+            if self._control.stopped:
+                deadline_us = min(deadline_us, now_us + _LAST_REPLIES_US)
+            self._wait(min(deadline_us, now_us + _REPORT_EVERY_US))
+
+    def _wait(self, until_us: int) -> None:
+        """Take replies and orders until then, or until something came, if that is sooner."""
+        if self._clock.now_us() >= self._next_report_us:
+            self._report()
+        until_us = min(until_us, self._next_report_us)
+        try:
+            if self._sink.wait(until_us, self._recorder, self._control.fileno()):
+                self._control.read()
+        except ConnectionLost:
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        """Go on with a new connection. What was on the way is unknown, and never sent again.
+
+        Raises ServerUnreachable when there is none to be had for a while.
+        """
+        self._recorder.connection_lost()
+        deadline_us = self._clock.now_us() + _RECONNECT_FOR_US
+        while True:
+            try:
+                self._sink.reconnect()
+            except ServerUnreachable:
+                now_us = self._clock.now_us()
+                if now_us >= deadline_us or self._control.stopped:
+                    raise
+                self._control.wait(_RECONNECT_EVERY_US / 1e6)
+            else:
+                self._reconnects += 1
+                return
+
+    def _report(self) -> None:
+        now_us = self._clock.now_us()
+        self._next_report_us = now_us + _REPORT_EVERY_US
+        self._usage.sample()
+        if now_us >= self._start_us:
+            self._control.tell(self._state())
+
+    def _state(self) -> ProducerReport:
+        self._revision += 1
+        recorder = self._recorder
+        return ProducerReport(
+            number=self._number,
+            revision=self._revision,
+            due=recorder.ledger.sent,
+            sent=recorder.ledger.sent,
+            enqueued=recorder.enqueued_count,
+            refused=recorder.refused_count,
+            first_error=recorder.first_error,
+            reconnects=self._reconnects,
+            error=self._error,
+            cpu_s=self._usage.cpu_s(),
+            busiest_second_cores=self._usage.busiest_cores,
+            elapsed_s=self._usage.elapsed_s(),
+            peak_memory_bytes=peak_memory_bytes(),
+            offered_by_point=recorder.offered.counts,
+            enqueued_by_point=recorder.enqueued.counts,
+        )
+
+    def _final_report(self) -> ProducerReport:
+        """With all latencies and sets, and with what was due by now but not sent any more."""
+        unsent = 0
+        if not self._scenario.is_closed_loop:
+            unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
+        report = self._state()
+        report.final = True
+        report.due += unsent
+        report.finished_us = self._recorder.last_reply_us
+        report.measured = self._recorder.measured()
+        report.acknowledged = self._recorder.ledger.acknowledged.pack()
+        report.refused_set = self._recorder.ledger.refused.pack()
+        return report

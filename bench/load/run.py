@@ -1,0 +1,377 @@
+"""One run, from a scenario to a record: prepare, start, watch, drain, collect, save for later.
+
+This is the only place where the parts meet. It takes a URL and never starts a server.
+"""
+
+import datetime
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+import redis
+
+from bench.clock import Offset, RunClock, host_identity
+from bench.errors import UsageError
+from bench.load import clock_sync, leftovers, remote, server_info
+from bench.load.assemble import Collected, assemble
+from bench.load.children import Children
+from bench.load.connection import open_client, translated_errors
+from bench.load.orders import Begin, ProducerTask, Stop, WorkerTask
+from bench.load.sampler import INTERVAL_US, Sampler
+from bench.measure.bits import Bits
+from bench.measure.progress import Progress, progress_of
+from bench.measure.recorder import TimeLine, time_line
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.record import RunRecord, Warning_
+from bench.wire import ids
+from bench.wire.layout import LAYOUTS
+from bench.workload.scenario import Scenario
+
+START_DELAY_US = 300_000
+"""From the order to begin until the first task is due: enough for every process to hear it."""
+MOST_WARMUP_S = 10.0
+MOST_WARMUP_SHARE = 0.25
+_LISTEN_S = 0.1
+_COLLECT_TIMEOUT_S = 15.0
+_INTERRUPTED_TIMEOUT_S = 5.0
+_QUIET_US = 1_000_000
+"""After the lists were seen empty, how old the newest report of every worker may still be."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, and on which server."""
+
+    url: str
+    scenario: Scenario
+    command: str
+    """How the user asked for it, without secrets."""
+    owns_server: bool = False
+    """Whether the server goes away after the run, so that nothing need be removed."""
+    allow_shared: bool = False
+    keep: bool = False
+
+
+def execute(
+    request: Request,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> RunRecord:
+    """Run a scenario, and return what was measured, also when it was cut short.
+
+    ``should_stop`` is asked often; once it says yes, the run ends as soon as it can. Raises
+    ServerUnreachable, UsageError or MeasurementError when the run could not begin.
+    """
+    with open_client(request.url) as client, Children() as children:
+        run = _Run(request, client, children, on_progress, should_stop)
+        with translated_errors(request.url):
+            run.prepare()
+        try:
+            run.start()
+            run.watch()
+            run.drain()
+            run.collect()
+            record = assemble(run.collected())
+        except BaseException:
+            run.clean_up()
+            raise
+        # What was measured is worth more than a clean server: a failure here is a warning.
+        problem = run.clean_up()
+        if problem is None:
+            return record
+        return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
+
+
+@dataclass
+class _Run:
+    request: Request
+    client: redis.Redis
+    children: Children
+    on_progress: Callable[[Progress], None]
+    should_stop: Callable[[], bool]
+    number: int = field(default_factory=ids.new_run)
+    clock: RunClock = field(default_factory=RunClock)
+    interruptions: list[str] = field(default_factory=list)
+    drain_timed_out: bool = False
+    drain_started_s: float | None = None
+    _remote: dict[str, WorkerReport] = field(default_factory=dict)
+    _next_look_us: int = 0
+    _next_remote_us: int = 0
+
+    def prepare(self) -> None:
+        """Everything that can fail, before anything is sent."""
+        self.scenario = self.request.scenario
+        self.layout = LAYOUTS[self.scenario.layout]
+        if not self.request.allow_shared:
+            self._require_empty_queues()
+        self.server = server_info.describe(self.client, self.request.url)
+        self.offset: Offset = clock_sync.measure_offset(self.client)
+        self.clock = RunClock(self.offset.offset_us)
+        self.sampler = Sampler(self.client, self.layout, list(self.scenario.queues))
+        for number in range(self.scenario.producers):
+            task = ProducerTask(
+                self.request.url, self.scenario, self.number, number, self.offset.offset_us
+            )
+            self.children.start_producer(f"producer {number}", task)
+        for number in range(self.scenario.workers):
+            name = f"bench-{ids.run_text(self.number)}-{number}"
+            self.children.start_worker(
+                name,
+                WorkerTask(
+                    url=self.request.url,
+                    name=name,
+                    scenario=self.scenario,
+                    run=self.number,
+                    offset_us=self.offset.offset_us,
+                ),
+            )
+        self.children.await_ready(self.should_stop)
+        self.usage_before = server_info.read_usage(self.client)
+
+    def _require_empty_queues(self) -> None:
+        for queue in self.scenario.queues:
+            for key in (self.layout.pending(queue), self.layout.active(queue)):
+                length = int(self.client.llen(key))
+                if length:
+                    raise UsageError(
+                        f"{key} already holds {length} tasks, and the run would mix with them: "
+                        "use other --queues, or say --allow-shared"
+                    )
+
+    def start(self) -> None:
+        """Give everybody the same time line."""
+        self.started_at = datetime.datetime.now(datetime.UTC)
+        self.line: TimeLine = time_line(
+            self.clock.now_us() + START_DELAY_US, self.scenario.warmup_s, self.most_warmup_s
+        )
+        info = remote.RunInfo(
+            line=self.line,
+            queues=list(self.scenario.queues),
+            host=host_identity(),
+            offset_us=self.offset.offset_us,
+        )
+        if self.scenario.external_workers:
+            remote.announce(self.client, self.number, info)
+        for producer in self.children.producers:
+            producer.order(Begin(self.line))
+        if self.scenario.worker_start == "with-run":
+            self._begin_workers()
+
+    @property
+    def most_warmup_s(self) -> float:
+        """The bound on a warm-up that is still to be found."""
+        planned_s = self.scenario.planned_duration_s
+        if planned_s is None:  # bounded by a count of tasks: nobody knows how long that takes
+            return MOST_WARMUP_S
+        return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
+
+    def _begin_workers(self) -> None:
+        for worker in self.children.workers:
+            worker.order(Begin(self.line))
+
+    def watch(self) -> None:
+        """Until all producers have sent all that was due, or somebody stops the run."""
+        while not all(child.is_done for child in self.children.producers):
+            if self.should_stop():
+                self._interrupt("the run was interrupted before its end")
+                return
+            deaths = [child.death() for child in self.children.all]
+            if any(deaths):
+                self._interrupt(next(death for death in deaths if death))
+                return
+            self._turn("enqueueing")
+
+    def _interrupt(self, reason: str) -> None:
+        self.interruptions.append(reason)
+        for child in self.children.producers:
+            child.order(Stop())
+        self._until(
+            lambda: all(child.is_done for child in self.children.producers),
+            _INTERRUPTED_TIMEOUT_S,
+            "stopping",
+        )
+
+    def drain(self) -> None:
+        """Until every task that was enqueued has been finished, within the time-out."""
+        if self.interruptions or not self.scenario.has_workers:
+            return
+        self.drain_started_s = (self.clock.now_us() - self.line.start_us) / 1e6
+        if self.scenario.worker_start == "after-fill":
+            self._begin_workers()
+        in_time = self._until(self._is_drained, self.scenario.drain_timeout_s, "draining")
+        if self.should_stop():
+            self.interruptions.append("the run was interrupted while its queues were drained")
+        elif not in_time:
+            self.drain_timed_out = not self._is_empty()
+
+    def _is_drained(self) -> bool:
+        if self.should_stop() or any(child.death() for child in self.children.workers):
+            return True
+        workers = self._worker_reports()
+        enqueued = sum(report.enqueued for report in self._producer_reports())
+        ended = sum(report.completed + report.failed for report in workers)
+        busy = any(report.waiting_retry or report.in_hand for report in workers)
+        if ended >= enqueued and not busy:
+            return True
+        # Some may be lost: then the lists are empty, and reports made after that say no more.
+        return not busy and self._is_empty() and self._reports_are_newer_than_empty(workers)
+
+    def _is_empty(self) -> bool:
+        """Whether no list holds a task; an unanswering server is not known to."""
+        try:
+            keys = [
+                key
+                for queue in self.scenario.queues
+                for key in (self.layout.pending(queue), self.layout.active(queue))
+            ]
+            empty = not any(int(self.client.llen(key)) for key in keys)
+        except redis.exceptions.RedisError:
+            empty = False
+        if not empty:
+            self._empty_since_us = None
+        elif self._empty_since_us is None:
+            self._empty_since_us = self.clock.now_us()
+        return empty
+
+    _empty_since_us: int | None = None
+
+    def _reports_are_newer_than_empty(self, workers: list[WorkerReport]) -> bool:
+        since_us = self._empty_since_us
+        return since_us is not None and all(
+            report.made_us > since_us + _QUIET_US for report in workers
+        )
+
+    def collect(self) -> None:
+        """Stop the workers, and take everybody's final report and what is left in the lists."""
+        workers = self.children.workers
+        for worker in workers:
+            worker.order(Stop())
+        self._until(lambda: all(child.is_done for child in workers), _COLLECT_TIMEOUT_S, "stopping")
+        self.duration_s = (self.clock.now_us() - self.line.start_us) / 1e6
+        for child in self.children.all:
+            death = child.death()
+            if death is None and not child.is_done:
+                death = f"{child.name} sent no final report within {_COLLECT_TIMEOUT_S:.0f} s"
+            if death is not None and death not in self.interruptions:
+                self.interruptions.append(death)
+        self.interruptions += [each.error for each in self._producer_reports() if each.error]
+
+    def collected(self) -> Collected:
+        """All that was seen, for the record."""
+        usage_after = None
+        pending: dict[int, Bits] = {}
+        active: dict[int, Bits] = {}
+        clock_error_us = 0.0
+        try:
+            usage_after = server_info.read_usage(self.client)
+            for queue in self.scenario.queues:
+                _merge(
+                    pending, leftovers.find(self.client, self.layout.pending(queue), self.number)
+                )
+                _merge(active, leftovers.find(self.client, self.layout.active(queue), self.number))
+            self._poll_remote()
+            clock_error_us = self._clock_error_us()
+        except redis.exceptions.RedisError:
+            self.interruptions.append(
+                "the server stopped answering: what is left in its queues is not known"
+            )
+        return Collected(
+            run=self.number,
+            started_at=self.started_at.isoformat(timespec="milliseconds"),
+            duration_s=self.duration_s,
+            command=self.request.command,
+            scenario=self.scenario,
+            server=self.server,
+            line=self.line,
+            most_warmup_s=self.most_warmup_s,
+            drain_started_s=self.drain_started_s,
+            producers=self._producer_reports(),
+            workers=self._worker_reports(),
+            has_remote_workers=bool(self._remote),
+            pending=pending,
+            active=active,
+            looks=self.sampler.looks,
+            usage_before=self.usage_before,
+            usage_after=usage_after,
+            clock_error_us=clock_error_us,
+            interruptions=self.interruptions,
+            drain_timed_out=self.drain_timed_out,
+        )
+
+    def _clock_error_us(self) -> float:
+        """How far stamps of two hosts can be apart: both mappings' errors, and their drift."""
+        if not self._remote:
+            return 0.0
+        again = clock_sync.measure_offset(self.client)
+        drift_us = abs(again.offset_us - self.offset.offset_us)
+        worst_us = max(report.clock_error_us for report in self._remote.values())
+        return worst_us + (self.offset.error_us + drift_us if worst_us else 0.0)
+
+    def clean_up(self) -> Warning_ | None:
+        """Remove what the run wrote, unless it was asked to leave it or the server goes away."""
+        if self.request.owns_server:
+            return None
+        try:
+            remote.remove(self.client, self.number)
+            if not self.request.keep:
+                sent = {report.number: report.sent for report in self._producer_reports()}
+                queues = list(self.scenario.queues)
+                leftovers.remove(self.client, self.layout, queues, self.number, sent)
+        except redis.exceptions.RedisError as error:
+            return Warning_(
+                "not_removed",
+                f"the run's tasks could not be removed from the server ({error}): "
+                "'bench clean' with this record removes them later",
+            )
+        return None
+
+    def _until(self, condition: Callable[[], bool], timeout_s: float, phase: str) -> bool:
+        """Keep listening until the condition holds; whether it did in time."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self._turn(phase)
+        return True
+
+    def _turn(self, phase: str) -> None:
+        """Hear the processes, look at the server, and tell how it goes."""
+        self.children.listen(_LISTEN_S)
+        now_us = self.clock.now_us()
+        if now_us >= max(self._next_look_us, self.line.start_us):
+            offset_us = now_us - self.line.start_us
+            self._next_look_us = self.line.start_us + INTERVAL_US * (offset_us // INTERVAL_US + 1)
+            self.sampler.look(offset_us)
+        if self.scenario.external_workers and now_us >= self._next_remote_us:
+            self._next_remote_us = now_us + INTERVAL_US // 4
+            self._poll_remote()
+        progress = progress_of(
+            phase,
+            (now_us - self.line.start_us) / 1e6,
+            self.scenario,
+            self._producer_reports(),
+            self._worker_reports(),
+            self.sampler.backlog,
+        )
+        self.on_progress(progress)
+
+    def _poll_remote(self) -> None:
+        if self.scenario.external_workers:
+            for report in remote.collect(self.client, self.number):
+                self._remote[report.name] = report
+
+    def _producer_reports(self) -> list[ProducerReport]:
+        return [child.report for child in self.children.producers if child.report is not None]
+
+    def _worker_reports(self) -> list[WorkerReport]:
+        own = [child.report for child in self.children.workers if child.report is not None]
+        return [*own, *self._remote.values()]
+
+
+def _merge(into: dict[int, Bits], found: dict[int, Bits]) -> None:
+    for producer, bits in found.items():
+        if producer in into:
+            into[producer].merge(bits)
+        else:
+            into[producer] = bits

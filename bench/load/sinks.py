@@ -1,0 +1,249 @@
+"""Ways for a producer to hand tasks to Redis.
+
+``FrameSink`` is the harness's own: rendered frames, replies counted as they come, never waiting
+for one. The other two exist for comparison, and block until they are answered: redis-py's
+pipelines, and the seed document's function with its two round trips a task.
+"""
+
+import select
+from typing import Protocol
+
+import numpy as np
+import redis
+
+from bench.clock import Clock
+from bench.load.connection import ConnectionLost, Wire, open_client
+from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.wire import ids, stamps
+from bench.wire.frames import Batch, FrameRenderer, Group
+from bench.wire.layout import LAYOUTS
+from bench.wire.replies import LineReplies
+from bench.wire.task import Task
+from bench.workload.scenario import Scenario
+
+_MOST_UNSENT_BYTES = 4 << 20
+"""What may wait for the socket before tasks wait in the schedule instead, with their due times."""
+
+
+class Sink(Protocol):
+    """Where a producer's batches go. Times are absolute, on the run's clock."""
+
+    last_list_length: int | None
+    """Length of a pending list, from the newest reply."""
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether the next batch should wait because the socket does not take this one."""
+        ...
+
+    def submit(self, batch: Batch, recorder: EnqueueRecorder) -> None:
+        """Send a batch whose due times are absolute. Raises ConnectionLost."""
+        ...
+
+    def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
+        """Take replies until then, or until some came or ``control`` can be read, if sooner.
+
+        Returns whether ``control`` can be read. Raises ConnectionLost.
+        """
+        ...
+
+    def reconnect(self) -> None:
+        """Open a new connection. Raises ServerUnreachable."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+def make_sink(url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> Sink:
+    """The sink that the scenario asks for, connected. Raises ServerUnreachable."""
+    match scenario.producer:
+        case "frames":
+            return FrameSink(url, scenario, run, number, clock)
+        case "redis-py":
+            return PipelineSink(url, scenario, run, number, clock)
+        case "snippet":
+            return SnippetSink(url, scenario, run, number, clock)
+
+
+def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
+    """Now; in a closed loop the due time, as nothing is due there before it is sent."""
+    return int(batch.due_us[-1]) if is_closed_loop else clock.now_us()
+
+
+class FrameSink:
+    """Frames out, replies in, on one connection."""
+
+    def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._renderer = FrameRenderer(
+            LAYOUTS[scenario.layout], list(scenario.queues), run, number, scenario.max_retry
+        )
+        self._is_closed_loop = scenario.is_closed_loop
+        self._wire = Wire(url)
+        self._replies = LineReplies()
+        self._half_answered = 0
+        """Replies to the task at hand, when a read ended between its commands."""
+        self.last_list_length: int | None = None
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether much is still waiting for the socket."""
+        return self._wire.unsent_bytes > _MOST_UNSENT_BYTES
+
+    def submit(self, batch: Batch, recorder: EnqueueRecorder) -> None:
+        """Render, stamp, send."""
+        frame = self._renderer.render(batch)
+        sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
+        data = frame.stamped(sent_us)
+        recorder.sent(frame.groups, sent_us)
+        self._wire.send(data)
+
+    def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
+        """Take what replies come."""
+        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
+        wire = self._wire.fileno()
+        unsent = [wire] if self._wire.unsent_bytes else []
+        readable, writable, _ = select.select([wire, control], unsent, [], timeout_s)
+        if writable:
+            self._wire.flush()
+        if wire in readable:
+            self._take_replies(recorder)
+        return control in readable
+
+    def reconnect(self) -> None:
+        """What was on the way is gone; its replies will never come."""
+        self._wire.close()
+        self._wire = Wire(self._url)
+        self._replies = LineReplies()
+        self._half_answered = 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def _take_replies(self, recorder: EnqueueRecorder) -> None:
+        replies = self._replies.feed(self._wire.receive())
+        acked_us = self._clock.now_us()
+        per_task = self._renderer.replies_per_task
+        before = self._half_answered
+        tasks, self._half_answered = divmod(before + replies.count, per_task)
+        refused = []
+        for index, message in replies.errors:
+            recorder.note_error(message)
+            task, command = divmod(before + index, per_task)
+            # Only the last command makes a task visible: when it fails, there is no task.
+            if command == per_task - 1:
+                refused.append(task)
+        if tasks:
+            recorder.answered(tasks, acked_us, refused)
+            if self._half_answered == 0:
+                self.last_list_length = replies.last_number
+
+
+class _BlockingSink:
+    """What the two comparison sinks share: a redis-py client, and replies that come at once."""
+
+    def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._layout = LAYOUTS[scenario.layout]
+        self._queues = list(scenario.queues)
+        self._max_retry = scenario.max_retry
+        self._is_closed_loop = scenario.is_closed_loop
+        self._run = run
+        self._number = number
+        self._client = open_client(url)
+        self.last_list_length: int | None = None
+
+    @property
+    def is_congested(self) -> bool:
+        """Never: each batch is answered before the next."""
+        return False
+
+    def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
+        """Nothing is ever on the way here: only let the time pass."""
+        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
+        return bool(select.select([control], [], [], timeout_s)[0])
+
+    def reconnect(self) -> None:
+        """A new client."""
+        self.close()
+        self._client = open_client(self._url)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def _task(self, batch: Batch, index: int, sent_us: int) -> Task:
+        body = batch.bodies[index]
+        text = body.tobytes() if isinstance(body, np.ndarray) else body
+        return Task(
+            id=ids.format_id(ids.TaskId(self._run, self._number, int(batch.sequence[index]))),
+            queue=self._queues[int(batch.queue[index])],
+            payload=stamps.head(int(batch.due_us[index]), sent_us) + text,
+            max_retry=self._max_retry,
+        )
+
+    def _group(self, batch: Batch, index: int) -> Group:
+        one = slice(index, index + 1)
+        return Group(int(batch.queue[index]), batch.due_us[one], batch.sequence[one])
+
+
+class PipelineSink(_BlockingSink):
+    """redis-py's own pipeline, without a transaction: one per batch."""
+
+    def submit(self, batch: Batch, recorder: EnqueueRecorder) -> None:
+        """Build the pipeline call by call, execute it, read all replies."""
+        sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
+        pipeline = self._client.pipeline(transaction=False)
+        commands = 0
+        for index in range(len(batch)):
+            for command in self._layout.enqueue(self._task(batch, index, sent_us)):
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                commands += 1
+        recorder.sent([self._group(batch, index) for index in range(len(batch))], sent_us)
+        try:
+            replies = pipeline.execute(raise_on_error=False)
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+            raise ConnectionLost(str(error)) from None
+        acked_us = self._clock.now_us()
+        per_task = commands // len(batch)
+        errors = [
+            (place, str(reply))
+            for place, reply in enumerate(replies)
+            if isinstance(reply, Exception)
+        ]
+        for _, message in errors:
+            recorder.note_error(message)
+        refused = [place // per_task for place, _ in errors if place % per_task == per_task - 1]
+        recorder.answered(len(batch), acked_us, refused)
+        if isinstance(replies[-1], int):
+            self.last_list_length = replies[-1]
+
+
+class SnippetSink(_BlockingSink):
+    """The seed document's ``enqueue_task``, its client kept open: two round trips a task."""
+
+    def submit(self, batch: Batch, recorder: EnqueueRecorder) -> None:
+        """One task after the other, each command waiting for its reply."""
+        for index in range(len(batch)):
+            sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
+            task = self._task(batch, index, sent_us)
+            recorder.sent([self._group(batch, index)], sent_us)
+            refused: list[int] = []
+            try:
+                self._client.hset(
+                    self._layout.task(task.queue, task.id), mapping=dict(task.fields())
+                )
+                self.last_list_length = int(
+                    self._client.lpush(self._layout.pending(task.queue), task.id)
+                )
+            except redis.exceptions.ResponseError as error:
+                recorder.note_error(str(error))
+                refused = [0]
+            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+                raise ConnectionLost(str(error)) from None
+            recorder.answered(1, self._clock.now_us(), refused)

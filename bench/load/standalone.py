@@ -1,0 +1,190 @@
+"""A worker that nobody's run started: on this host or another, for as long as it is let.
+
+It serves whatever is on its queues. Tasks whose ids say that they are of a run are measured: the
+worker reads the run's announcement, keeps a recorder for it, and publishes its reports through
+Redis, where the run collects them.
+"""
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import redis
+
+from bench.clock import Offset, RunClock, host_identity
+from bench.load import clock_sync, remote
+from bench.load.claims import Recorder, Settings
+from bench.load.connection import open_client
+from bench.load.work_recorder import Attempts, Outcome, WorkRecorder
+from bench.load.worker import Worker
+from bench.load.worker_loop import WorkerLoop
+from bench.usage import Usage, peak_memory_bytes
+from bench.wire import ids
+from bench.wire.columns import Integers
+
+_PUBLISH_EVERY_US = 250_000
+_FORGET_AFTER_US = 60_000_000
+"""How long after its last task a run is still reported on."""
+
+
+class _Unmeasured:
+    """For tasks of nobody's run."""
+
+    def started(self, count: int, now_us: int) -> None:
+        """Not measured."""
+
+    def missing(self, count: int) -> None:
+        """Not measured."""
+
+    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+        """Not measured."""
+
+
+@dataclass
+class _Followed:
+    """A run whose tasks come by, and how to tell it of them."""
+
+    recorder: WorkRecorder
+    shift_us: int
+    """From this worker's clock to the run's: zero but for a shared monotonic clock."""
+    clock_error_us: float
+    last_seen_us: int
+    revision: int = 0
+
+
+class _Shifted:
+    """A recorder on a run's own time line, told in this worker's time."""
+
+    def __init__(self, followed: _Followed, clock: RunClock) -> None:
+        self._followed = followed
+        self._clock = clock
+
+    def started(self, count: int, now_us: int) -> None:
+        self._followed.last_seen_us = now_us
+        self._followed.recorder.started(count, now_us + self._followed.shift_us)
+
+    def missing(self, count: int) -> None:
+        self._followed.recorder.missing(count)
+
+    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+        shift_us = self._followed.shift_us
+        self._followed.last_seen_us = finished_us
+        if shift_us:
+            attempts = Attempts(
+                attempts.queue,
+                attempts.ids,
+                attempts.stamps,
+                attempts.started_us + shift_us,
+                attempts.retry,
+            )
+        self._followed.recorder.ended(attempts, outcome, finished_us + shift_us)
+
+
+class RunFollower:
+    """Finds out which runs the tasks are of, and reports to each."""
+
+    def __init__(self, client: redis.Redis, name: str, offset: Offset) -> None:
+        self._client = client
+        self._name = name
+        self._offset = offset
+        self._clock = RunClock(offset.offset_us)
+        self._runs: dict[int, _Followed | None] = {}
+        self._usage = Usage()
+        self._next_us = 0
+
+    def split(self, task_ids: Sequence[bytes]) -> list[tuple[int, Recorder, Integers]]:
+        """(run, recorder, indices) for each run among the ids; -1 for ids of none."""
+        members: dict[int, list[int]] = {}
+        for index, task_id in enumerate(task_ids):
+            parsed = ids.parse_id(task_id.decode("ascii", "replace"))
+            members.setdefault(-1 if parsed is None else parsed.run, []).append(index)
+        return [
+            (max(run, 0), self._recorder_of(run), np.array(indices))
+            for run, indices in members.items()
+        ]
+
+    def _recorder_of(self, run: int) -> Recorder:
+        if run not in self._runs:
+            self._runs[run] = self._follow(run) if run >= 0 else None
+        followed = self._runs[run]
+        return _Unmeasured() if followed is None else _Shifted(followed, self._clock)
+
+    def _follow(self, run: int) -> _Followed | None:
+        info = remote.find(self._client, run)
+        if info is None:
+            return None
+        shares_clock = bool(info.host) and info.host == host_identity()
+        return _Followed(
+            recorder=WorkRecorder(info.line, info.queues),
+            shift_us=info.offset_us - self._offset.offset_us if shares_clock else 0,
+            clock_error_us=0.0 if shares_clock else self._offset.error_us,
+            last_seen_us=self._clock.now_us(),
+        )
+
+    def publish_if_due(self, worker: Worker, *, final: bool = False) -> int:
+        """Report to every run that was seen lately; return when to call next."""
+        now_us = self._clock.now_us()
+        if now_us < self._next_us and not final:
+            return self._next_us
+        self._next_us = now_us + _PUBLISH_EVERY_US
+        for run, followed in list(self._runs.items()):
+            if followed is None:
+                continue
+            if now_us - followed.last_seen_us > _FORGET_AFTER_US:
+                del self._runs[run]
+                continue
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self._publish(run, followed, worker, final)
+        return self._next_us
+
+    def _publish(self, run: int, followed: _Followed, worker: Worker, final: bool) -> None:
+        followed.revision += 1
+        report = followed.recorder.report(full=True)
+        report.name = self._name
+        report.revision = followed.revision
+        report.final = final
+        report.host = socket.gethostname()
+        report.made_us = self._clock.now_us() + followed.shift_us
+        report.in_hand = worker.held
+        report.waiting_retry = worker.waiting_retry
+        report.cpu_s = self._usage.cpu_s()
+        report.elapsed_s = self._usage.elapsed_s()
+        report.peak_memory_bytes = peak_memory_bytes()
+        report.clock_error_us = followed.clock_error_us
+        remote.publish(self._client, run, report)
+
+
+def serve(url: str, parent: str, settings: Settings, should_stop: Callable[[], bool]) -> None:
+    """Serve until ``should_stop``; a signal that sets it should also interrupt ``select``.
+
+    Raises ServerUnreachable when the server cannot be reached at the start.
+    """
+    name = f"bench-{socket.gethostname()}-{os.getpid()}"
+    with open_client(url) as client:
+        offset = clock_sync.measure_offset(client)
+        clock = RunClock(offset.offset_us)
+        follower = RunFollower(client, name, offset)
+        worker = Worker(settings, follower, clock)
+        loop = WorkerLoop(url, name, parent, settings, worker, clock)
+        wake_read, wake_write = os.pipe()
+        try:
+
+            def on_turn() -> int:
+                if should_stop():
+                    os.write(wake_write, b"x")
+                return follower.publish_if_due(worker)
+
+            def on_control() -> bool:
+                if select.select([wake_read], [], [], 0)[0]:
+                    os.read(wake_read, 4096)
+                return should_stop()
+
+            loop.run(wake_read, on_control, on_turn)
+        finally:
+            follower.publish_if_due(worker, final=True)
+            os.close(wake_read)
+            os.close(wake_write)

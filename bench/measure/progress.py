@@ -1,0 +1,70 @@
+"""How a run is going, as a value for whoever shows it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.measure.histogram import Histogram, merged, unpack
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.summary import POINTS_PER_SECOND, add_points
+from bench.workload.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a run at one moment. Rates are those of the last full second."""
+
+    phase: str
+    elapsed_s: float
+    planned_s: float | None
+    planned_tasks: int | None
+    due: int
+    enqueued: int
+    finished: int
+    offered_per_s: int
+    enqueued_per_s: int
+    finished_per_s: int
+    backlog: dict[str, int]
+    p50_s: float | None
+    p99_s: float | None
+    """e2e over the last few seconds."""
+
+
+def progress_of(
+    phase: str,
+    elapsed_s: float,
+    scenario: Scenario,
+    producers: Sequence[ProducerReport],
+    workers: Sequence[WorkerReport],
+    backlog: Sequence[int],
+) -> Progress:
+    """What the newest reports of all processes come to."""
+    recent = _recent(workers)
+    return Progress(
+        phase=phase,
+        elapsed_s=max(elapsed_s, 0.0),
+        planned_s=scenario.planned_duration_s,
+        planned_tasks=scenario.tasks,
+        due=sum(report.due for report in producers),
+        enqueued=sum(report.enqueued for report in producers),
+        finished=sum(report.completed + report.failed for report in workers),
+        offered_per_s=_last_second([report.offered_by_point for report in producers], elapsed_s),
+        enqueued_per_s=_last_second([report.enqueued_by_point for report in producers], elapsed_s),
+        finished_per_s=_last_second([report.finished_by_point for report in workers], elapsed_s),
+        backlog=dict(zip(scenario.queues, backlog, strict=True)),
+        p50_s=_seconds(recent.percentile_us(50)),
+        p99_s=_seconds(recent.percentile_us(99)),
+    )
+
+
+def _recent(workers: Sequence[WorkerReport]) -> Histogram:
+    return merged(unpack(packed) for each in workers for packed in each.e2e_by_second.values())
+
+
+def _last_second(series: Sequence[Sequence[int]], elapsed_s: float) -> int:
+    """Events of the second that ended a quarter of one ago: reports are that old at the most."""
+    end = int((elapsed_s - 0.25) * POINTS_PER_SECOND)
+    return sum(add_points(series)[max(end - POINTS_PER_SECOND, 0) : max(end, 0)])
+
+
+def _seconds(value_us: int | None) -> float | None:
+    return None if value_us is None else value_us / 1e6

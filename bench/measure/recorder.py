@@ -1,0 +1,239 @@
+"""Stamps in, histograms and series out, a batch at a time.
+
+Where the warm-up ends is known only after the run, so what is due in its first seconds is kept in
+slices of half a second and the rest in one; the slices of the steady part are merged at the end.
+Memory therefore depends on the number of queues and on the length of the run in seconds, and not
+on the number of tasks.
+"""
+
+import bisect
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from bench.measure.histogram import Histogram, Integers, Packed, merged, unpack
+
+FINE_US = 100_000
+"""Width of the points in which the steady state is looked for."""
+SLICE_US = 500_000
+"""Width of the slices that may turn out to be warm-up: five fine points."""
+SECOND_US = 1_000_000
+
+
+class Stage(StrEnum):
+    """The intervals between a task's five moments."""
+
+    SCHEDULE_LAG = "schedule_lag"
+    ENQUEUE = "enqueue"
+    QUEUE_WAIT = "queue_wait"
+    SERVICE = "service"
+    E2E = "e2e"
+    E2E_FROM_SEND = "e2e_from_send"
+
+
+class TimeLine(msgspec.Struct, frozen=True):
+    """When the run begins on its clock, and the edges (µs after that) between its slices."""
+
+    start_us: int
+    edges_us: tuple[int, ...]
+
+    @property
+    def slices(self) -> int:
+        """How many slices there are: the last one is open-ended."""
+        return len(self.edges_us) + 1
+
+
+def time_line(start_us: int, warmup_s: float | None, most_s: float) -> TimeLine:
+    """Slices for a warm-up that is given, or for one still to be found, ``most_s`` at the most."""
+    if warmup_s is not None:
+        return TimeLine(start_us, (round(warmup_s * 1e6),) if warmup_s else ())
+    slices = int(most_s * 1e6) // SLICE_US
+    return TimeLine(start_us, tuple(SLICE_US * number for number in range(1, slices + 1)))
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which tasks of a batch belong to a slice; None for all of them."""
+
+    slice: int
+    chosen: npt.NDArray[np.bool_] | None = None
+
+
+class StagePart(msgspec.Struct, frozen=True):
+    """The histogram of one stage of one queue in one slice."""
+
+    slice: int
+    stage: Stage
+    queue: int
+    histogram: Packed
+
+
+class StageRecorder:
+    """Histograms per slice, stage and queue."""
+
+    def __init__(self, line: TimeLine) -> None:
+        self._start_us = line.start_us
+        self._edges_us = line.edges_us
+        self._last_edge_us = line.start_us + (line.edges_us[-1] if line.edges_us else 0)
+        self._last = len(line.edges_us)
+        self._whole = [(Members(number),) for number in range(line.slices)]
+        self._histograms: dict[tuple[int, Stage, int], Histogram] = {}
+
+    def split(self, due_us: Integers) -> Sequence[Members]:
+        """The slices that tasks with these due times (n,) fall into."""
+        return self.split_between(due_us, int(due_us.min()), int(due_us.max()))
+
+    def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[Members]:
+        """The same where the earliest and the latest of the due times are known."""
+        if first_us >= self._last_edge_us:
+            return self._whole[self._last]
+        first = bisect.bisect_right(self._edges_us, first_us - self._start_us)
+        if first == bisect.bisect_right(self._edges_us, last_us - self._start_us):
+            return self._whole[first]
+        slices = np.searchsorted(self._edges_us, due_us - self._start_us, side="right")
+        return tuple(Members(each, slices == each) for each in np.unique(slices).tolist())
+
+    def record(self, stage: Stage, queue: int, values: Integers, parts: Sequence[Members]) -> None:
+        """Count latencies in µs (n,) of tasks of one queue."""
+        for part in parts:
+            chosen = values if part.chosen is None else values[part.chosen]
+            self._histogram(part.slice, stage, queue).record_many(chosen)
+
+    def record_same(
+        self, stage: Stage, queue: int, value_us: int, count: int, parts: Sequence[Members]
+    ) -> None:
+        """Count one latency for each of ``count`` tasks of one queue."""
+        for part in parts:
+            tasks = count if part.chosen is None else int(np.count_nonzero(part.chosen))
+            self._histogram(part.slice, stage, queue).record(value_us, tasks)
+
+    def parts(self) -> list[StagePart]:
+        """All histograms, to be sent to the run."""
+        return [
+            StagePart(slice_number, stage, queue, histogram.pack())
+            for (slice_number, stage, queue), histogram in self._histograms.items()
+        ]
+
+    def _histogram(self, slice_number: int, stage: Stage, queue: int) -> Histogram:
+        key = (slice_number, stage, queue)
+        histogram = self._histograms.get(key)
+        if histogram is None:
+            histogram = self._histograms[key] = Histogram()
+        return histogram
+
+
+class Fine(msgspec.Struct):
+    """Sum and number of latencies per fine point of due time."""
+
+    sums_us: list[int] = []
+    counts: list[int] = []
+
+    def add(self, offsets_us: Integers, values_us: Integers) -> None:
+        """Add latencies (n,) of tasks due at these times (n,) after the run's start."""
+        first_us, last_us = int(offsets_us.min()), int(offsets_us.max())
+        if first_us // FINE_US == last_us // FINE_US:
+            self.add_sum(first_us, int(values_us.sum()), len(values_us))
+            return
+        points = np.maximum(offsets_us // FINE_US, 0)
+        self._reserve(int(points.max()))
+        for point in np.unique(points).tolist():
+            chosen = points == point
+            self.sums_us[point] += int(values_us[chosen].sum())
+            self.counts[point] += int(np.count_nonzero(chosen))
+
+    def add_sum(self, offset_us: int, sum_us: int, count: int) -> None:
+        """Add latencies, by their sum, of tasks that were all due within one fine point."""
+        point = max(offset_us // FINE_US, 0)
+        self._reserve(point)
+        self.sums_us[point] += sum_us
+        self.counts[point] += count
+
+    def _reserve(self, point: int) -> None:
+        missing = point + 1 - len(self.counts)
+        if missing > 0:
+            self.sums_us.extend([0] * missing)
+            self.counts.extend([0] * missing)
+
+
+def means(series: Iterable[Fine]) -> npt.NDArray[np.float64]:
+    """Mean latency in µs per fine point over several recorders; NaN where there was none."""
+    parts = list(series)
+    length = max((len(part.counts) for part in parts), default=0)
+    sums, counts = np.zeros(length), np.zeros(length)
+    for part in parts:
+        sums[: len(part.sums_us)] += part.sums_us
+        counts[: len(part.counts)] += part.counts
+    mean = np.full(length, np.nan)
+    np.divide(sums, counts, out=mean, where=counts > 0)
+    return mean
+
+
+class Events:
+    """Events counted per fine point of the run."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def add(self, offset_us: int, count: int) -> None:
+        """Count events at one moment, in µs after the run's start."""
+        point = max(offset_us // FINE_US, 0)
+        missing = point + 1 - len(self.counts)
+        if missing > 0:
+            self.counts.extend([0] * missing)
+        self.counts[point] += count
+
+    def add_many(self, offsets_us: Integers) -> None:
+        """Count events at these moments (n,), in ascending order."""
+        if not len(offsets_us):
+            return
+        first, last = int(offsets_us[0]), int(offsets_us[-1])
+        if first // FINE_US == last // FINE_US:
+            self.add(first, len(offsets_us))
+            return
+        points, counts = np.unique(offsets_us // FINE_US, return_counts=True)
+        for point, count in zip(points.tolist(), counts.tolist(), strict=True):
+            self.add(point * FINE_US, count)
+
+
+class SecondLatencies:
+    """One histogram per second of finishing, closed as soon as the second is over."""
+
+    def __init__(self) -> None:
+        self.closed: dict[int, Packed] = {}
+        self._second = -1
+        self._open = Histogram()
+
+    def record(self, offset_us: int, values_us: Integers) -> None:
+        """Count latencies (n,) of tasks that finished at one moment."""
+        second = max(offset_us // SECOND_US, 0)
+        if second != self._second:
+            self.close()
+            self._second = second
+        self._open.record_many(values_us)
+
+    def close(self) -> None:
+        """Pack the second at hand; more may still be recorded after it."""
+        if self._open.count:
+            packed = self._open.pack()
+            earlier = self.closed.get(self._second)
+            if earlier is not None:
+                packed = merged([unpack(earlier), self._open]).pack()
+            self.closed[self._second] = packed
+            self._open = Histogram()
+
+    def latest(self, seconds: int) -> dict[int, Packed]:
+        """The last few closed seconds."""
+        return {second: self.closed[second] for second in sorted(self.closed)[-seconds:]}
+
+
+def by_queue(
+    parts: Iterable[StagePart], stage: Stage, queues: int, first_slice: int
+) -> Iterator[Histogram]:
+    """The histogram of each queue for one stage, from the slices of the steady part."""
+    wanted = [part for part in parts if part.stage == stage and part.slice >= first_slice]
+    for queue in range(queues):
+        yield merged(unpack(part.histogram) for part in wanted if part.queue == queue)

@@ -1,0 +1,90 @@
+"""What producers and workers tell the run while it lasts and at its end.
+
+Every report is cumulative and carries a revision number: the newest one of each sender replaces
+those before it, so that a report that is lost or comes twice changes nothing.
+"""
+
+import msgspec
+
+from bench.measure.bits import Bits
+from bench.measure.histogram import Packed
+from bench.measure.ledger import ProducerLedger, WorkerLedger
+from bench.measure.recorder import Fine, StagePart
+
+
+class Measured(msgspec.Struct):
+    """Latencies of one process."""
+
+    parts: list[StagePart] = []
+    fine: Fine = msgspec.field(default_factory=Fine)
+
+
+class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
+    """One producer's state. ``measured`` and the packed sets come with the final one only."""
+
+    number: int
+    revision: int = 0
+    final: bool = False
+    due: int = 0
+    sent: int = 0
+    enqueued: int = 0
+    refused: int = 0
+    first_error: str = ""
+    reconnects: int = 0
+    error: str = ""
+    """Why it gave up before the end, or empty."""
+    cpu_s: float = 0.0
+    busiest_second_cores: float = 0.0
+    elapsed_s: float = 0.0
+    finished_us: int | None = None
+    """When the last reply came, on the run's clock; None while tasks are still to be sent."""
+    offered_by_point: list[int] = []
+    enqueued_by_point: list[int] = []
+    peak_memory_bytes: int = 0
+    measured: Measured = msgspec.field(default_factory=Measured)
+    acknowledged: bytes = b""
+    refused_set: bytes = b""
+
+    def ledger(self) -> ProducerLedger:
+        """The sets of a final report."""
+        return ProducerLedger(self.due, self.sent, Bits(self.acknowledged), Bits(self.refused_set))
+
+
+class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
+    """One worker's state. The full kind also carries ``measured`` and the packed sets."""
+
+    name: str
+    revision: int = 0
+    full: bool = False
+    final: bool = False
+    host: str = ""
+    made_us: int = 0
+    """When the report was made, on the run's clock."""
+    started: int = 0
+    completed: int = 0
+    failed: int = 0
+    waiting_retry: int = 0
+    in_hand: int = 0
+    missing: int = 0
+    """Ids popped whose task was not there."""
+    cpu_s: float = 0.0
+    elapsed_s: float = 0.0
+    peak_memory_bytes: int = 0
+    clock_error_us: float = 0.0
+    started_by_point: list[int] = []
+    finished_by_point: list[int] = []
+    e2e_by_second: dict[int, Packed] = {}
+    measured: Measured = msgspec.field(default_factory=Measured)
+    completed_sets: dict[int, bytes] = {}
+    archived_sets: dict[int, bytes] = {}
+    duplicated: dict[str, int] = {}
+    retried: dict[str, int] = {}
+
+    def ledger(self) -> WorkerLedger:
+        """The sets of a full report."""
+        return WorkerLedger(
+            completed={number: Bits(packed) for number, packed in self.completed_sets.items()},
+            archived={number: Bits(packed) for number, packed in self.archived_sets.items()},
+            duplicated=dict(self.duplicated),
+            retried=dict(self.retried),
+        )

@@ -1,0 +1,140 @@
+"""From the final reports of all processes to the figures of the record. Pure."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.measure import recorder, steady
+from bench.measure.histogram import Histogram, merged, unpack
+from bench.measure.ledger import Counts
+from bench.measure.recorder import FINE_US, Stage, StagePart, TimeLine
+from bench.measure.reports import Measured, ProducerReport, WorkerReport
+from bench.workload.slo import Objective
+
+POINTS_PER_SECOND = 1_000_000 // FINE_US
+
+Latencies = Mapping[tuple[Stage, str], Histogram]
+"""By stage, and by queue or ``all``."""
+
+
+@dataclass(frozen=True)
+class WarmupCut:
+    """Where the steady part begins, and how sure that is."""
+
+    method: str
+    first_slice: int
+    left_out_s: float
+    is_steady: bool
+
+
+def cut_warmup(line: TimeLine, fixed_s: float | None, series: Sequence[recorder.Fine]) -> WarmupCut:
+    """The warm-up as asked for, or as found in the means of these fine series."""
+    if fixed_s is not None:
+        return WarmupCut("fixed", 1 if fixed_s else 0, fixed_s, True)
+    most_points = (line.edges_us[-1] if line.edges_us else 0) // FINE_US
+    cut = steady.find_warmup(recorder.means(series), most_points)
+    left_out_us = cut.points * FINE_US
+    return WarmupCut(
+        "mser5-rank", left_out_us // recorder.SLICE_US, left_out_us / 1e6, cut.is_steady
+    )
+
+
+def latencies(
+    measured: Sequence[Measured], queues: Sequence[str], first_slice: int
+) -> dict[tuple[Stage, str], Histogram]:
+    """Histograms of the steady part, per stage, for each queue and merged for all."""
+    parts: list[StagePart] = [part for each in measured for part in each.parts]
+    found: dict[tuple[Stage, str], Histogram] = {}
+    for stage in Stage:
+        by_queue = list(recorder.by_queue(parts, stage, len(queues), first_slice))
+        found.update({(stage, queue): each for queue, each in zip(queues, by_queue, strict=True)})
+        found[stage, "all"] = merged(by_queue)
+    return found
+
+
+def left_out(measured: Sequence[Measured], first_slice: int) -> Histogram:
+    """End-to-end latencies of the tasks that were left out as warm-up."""
+    return merged(
+        unpack(part.histogram)
+        for each in measured
+        for part in each.parts
+        if part.stage is Stage.E2E and part.slice < first_slice
+    )
+
+
+def add_points(series: Sequence[Sequence[int]]) -> list[int]:
+    """Several series of fine points added up."""
+    total = np.zeros(max(map(len, series), default=0), np.int64)
+    for each in series:
+        total[: len(each)] += np.array(each, np.int64)
+    return [int(count) for count in total]
+
+
+def rate_between(points: Sequence[int], start_s: float, end_s: float) -> float | None:
+    """Events a second over the whole fine points between two moments.
+
+    Only whole points count, and are divided by their own length: a part of a point would divide
+    events of one time by another. None when there is no whole point.
+    """
+    first = math.ceil(start_s * POINTS_PER_SECOND - 1e-6)
+    last = math.floor(end_s * POINTS_PER_SECOND + 1e-6)
+    if last <= first:
+        return None
+    return sum(points[first:last]) * POINTS_PER_SECOND / (last - first)
+
+
+def per_second(points: Sequence[int], seconds: int) -> list[int]:
+    """Fine points added up to seconds; as many as asked for, the last ones zero."""
+    starts = range(0, seconds * POINTS_PER_SECOND, POINTS_PER_SECOND)
+    return [sum(points[start : start + POINTS_PER_SECOND]) for start in starts]
+
+
+def second_percentiles(
+    workers: Sequence[WorkerReport], percent: float, seconds: int
+) -> list[float | None]:
+    """A percentile of e2e for each second of finishing, in seconds; None where none finished."""
+    values: list[float | None] = []
+    for second in range(seconds):
+        packed = [each.e2e_by_second[second] for each in workers if second in each.e2e_by_second]
+        value_us = merged(map(unpack, packed)).percentile_us(percent)
+        values.append(None if value_us is None else value_us / 1e6)
+    return values
+
+
+def last_reply_s(producers: Sequence[ProducerReport], line: TimeLine) -> float:
+    """When the last reply to a producer came, in seconds after the start."""
+    moments = [report.finished_us for report in producers if report.finished_us is not None]
+    return max((moment - line.start_us for moment in moments), default=0) / 1e6
+
+
+def lookup(
+    histograms: Latencies,
+    counts: Mapping[str, Counts],
+    rates: Mapping[str, float | None],
+) -> Callable[[Objective], float | None]:
+    """What an objective's metric came to; None without data."""
+
+    def value_of(objective: Objective) -> float | None:
+        if objective.statistic == "rate":
+            return rates[objective.name]
+        if objective.statistic == "count":
+            return float(getattr(counts[objective.queue], objective.name))
+        histogram = histograms[Stage(objective.name), objective.queue]
+        if not histogram.count:
+            return None
+        value_us = _statistic_us(histogram, objective)
+        return None if value_us is None else value_us / 1e6
+
+    return value_of
+
+
+def _statistic_us(histogram: Histogram, objective: Objective) -> float | None:
+    if objective.percent is not None:
+        return histogram.percentile_us(objective.percent)
+    return {
+        "min": histogram.min_us,
+        "mean": histogram.mean_us(),
+        "max": histogram.max_us,
+    }[objective.statistic]

@@ -1,0 +1,226 @@
+"""Whether a run may be quoted. Decided here once; every report only prints it.
+
+Each rule yields a warning with its reason, and the verdict that follows from it. The worst wins.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from bench import units
+from bench.measure.ledger import Counts
+
+ENQUEUED_SHARE = 0.99
+LAG_LIMIT_S = 0.010
+"""p99 of schedule_lag past which the generator was too late to be believed."""
+SATURATED_CORES = 0.95
+GROWTH_SHARE = 0.01
+"""Growth of the backlog, as a share of the offered rate, from which it counts as growing."""
+_FEWEST_BACKLOG_ROWS = 5
+
+
+class Verdict(StrEnum):
+    """From good to worst."""
+
+    VALID = "valid"
+    UNSTABLE = "unstable"
+    GENERATOR_LIMITED = "generator_limited"
+    LOSSY = "lossy"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One warning, and the verdict that it means; None for a warning that changes nothing."""
+
+    code: str
+    message: str
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the rules look at."""
+
+    counts: Counts
+    is_closed_loop: bool
+    expects_completions: bool
+    watches_backlog: bool
+    """Whether a growing backlog would mean that workers do not keep up."""
+    busiest_producer_cores: float
+    lag_p99_s: float | None
+    asked_per_s: float | None
+    backlog: Sequence[float]
+    """Tasks pending at each second of the window."""
+    interruptions: Sequence[str]
+    """Why the run ended early or lacks a part, in words."""
+    drain_timed_out: bool
+    negative_latencies: int
+    overflown_latencies: int
+    missing_tasks: int
+    first_error: str
+    reconnects: int
+    is_steady: bool
+    most_warmup_s: float
+
+
+def judge(facts: Facts) -> tuple[Verdict, list[Finding]]:
+    """The verdict, and everything that a reader must know, the gravest first."""
+    order = list(Verdict)
+    findings = sorted(
+        [
+            *_incomplete(facts),
+            *_lossy(facts),
+            *_generator(facts),
+            *_unstable(facts),
+            *_notes(facts),
+        ],
+        key=lambda finding: -order.index(finding.verdict or Verdict.VALID),
+    )
+    verdict = findings[0].verdict if findings else None
+    return verdict or Verdict.VALID, findings
+
+
+def _incomplete(facts: Facts) -> Iterator[Finding]:
+    for reason in facts.interruptions:
+        yield Finding("incomplete", reason, Verdict.INCOMPLETE)
+    counts = facts.counts
+    if facts.drain_timed_out:
+        left = counts.pending + counts.active
+        yield Finding(
+            "drain_timed_out",
+            f"{units.format_count(left)} tasks were still queued or active when the time to drain "
+            "was over: offer less, add workers, or raise --drain-timeout",
+            Verdict.INCOMPLETE,
+        )
+    if facts.expects_completions and counts.enqueued and not counts.completed + counts.failed:
+        yield Finding(
+            "no_completions",
+            "no task was finished: no worker served these queues; check that one runs for them",
+            Verdict.INCOMPLETE,
+        )
+    if not counts.enqueued:
+        yield Finding(
+            "nothing_enqueued",
+            f"no task was enqueued{_because(facts.first_error)}",
+            Verdict.INCOMPLETE,
+        )
+
+
+def _lossy(facts: Facts) -> Iterator[Finding]:
+    counts = facts.counts
+    if counts.lost:
+        why = (
+            f"; workers popped {units.format_count(facts.missing_tasks)} ids that had no task "
+            "behind them"
+            if facts.missing_tasks
+            else ""
+        )
+        yield Finding(
+            "lost",
+            f"{units.format_count(counts.lost)} tasks were enqueued and are nowhere: "
+            f"not finished, pending or active{why}",
+            Verdict.LOSSY,
+        )
+    if counts.duplicated:
+        yield Finding(
+            "duplicated",
+            f"{units.format_count(counts.duplicated)} times a task was finished that had been "
+            "finished before: something enqueues or takes tasks twice",
+            Verdict.LOSSY,
+        )
+    if counts.unknown:
+        yield Finding(
+            "unknown",
+            f"{units.format_count(counts.unknown)} tasks were sent and never answered: the "
+            "connection was lost, or the server dropped replies",
+            Verdict.LOSSY,
+        )
+
+
+def _generator(facts: Facts) -> Iterator[Finding]:
+    counts = facts.counts
+    if counts.enqueued < ENQUEUED_SHARE * counts.due:
+        yield Finding(
+            "enqueued_too_few",
+            f"only {counts.enqueued / counts.due:.1%} of the due tasks were enqueued"
+            f"{_because(facts.first_error)}",
+            Verdict.GENERATOR_LIMITED,
+        )
+    if facts.lag_p99_s is not None and facts.lag_p99_s > LAG_LIMIT_S:
+        yield Finding(
+            "schedule_lag",
+            f"p99 of schedule_lag is {units.format_duration(facts.lag_p99_s)}, over the limit of "
+            f"{units.format_duration(LAG_LIMIT_S)}: tasks left late because the generator or the "
+            "server's socket did not keep up; lower the rate, add --producers, or free a core",
+            Verdict.GENERATOR_LIMITED,
+        )
+    if not facts.is_closed_loop and facts.busiest_producer_cores >= SATURATED_CORES:
+        yield Finding(
+            "producer_saturated",
+            f"a producer used {facts.busiest_producer_cores:.2f} of its core in one second: it "
+            "may have been the limit; add --producers",
+            Verdict.GENERATOR_LIMITED,
+        )
+
+
+def _unstable(facts: Facts) -> Iterator[Finding]:
+    if not facts.watches_backlog or not facts.asked_per_s:
+        return
+    growth = backlog_growth(facts.backlog)
+    if growth is not None and growth > GROWTH_SHARE * facts.asked_per_s:
+        yield Finding(
+            "backlog_grows",
+            f"the backlog grew by {units.format_rate(growth)} through the window: workers do not "
+            "keep up, and latency depends on when one stops looking; offer less or add workers",
+            Verdict.UNSTABLE,
+        )
+
+
+def backlog_growth(backlog: Sequence[float]) -> float | None:
+    """Tasks a second by which a backlog (n,) of one row a second grows; None for too few rows.
+
+    The median of the slopes between all pairs of rows (Theil and Sen), so that one burst that is
+    worked off again does not count as growth.
+    """
+    rows = np.asarray(backlog, np.float64)
+    if len(rows) < _FEWEST_BACKLOG_ROWS:
+        return None
+    first, second = np.triu_indices(len(rows), 1)
+    return float(np.median((rows[second] - rows[first]) / (second - first)))
+
+
+def _notes(facts: Facts) -> Iterator[Finding]:
+    if facts.negative_latencies:
+        yield Finding(
+            "negative_latencies",
+            f"{units.format_count(facts.negative_latencies)} latencies are negative: two clocks "
+            "disagree by more than these tasks took; see the clock's error bound",
+        )
+    if facts.overflown_latencies:
+        yield Finding(
+            "overflow",
+            f"{units.format_count(facts.overflown_latencies)} latencies are over an hour, past "
+            "the histogram's range; they count in percentiles and the maximum",
+        )
+    if facts.first_error and facts.counts.enqueued >= ENQUEUED_SHARE * facts.counts.due:
+        yield Finding(
+            "server_errors", f"the server answered with errors{_because(facts.first_error)}"
+        )
+    if facts.reconnects:
+        yield Finding(
+            "reconnected",
+            f"producers lost their connection {units.format_count(facts.reconnects)} times",
+        )
+    if not facts.is_steady:
+        yield Finding(
+            "not_steady",
+            f"no steady state within the first {units.format_duration(facts.most_warmup_s)}: the "
+            "warm-up may be longer than what was left out; run longer, or set --warmup",
+        )
+
+
+def _because(error: str) -> str:
+    return f": the server said {error!r}" if error else ""

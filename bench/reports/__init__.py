@@ -1,0 +1,1 @@
+"""From values to text. Reports compute nothing and decide nothing."""

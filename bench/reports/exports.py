@@ -1,0 +1,85 @@
+"""A record's histograms and series for other tools."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.measure.histogram import Histogram, decode, highest_equivalent
+from bench.record import RunRecord
+
+_TICKS_PER_HALVING = 5
+
+
+def hgrm(record: RunRecord, stage: str, queue: str) -> str:
+    """A percentile distribution in milliseconds, as HdrHistogram's plotters read it.
+
+    Raises KeyError when the record has no such stage or queue.
+    """
+    histogram = decode(record.latency[stage][queue].hdr)
+    out = io.StringIO()
+    out.write("       Value     Percentile TotalCount 1/(1-Percentile)\n\n")
+    for value_us, share, count in _distribution(histogram):
+        inverse = f"{1 / (1 - share):14.2f}" if share < 1 else ""
+        out.write(f"{value_us / 1e3:12.3f} {share:14.12f} {count:10d} {inverse}".rstrip() + "\n")
+    summary = record.latency[stage][queue]
+    mean_ms, max_ms = (summary.mean_s or 0) * 1e3, (summary.max_s or 0) * 1e3
+    out.write(f"#[Mean    = {mean_ms:12.3f}, StdDeviation   = {_deviation_ms(histogram):12.3f}]\n")
+    out.write(f"#[Max     = {max_ms:12.3f}, Total count    = {histogram.recorded:12d}]\n")
+    out.write(f"#[Buckets = {22:12d}, SubBuckets     = {2048:12d}]\n")
+    return out.getvalue()
+
+
+def hdr(record: RunRecord) -> str:
+    """A histogram log (version 1.3): one tagged line per stage and queue, values in µs."""
+    out = io.StringIO()
+    out.write("#[Histogram log format version 1.3]\n")
+    out.write(f"#[runqy-bench run {record.id}, started {record.started_at}]\n")
+    out.write('"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n')
+    for stage, queues in record.latency.items():
+        for queue, summary in queues.items():
+            if summary.count:
+                maximum_ms = (summary.max_s or 0) * 1e3
+                out.write(
+                    f"Tag={stage}.{queue},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
+                    f"{summary.hdr}\n"
+                )
+    return out.getvalue()
+
+
+def series_csv(record: RunRecord) -> str:
+    """The series, one row a second."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(record.series.columns)
+    writer.writerows(
+        ["" if value is None else value for value in row] for row in record.series.rows
+    )
+    return out.getvalue()
+
+
+def _distribution(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
+    """(value in µs, share of samples up to it, their number), finer and finer towards 1."""
+    if not histogram.recorded:
+        return
+    cumulated = np.cumsum(histogram.counts)
+    total = histogram.recorded
+    share, last_count = 0.0, -1
+    while last_count < total:
+        rank = max(int(np.ceil(share * total - 1e-9)), 1)
+        index = int(np.searchsorted(cumulated, rank))
+        last_count = int(cumulated[index])
+        yield highest_equivalent(index), 1.0 if last_count == total else share, last_count
+        halvings = int(np.floor(np.log2(1 / (1 - share)))) + 1
+        share += 1 / (2**halvings * _TICKS_PER_HALVING)
+
+
+def _deviation_ms(histogram: Histogram) -> float:
+    if not histogram.recorded:
+        return 0.0
+    filled = np.flatnonzero(histogram.counts)
+    values = np.array([highest_equivalent(index) for index in filled.tolist()], np.float64)
+    weights = histogram.counts[filled]
+    mean = np.average(values, weights=weights)
+    return float(np.sqrt(np.average((values - mean) ** 2, weights=weights))) / 1e3

@@ -1,0 +1,89 @@
+"""A run while it lasts: a bar and a few figures on a terminal, plain lines elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bench import units
+from bench.measure.progress import Progress
+from bench.workload.scenario import Scenario
+
+_PLAIN_EVERY_S = 5.0
+
+
+@contextlib.contextmanager
+def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """What to call with each new state. Everything goes to standard error."""
+    if is_quiet:
+        yield lambda _: None
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_lines()
+        return
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        yield lambda progress: live.update(_picture(scenario, progress))
+
+
+def _plain_lines() -> Callable[[Progress], None]:
+    last: tuple[str, float] = ("", 0.0)
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        phase, at_s = last
+        if progress.phase != phase or time.monotonic() - at_s >= _PLAIN_EVERY_S:
+            last = (progress.phase, time.monotonic())
+            sys.stderr.write(plain_line(progress) + "\n")
+            sys.stderr.flush()
+
+    return show
+
+
+def plain_line(progress: Progress) -> str:
+    """One state as one line."""
+    return (
+        f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  "
+        f"offered {progress.offered_per_s:,}/s  enqueued {progress.enqueued_per_s:,}/s  "
+        f"finished {progress.finished_per_s:,}/s  backlog {sum(progress.backlog.values()):,}  "
+        f"e2e p50 {units.format_duration(progress.p50_s)} "
+        f"p99 {units.format_duration(progress.p99_s)}"
+    )
+
+
+def _picture(scenario: Scenario, progress: Progress) -> Group:
+    heading = Text.assemble(
+        (scenario.name, "bold"), f"  {progress.phase}  {progress.elapsed_s:.0f} s"
+    )
+    if progress.planned_s:
+        heading.append(f" of {progress.planned_s:.0f} s")
+    figures = Table.grid(padding=(0, 3))
+    figures.add_row(
+        f"offered {progress.offered_per_s:,}/s",
+        f"enqueued {progress.enqueued_per_s:,}/s",
+        f"finished {progress.finished_per_s:,}/s",
+    )
+    latency = (
+        f"e2e p50 {units.format_duration(progress.p50_s)}"
+        f"   p99 {units.format_duration(progress.p99_s)}"
+    )
+    backlog = "backlog  " + "  ".join(
+        f"{queue} {length:,}" for queue, length in progress.backlog.items()
+    )
+    bar = ProgressBar(total=1.0, completed=_share_done(progress), width=50)
+    return Group(heading, bar, figures, Text(latency), Text(backlog, style="dim"))
+
+
+def _share_done(progress: Progress) -> float:
+    if progress.planned_tasks:
+        done = progress.finished if progress.phase == "draining" else progress.enqueued
+        return min(done / progress.planned_tasks, 1.0)
+    if progress.planned_s:
+        return min(progress.elapsed_s / progress.planned_s, 1.0)
+    return 0.0

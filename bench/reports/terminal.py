@@ -1,0 +1,206 @@
+"""A run record for a person at a terminal: the verdict first, then the figures at a glance."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bench import units
+from bench.measure.ledger import Counts
+from bench.record import RunRecord, StageSummary
+
+_STAGES = {
+    "e2e": "due → finished",
+    "e2e_from_send": "sent → finished (not corrected)",
+    "queue_wait": "sent → started",
+    "service": "started → finished",
+    "enqueue": "sent → acknowledged",
+    "schedule_lag": "due → sent",
+}
+_PLAIN_WIDTH = 100
+
+
+def print_report(record: RunRecord, path: Path | None) -> None:
+    """Print the report; ``path`` is where the record was saved."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PLAIN_WIDTH)
+    for part in render(record, path):
+        console.print(part)
+
+
+def render(record: RunRecord, path: Path | None) -> Iterable[RenderableType]:
+    """The parts of the report, from the top."""
+    yield _headline(record)
+    for warning in record.warnings:
+        yield Text.assemble(("! ", "bold yellow"), warning.message)
+    yield from _objectives(record)
+    yield ""
+    yield _throughput(record)
+    yield _stages(record)
+    if len(record.queues) > 1:
+        yield _queues(record)
+    yield _ledger(record)
+    yield from _footer(record, path)
+
+
+def _headline(record: RunRecord) -> Text:
+    is_valid = record.verdict == "valid"
+    style = "bold green" if is_valid else "bold red"
+    text = Text.assemble((record.verdict.upper().replace("_", " "), style))
+    if not is_valid:
+        text.append("  do not quote these figures", style="red")
+    end_to_end = record.latency["e2e"]["all"]
+    text.append(f"  {record.scenario.name}: ")
+    text.append(f"{units.format_rate(record.rates.enqueued_per_s)} enqueued")
+    if record.rates.completed_per_s is not None:
+        text.append(f", {units.format_rate(record.rates.completed_per_s)} finished")
+    if end_to_end.count:
+        text.append(
+            f", end to end p50 {units.format_duration(end_to_end.p50_s)}"
+            f" and p99 {units.format_duration(end_to_end.p99_s)}"
+        )
+    return text
+
+
+def _objectives(record: RunRecord) -> Iterable[Text]:
+    for objective in record.slo:
+        mark = ("✓ ", "bold green") if objective.passed else ("✗ ", "bold red")
+        measured = _objective_value(objective.expression, objective.value)
+        yield Text.assemble(mark, f"{objective.expression}   measured: {measured}")
+
+
+def _objective_value(expression: str, value: float | None) -> str:
+    if value is None:
+        return "nothing, and without data an objective fails"
+    if ".rate" in expression:
+        return units.format_rate(value)
+    if "." in expression.partition("}")[2] or "." in expression.partition("{")[0].split()[0]:
+        return units.format_duration(value)
+    return units.format_count(value)
+
+
+def _throughput(record: RunRecord) -> Text:
+    rates = record.rates
+    asked = (
+        "as fast as possible" if rates.asked_per_s is None else units.format_rate(rates.asked_per_s)
+    )
+    lines = [
+        f"asked {asked} · enqueued {units.format_rate(rates.enqueued_per_s)}"
+        f" · finished {units.format_rate(rates.completed_per_s)}"
+        f" · over {units.format_duration(record.window_s)}{_left_out(record)}"
+    ]
+    if record.scenario.is_closed_loop:
+        lines.append("closed loop: there is no schedule, so due is the moment of sending")
+    return Text("\n".join(lines))
+
+
+def _left_out(record: RunRecord) -> str:
+    warmup = record.warmup
+    if not warmup.left_out_s:
+        return ""
+    longest = (
+        f", their longest {units.format_duration(warmup.e2e_max_s)}"
+        if warmup.e2e_max_s is not None
+        else ""
+    )
+    how = "found" if warmup.method != "fixed" else "as asked"
+    return (
+        f", after {units.format_duration(warmup.left_out_s)} of warm-up ({how};"
+        f" {units.format_count(warmup.tasks)} tasks left out{longest})"
+    )
+
+
+def _stages(record: RunRecord) -> Table:
+    table = _table("stage", "", "p50", "p90", "p99", "p99.9", "max", text_columns=2)
+    for stage, meaning in _STAGES.items():
+        summary = record.latency[stage]["all"]
+        if summary.count:
+            style = "bold" if stage == "e2e" else ""
+            table.add_row(stage, Text(meaning, style="dim"), *_percentiles(summary), style=style)
+    return table
+
+
+def _queues(record: RunRecord) -> Table:
+    table = _table("queue", "stage", "p50", "p90", "p99", "p99.9", "max", text_columns=2)
+    for queue in record.queues:
+        shown = False
+        for stage in ("e2e", "queue_wait", "enqueue"):
+            summary = record.latency[stage][queue]
+            if summary.count:
+                table.add_row("" if shown else queue, stage, *_percentiles(summary))
+                shown = True
+    return table
+
+
+def _percentiles(summary: StageSummary) -> list[str]:
+    values = (summary.p50_s, summary.p90_s, summary.p99_s, summary.p999_s, summary.max_s)
+    return [units.format_duration(value) for value in values]
+
+
+_ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
+_COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
+
+
+def _ledger(record: RunRecord) -> Table:
+    """The counts; those that are zero for all tasks are left out, but for the damning ones."""
+    columns = [
+        *_ALWAYS_COUNTED,
+        *(name for name in _COUNTED_IF_ANY if getattr(record.counts, name)),
+    ]
+    table = _table("ledger", *(name.replace("_", " ") for name in columns), text_columns=1)
+
+    def row(name: str, counts: Counts, style: str = "") -> None:
+        values = [units.format_count(getattr(counts, column)) for column in columns]
+        table.add_row(name, *values, style=style)
+
+    if len(record.queues) > 1:
+        for queue, counts in record.queues.items():
+            row(queue, counts)
+    row("all", record.counts, style="bold")
+    return table
+
+
+def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
+    resources, server = record.resources, record.server
+    costs = [
+        f"{resources.server_cpu_us_per_task:.1f} µs CPU"
+        if resources.server_cpu_us_per_task is not None
+        else None,
+        f"{resources.server_commands_per_task:.1f} commands"
+        if resources.server_commands_per_task is not None
+        else None,
+        f"{units.format_bytes(resources.server_bytes_per_task)} on the wire"
+        if resources.server_bytes_per_task is not None
+        else None,
+        f"{units.format_bytes(resources.server_memory_bytes_per_task)} of memory"
+        if resources.server_memory_bytes_per_task is not None
+        else None,
+    ]
+    yield Text(f"{record.attribution}")
+    yield Text("Redis per task: " + ", ".join(cost for cost in costs if cost))
+    yield Text(
+        f"cores: server {_cores(resources.server_cpu_cores)}, "
+        f"workers {_cores(resources.worker_cpu_cores)}, "
+        f"generator {_cores(resources.generator_cpu_cores)}"
+        f" · {server['product']} {server['version']} at {server['address']}"
+        f" · clock {record.clock.domain}, error at most "
+        f"{units.format_duration(record.clock.error_bound_s)}",
+        style="dim",
+    )
+    if path is not None:
+        yield Text.assemble("record: ", (str(path), "bold"))
+
+
+def _cores(cores: float | None) -> str:
+    return "–" if cores is None else f"{cores:.2f}"
+
+
+def _table(*names: str, text_columns: int) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, name in enumerate(names):
+        table.add_column(name, justify="left" if index < text_columns else "right", no_wrap=True)
+    return table

@@ -1,0 +1,1 @@
+"""The built-in scenarios, as files that users may read and copy."""

@@ -1,0 +1,1 @@
+"""What goes over the wire, as pure functions: keys, ids, tasks, frames and replies. No I/O."""

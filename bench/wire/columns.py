@@ -1,0 +1,90 @@
+"""Many ids and many payload heads read at once: the way back from ``bench.wire.frames``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.wire import ids, stamps
+
+Integers = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+_VECTOR_FROM = 16
+_NO_STAMP = -1
+
+_HEX_VALUES = np.full(256, -1, np.int64)
+for _digit in range(16):
+    _HEX_VALUES[ord(f"{_digit:x}")] = _digit
+_SEQUENCE_WEIGHTS = 16 ** np.arange(ids.SEQUENCE_DIGITS - 1, -1, -1, dtype=np.int64)
+_PRODUCER_WEIGHTS = np.array([256, 16, 1], np.int64)
+_STAMP_WEIGHTS = 10 ** np.arange(stamps.DIGITS - 1, -1, -1, dtype=np.int64)
+_PRODUCER = slice(15, 18)
+_SEQUENCE = slice(ids.SEQUENCE_START, ids.ID_LENGTH)
+_DUE = slice(stamps.DUE_START, stamps.DUE_START + stamps.DIGITS)
+_SENT = slice(stamps.SENT_START, stamps.HEAD_LENGTH)
+_HEAD = np.frombuffer(stamps.head(stamps.MAX_US, stamps.MAX_US), np.uint8)
+
+
+@dataclass(frozen=True)
+class IdColumns:
+    """What the ids (n,) say; ``producer`` is -1 for an id that is not of the run."""
+
+    producer: Integers
+    sequence: Integers
+
+    @property
+    def all_ours(self) -> bool:
+        """Whether every id is of the run."""
+        return not len(self.producer) or int(self.producer.min()) >= 0
+
+
+@dataclass(frozen=True)
+class StampColumns:
+    """Due and sent of each payload (n,) in µs; both -1 where a payload has none."""
+
+    due_us: Integers
+    sent_us: Integers
+
+
+def read_ids(task_ids: Sequence[bytes], run: int) -> IdColumns:
+    """Producers and sequence numbers of ids, looking only at those of one run."""
+    if len(task_ids) >= _VECTOR_FROM and all(len(task_id) == ids.ID_LENGTH for task_id in task_ids):
+        columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
+        expected = np.frombuffer(ids.prefix(run, 0).encode(), np.uint8)
+        same = columns[:, : ids.SEQUENCE_START] == expected
+        same[:, _PRODUCER] = True
+        digits = _HEX_VALUES[columns[:, _SEQUENCE]]
+        producers = _HEX_VALUES[columns[:, _PRODUCER]]
+        if same.all() and digits.min() >= 0 and producers.min() >= 0:
+            return IdColumns(producers @ _PRODUCER_WEIGHTS, digits @ _SEQUENCE_WEIGHTS)
+    parsed = [ids.parse_id(task_id.decode("ascii", "replace")) for task_id in task_ids]
+    ours = [each if each is not None and each.run == run else None for each in parsed]
+    return IdColumns(
+        np.array([-1 if each is None else each.producer for each in ours], np.int64),
+        np.array([-1 if each is None else each.sequence for each in ours], np.int64),
+    )
+
+
+def read_stamps(payloads: Sequence[bytes]) -> StampColumns:
+    """The stamps at the head of payloads."""
+    length = stamps.HEAD_LENGTH
+    if len(payloads) >= _VECTOR_FROM and all(len(payload) > length for payload in payloads):
+        heads = b"".join([payload[: length + 1] for payload in payloads])
+        columns = np.frombuffer(heads, np.uint8).reshape(-1, length + 1)
+        after = columns[:, length]
+        same = columns[:, :length] == _HEAD
+        same[:, _DUE] = same[:, _SENT] = True
+        digits = columns.astype(np.int64) - ord("0")
+        due, sent = digits[:, _DUE], digits[:, _SENT]
+        ends = not ((after >= ord("0")) & (after <= ord("9"))).any()
+        if ends and same.all() and _are_digits(due) and _are_digits(sent):
+            return StampColumns(due @ _STAMP_WEIGHTS, sent @ _STAMP_WEIGHTS)
+    pairs = [stamps.read(payload) or (_NO_STAMP, _NO_STAMP) for payload in payloads]
+    columns_of_pairs = np.array(pairs, np.int64).reshape(-1, 2)
+    return StampColumns(columns_of_pairs[:, 0].copy(), columns_of_pairs[:, 1].copy())
+
+
+def _are_digits(digits: Integers) -> bool:
+    return bool(digits.min() >= 0 and digits.max() <= 9)

@@ -1,0 +1,14 @@
+"""Commands to RESP bytes, by hiredis: the plain encoder that all faster ones are held against."""
+
+from collections.abc import Iterable
+
+import hiredis
+
+from bench.wire.layout import Command
+
+
+def encode(commands: Iterable[Command]) -> bytes:
+    """One buffer with all commands, in order."""
+    pack = hiredis.pack_command
+    # hiredis types its argument as a tuple of one item.
+    return b"".join(pack(command) for command in commands)  # type: ignore[arg-type]

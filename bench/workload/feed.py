@@ -1,0 +1,110 @@
+"""One producer's tasks, in the order in which they are due, ready to be rendered.
+
+Queues and payloads are drawn a block at a time and ahead of need, so that taking a small batch
+costs little more than slicing. Nothing here reads a clock: the caller says what time it is.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench.wire.frames import Batch
+from bench.workload import payload, schedule
+from bench.workload.draws import Integers
+from bench.workload.mix import Mix
+from bench.workload.scenario import Scenario
+
+_BLOCK_BYTES = 1 << 18
+_LARGEST_BLOCK = 2048
+
+
+class Feed:
+    """The part of a scenario's tasks that one of its producers sends.
+
+    ``take`` hands out every task exactly once and in order, however late it is called: what is
+    due is never skipped. Due times are in µs from the start of the run.
+    """
+
+    def __init__(self, scenario: Scenario, producer: int) -> None:
+        self._producers = scenario.producers
+        self._mix = Mix(list(scenario.queues.values()), scenario.seed)
+        self._payloads = payloads(scenario)
+        expected = scenario.payload_size.mean if scenario.payload_file is None else 1024
+        self._block = max(min(int(_BLOCK_BYTES / expected), _LARGEST_BLOCK), 1)
+        self._tasks = _tasks(scenario, producer)
+        self._numbers: Integers = np.empty(0, np.int64)
+        self._due_us: Integers = np.empty(0, np.int64)
+        self._read = 0
+        self._ready: Batch | None = None
+        self._at = 0
+        self._refill()
+
+    def next_due_us(self) -> int | None:
+        """When the next task is due, or None when there is none left."""
+        return None if self._ready is None else int(self._ready.due_us[self._at])
+
+    def count_due(self, now_us: int) -> int:
+        """How many tasks of the block at hand are due by now; zero only if none is due at all."""
+        if self._ready is None:
+            return 0
+        return max(int(self._ready.due_us.searchsorted(now_us, side="right")) - self._at, 0)
+
+    def due_by(self, now_us: int) -> int:
+        """How many of the tasks that are still here are due by now. Uses the feed up."""
+        due = 0
+        while (count := self.count_due(now_us)) > 0:
+            due += len(self.take(count))
+        return due
+
+    def take(self, most: int) -> Batch:
+        """The next tasks, at least one and up to ``most``, of those at hand.
+
+        Raises LookupError when there is none left.
+        """
+        if self._ready is None:
+            raise LookupError("all tasks were taken")
+        ready, start = self._ready, self._at
+        stop = min(start + most, len(ready))
+        taken = Batch(
+            ready.sequence[start:stop],
+            ready.due_us[start:stop],
+            ready.queue[start:stop],
+            ready.bodies[start:stop],
+        )
+        self._at = stop
+        if stop == len(ready):
+            self._refill()
+        return taken
+
+    def _refill(self) -> None:
+        self._at = 0
+        if self._read == len(self._numbers):
+            self._numbers, self._due_us = next(self._tasks, (self._numbers[:0], self._due_us[:0]))
+            self._read = 0
+        if not len(self._numbers):
+            self._ready = None
+            return
+        numbers = self._numbers[self._read : self._read + self._block]
+        due_us = self._due_us[self._read : self._read + self._block]
+        self._read += len(numbers)
+        self._ready = Batch(
+            sequence=numbers // self._producers,
+            due_us=due_us,
+            queue=self._mix.queue_of(numbers),
+            bodies=self._payloads.bodies(numbers),
+        )
+
+
+def payloads(scenario: Scenario) -> payload.Filler | payload.Lines:
+    """What fills the payloads. Raises ScenarioError when a payload file cannot be used."""
+    if scenario.payload_file is not None:
+        return payload.read_lines(Path(scenario.payload_file))
+    return payload.Filler(scenario.payload_size, scenario.seed)
+
+
+def _tasks(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Integers]]:
+    if scenario.arrivals == "max":
+        return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
+    chunks = schedule.arrivals(scenario.profile, scenario.arrivals, scenario.seed, scenario.tasks)
+    return schedule.share(chunks, producer, scenario.producers)

@@ -1,0 +1,49 @@
+"""Finding a scenario: built in by name, or a TOML file by path."""
+
+import difflib
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+from bench.errors import ScenarioError
+
+DEFAULT = "default"
+
+_ORDER = ("smoke", DEFAULT, "latency", "enqueue-max", "e2e-max", "ramp", "priority", "backlog")
+
+
+def names() -> list[str]:
+    """The built-in scenarios, the ones to try first at the top."""
+    return list(_ORDER)
+
+
+def text_of(name: str) -> str:
+    """A built-in scenario as TOML. Raises ScenarioError when there is none of that name."""
+    if name not in _ORDER:
+        nearest = difflib.get_close_matches(name, _ORDER, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "see 'bench scenarios'"
+        raise ScenarioError(f"no scenario {name!r}: {hint}")
+    return (files("bench.scenarios") / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def load(name_or_path: str) -> tuple[str, dict[str, object]]:
+    """(what messages call it, its fields as written).
+
+    Anything that ends in ``.toml`` or holds a path separator is a file. A ``payload_file`` in it
+    is relative to that file. Raises ScenarioError when it cannot be read.
+    """
+    if not (name_or_path.endswith(".toml") or "/" in name_or_path):
+        return name_or_path, {"name": name_or_path, **tomllib.loads(text_of(name_or_path))}
+    path = Path(name_or_path)
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{path}: not TOML: {error}") from None
+    payload_file = fields.get("payload_file")
+    if isinstance(payload_file, str):
+        fields["payload_file"] = str(path.parent / payload_file)
+    return str(path), {"name": path.stem, **fields}

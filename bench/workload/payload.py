@@ -1,0 +1,122 @@
+"""What is inside each task's payload, after its stamps.
+
+A payload is ``{"due_us":…,"sent_us":…,"data":"…"}``; the stamps are the wire's business, this is
+the rest of it: filler of a size drawn for the task, or the content of a line of a JSONL file.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import ScenarioError
+from bench.wire import stamps
+from bench.wire.frames import Bodies
+from bench.workload.distribution import Distribution
+from bench.workload.draws import Integers, uniform
+
+MIN_SIZE = stamps.HEAD_LENGTH + 1
+"""Bytes of the smallest payload: the stamps and the closing brace."""
+MAX_SIZE = 64 * 1024 * 1024
+
+_OPEN, _CLOSE = b',"data":"', b'"}'
+_SMALLEST_FILLED = len(_OPEN) + len(_CLOSE)
+_LETTERS = np.frombuffer(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8
+)
+_POOL = 1 << 16
+
+
+class Filler:
+    """Seeded letters, as many as each task's drawn size leaves room for."""
+
+    def __init__(self, size: Distribution, seed: int) -> None:
+        self._size = size
+        self._seed = seed
+        longest = int(size.mean) if size.is_fixed else _POOL
+        choice = uniform(seed, "letters", np.arange(_POOL + longest)) * len(_LETTERS)
+        self._pool = _LETTERS[choice.astype(np.int64)]
+        self._pool_bytes = self._pool.tobytes()
+
+    def bodies(self, numbers: Integers) -> Bodies:
+        """The bodies of the tasks with these numbers: an array when all sizes are the same."""
+        starts = (uniform(self._seed, "content", numbers) * _POOL).astype(np.int64)
+        if self._size.is_fixed:
+            return self._equal_bodies(starts, int(self._size.mean) - stamps.HEAD_LENGTH)
+        sizes = np.clip(self._size.draw(self._seed, "size", numbers), MIN_SIZE, MAX_SIZE)
+        lengths = np.rint(sizes).astype(np.int64) - stamps.HEAD_LENGTH
+        return [
+            self._body(start, length)
+            for start, length in zip(starts.tolist(), lengths.tolist(), strict=True)
+        ]
+
+    def _equal_bodies(self, starts: Integers, length: int) -> Bodies:
+        bodies = np.empty((len(starts), length), np.uint8)
+        if length < _SMALLEST_FILLED:
+            bodies[:] = np.frombuffer(self._body(0, length), np.uint8)
+            return bodies
+        letters = length - _SMALLEST_FILLED
+        bodies[:, : len(_OPEN)] = np.frombuffer(_OPEN, np.uint8)
+        bodies[:, len(_OPEN) + letters :] = np.frombuffer(_CLOSE, np.uint8)
+        if letters:
+            windows = np.lib.stride_tricks.sliding_window_view(self._pool, letters)
+            bodies[:, len(_OPEN) : len(_OPEN) + letters] = windows[starts]
+        return bodies
+
+    def _body(self, start: int, length: int) -> bytes:
+        letters = length - _SMALLEST_FILLED
+        if letters < 0:  # no room for a member: white space is valid there too
+            return b" " * (length - 1) + b"}"
+        whole, part = divmod(letters, _POOL)
+        text = self._pool_bytes[:_POOL] * whole + self._pool_bytes[start : start + part]
+        return b"%b%b%b" % (_OPEN, text, _CLOSE)
+
+
+class Lines:
+    """The lines of a JSONL file in turn, each task's by its number."""
+
+    def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._bodies = bodies
+
+    def bodies(self, numbers: Integers) -> Bodies:
+        """The bodies of the tasks with these numbers."""
+        return [self._bodies[number] for number in (numbers % len(self._bodies)).tolist()]
+
+
+def read_lines(path: Path) -> Lines:
+    """Payloads from a file with one JSON object a line; blank lines are passed over.
+
+    Raises ScenarioError naming the file, and the line where one is to blame.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(f"payload_file {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"payload_file {path}: not UTF-8 at byte {error.start}") from None
+    lines = enumerate(text.split("\n"), start=1)
+    bodies = [_body_of(line, f"{path}, line {number}") for number, line in lines if line.strip()]
+    if not bodies:
+        raise ScenarioError(f"payload_file {path}: holds no payload")
+    return Lines(bodies)
+
+
+def _body_of(line: str, where: str) -> bytes:
+    try:
+        value = json.loads(line, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ScenarioError(f"payload_file {where}: nested too deeply") from None
+    except ValueError as error:
+        raise ScenarioError(f"payload_file {where}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ScenarioError(f"payload_file {where}: a payload must be a JSON object")
+    taken = [name for name in stamps.RESERVED_NAMES if name in value]
+    if taken:
+        raise ScenarioError(f"payload_file {where}: {taken[0]!r} is the harness's own field")
+    inside = line.strip()[1:].lstrip()
+    return (inside if not value else "," + inside).encode()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not in JSON")

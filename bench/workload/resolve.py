@@ -1,0 +1,113 @@
+"""From fields as written (TOML or flags) to a ``Scenario``, or to one line on what is wrong."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bench.errors import ScenarioError, UsageError
+from bench.wire.layout import LAYOUTS, split_queue
+from bench.workload import slo
+from bench.workload.fields import FIELDS, nearest
+from bench.workload.scenario import Scenario
+
+
+def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
+    """The scenario that these fields describe.
+
+    Raises ScenarioError, beginning with ``source`` and naming the field, when one is unknown, has
+    an impossible value, or does not go with another.
+    """
+    values: dict[str, Any] = {}
+    for name, written in fields.items():
+        field = FIELDS.get(name)
+        if field is None:
+            raise ScenarioError(f"{source}: unknown field {name!r}{nearest(name, FIELDS)}")
+        try:
+            values[field.attribute] = field.read(written)
+        except UsageError as error:
+            raise ScenarioError(f"{source}: {name}: {error}") from None
+    if values.get("rate_per_s") == "max" and values.get("arrivals") in (None, "max"):
+        values["rate_per_s"] = None
+        values["arrivals"] = "max"
+    try:
+        _require_consistent(values)
+        return Scenario(**values)
+    except UsageError as error:
+        raise ScenarioError(f"{source}: {error}") from None
+
+
+def _require_consistent(values: Mapping[str, Any]) -> None:
+    """Raise UsageError for fields that are each possible, but not together."""
+    _require_one_parent(list(values.get("queues") or ()), values.get("layout", "runqy"))
+    _require_known_queues(values["queues"], values.get("slo", ()))
+    closed = values.get("arrivals") == "max"
+    staged = bool(values.get("stages"))
+    rated = values.get("rate_per_s") is not None
+    timed = values.get("duration_s") is not None
+    contradictions = (
+        (closed and staged, "stages: they need a rate to follow, and rate = max has none"),
+        (
+            values.get("rate_per_s") == "max",
+            f"rate: max has no schedule, so arrivals cannot be {values.get('arrivals')}",
+        ),
+        (
+            staged and not any(stage.start_per_s + stage.end_per_s for stage in values["stages"]),
+            "stages: all their rates are zero",
+        ),
+        (closed and rated, "rate: arrivals = max has none; leave out one of the two"),
+        (staged and rated, "rate: the stages give it; leave out one of the two"),
+        (staged and timed, "duration: the stages give it; leave out one of the two"),
+        (
+            not (closed or staged or rated),
+            "rate: say how many tasks a second, as in 5000/s, or max",
+        ),
+        (
+            not (staged or timed or values.get("tasks")),
+            "duration: say how long, as in 20s, or how many tasks",
+        ),
+        (
+            values.get("max_backlog") is not None and not closed,
+            "max_backlog: only a closed loop (rate = max) can wait for its workers",
+        ),
+        (
+            values.get("worker_start") == "after-fill" and values.get("workers", 1) == 0,
+            "worker_start: there are no workers to start",
+        ),
+        (
+            values.get("payload_file") is not None and "payload_size" in values,
+            "payload_size: payload_file gives it; leave out one of the two",
+        ),
+    )
+    for contradicts, message in contradictions:
+        if contradicts:
+            raise UsageError(message)
+
+
+def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]) -> None:
+    for objective in map(slo.parse, objectives):
+        if objective.queue != "all" and objective.queue not in queues:
+            hint = nearest(objective.queue, queues)
+            raise UsageError(f"slo: {objective.expression!r}: no queue {objective.queue!r}{hint}")
+
+
+def _require_one_parent(queues: list[str], layout: str) -> None:
+    if not queues:
+        raise UsageError("queues: name at least one, as in queues = {inference_high = 1}")
+    parents = sorted({_parent_of(queue, LAYOUTS[layout].separator) for queue in queues})
+    if len(parents) > 1:
+        raise UsageError(f"queues: {' and '.join(parents)} are two parents; a worker serves one")
+
+
+def _parent_of(queue: str, separator: str) -> str:
+    parent, sub_queue = split_queue(queue, separator)
+    if not parent or not sub_queue:
+        raise UsageError(
+            f"queues: {queue!r} is not a sub-queue: write PARENT{separator}NAME, "
+            f"for example inference{separator}high"
+        )
+    return parent
+
+
+def parent_queue(scenario: Scenario) -> str:
+    """The queue that workers register for."""
+    first = next(iter(scenario.queues))
+    return split_queue(first, LAYOUTS[scenario.layout].separator)[0]

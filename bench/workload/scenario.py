@@ -1,0 +1,142 @@
+"""A scenario: everything about a run that can be decided before it, as one frozen value.
+
+Users write scenarios as TOML, or name a built-in one, and override single fields by flags. All
+three arrive here as a mapping of field names to values as written; ``resolve`` turns that mapping
+into a ``Scenario`` in base units, or says in one line what is wrong with it.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from bench.workload.distribution import Distribution
+from bench.workload.schedule import Profile, Stage
+
+ArrivalKind = Literal["constant", "poisson", "max"]
+ProducerKind = Literal["frames", "redis-py", "snippet"]
+Priority = Literal["strict", "weighted"]
+WorkerStart = Literal["with-run", "after-fill"]
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole workload as resolved. Seconds, tasks a second and bytes."""
+
+    name: str = "unnamed"
+    description: str = ""
+
+    queues: dict[str, float]
+    """Sub-queue to the weight of its share of the tasks; highest priority first."""
+    layout: str = "runqy"
+
+    arrivals: ArrivalKind = "constant"
+    rate_per_s: float | None = None
+    """Offered rate; None when stages give it, or when the loop is closed (``max``)."""
+    stages: tuple[Stage, ...] = ()
+    duration_s: float | None = None
+    tasks: int | None = None
+    seed: int = 1
+
+    payload_size: Distribution = Distribution("constant", mean=64)
+    payload_file: str | None = None
+    max_retry: int = 3
+
+    producers: int = 1
+    producer: ProducerKind = "frames"
+    pipeline: int = 256
+    """Tasks in a batch, at most."""
+    in_flight: int = 4
+    """Batches without a reply that a closed loop keeps on the way."""
+    max_backlog: int | None = None
+    """Tasks in one list at which a closed loop waits; None for no such limit."""
+
+    workers: int = 1
+    """Worker processes that the run starts itself."""
+    external_workers: bool = False
+    """Whether workers that somebody else started are expected to serve the queues."""
+    concurrency: int = 1
+    prefetch: int = 1
+    service_time: Distribution = Distribution()
+    failure_rate: float = 0.0
+    retry_delay_s: float = 1.0
+    priority: Priority = "strict"
+    store_results: bool = False
+    worker_start: WorkerStart = "with-run"
+
+    warmup_s: float | None = None
+    """Seconds left out at the beginning; None to find the steady state."""
+    drain_timeout_s: float = 30.0
+    slo: tuple[str, ...] = ()
+
+    @property
+    def is_closed_loop(self) -> bool:
+        """Whether tasks are sent as fast as replies come, rather than when they are due."""
+        return self.arrivals == "max"
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether anything is expected to serve the queues."""
+        return self.workers > 0 or self.external_workers
+
+    @property
+    def profile(self) -> Profile:
+        """The offered rate over time. Only for scenarios that have one."""
+        if self.stages:
+            return Profile(self.stages)
+        if self.rate_per_s is None:
+            raise ValueError("a closed loop has no rate profile")
+        duration_s = math.inf if self.duration_s is None else self.duration_s
+        return Profile([Stage(duration_s, self.rate_per_s, self.rate_per_s)])
+
+    @property
+    def planned_duration_s(self) -> float | None:
+        """How long enqueueing is planned to last, or None when only a count bounds it."""
+        if self.stages:
+            return math.fsum(stage.duration_s for stage in self.stages)
+        if self.duration_s is None and self.tasks is not None and self.rate_per_s is not None:
+            return self.tasks / self.rate_per_s
+        return self.duration_s
+
+    @property
+    def asked_per_s(self) -> float | None:
+        """Mean offered rate over the planned duration, or None for a closed loop."""
+        if self.is_closed_loop:
+            return None
+        if self.stages:
+            profile = self.profile
+            return profile.total / profile.duration_s
+        return self.rate_per_s
+
+
+def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """The fields of ``base`` with ``changes`` on top.
+
+    A change also takes away what it contradicts: a rate replaces stages, a task count replaces a
+    duration, and the other way round; a rate opens a closed loop, and ``max`` closes an open one.
+    """
+    merged = dict(base)
+    for field in changes:
+        for loser in _REPLACES.get(field, ()):
+            if loser not in changes:
+                merged.pop(loser, None)
+    if "rate" in changes and "arrivals" not in changes:
+        is_closed = changes["rate"] == "max"
+        if is_closed or merged.get("arrivals") == "max":
+            merged.pop("arrivals", None)
+        if not is_closed and "max_backlog" not in changes:
+            merged.pop("max_backlog", None)
+    if changes.get("arrivals") == "max" and "rate" not in changes:
+        merged.pop("rate", None)
+    merged.update(changes)
+    return merged
+
+
+_REPLACES = {
+    "rate": ("stages",),
+    "stages": ("rate", "duration", "tasks", "arrivals"),
+    "duration": ("tasks", "stages"),
+    "tasks": ("duration",),
+    "payload_size": ("payload_file",),
+    "payload_file": ("payload_size",),
+}

@@ -1,0 +1,136 @@
+"""When each task is due. Pure arithmetic: nothing here reads a clock or sleeps.
+
+Arrivals are made in two steps. First on a time line where one task is due per unit: evenly
+(0, 1, 2, …) or as a Poisson process of rate one. Then that line is bent by the rate profile: with
+Λ(t) the number of tasks due up to t, a unit arrival at u is due at Λ⁻¹(u). For Poisson arrivals
+this is the time-rescaling theorem, so ramps keep their exponential gaps (Lewis and Shedler, 1979,
+in its inverse form).
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from bench.workload.draws import Floats, Integers
+
+CHUNK = 8192
+"""Arrivals made at a time."""
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A stretch of time over which the rate goes from one value to another in a straight line."""
+
+    duration_s: float
+    start_per_s: float
+    end_per_s: float
+
+
+class Profile:
+    """The rate over time, as a sequence of stages. The last one may be endless."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._starts_s = np.cumsum([0.0] + [stage.duration_s for stage in stages])
+        self._rates = np.array([stage.start_per_s for stage in stages])
+        self._slopes = np.array(
+            [(stage.end_per_s - stage.start_per_s) / stage.duration_s for stage in stages]
+        )
+        tasks = [stage.duration_s * (stage.start_per_s + stage.end_per_s) / 2 for stage in stages]
+        self._counts = np.cumsum([0.0, *tasks])
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all stages together; may be infinite."""
+        return float(self._starts_s[-1])
+
+    @property
+    def total(self) -> float:
+        """Tasks due over the whole profile, Λ(duration); may be infinite."""
+        return float(self._counts[-1])
+
+    def rate_at(self, time_s: float) -> float:
+        """The rate at one moment, per second; zero past the end."""
+        stage = int(np.searchsorted(self._starts_s, time_s, side="right")) - 1
+        if stage >= len(self._rates):
+            return 0.0
+        return float(self._rates[stage] + self._slopes[stage] * (time_s - self._starts_s[stage]))
+
+    def time_of(self, counts: Floats) -> Floats:
+        """Λ⁻¹: the seconds at which that many tasks (n,) have become due.
+
+        Within a stage r·t + a·t²/2 = x is solved as 2x / (r + √(r² + 2ax)), which holds for
+        ramps up, ramps down and steps alike.
+        """
+        stage = np.searchsorted(self._counts, counts, side="right") - 1
+        stage = np.minimum(stage, len(self._rates) - 1)
+        into = counts - self._counts[stage]
+        rate, slope = self._rates[stage], self._slopes[stage]
+        root = np.sqrt(np.maximum(rate**2 + 2 * slope * into, 0.0))
+        divisor = rate + root
+        within = np.divide(2 * into, divisor, out=np.zeros_like(into), where=divisor > 0)
+        times: Floats = self._starts_s[stage] + within
+        return times
+
+
+def arrivals(
+    profile: Profile,
+    kind: Literal["constant", "poisson"],
+    seed: int,
+    limit: int | None = None,
+) -> Iterator[tuple[int, Integers]]:
+    """Yield (number of the first task, due times in µs from the start (n,)) in ascending order.
+
+    Ends with the profile, or after ``limit`` tasks.
+    """
+    first = 0
+    reached = 0.0
+    generator = np.random.Generator(np.random.Philox(seed))
+    remaining = math.inf if limit is None else limit
+    # A sum of stages may come out a little over what it is: that must not add a task.
+    total = profile.total * (1 - 1e-12) - 1e-9
+    while remaining > 0:
+        if kind == "constant":
+            units = np.arange(first, first + CHUNK, dtype=np.float64)
+        else:
+            units = reached + np.cumsum(generator.standard_exponential(CHUNK))
+            reached = float(units[-1])
+        kept = int(min(np.searchsorted(units, total), remaining))
+        if kept:
+            yield first, _whole_us(profile.time_of(units[:kept]))
+        if kept < CHUNK:
+            return
+        first += kept
+        remaining -= kept
+
+
+def _whole_us(times_s: Floats) -> Integers:
+    """Seconds to whole µs, rounded down but for what floating point took away."""
+    return np.floor(times_s * 1e6 + 1e-3).astype(np.int64)
+
+
+def share(
+    chunks: Iterator[tuple[int, Integers]], producer: int, producers: int
+) -> Iterator[tuple[Integers, Integers]]:
+    """The part of a schedule that one of several producers sends: every n-th task.
+
+    Yields (task numbers (n,), due times in µs from the start (n,)), in order.
+    """
+    for first, due_us in chunks:
+        offset = (producer - first) % producers
+        if offset < len(due_us):
+            numbers = np.arange(first + offset, first + len(due_us), producers)
+            yield numbers, due_us[offset::producers]
+
+
+def unscheduled(
+    producer: int, producers: int, limit: int | None
+) -> Iterator[tuple[Integers, Integers]]:
+    """One producer's part of a closed loop: every n-th task number, all due at once."""
+    first = producer
+    while limit is None or first < limit:
+        stop = first + CHUNK * producers
+        numbers = np.arange(first, stop if limit is None else min(stop, limit), producers)
+        yield numbers, np.zeros(len(numbers), np.int64)
+        first = stop

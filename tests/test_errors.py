@@ -1,0 +1,72 @@
+"""The error tree and the exit codes that scripts rely on."""
+
+import inspect
+
+import pytest
+
+from bench import errors
+from bench.errors import (
+    BenchError,
+    ExitCode,
+    MeasurementError,
+    RecordError,
+    ScenarioError,
+    ServerUnreachable,
+    UsageError,
+)
+
+EXIT_CODES: list[tuple[type[BenchError], int]] = [
+    (BenchError, 4),
+    (UsageError, 2),
+    (ScenarioError, 2),
+    (RecordError, 2),
+    (ServerUnreachable, 6),
+    (MeasurementError, 4),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), EXIT_CODES)
+def test_each_error_ends_in_its_exit_code(error: type[BenchError], code: int) -> None:
+    assert error("reason").exit_code == code
+    assert str(error("reason")) == "reason"
+
+
+def test_the_table_above_holds_every_error() -> None:
+    defined = {
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, Exception)
+    }
+    assert defined == {error for error, _ in EXIT_CODES}
+
+
+@pytest.mark.parametrize(
+    ("error", "parent"),
+    [
+        (UsageError, BenchError),
+        (ScenarioError, UsageError),
+        (RecordError, BenchError),
+        (ServerUnreachable, BenchError),
+        (MeasurementError, BenchError),
+    ],
+)
+def test_the_tree_is_the_documented_one(error: type[BenchError], parent: type[BenchError]) -> None:
+    assert error.__bases__ == (parent,)
+
+
+def test_exit_codes_keep_their_numbers() -> None:
+    assert {code.name: code.value for code in ExitCode} == {
+        "PASSED": 0,
+        "REGRESSION": 1,
+        "USAGE": 2,
+        "INCONCLUSIVE": 3,
+        "INVALID": 4,
+        "SLO_MISSED": 5,
+        "UNREACHABLE": 6,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize(("error", "code"), EXIT_CODES)
+def test_no_error_exits_as_success(error: type[BenchError], code: int) -> None:
+    assert error.exit_code == code != ExitCode.PASSED

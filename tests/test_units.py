@@ -1,0 +1,213 @@
+"""Durations, rates and sizes, as text and as numbers."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import units
+from bench.errors import UsageError
+
+ASCII_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("20s", 20.0),
+        ("1m30s", 90.0),
+        ("1h1m1s", 3661.0),
+        ("500ms", 0.5),
+        ("1s500ms", 1.5),
+        ("250us", 250e-6),
+        ("250µs", 250e-6),
+        ("1.5s", 1.5),
+        (".5s", 0.5),
+        ("2 s", 2.0),
+        ("1m 30s", 90.0),
+        ("0s", 0.0),
+        ("7", 7.0),
+        ("0.25", 0.25),
+        (7, 7.0),
+        (0.25, 0.25),
+    ],
+)
+def test_a_duration_is_read_in_seconds(text: str | float, seconds: float) -> None:
+    assert units.parse_duration(text) == pytest.approx(seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "s", "20x", "20 parsecs", "-5s", "1m30", "1e3s", "5s junk", "s5", "1..5s"]
+)
+def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a duration: write for example 500ms, 20s"):
+        units.parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"),
+    [
+        ("5000/s", 5000.0),
+        ("5000", 5000.0),
+        ("5k/s", 5000.0),
+        ("5K/S", 5000.0),
+        ("1.5k", 1500.0),
+        ("2m/s", 2e6),
+        ("300/min", 5.0),
+        ("300/m", 5.0),
+        ("7200/h", 2.0),
+        ("10/sec", 10.0),
+        (" 10 / s ", 10.0),
+        ("0/s", 0.0),
+        (300, 300.0),
+        (0.5, 0.5),
+    ],
+)
+def test_a_rate_is_read_in_tasks_a_second(text: str | float, per_second: float) -> None:
+    assert units.parse_rate(text) == pytest.approx(per_second, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1/s", "5/", "5/day", "5 per s", "5g/s", "1,000/s"])
+def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a rate: write for example 5000/s"):
+        units.parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("256", 256),
+        ("256B", 256),
+        ("1k", 1000),
+        ("1KB", 1000),
+        ("1KiB", 1024),
+        ("1.5KiB", 1536),
+        ("2MB", 2_000_000),
+        ("2MiB", 2_097_152),
+        (" 64 b ", 64),
+        (64, 64),
+    ],
+)
+def test_a_size_is_read_in_bytes(text: str | int, size: int) -> None:
+    assert units.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "big", "-1", "1GiB", "1 2", "1e3", "0x10"])
+def test_what_is_no_size_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size: write for example 256"):
+        units.parse_size(text)
+
+
+@pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate])
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_that_is_not_finite_is_refused(
+    read: Callable[[float], float], number: float
+) -> None:
+    with pytest.raises(UsageError, match="it must be finite"):
+        read(number)
+
+
+@pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate, units.parse_size])
+@given(text=ASCII_TEXT)
+def test_any_ascii_text_is_read_as_a_number_not_below_zero_or_refused(
+    read: Callable[[str], float], text: str
+) -> None:
+    try:
+        number = read(text)
+    except UsageError as error:
+        number, message = 0, str(error)
+    else:
+        message = repr(text)
+    assert number >= 0
+    assert repr(text) in message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.0, "0 µs"),
+        (1e-6, "1 µs"),
+        (870e-6, "870 µs"),
+        (999.4e-6, "999 µs"),
+        (999.6e-6, "1.00 ms"),
+        (1.4e-3, "1.40 ms"),
+        (14e-3, "14.0 ms"),
+        (140e-3, "140 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.00 s"),
+        (2.05, "2.05 s"),
+        (20.5, "20.5 s"),
+        (119.0, "119 s"),
+        (120.0, "2.0 min"),
+        (-1.4e-3, "-1.40 ms"),
+    ],
+)
+def test_a_duration_is_written_in_the_unit_that_reads_best(
+    seconds: float | None, text: str
+) -> None:
+    assert units.format_duration(seconds) == text
+
+
+@given(st.floats(min_value=1e-4, max_value=119.4))
+def test_a_written_duration_is_within_half_a_percent_of_the_value(seconds: float) -> None:
+    read_again = units.parse_duration(units.format_duration(seconds))
+    assert read_again == pytest.approx(seconds, rel=0.0051)
+
+
+@given(st.floats(min_value=1e-3, max_value=119.4))
+def test_a_duration_over_a_millisecond_has_three_digits(seconds: float) -> None:
+    digits = re.sub(r"[^0-9]", "", units.format_duration(seconds))
+    assert len(digits) == 3
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [
+        (None, "–"),
+        (0.0, "0.0/s"),
+        (9.96, "10.0/s"),
+        (99.94, "99.9/s"),
+        (99.96, "100/s"),
+        (5000.0, "5,000/s"),
+        (1234567.8, "1,234,568/s"),
+    ],
+)
+def test_a_rate_is_written_with_thousands_apart_and_a_decimal_when_small(
+    per_second: float | None, text: str
+) -> None:
+    assert units.format_rate(per_second) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(None, "–"), (0, "0"), (1234567, "1,234,567")])
+def test_a_count_is_written_with_thousands_apart(count: int | None, text: str) -> None:
+    assert units.format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (312, "312 B"),
+        (999, "999 B"),
+        (1000, "1.00 kB"),
+        (1540, "1.54 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1.00 MB"),
+        (48_200_000, "48.2 MB"),
+        (7_000_000_000, "7.00 GB"),
+        (-1540, "-1.54 kB"),
+    ],
+)
+def test_a_number_of_bytes_is_written_in_powers_of_a_thousand(
+    size: float | None, text: str
+) -> None:
+    assert units.format_bytes(size) == text
+
+
+@given(st.integers(min_value=1, max_value=999_000_000))
+def test_a_written_size_is_within_half_a_percent_of_the_value(size: int) -> None:
+    assert units.parse_size(units.format_bytes(size)) == pytest.approx(size, rel=0.0051)
