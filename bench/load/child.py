@@ -9,6 +9,7 @@ from collections.abc import Callable
 from bench.errors import BenchError
 from bench.load.channel import ChannelClosed, Reader, Writer
 from bench.load.orders import Begin, Failed, Message, Order, Ready, Stop
+from bench.load.waiting import wake_on_time
 
 
 class Control:
@@ -51,6 +52,7 @@ def run_child(serve: Callable[[Order, Control], None]) -> int:
     The exit code is for the run alone: errors are told through the channel.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run hears it, and tells us what to do
+    wake_on_time()
     reader: Reader[Order] = Reader(sys.stdin.fileno(), Order)  # type: ignore[arg-type]
     control = Control(reader, Writer(sys.stdout.fileno()))
     with contextlib.suppress(ChannelClosed):

@@ -1,5 +1,6 @@
-"""Tasks that a worker has taken and read, as columns: who, when, for how long, with what end."""
+"""Tasks that a worker has taken and read: what they are, how long they take, how they end."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -7,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from bench.load.work_recorder import Attempts, Outcome
-from bench.wire.columns import Integers, read_ids, read_stamps
+from bench.measure.histogram import Integers
+from bench.wire.columns import read_ids
 from bench.wire.layout import Layout
 from bench.workload import draws
 from bench.workload.distribution import Distribution
@@ -28,7 +30,7 @@ class Recorder(Protocol):
         """Ids were popped that had no task behind them."""
         ...
 
-    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+    def ended(self, queue: str, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
         """The last command of these attempts was acknowledged."""
         ...
 
@@ -36,8 +38,8 @@ class Recorder(Protocol):
 class Tracker(Protocol):
     """Which run a task is of."""
 
-    def split(self, task_ids: Sequence[bytes]) -> list[tuple[int, Recorder, Integers]]:
-        """(run, its recorder, indices of its tasks) for each run among these ids."""
+    def split(self, task_ids: Sequence[bytes]) -> list[tuple[Recorder, Sequence[int]]]:
+        """(a run's recorder, indices of its tasks) for each run among these ids."""
         ...
 
 
@@ -58,46 +60,65 @@ class Settings:
     can_pop_many: bool
     """Whether the server knows BLMPOP (Redis 7)."""
 
+    @property
+    def takes_time(self) -> bool:
+        """Whether tasks have a service time at all."""
+        return self.service_time.kind != "none"
+
 
 @dataclass(frozen=True)
 class Claim:
     """Tasks (n,) of one queue and one run that a worker has taken and read."""
 
-    task_ids: Sequence[bytes]
-    attempts: Attempts
-    max_retry: Integers
+    queue: str
     recorder: Recorder
-    service_us: Integers
-    fails: Integers
-    """0 or 1 for each task: drawn, so that the same task fails in every run of a seed."""
+    attempts: Attempts
+    limits: Sequence[int]
+    """Most attempts after the first."""
+    service_us: Sequence[int]
+    """Empty where tasks take no time."""
+    fails: Sequence[bool]
+    """Empty where none does."""
 
     def __len__(self) -> int:
-        return len(self.task_ids)
+        return len(self.attempts)
 
-    def only(self, chosen: Integers) -> "Claim":
+    @property
+    def task_ids(self) -> Sequence[bytes]:
+        """The ids, in the order in which they were taken."""
+        return self.attempts.task_ids
+
+    def only(self, chosen: Sequence[int]) -> "Claim":
         """Some of them, by index."""
+        attempts = self.attempts
         return Claim(
-            [self.task_ids[index] for index in chosen.tolist()],
-            self.attempts.only(chosen),
-            self.max_retry[chosen],
+            self.queue,
             self.recorder,
-            self.service_us[chosen],
-            self.fails[chosen],
+            Attempts(
+                [attempts.task_ids[index] for index in chosen],
+                [attempts.payloads[index] for index in chosen],
+                [attempts.retries[index] for index in chosen],
+                [attempts.started_us[index] for index in chosen],
+            ),
+            [self.limits[index] for index in chosen],
+            [self.service_us[index] for index in chosen] if self.service_us else (),
+            [self.fails[index] for index in chosen] if self.fails else (),
         )
 
     def by_outcome(self) -> Iterator[tuple[Outcome, "Claim"]]:
         """The tasks by how their attempt ends."""
-        if not self.fails.any():
+        if not any(self.fails):
             yield Outcome.COMPLETED, self
             return
-        exhausted = self.attempts.retry >= self.max_retry
-        for outcome, chosen in (
-            (Outcome.COMPLETED, self.fails == 0),
-            (Outcome.RETRIED, (self.fails == 1) & ~exhausted),
-            (Outcome.ARCHIVED, (self.fails == 1) & exhausted),
-        ):
-            if chosen.any():
-                yield outcome, self.only(np.flatnonzero(chosen))
+        chosen: dict[Outcome, list[int]] = {}
+        for index, fails in enumerate(self.fails):
+            outcome = Outcome.COMPLETED
+            if fails:
+                is_last = self.attempts.retries[index] >= self.limits[index]
+                outcome = Outcome.ARCHIVED if is_last else Outcome.RETRIED
+            chosen.setdefault(outcome, []).append(index)
+        for outcome, members in chosen.items():
+            yield outcome, self.only(members)
 
 
 def read_claims(
@@ -113,14 +134,14 @@ def read_claims(
     Ids without a task behind them are counted, and left alone.
     """
     claims = []
-    for run, recorder, members in tracker.split(task_ids):
-        found = [index for index in members.tolist() if _is_task(replies[index])]
+    for recorder, members in tracker.split(task_ids):
+        found = [index for index in members if _is_task(replies[index])]
         if len(found) < len(members):
             recorder.missing(len(members) - len(found))
         if found:
             chosen = [task_ids[index] for index in found]
             fields = [replies[index] for index in found]
-            claims.append(_claim(settings, queue, run, recorder, chosen, fields, taken_us))
+            claims.append(_claim(settings, queue, recorder, chosen, fields, taken_us))
             recorder.started(len(found), taken_us)
     return claims
 
@@ -128,35 +149,43 @@ def read_claims(
 def _claim(
     settings: Settings,
     queue: str,
-    run: int,
     recorder: Recorder,
     task_ids: Sequence[bytes],
     fields: Sequence[Any],
     taken_us: int,
 ) -> Claim:
     payloads, retries, limits = _columns(fields)
-    ids = read_ids(task_ids, run)
-    attempts = Attempts(
-        queue, ids, read_stamps(payloads), np.full(len(task_ids), taken_us), retries
-    )
+    attempts = Attempts(task_ids, payloads, retries, [taken_us] * len(task_ids))
+    service_us: Sequence[int] = ()
+    fails: Sequence[bool] = ()
+    if settings.takes_time or settings.failure_rate:
+        numbers = _numbers(task_ids)
+        if settings.takes_time:
+            drawn_s = settings.service_time.draw(settings.seed, "service", numbers)
+            service_us = np.rint(drawn_s * 1e6).astype(np.int64).tolist()
+        if settings.failure_rate:
+            attempt_numbers = numbers * _MOST_ATTEMPTS + np.array(retries, np.int64)
+            chance = draws.uniform(settings.seed, "failure", attempt_numbers)
+            fails = (chance < settings.failure_rate).tolist()
+    return Claim(queue, recorder, attempts, limits, service_us, fails)
+
+
+def _numbers(task_ids: Sequence[bytes]) -> Integers:
+    """A number for each task that does not depend on the run: what its draws are made from."""
+    ids = read_ids(task_ids, None)
     numbers = (ids.producer << _PRODUCER_SHIFT) + ids.sequence
-    service_us = np.zeros(len(task_ids), np.int64)
-    if settings.service_time.kind != "none":
-        drawn_s = settings.service_time.draw(settings.seed, "service", numbers)
-        service_us = np.rint(drawn_s * 1e6).astype(np.int64)
-    fails = np.zeros(len(task_ids), np.int64)
-    if settings.failure_rate:
-        chance = draws.uniform(settings.seed, "failure", numbers * _MOST_ATTEMPTS + retries)
-        fails = (chance < settings.failure_rate).astype(np.int64)
-    return Claim(task_ids, attempts, limits, recorder, service_us, fails)
+    if not ids.all_ours:  # somebody's own ids
+        for index in np.flatnonzero(ids.producer < 0).tolist():
+            numbers[index] = zlib.crc32(task_ids[index])
+    return numbers
 
 
 def _is_task(reply: Any) -> bool:
     return isinstance(reply, list) and len(reply) > 0
 
 
-def _columns(fields: Sequence[Any]) -> tuple[list[bytes], Integers, Integers]:
-    """Payloads, retries made and most retries, from HGETALL replies."""
+def _columns(fields: Sequence[Any]) -> tuple[list[bytes], list[int], list[int]]:
+    """Payloads, attempts made, and most attempts, from HGETALL replies."""
     payloads, retries, limits = [], [], []
     for pairs in fields:
         # The server keeps small hashes in the order in which they were written.
@@ -172,4 +201,4 @@ def _columns(fields: Sequence[Any]) -> tuple[list[bytes], Integers, Integers]:
         payloads.append(payload)
         retries.append(int(retry))
         limits.append(int(limit))
-    return payloads, np.array(retries, np.int64), np.array(limits, np.int64)
+    return payloads, retries, limits

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,12 +22,24 @@ from bench.wire.frames import Group
 
 
 @dataclass
-class _Waiting:
-    """Tasks of one queue that were sent together and wait for their replies."""
+class _Sent:
+    """Tasks that were sent together, and how far their replies have come."""
 
-    group: Group
+    groups: Sequence[Group]
     sent_us: int
+    group: int = 0
+    """The group whose replies come next."""
     answered: int = 0
+    """Tasks of that group that were answered."""
+    refused: list[int] = field(default_factory=list)
+    """Sequence numbers that the server answered with an error."""
+
+    def answered_sequences(self) -> Integers:
+        """Those of all tasks that were answered so far."""
+        done = [group.sequence for group in self.groups[: self.group]]
+        if self.group < len(self.groups):
+            done.append(self.groups[self.group].sequence[: self.answered])
+        return np.concatenate(done)
 
 
 class EnqueueRecorder:
@@ -40,46 +52,56 @@ class EnqueueRecorder:
         self._start_us = line.start_us
         self._is_closed_loop = is_closed_loop
         self._stages = StageRecorder(line)
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Sent] = deque()
         self._fine = Fine()
-        self.ledger = ProducerLedger()
+        self._ledger = ProducerLedger()
         self.offered = Events()
         self.enqueued = Events()
         self.enqueued_count = 0
         self.refused_count = 0
+        self.sent_count = 0
         self.in_flight = 0
         self.first_error = ""
         self.last_reply_us: int | None = None
 
     def sent(self, groups: Sequence[Group], sent_us: int) -> None:
-        """These tasks were handed to the socket."""
+        """These tasks, whose sequence numbers follow on each other, were handed to the socket."""
+        self._waiting.append(_Sent(groups, sent_us))
         for group in groups:
-            self.ledger.sent += len(group)
+            self.sent_count += len(group)
             self.in_flight += len(group)
-            self._waiting.append(_Waiting(group, sent_us))
             self.offered.add_many(group.due_us - self._start_us)
             if not self._is_closed_loop:  # due is sent there: there is no schedule to lag
                 parts = self._split(group.due_us)
                 self._stages.record(Stage.SCHEDULE_LAG, group.queue, sent_us - group.due_us, parts)
 
     def answered(self, count: int, acked_us: int, refused: Sequence[int] = ()) -> None:
-        """The next ``count`` tasks were answered; ``refused`` are indices among them."""
+        """The next ``count`` tasks were answered; ``refused`` are indices among them.
+
+        Raises ValueError when more were answered than were sent.
+        """
+        if count > self.in_flight:
+            raise ValueError(f"{count} replies for {self.in_flight} tasks")
         self.in_flight -= count
         self.last_reply_us = acked_us
         first = 0
-        while count:
-            waiting = self._waiting[0]
-            tasks = min(count, len(waiting.group) - waiting.answered)
+        while first < count:
+            sent = self._waiting[0]
+            group = sent.groups[sent.group]
+            tasks = min(count - first, len(group) - sent.answered)
             errors = [index - first for index in refused if first <= index < first + tasks]
-            self._acknowledge(waiting, tasks, acked_us, errors)
+            self._acknowledge(sent, group, tasks, acked_us, errors)
             first += tasks
-            count -= tasks
-            waiting.answered += tasks
-            if waiting.answered == len(waiting.group):
-                self._waiting.popleft()
+            sent.answered += tasks
+            if sent.answered == len(group):
+                sent.group, sent.answered = sent.group + 1, 0
+                if sent.group == len(sent.groups):
+                    self._close(self._waiting.popleft())
 
     def connection_lost(self) -> None:
         """What was on the way will never be answered: it stays unknown."""
+        if self._waiting:
+            self._close(self._waiting[0])  # replies are in order: only the first may have some
         self._waiting.clear()
         self.in_flight = 0
 
@@ -91,27 +113,43 @@ class EnqueueRecorder:
         """All latencies so far."""
         return Measured(self._stages.parts(), self._fine)
 
+    def ledger(self) -> ProducerLedger:
+        """What was sent, acknowledged and refused, at the end: no reply may come after this."""
+        self.connection_lost()
+        self._ledger.due = self._ledger.sent = self.sent_count
+        return self._ledger
+
     def _acknowledge(
-        self, waiting: _Waiting, tasks: int, acked_us: int, errors: Sequence[int]
+        self, sent: _Sent, group: Group, tasks: int, acked_us: int, errors: Sequence[int]
     ) -> None:
-        answered = slice(waiting.answered, waiting.answered + tasks)
-        due_us = waiting.group.due_us[answered]
-        sequence = waiting.group.sequence[answered]
+        due_us = group.due_us[sent.answered : sent.answered + tasks]
         if errors:
-            self.ledger.refused.add(sequence[list(errors)])
-            self.refused_count += len(errors)
             accepted = np.ones(tasks, np.bool_)
             accepted[list(errors)] = False
-            due_us, sequence = due_us[accepted], sequence[accepted]
-            tasks = len(sequence)
+            sequence = group.sequence[sent.answered : sent.answered + tasks]
+            sent.refused.extend(sequence[~accepted].tolist())
+            self.refused_count += len(errors)
+            due_us = due_us[accepted]
+            tasks = len(due_us)
         if tasks:
-            self.ledger.acknowledged.add(sequence)
             self.enqueued_count += tasks
             self.enqueued.add(acked_us - self._start_us, tasks)
-            latency_us = acked_us - waiting.sent_us
+            latency_us = acked_us - sent.sent_us
             parts = self._split(due_us)
-            self._stages.record_same(Stage.ENQUEUE, waiting.group.queue, latency_us, tasks, parts)
+            self._stages.record_same(Stage.ENQUEUE, group.queue, latency_us, tasks, parts)
             self._add_to_fine(due_us, latency_us)
+
+    def _close(self, sent: _Sent) -> None:
+        """Enter what was answered into the ledger: mostly a whole range of numbers at once."""
+        is_whole = sent.group == len(sent.groups)
+        if is_whole:
+            first = min(int(group.sequence[0]) for group in sent.groups)
+            last = max(int(group.sequence[-1]) for group in sent.groups)
+            self._ledger.acknowledged.add_range(first, last + 1)
+        else:
+            self._ledger.acknowledged.add(sent.answered_sequences())
+        if sent.refused:
+            self._ledger.refused.add(np.array(sent.refused, np.int64))
 
     def _split(self, due_us: Integers) -> Sequence[Members]:
         # Within a group due times ascend.

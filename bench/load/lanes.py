@@ -9,7 +9,6 @@ pauses well under a millisecond keep their length.
 """
 
 import heapq
-import select
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ import hiredis
 
 from bench.clock import Clock
 from bench.load.connection import ConnectionLost, Wire
+from bench.load.waiting import wait_for
 from bench.wire.replies import LineReplies
 
 FOREVER_US = 1 << 62
@@ -29,6 +29,8 @@ class Ask:
 
     data: bytes
     replies: int
+    may_block: bool = False
+    """Whether the server may keep the answer back, as for BRPOP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,11 @@ class _Conversation:
         self.factory = factory
         self.lane = factory()
         self.wire = wire
+        self.descriptor = wire.fileno()
         self.reader = hiredis.Reader()
         self.lines = LineReplies()
         self.waits_for_lines = False
+        self.may_block = False
         self.missing = 0
         self.replies: list[Any] = []
         self.paused_until_us: int | None = None
@@ -91,6 +95,12 @@ class Lanes:
         self._clock = clock
         self._on_loss = on_loss
         self._conversations: list[_Conversation] = []
+        self._listening: dict[int, _Conversation] = {}
+        """By file descriptor: those that wait for replies."""
+        self._sending: dict[int, _Conversation] = {}
+        """Those with bytes that the socket did not take yet."""
+        self._prompt = 0
+        """How many wait for a reply that should come at once."""
         self._alarms: list[tuple[int, int, _Conversation]] = []
         self._alarm_number = 0
 
@@ -102,7 +112,7 @@ class Lanes:
     @property
     def client_ids(self) -> list[int]:
         """The server's numbers of the connections that wait for replies."""
-        waiting = [each.wire.client_id for each in self._conversations if each.missing > 0]
+        waiting = [each.wire.client_id for each in self._listening.values()]
         return [client_id for client_id in waiting if client_id is not None]
 
     def add(self, factory: LaneFactory, wire: Wire) -> None:
@@ -123,26 +133,42 @@ class Lanes:
         Returns those of the ``others`` (file descriptors) that can be read.
         """
         now_us = self._clock.now_us()
-        if self._ring_alarms(now_us):
-            until_us = now_us
         if self._alarms:
-            until_us = min(until_us, self._alarms[0][0])
-        listening = {c.wire.fileno(): c for c in self._conversations if c.missing > 0}
-        sending = [c.wire.fileno() for c in listening.values() if c.wire.unsent_bytes]
-        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
-        readable, writable, _ = select.select([*listening, *others], sending, [], timeout_s)
+            if self._ring_alarms(now_us):
+                until_us = now_us
+            if self._alarms:
+                until_us = min(until_us, self._alarms[0][0])
+        timeout_s = max(until_us - now_us, 0) / 1e6
+        reading = [*self._listening, *others]
+        readable, writable = wait_for(reading, list(self._sending), timeout_s, self._prompt > 0)
         for descriptor in writable:
-            self._guarded(listening[descriptor], listening[descriptor].wire.flush)
+            self._flush(descriptor)
         for descriptor in readable:
-            if descriptor in listening:
-                self._receive(listening[descriptor])
+            if descriptor in self._listening:
+                self._receive(self._listening[descriptor])
         return [descriptor for descriptor in readable if descriptor in others]
+
+    def _flush(self, descriptor: int) -> None:
+        conversation = self._sending[descriptor]
+        self._guarded(conversation, conversation.wire.flush)
+        if not conversation.wire.unsent_bytes:
+            self._sending.pop(descriptor, None)
 
     def _receive(self, conversation: _Conversation) -> None:
         data = self._guarded(conversation, conversation.wire.receive)
         if data and conversation.take(data):
+            self._deafen(conversation)
             replies, conversation.replies = conversation.replies, []
             self._resume(conversation, replies)
+
+    def _listen_to(self, conversation: _Conversation) -> None:
+        self._listening[conversation.descriptor] = conversation
+        self._prompt += not conversation.may_block
+
+    def _deafen(self, conversation: _Conversation) -> None:
+        if self._listening.pop(conversation.descriptor, None) is not None:
+            self._prompt -= not conversation.may_block
+        self._sending.pop(conversation.descriptor, None)
 
     def _ring_alarms(self, now_us: int) -> bool:
         rang = False
@@ -171,9 +197,13 @@ class Lanes:
             self._set_alarm(conversation, request.until_us)
             return
         conversation.waits_for_lines = isinstance(request, Tell)
+        conversation.may_block = isinstance(request, Ask) and request.may_block
         conversation.missing = request.replies
+        self._listen_to(conversation)
         data = request.data
         self._guarded(conversation, lambda: conversation.wire.send(data))
+        if conversation.wire.unsent_bytes:
+            self._sending[conversation.descriptor] = conversation
 
     def _guarded(
         self, conversation: _Conversation, action: Callable[[], Outcome]
@@ -183,6 +213,7 @@ class Lanes:
             return action()
         except ConnectionLost:
             self._conversations.remove(conversation)
+            self._deafen(conversation)
             conversation.lane.close()
             conversation.wire.close()
             self._on_loss(conversation.factory)

@@ -182,8 +182,8 @@ class Producer:
         return ProducerReport(
             number=self._number,
             revision=self._revision,
-            due=recorder.ledger.sent,
-            sent=recorder.ledger.sent,
+            due=recorder.sent_count,
+            sent=recorder.sent_count,
             enqueued=recorder.enqueued_count,
             refused=recorder.refused_count,
             first_error=recorder.first_error,
@@ -207,6 +207,7 @@ class Producer:
         report.due += unsent
         report.finished_us = self._recorder.last_reply_us
         report.measured = self._recorder.measured()
-        report.acknowledged = self._recorder.ledger.acknowledged.pack()
-        report.refused_set = self._recorder.ledger.refused.pack()
+        ledger = self._recorder.ledger()
+        report.acknowledged = ledger.acknowledged.pack()
+        report.refused_set = ledger.refused.pack()
         return report

@@ -14,6 +14,7 @@ import redis
 from bench.clock import Clock
 from bench.load.connection import ConnectionLost, Wire, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.load.waiting import wait_for
 from bench.wire import ids, stamps
 from bench.wire.frames import Batch, FrameRenderer, Group
 from bench.wire.layout import LAYOUTS
@@ -98,15 +99,20 @@ class FrameSink:
         frame = self._renderer.render(batch)
         sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
         data = frame.stamped(sent_us)
-        recorder.sent(frame.groups, sent_us)
-        self._wire.send(data)
+        # The books come after the bytes. What a lost connection swallowed was sent, too.
+        try:
+            self._wire.send(data)
+        finally:
+            recorder.sent(frame.groups, sent_us)
 
     def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
         """Take what replies come."""
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
         wire = self._wire.fileno()
         unsent = [wire] if self._wire.unsent_bytes else []
-        readable, writable, _ = select.select([wire, control], unsent, [], timeout_s)
+        # In a closed loop other batches are worth more than a prompt look at this one's replies.
+        expects_answer = recorder.in_flight > 0 and not self._is_closed_loop
+        readable, writable = wait_for([wire, control], unsent, timeout_s, expects_answer)
         if writable:
             self._wire.flush()
         if wire in readable:

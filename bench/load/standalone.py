@@ -10,22 +10,22 @@ import os
 import select
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
 from bench.load import clock_sync, remote
 from bench.load.claims import Recorder, Settings
 from bench.load.connection import open_client
+from bench.load.waiting import wake_on_time
 from bench.load.work_recorder import Attempts, Outcome, WorkRecorder
 from bench.load.worker import Worker
 from bench.load.worker_loop import WorkerLoop
 from bench.usage import Usage, peak_memory_bytes
 from bench.wire import ids
-from bench.wire.columns import Integers
 
+_NO_RUN = -1
 _PUBLISH_EVERY_US = 250_000
 _FORGET_AFTER_US = 60_000_000
 """How long after its last task a run is still reported on."""
@@ -40,7 +40,7 @@ class _Unmeasured:
     def missing(self, count: int) -> None:
         """Not measured."""
 
-    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+    def ended(self, queue: str, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
         """Not measured."""
 
 
@@ -70,18 +70,13 @@ class _Shifted:
     def missing(self, count: int) -> None:
         self._followed.recorder.missing(count)
 
-    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+    def ended(self, queue: str, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
         shift_us = self._followed.shift_us
         self._followed.last_seen_us = finished_us
         if shift_us:
-            attempts = Attempts(
-                attempts.queue,
-                attempts.ids,
-                attempts.stamps,
-                attempts.started_us + shift_us,
-                attempts.retry,
-            )
-        self._followed.recorder.ended(attempts, outcome, finished_us + shift_us)
+            started_us = [moment + shift_us for moment in attempts.started_us]
+            attempts = replace(attempts, started_us=started_us)
+        self._followed.recorder.ended(queue, attempts, outcome, finished_us + shift_us)
 
 
 class RunFollower:
@@ -96,20 +91,17 @@ class RunFollower:
         self._usage = Usage()
         self._next_us = 0
 
-    def split(self, task_ids: Sequence[bytes]) -> list[tuple[int, Recorder, Integers]]:
-        """(run, recorder, indices) for each run among the ids; -1 for ids of none."""
+    def split(self, task_ids: Sequence[bytes]) -> list[tuple[Recorder, Sequence[int]]]:
+        """(recorder, indices) for each run among the ids, and for ids of none."""
         members: dict[int, list[int]] = {}
         for index, task_id in enumerate(task_ids):
             parsed = ids.parse_id(task_id.decode("ascii", "replace"))
-            members.setdefault(-1 if parsed is None else parsed.run, []).append(index)
-        return [
-            (max(run, 0), self._recorder_of(run), np.array(indices))
-            for run, indices in members.items()
-        ]
+            members.setdefault(_NO_RUN if parsed is None else parsed.run, []).append(index)
+        return [(self._recorder_of(run), indices) for run, indices in members.items()]
 
     def _recorder_of(self, run: int) -> Recorder:
         if run not in self._runs:
-            self._runs[run] = self._follow(run) if run >= 0 else None
+            self._runs[run] = None if run == _NO_RUN else self._follow(run)
         followed = self._runs[run]
         return _Unmeasured() if followed is None else _Shifted(followed, self._clock)
 
@@ -119,7 +111,7 @@ class RunFollower:
             return None
         shares_clock = bool(info.host) and info.host == host_identity()
         return _Followed(
-            recorder=WorkRecorder(info.line, info.queues),
+            recorder=WorkRecorder(run, info.line, info.queues),
             shift_us=info.offset_us - self._offset.offset_us if shares_clock else 0,
             clock_error_us=0.0 if shares_clock else self._offset.error_us,
             last_seen_us=self._clock.now_us(),
@@ -163,6 +155,7 @@ def serve(url: str, parent: str, settings: Settings, should_stop: Callable[[], b
 
     Raises ServerUnreachable when the server cannot be reached at the start.
     """
+    wake_on_time()
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
     with open_client(url) as client:
         offset = clock_sync.measure_offset(client)

@@ -1,10 +1,16 @@
-"""Follows the tasks of one run through one worker, from started to finished."""
+"""Follows the tasks of one run through one worker, from started to finished.
 
-from dataclasses import dataclass
+While tasks are under way only what is known of them is kept; it is read and counted when enough
+has come together, as a batch costs hardly more than one task, and no task waits for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 import numpy as np
 
+from bench.measure.histogram import Integers
 from bench.measure.ledger import WorkerLedger
 from bench.measure.recorder import (
     Events,
@@ -15,7 +21,11 @@ from bench.measure.recorder import (
     TimeLine,
 )
 from bench.measure.reports import Measured, WorkerReport
-from bench.wire.columns import IdColumns, Integers, StampColumns
+from bench.wire import stamps
+from bench.wire.columns import read_ids, read_stamps
+
+_FLUSH_AT = 64
+"""Attempts that are counted together, at least."""
 
 
 class Outcome(Enum):
@@ -28,27 +38,27 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts (n,) at tasks of one queue. Times are absolute, in µs on the run's clock."""
+    """Attempts at tasks of one queue, one entry each. Times are in µs on the run's clock."""
 
-    queue: str
-    ids: IdColumns
-    stamps: StampColumns
-    started_us: Integers
-    retry: Integers
-    """Attempts made at each task before this one."""
+    task_ids: Sequence[bytes]
+    payloads: Sequence[bytes]
+    retries: Sequence[int]
+    """Attempts made before this one."""
+    started_us: Sequence[int]
 
     def __len__(self) -> int:
-        return len(self.started_us)
+        return len(self.task_ids)
 
-    def only(self, chosen: Integers) -> "Attempts":
-        """Some of them, by index."""
-        return Attempts(
-            self.queue,
-            IdColumns(self.ids.producer[chosen], self.ids.sequence[chosen]),
-            StampColumns(self.stamps.due_us[chosen], self.stamps.sent_us[chosen]),
-            self.started_us[chosen],
-            self.retry[chosen],
-        )
+
+@dataclass
+class _Pending:
+    """Attempts of one queue with one outcome that are not counted yet."""
+
+    task_ids: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    retries: list[int] = field(default_factory=list)
+    started_us: list[int] = field(default_factory=list)
+    finished_us: list[int] = field(default_factory=list)
 
 
 class WorkRecorder:
@@ -57,9 +67,12 @@ class WorkRecorder:
     Tasks that are not of the run are passed over: they were somebody else's.
     """
 
-    def __init__(self, line: TimeLine, queues: list[str]) -> None:
+    def __init__(self, run: int, line: TimeLine, queues: Sequence[str]) -> None:
+        self._run = run
         self._start_us = line.start_us
         self._queue_index = {queue: index for index, queue in enumerate(queues)}
+        self._pending: dict[tuple[str, Outcome], _Pending] = {}
+        self._pending_count = 0
         self._stages = StageRecorder(line)
         self._fine = Fine()
         self._started = Events()
@@ -72,69 +85,103 @@ class WorkRecorder:
         self._missing = 0
 
     def started(self, count: int, now_us: int) -> None:
-        """Tasks of the run were taken."""
+        """Tasks were taken."""
         self._started_count += count
         self._started.add(now_us - self._start_us, count)
 
     def missing(self, count: int) -> None:
-        """Ids of the run were popped that had no task behind them."""
+        """Ids were popped that had no task behind them."""
         self._missing += count
 
-    def ended(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
+    def ended(self, queue: str, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
         """The last command of these attempts was acknowledged."""
-        if not attempts.ids.all_ours:
-            attempts = attempts.only(np.flatnonzero(attempts.ids.producer >= 0))
-        index = self._queue_index.get(attempts.queue)
-        if index is None or not len(attempts):
-            return
-        self._note_outcome(attempts, outcome, finished_us)
-        if int(attempts.stamps.due_us.min()) < 0:
-            attempts = attempts.only(np.flatnonzero(attempts.stamps.due_us >= 0))
-            if not len(attempts):
-                return
-        self._record_stages(attempts, index, outcome, finished_us)
+        pending = self._pending.get((queue, outcome))
+        if pending is None:
+            pending = self._pending[queue, outcome] = _Pending()
+        count = len(attempts)
+        pending.task_ids.extend(attempts.task_ids)
+        length = stamps.HEAD_LENGTH + 1  # one more, to see that the last stamp ends there
+        pending.heads.extend([payload[:length] for payload in attempts.payloads])
+        pending.retries.extend(attempts.retries)
+        pending.started_us.extend(attempts.started_us)
+        pending.finished_us.extend([finished_us] * count)
+        self._pending_count += count
+        if self._pending_count >= _FLUSH_AT:
+            self.flush()
 
-    def _note_outcome(self, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
-        if outcome is Outcome.RETRIED:
-            self._ledger.retry(attempts.queue, len(attempts))
-            return
-        self._finished.add(finished_us - self._start_us, len(attempts))
-        producers = attempts.ids.producer
-        for producer in (
-            [int(producers[0])] if (producers == producers[0]).all() else np.unique(producers)
-        ):
-            sequences = attempts.ids.sequence[producers == producer]
-            if outcome is Outcome.COMPLETED:
-                self._ledger.finish(attempts.queue, int(producer), sequences)
-                self._completed += len(sequences)
-            else:
-                self._ledger.archive(attempts.queue, int(producer), sequences)
-                self._failed += len(sequences)
+    def flush(self) -> None:
+        """Count everything that is pending."""
+        pending, self._pending = self._pending, {}
+        self._pending_count = 0
+        for (queue, outcome), attempts in pending.items():
+            index = self._queue_index.get(queue)
+            if index is not None:
+                self._count(queue, index, attempts, outcome)
 
-    def _record_stages(
-        self, attempts: Attempts, queue: int, outcome: Outcome, finished_us: int
+    def _count(self, queue: str, index: int, pending: _Pending, outcome: Outcome) -> None:
+        ids = read_ids(pending.task_ids, self._run)
+        times = read_stamps(pending.heads)
+        columns = np.array(
+            [
+                ids.producer,
+                ids.sequence,
+                times.due_us,
+                times.sent_us,
+                pending.started_us,
+                pending.finished_us,
+                pending.retries,
+            ],
+            np.int64,
+        )
+        columns = columns[:, columns[0] >= 0]  # only the run's own
+        producer, sequence, due_us, _, _, finished_us, _ = columns
+        self._note_outcome(queue, producer, sequence, finished_us, outcome)
+        columns = columns[:, due_us >= 0]  # only those with stamps
+        if columns.shape[1]:
+            self._record_stages(index, columns[2:], outcome)
+
+    def _note_outcome(
+        self,
+        queue: str,
+        producers: Integers,
+        sequences: Integers,
+        finished_us: Integers,
+        outcome: Outcome,
     ) -> None:
-        stamps = attempts.stamps
-        record, parts = self._stages.record, self._stages.split(stamps.due_us)
-        record(Stage.SERVICE, queue, finished_us - attempts.started_us, parts)
-        first = attempts.retry == 0
-        if first.all():
-            record(Stage.QUEUE_WAIT, queue, attempts.started_us - stamps.sent_us, parts)
-        elif first.any():
-            waited = attempts.only(np.flatnonzero(first))
-            waits_us = waited.started_us - waited.stamps.sent_us
-            parts_of_first = self._stages.split(waited.stamps.due_us)
-            record(Stage.QUEUE_WAIT, queue, waits_us, parts_of_first)
+        if outcome is Outcome.RETRIED:
+            self._ledger.retry(queue, len(sequences))
+            return
+        self._finished.add_many(finished_us - self._start_us)
+        for producer in np.unique(producers).tolist():
+            own = sequences[producers == producer]
+            if outcome is Outcome.COMPLETED:
+                self._ledger.finish(queue, producer, own)
+                self._completed += len(own)
+            else:
+                self._ledger.archive(queue, producer, own)
+                self._failed += len(own)
+
+    def _record_stages(self, queue: int, columns: Integers, outcome: Outcome) -> None:
+        due_us, sent_us, started_us, finished_us, retry = columns
+        parts = self._stages.split(due_us)
+        self._stages.record(Stage.SERVICE, queue, finished_us - started_us, parts)
+        first = np.flatnonzero(retry == 0)
+        if len(first):  # a later attempt did not wait since it was sent
+            waits_us = (started_us - sent_us)[first]
+            self._stages.record(
+                Stage.QUEUE_WAIT, queue, waits_us, self._stages.split(due_us[first])
+            )
         if outcome is Outcome.RETRIED:
             return
-        e2e_us = finished_us - stamps.due_us
-        record(Stage.E2E, queue, e2e_us, parts)
-        record(Stage.E2E_FROM_SEND, queue, finished_us - stamps.sent_us, parts)
-        self._fine.add(stamps.due_us - self._start_us, e2e_us)
+        e2e_us = finished_us - due_us
+        self._stages.record(Stage.E2E, queue, e2e_us, parts)
+        self._stages.record(Stage.E2E_FROM_SEND, queue, finished_us - sent_us, parts)
+        self._fine.add(due_us - self._start_us, e2e_us)
         self._latencies.record(finished_us - self._start_us, e2e_us)
 
     def report(self, full: bool) -> WorkerReport:
         """The state so far; the sets and histograms only in the full kind."""
+        self.flush()
         report = WorkerReport(
             name="",
             started=self._started_count,

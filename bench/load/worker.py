@@ -11,9 +11,8 @@ import heapq
 import math
 import random
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from bench.clock import Clock
 from bench.errors import MeasurementError
@@ -73,7 +72,7 @@ class Worker:
         if settings.prefetch == 1:
             return [self._single_lane] * settings.concurrency + [self._requeue_lane]
         lanes = [self._batch_lane] * min(_BATCH_LANES, settings.prefetch)
-        if settings.service_time.kind != "none":
+        if settings.takes_time:
             lanes.append(self._finish_lane)
         return [*lanes, self._requeue_lane]
 
@@ -81,7 +80,7 @@ class Worker:
         """The documented worker: one task, one command, one reply at a time."""
         with self._taking() as lane:
             while not self.stopping:
-                replies = yield Ask(self._pop_one(), 1)
+                replies = yield Ask(self._pop_one(), 1, may_block=True)
                 popped = _checked(replies)[0]
                 if popped is not None:
                     self._taken[lane] = 1
@@ -96,8 +95,8 @@ class Worker:
         for claim in self._claims(queue, [task_id], replies, taken_us):
             for command in steps.start.commands(task_id):
                 _require_no_errors((yield Tell(resp.encode([command]), 1)))
-            if claim.service_us[0]:
-                yield Pause(self._clock.now_us() + int(claim.service_us[0]))
+            if claim.service_us:
+                yield Pause(self._clock.now_us() + claim.service_us[0])
             for outcome, part in claim.by_outcome():
                 for command in _end_step(steps, outcome).commands(task_id):
                     _require_no_errors((yield Tell(resp.encode([command]), 1)))
@@ -137,7 +136,7 @@ class Worker:
         replies = yield Ask(steps.load.render(task_ids), len(task_ids))
         claims = self._claims(queue, task_ids, replies, taken_us)
         for claim in claims:
-            if self._settings.service_time.kind != "none":
+            if self._settings.takes_time:
                 data = steps.start.render(claim.task_ids)
                 _require_no_errors((yield Tell(data, steps.start.replies_per_task * len(claim))))
                 self._put_in_hand(claim)
@@ -159,7 +158,7 @@ class Worker:
             while self._in_hand and self._in_hand[0][0] <= now_us:
                 claim = heapq.heappop(self._in_hand)[3]
                 for outcome, part in claim.by_outcome():
-                    due.setdefault((part.attempts.queue, outcome), []).append(part)
+                    due.setdefault((part.queue, outcome), []).append(part)
             self._ending = sum(map(len, due.values()))
             for (queue, outcome), parts in due.items():
                 step = _end_step(self._steps[queue], outcome)
@@ -193,10 +192,10 @@ class Worker:
         keys = self._keys_in_order()
         if self._settings.can_pop_many:
             command = ("BLMPOP", str(BLOCK_S), str(len(keys)), *keys, "RIGHT", "COUNT", str(room))
-            replies = yield Ask(resp.encode([command]), 1)
+            replies = yield Ask(resp.encode([command]), 1, may_block=True)
             popped = _checked(replies)[0]
             return ("", []) if popped is None else (popped[0].decode(), popped[1])
-        replies = yield Ask(self._pop_one(), 1)
+        replies = yield Ask(self._pop_one(), 1, may_block=True)
         popped = _checked(replies)[0]
         if popped is None:
             return "", []
@@ -235,17 +234,15 @@ class Worker:
     def _put_in_hand(self, claim: Claim) -> None:
         """Give each task to the slot that is free first."""
         now_us = self._clock.now_us()
-        started_us = claim.attempts.started_us
-        for index in range(len(claim)):
+        for index, service_us in enumerate(claim.service_us):
             free_us = self._slots[0]
             begins_us = max(free_us, now_us)
-            ends_us = begins_us + int(claim.service_us[index])
-            heapq.heapreplace(self._slots, ends_us)
-            # A task that found a free slot is started when it was taken.
-            started_us[index] = begins_us if free_us > now_us else started_us[index]
+            heapq.heapreplace(self._slots, begins_us + service_us)
+            one = claim.only([index])
+            if free_us > now_us:  # else it started when it was taken: a slot was free
+                one = replace(one, attempts=replace(one.attempts, started_us=[begins_us]))
             self._order += 1
-            one = claim.only(np.array([index]))
-            heapq.heappush(self._in_hand, (ends_us, self._order, begins_us, one))
+            heapq.heappush(self._in_hand, (begins_us + service_us, self._order, begins_us, one))
         self.wake_all()
 
     def _put_back_unstarted(self, now_us: int) -> Lane:
@@ -256,19 +253,19 @@ class Worker:
         self._in_hand = [entry for entry in self._in_hand if entry[2] <= now_us]
         heapq.heapify(self._in_hand)
         for _, _, _, claim in reversed(unstarted):
-            step = self._steps[claim.attempts.queue].put_back
+            step = self._steps[claim.queue].put_back
             _require_no_errors((yield Tell(step.render(claim.task_ids), step.replies_per_task)))
 
     def _ended(self, outcome: Outcome, part: Claim) -> None:
         now_us = self._clock.now_us()
-        part.recorder.ended(part.attempts, outcome, now_us)
+        part.recorder.ended(part.queue, part.attempts, outcome, now_us)
         if outcome is Outcome.RETRIED:
             for task_id in part.task_ids:
                 self._order += 1
                 entry = (
                     now_us + self._settings.retry_delay_us,
                     self._order,
-                    part.attempts.queue,
+                    part.queue,
                     task_id,
                 )
                 heapq.heappush(self._retries, entry)

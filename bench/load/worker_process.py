@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-import numpy as np
 import redis
 
 from bench.clock import Clock, RunClock
@@ -16,7 +15,6 @@ from bench.load.worker import Worker
 from bench.load.worker_loop import WorkerLoop
 from bench.measure.reports import WorkerReport
 from bench.usage import Usage, peak_memory_bytes
-from bench.wire.columns import Integers
 from bench.wire.layout import LAYOUTS
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
@@ -27,13 +25,12 @@ _REPORT_EVERY_US = 250_000
 class OneRun:
     """A tracker for a worker that serves one run: all tasks are taken to be of it."""
 
-    def __init__(self, run: int, recorder: Recorder) -> None:
-        self._run = run
+    def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    def split(self, task_ids: Sequence[bytes]) -> list[tuple[int, Recorder, Integers]]:
+    def split(self, task_ids: Sequence[bytes]) -> list[tuple[Recorder, Sequence[int]]]:
         """One part with all the ids; those of others are told apart when they are read."""
-        return [(self._run, self._recorder, np.arange(len(task_ids)))]
+        return [(self._recorder, range(len(task_ids)))]
 
 
 def settings_of(scenario: Scenario, url: str) -> Settings:
@@ -83,8 +80,8 @@ class _RunWorker:
         if begin is None:
             return
         self._usage = Usage()
-        self._recorder = WorkRecorder(begin.line, list(task.scenario.queues))
-        self._worker = Worker(settings, OneRun(task.run, self._recorder), self._clock)
+        self._recorder = WorkRecorder(task.run, begin.line, list(task.scenario.queues))
+        self._worker = Worker(settings, OneRun(self._recorder), self._clock)
         parent = parent_queue(task.scenario)
         loop = WorkerLoop(task.url, task.name, parent, settings, self._worker, self._clock)
         loop.run(self._control.fileno(), self._read_control, self._report_if_due)

@@ -38,14 +38,17 @@ class Bits:
 
     def add_range(self, start: int, stop: int) -> None:
         """Put all numbers from ``start`` up to, not including, ``stop`` in."""
-        if stop > start:
-            self._reserve(stop - 1)
-            first, last = (start + 7) >> 3, stop >> 3
-            if first < last:
-                self._bytes[first:last] = 0xFF
-            edges = [*range(start, min(first << 3, stop)), *range(max(last << 3, start), stop)]
-            for number in edges:
-                self._bytes[number >> 3] |= 1 << (number & 7)
+        if stop <= start:
+            return
+        self._reserve(stop - 1)
+        first, last = start >> 3, (stop - 1) >> 3
+        head, tail = 0xFF << (start & 7) & 0xFF, 0xFF >> (7 - ((stop - 1) & 7))
+        if first == last:
+            self._bytes[first] |= head & tail
+            return
+        self._bytes[first] |= head
+        self._bytes[first + 1 : last] = 0xFF
+        self._bytes[last] |= tail
 
     def merge(self, other: "Bits") -> None:
         """Put all numbers of another set in."""

@@ -207,13 +207,14 @@ class SecondLatencies:
         self._second = -1
         self._open = Histogram()
 
-    def record(self, offset_us: int, values_us: Integers) -> None:
-        """Count latencies (n,) of tasks that finished at one moment."""
-        second = max(offset_us // SECOND_US, 0)
-        if second != self._second:
-            self.close()
-            self._second = second
-        self._open.record_many(values_us)
+    def record(self, offsets_us: Integers, values_us: Integers) -> None:
+        """Count latencies (n,) of tasks that finished at these moments (n,), in µs after start."""
+        seconds = np.maximum(offsets_us // SECOND_US, 0)
+        for second in np.unique(seconds).tolist():
+            if second != self._second:
+                self.close()
+                self._second = second
+            self._open.record_many(values_us[seconds == second])
 
     def close(self) -> None:
         """Pack the second at hand; more may still be recorded after it."""

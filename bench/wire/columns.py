@@ -48,19 +48,23 @@ class StampColumns:
     sent_us: Integers
 
 
-def read_ids(task_ids: Sequence[bytes], run: int) -> IdColumns:
-    """Producers and sequence numbers of ids, looking only at those of one run."""
+def read_ids(task_ids: Sequence[bytes], run: int | None) -> IdColumns:
+    """Producers and sequence numbers of ids, looking only at those of one run; None for any."""
     if len(task_ids) >= _VECTOR_FROM and all(len(task_id) == ids.ID_LENGTH for task_id in task_ids):
         columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
-        expected = np.frombuffer(ids.prefix(run, 0).encode(), np.uint8)
+        # Ids of any run: those that share the first one's. Others are read one by one.
+        prefix = bytes(task_ids[0]) if run is None else ids.prefix(run, 0).encode()
+        expected = np.frombuffer(prefix, np.uint8)[: ids.SEQUENCE_START]
         same = columns[:, : ids.SEQUENCE_START] == expected
         same[:, _PRODUCER] = True
+        if run is None and ids.parse_id(task_ids[0].decode("ascii", "replace")) is None:
+            same[:] = False
         digits = _HEX_VALUES[columns[:, _SEQUENCE]]
         producers = _HEX_VALUES[columns[:, _PRODUCER]]
         if same.all() and digits.min() >= 0 and producers.min() >= 0:
             return IdColumns(producers @ _PRODUCER_WEIGHTS, digits @ _SEQUENCE_WEIGHTS)
     parsed = [ids.parse_id(task_id.decode("ascii", "replace")) for task_id in task_ids]
-    ours = [each if each is not None and each.run == run else None for each in parsed]
+    ours = [each if each is not None and run in (None, each.run) else None for each in parsed]
     return IdColumns(
         np.array([-1 if each is None else each.producer for each in ours], np.int64),
         np.array([-1 if each is None else each.sequence for each in ours], np.int64),
