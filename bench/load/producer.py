@@ -81,13 +81,12 @@ class Producer:
                 self._wait(now_us + _REPORT_EVERY_US)
             else:
                 next_tick_us = now_us + TICK_US
-                self._send_due(due)
+                self._send_due(now_us - self._start_us)
 
-    def _send_due(self, due: int) -> None:
-        """All that is due, in buffers of the pipeline's depth; usually that is one."""
-        while due > 0 and not self._sink.is_congested:
+    def _send_due(self, now_us: int) -> None:
+        """All that is due by then, in buffers of the pipeline's depth; usually that is one."""
+        while (due := self._feed.count_due(now_us)) and not self._sink.is_congested:
             batch = self._feed.take(min(due, self._pipeline))
-            due -= len(batch)
             self._submit(replace(batch, due_us=batch.due_us + self._start_us))
 
     def _run_closed_loop(self) -> None:

@@ -215,7 +215,7 @@ class _Run:
         if ended >= enqueued and not busy:
             return True
         # Some may be lost: then the lists are empty, and reports made after that say no more.
-        return not busy and self._is_empty() and self._reports_are_newer_than_empty(workers)
+        return self._is_empty() and not busy and self._nothing_more_can_come(workers)
 
     def _is_empty(self) -> bool:
         """Whether no list holds a task; an unanswering server is not known to."""
@@ -236,11 +236,18 @@ class _Run:
 
     _empty_since_us: int | None = None
 
-    def _reports_are_newer_than_empty(self, workers: list[WorkerReport]) -> bool:
+    def _nothing_more_can_come(self, workers: list[WorkerReport]) -> bool:
+        """Whether all lists have been empty for so long that no worker holds a task unseen.
+
+        A task that was popped is on no list until its worker has read it; the worker's next
+        report tells. Workers that were started elsewhere may not have reported at all yet.
+        """
         since_us = self._empty_since_us
-        return since_us is not None and all(
-            report.made_us > since_us + _QUIET_US for report in workers
-        )
+        if since_us is None or self.clock.now_us() < since_us + _QUIET_US:
+            return False
+        if self.scenario.external_workers and not self._remote:
+            return False
+        return all(report.made_us > since_us + _QUIET_US for report in workers)
 
     def collect(self) -> None:
         """Stop the workers, and take everybody's final report and what is left in the lists."""

@@ -152,7 +152,7 @@ class Worker:
         """Ends tasks when their service time is over."""
         while self._in_hand or self._taken or not self.stopping:
             now_us = self._clock.now_us()
-            if self.stopping:
+            if self.stopping and not self._taken:  # all at once, or they would lose their order
                 yield from self._put_back_unstarted(now_us)
             due: dict[tuple[str, Outcome], list[Claim]] = {}
             while self._in_hand and self._in_hand[0][0] <= now_us:

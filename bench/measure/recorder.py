@@ -22,6 +22,9 @@ FINE_US = 100_000
 SLICE_US = 500_000
 """Width of the slices that may turn out to be warm-up: five fine points."""
 SECOND_US = 1_000_000
+_LAST_POINT = 7 * 24 * 3600 * SECOND_US // FINE_US
+"""A week. Moments past it are nonsense from a clock or a stamp, and count in the last point: they
+must not make a series that fills the memory."""
 
 
 class Stage(StrEnum):
@@ -126,6 +129,11 @@ class StageRecorder:
         return histogram
 
 
+def _point(offset_us: int) -> int:
+    """The fine point of a moment, in µs after the start."""
+    return min(max(offset_us // FINE_US, 0), _LAST_POINT)
+
+
 class Fine(msgspec.Struct):
     """Sum and number of latencies per fine point of due time."""
 
@@ -138,7 +146,7 @@ class Fine(msgspec.Struct):
         if first_us // FINE_US == last_us // FINE_US:
             self.add_sum(first_us, int(values_us.sum()), len(values_us))
             return
-        points = np.maximum(offsets_us // FINE_US, 0)
+        points = np.clip(offsets_us // FINE_US, 0, _LAST_POINT)
         self._reserve(int(points.max()))
         for point in np.unique(points).tolist():
             chosen = points == point
@@ -147,7 +155,7 @@ class Fine(msgspec.Struct):
 
     def add_sum(self, offset_us: int, sum_us: int, count: int) -> None:
         """Add latencies, by their sum, of tasks that were all due within one fine point."""
-        point = max(offset_us // FINE_US, 0)
+        point = _point(offset_us)
         self._reserve(point)
         self.sums_us[point] += sum_us
         self.counts[point] += count
@@ -180,7 +188,7 @@ class Events:
 
     def add(self, offset_us: int, count: int) -> None:
         """Count events at one moment, in µs after the run's start."""
-        point = max(offset_us // FINE_US, 0)
+        point = _point(offset_us)
         missing = point + 1 - len(self.counts)
         if missing > 0:
             self.counts.extend([0] * missing)

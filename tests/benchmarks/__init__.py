@@ -1,0 +1,1 @@
+"""Speed, measured by hand and printed: ``python -m tests.benchmarks``. Nothing here is a test."""

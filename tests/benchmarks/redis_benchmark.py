@@ -1,0 +1,80 @@
+"""What the server itself can do, by Redis's own ``redis-benchmark``: the peer to compare with."""
+
+import csv
+import io
+import shutil
+import subprocess
+from typing import Any
+
+import redis
+
+from bench.wire.layout import RUNQY
+from bench.wire.task import Task
+
+_IDS = 100_000
+_RANDOM_ID = "01234567-89ab-8000-8abc-__rand_int__"
+"""As long as a task id: redis-benchmark fills in twelve digits."""
+QUEUE = "inference_default"
+
+
+def is_installed() -> bool:
+    """Whether ``redis-benchmark`` is on the PATH (Debian: redis-tools)."""
+    return shutil.which("redis-benchmark") is not None
+
+
+def rate(port: int, requests: int, ids: int, *command: str) -> float:
+    """Requests a second of one command: eight connections, 128 in a pipeline, random ids."""
+    done = subprocess.run(
+        [
+            "redis-benchmark",
+            *("-p", str(port), "-P", "128", "-c", "8", "-n", str(requests)),
+            *("-r", str(ids), "--csv"),
+            *command,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(next(csv.DictReader(io.StringIO(done.stdout)))["rps"])
+
+
+def combined(rates: list[float]) -> float:
+    """Tasks a second that need each of these commands once: the times of one each add up."""
+    return 1 / sum(1 / each for each in rates)
+
+
+def enqueue_pair(port: int, payload: bytes, requests: int = 1_000_000) -> float:
+    """Tasks a second for one HSET and one LPUSH of the seed's shape, on ids that are new."""
+    hset, lpush = RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload))
+    client: Any = redis.Redis(port=port)
+    rates = []
+    for command in (hset, lpush):
+        client.flushall()  # the benchmark's own server
+        # So many random ids that nearly all are new, as a task's is.
+        arguments = [each if isinstance(each, str) else each.decode() for each in command]
+        rates.append(rate(port, requests, 10**9, *arguments))
+    client.flushall()
+    return combined(rates)
+
+
+def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> float:
+    """Tasks a second for the documented worker's commands, each on keys as it finds them."""
+    client: Any = redis.Redis(port=port)
+    client.flushall()
+    with client.pipeline(transaction=False) as pipeline:
+        for number in range(_IDS):
+            name = _RANDOM_ID.replace("__rand_int__", f"{number:012d}")
+            for command in RUNQY.enqueue(Task(name, QUEUE, payload)):
+                pipeline.execute_command(*command)
+        pipeline.execute()
+    task, active = RUNQY.task(QUEUE, _RANDOM_ID), RUNQY.active(QUEUE)
+    name = _RANDOM_ID.replace("__rand_int__", "0" * 12)
+    rates = [
+        rate(port, requests, _IDS, "HGETALL", task),
+        rate(port, requests, _IDS, "LPUSH", active, name),
+        rate(port, requests, _IDS, "HSET", task, "state", "active"),
+        rate(port, requests, _IDS, "LREM", active, "1", name),
+        rate(port, requests, _IDS, "HSET", task, "state", "completed"),
+    ]
+    client.flushall()
+    return combined(rates)

@@ -1,0 +1,56 @@
+"""A private server for each test module, and the means to run scenarios on it."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bench import server
+from bench.load import standalone
+from bench.load.run import Request, execute
+from bench.load.worker_process import settings_of
+from bench.record import RunRecord
+from bench.server import EmbeddedServer
+from bench.workload.resolve import parent_queue, resolve
+
+QUEUE = "inference_default"
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedServer]:
+    """A server of the test's own."""
+    with server.running() as started:
+        yield started
+
+
+def run(
+    url: str,
+    fields: dict[str, object],
+    *,
+    owns_server: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RunRecord:
+    """Run a scenario of these fields on top of a small default."""
+    scenario = resolve({"queues": {QUEUE: 1}, "warmup": 0, "drain_timeout": "10s", **fields})
+    request = Request(url, scenario, "a test", owns_server=owns_server)
+    return execute(request, lambda _: None, should_stop)
+
+
+@contextlib.contextmanager
+def worker_thread(url: str, fields: dict[str, object]) -> Iterator[None]:
+    """A stand-alone worker in this process, which serves until the block ends."""
+    stop = threading.Event()
+    scenario = resolve({"queues": {QUEUE: 1}, "rate": "max", "tasks": 1, **fields})
+
+    def serve() -> None:
+        parent = parent_queue(scenario)
+        standalone.serve(url, parent, settings_of(scenario, url), stop.is_set)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
