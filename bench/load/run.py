@@ -98,6 +98,7 @@ class _Run:
     _remote: dict[str, WorkerReport] = field(default_factory=dict)
     _next_look_us: int = 0
     _next_remote_us: int = 0
+    _next_progress_us: int = 0
 
     def prepare(self) -> None:
         """Everything that can fail, before anything is sent."""
@@ -353,7 +354,12 @@ class _Run:
         if self.scenario.external_workers and now_us >= self._next_remote_us:
             self._next_remote_us = now_us + INTERVAL_US // 4
             self._poll_remote()
-        progress = progress_of(
+        if now_us >= self._next_progress_us:
+            self._next_progress_us = now_us + INTERVAL_US // 4
+            self.on_progress(self._progress(phase, now_us))
+
+    def _progress(self, phase: str, now_us: int) -> Progress:
+        return progress_of(
             phase,
             (now_us - self.line.start_us) / 1e6,
             self.scenario,
@@ -361,7 +367,6 @@ class _Run:
             self._worker_reports(),
             self.sampler.backlog,
         )
-        self.on_progress(progress)
 
     def _poll_remote(self) -> None:
         if self.scenario.external_workers:

@@ -8,6 +8,7 @@ take part in every percentile at the end of the scale where they belong, and kee
 value in the minimum, the maximum and the mean.
 """
 
+import functools
 import math
 from collections.abc import Iterable
 
@@ -53,14 +54,40 @@ class Packed(msgspec.Struct, frozen=True):
     max_us: int
 
 
+class _Sheets:
+    """Zeros for histograms, cut from sheets for many.
+
+    The kernel hands out large sheets without touching them, so only the pages that are counted in
+    ever take memory. Zeros for a single histogram would come from the heap, written out in full,
+    and a run has hundreds of histograms that each use a few pages.
+    """
+
+    _HISTOGRAMS = 16  # below the size for which numpy asks for huge pages, taken whole
+
+    def __init__(self) -> None:
+        self._sheet: Integers = np.empty((0, _LENGTH), np.int64)
+        self._used = 0
+
+    def take(self) -> Integers:
+        """Counters of a new histogram."""
+        if self._used == len(self._sheet):
+            self._sheet = np.zeros((self._HISTOGRAMS, _LENGTH), np.int64)
+            self._used = 0
+        self._used += 1
+        counters: Integers = self._sheet[self._used - 1]
+        return counters
+
+
+_sheets = _Sheets()
+
+
 class Histogram:
     """Counts of latencies in µs."""
 
     __slots__ = ("counts", "max_us", "min_us", "negative", "overflow", "recorded", "sum_us")
 
     def __init__(self) -> None:
-        # Zeroed pages cost memory only once they are written to.
-        self.counts: Integers = np.zeros(_LENGTH, np.int64)
+        self.counts = _sheets.take()
         self.recorded = 0
         self.negative = 0
         self.overflow = 0
@@ -105,7 +132,8 @@ class Histogram:
         """Add all of another histogram's counts."""
         if other.count:
             self._note_extremes(other.min_us, other.max_us)
-        self.counts += other.counts
+        filled = other.filled()
+        self.counts[filled] += other.counts[filled]
         self.recorded += other.recorded
         self.negative += other.negative
         self.overflow += other.overflow
@@ -131,14 +159,20 @@ class Histogram:
         """The exact mean, or None without samples."""
         return self.sum_us / self.count if self.count else None
 
+    def filled(self) -> slice:
+        """The counters from the first to the last that is not zero.
+
+        Whatever adds or copies should keep to these: the rest takes no memory yet.
+        """
+        used = np.flatnonzero(self.counts)
+        return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0)
+
     def encode(self) -> str:
         """The standard compressed V2 encoding in base 64: samples from 0 to the highest value."""
-        encoder = HdrHistogram(1, HIGHEST_US, SIGNIFICANT_DIGITS)
-        if self.recorded:
-            filled = np.flatnonzero(self.counts)
-            view = np.frombuffer(encoder.counts, np.uint64)
-            view[:_LENGTH] = self.counts
-            encoder.set_internal_tacking_values(int(filled[0]), int(filled[-1]), self.recorded)
+        encoder = _encoder()
+        np.frombuffer(encoder.counts, np.uint64)[:_LENGTH] = self.counts
+        filled = self.filled()
+        encoder.set_internal_tacking_values(filled.start or 0, filled.stop - 1, self.recorded)
         encoded: bytes = encoder.encode()
         return encoded.decode("ascii")
 
@@ -154,6 +188,12 @@ class Histogram:
             self.max_us = max(self.max_us, high)
         else:
             self.min_us, self.max_us = low, high
+
+
+@functools.cache
+def _encoder() -> HdrHistogram:
+    """One for all, as each takes half a megabyte to make."""
+    return HdrHistogram(1, HIGHEST_US, SIGNIFICANT_DIGITS)
 
 
 def unpack(packed: Packed) -> Histogram:
@@ -182,10 +222,11 @@ def decode(encoded: str) -> Histogram:
     ):
         raise ValueError("a histogram of another range or precision than 1 µs to 1 h, 3 digits")
     histogram = Histogram()
-    histogram.counts[:] = np.frombuffer(decoded.counts, np.uint64)[:_LENGTH]
-    histogram.recorded = int(histogram.counts.sum())
-    filled = np.flatnonzero(histogram.counts).tolist()
+    counts = np.frombuffer(decoded.counts, np.uint64)[:_LENGTH]
+    filled = np.flatnonzero(counts).tolist()
     if filled:
+        histogram.counts[filled[0] : filled[-1] + 1] = counts[filled[0] : filled[-1] + 1]
+        histogram.recorded = int(counts.sum())
         histogram.sum_us = sum(
             highest_equivalent(index) * int(histogram.counts[index]) for index in filled
         )

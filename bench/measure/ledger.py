@@ -20,7 +20,7 @@ import numpy as np
 
 from bench.measure.bits import Bits, Flags, Integers
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 """Sequence numbers looked at together; bounds the memory of the account."""
 
 
