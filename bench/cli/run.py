@@ -13,9 +13,9 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import record, server
-from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
-from bench.load.connection import address
+from bench.load.connection import address, has_password
 from bench.load.run import Request, execute
 from bench.record import RunRecord
 from bench.reports.live import live_view
@@ -70,6 +70,11 @@ def run(
     url = where.url()
     if url is not None and how.server_binary is not None:
         raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
+    if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
+        sys.stderr.write(
+            "bench: a password on the command line can be seen by others: "
+            f"{URL_VARIABLE} hides it\n"
+        )
     path = how.output or _default_path(chosen.name)
     record.require_writable(path)
     with _interruptible() as should_stop, contextlib.ExitStack() as stack:

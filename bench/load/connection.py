@@ -35,6 +35,11 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}"
 
 
+def has_password(url: str) -> bool:
+    """Whether the URL holds a password."""
+    return bool(urlsplit(url).password)
+
+
 def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
     """A client that has been answered once.
 

@@ -62,6 +62,11 @@ def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
         pipeline.execute()
 
 
+def is_on(client: redis.Redis, run: int) -> bool:
+    """Whether the run is still there to read reports. Raises redis-py's errors."""
+    return bool(client.exists(info_key(run)))
+
+
 def collect(client: redis.Redis, run: int) -> list[WorkerReport]:
     """The newest report of every worker. Raises redis-py's errors."""
     names = _names(client, run)

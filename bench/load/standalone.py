@@ -27,8 +27,6 @@ from bench.wire import ids
 
 _NO_RUN = -1
 _PUBLISH_EVERY_US = 250_000
-_FORGET_AFTER_US = 60_000_000
-"""How long after its last task a run is still reported on."""
 
 
 class _Unmeasured:
@@ -52,7 +50,6 @@ class _Followed:
     shift_us: int
     """From this worker's clock to the run's: zero but for a shared monotonic clock."""
     clock_error_us: float
-    last_seen_us: int
     revision: int = 0
 
 
@@ -64,7 +61,6 @@ class _Shifted:
         self._clock = clock
 
     def started(self, count: int, now_us: int) -> None:
-        self._followed.last_seen_us = now_us
         self._followed.recorder.started(count, now_us + self._followed.shift_us)
 
     def missing(self, count: int) -> None:
@@ -72,7 +68,6 @@ class _Shifted:
 
     def ended(self, queue: str, attempts: Attempts, outcome: Outcome, finished_us: int) -> None:
         shift_us = self._followed.shift_us
-        self._followed.last_seen_us = finished_us
         if shift_us:
             started_us = [moment + shift_us for moment in attempts.started_us]
             attempts = replace(attempts, started_us=started_us)
@@ -114,11 +109,10 @@ class RunFollower:
             recorder=WorkRecorder(run, info.line, info.queues),
             shift_us=info.offset_us - self._offset.offset_us if shares_clock else 0,
             clock_error_us=0.0 if shares_clock else self._offset.error_us,
-            last_seen_us=self._clock.now_us(),
         )
 
     def publish_if_due(self, worker: Worker, *, final: bool = False) -> int:
-        """Report to every run that was seen lately; return when to call next."""
+        """Report to every run that is still on; return when to call next."""
         now_us = self._clock.now_us()
         if now_us < self._next_us and not final:
             return self._next_us
@@ -126,11 +120,11 @@ class RunFollower:
         for run, followed in list(self._runs.items()):
             if followed is None:
                 continue
-            if now_us - followed.last_seen_us > _FORGET_AFTER_US:
-                del self._runs[run]
-                continue
             with contextlib.suppress(redis.exceptions.RedisError):
-                self._publish(run, followed, worker, final)
+                if remote.is_on(self._client, run):
+                    self._publish(run, followed, worker, final)
+                else:  # the run has ended, and taken its keys away: leave none behind
+                    self._runs[run] = None
         return self._next_us
 
     def _publish(self, run: int, followed: _Followed, worker: Worker, final: bool) -> None:

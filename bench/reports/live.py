@@ -63,11 +63,9 @@ def _picture(scenario: Scenario, progress: Progress) -> Group:
     )
     if progress.planned_s:
         heading.append(f" of {progress.planned_s:.0f} s")
-    figures = Table.grid(padding=(0, 3))
-    figures.add_row(
-        f"offered {progress.offered_per_s:,}/s",
-        f"enqueued {progress.enqueued_per_s:,}/s",
-        f"finished {progress.finished_per_s:,}/s",
+    rates = (
+        f"offered {progress.offered_per_s:,}/s   enqueued {progress.enqueued_per_s:,}/s   "
+        f"finished {progress.finished_per_s:,}/s"
     )
     latency = (
         f"e2e p50 {units.format_duration(progress.p50_s)}"
@@ -76,8 +74,9 @@ def _picture(scenario: Scenario, progress: Progress) -> Group:
     backlog = "backlog  " + "  ".join(
         f"{queue} {length:,}" for queue, length in progress.backlog.items()
     )
-    bar = ProgressBar(total=1.0, completed=_share_done(progress), width=50)
-    return Group(heading, bar, figures, Text(latency), Text(backlog, style="dim"))
+    bar = Table.grid()  # a bar does not end its line by itself
+    bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
+    return Group(heading, bar, Text(rates), Text(latency), Text(backlog, style="dim"))
 
 
 def _share_done(progress: Progress) -> float:

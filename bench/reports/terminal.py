@@ -1,6 +1,6 @@
 """A run record for a person at a terminal: the verdict first, then the figures at a glance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import units
-from bench.measure.ledger import Counts
 from bench.record import RunRecord, StageSummary
 
 _STAGES = {
@@ -20,7 +19,17 @@ _STAGES = {
     "enqueue": "sent → acknowledged",
     "schedule_lag": "due → sent",
 }
+_PERCENTILES = (
+    ("p50", "p50_s"),
+    ("p90", "p90_s"),
+    ("p99", "p99_s"),
+    ("p99.9", "p999_s"),
+    ("max", "max_s"),
+)
+_FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
 _PLAIN_WIDTH = 100
+_WIDE = 90
+_MEDIUM = 70
 
 
 def print_report(record: RunRecord, path: Path | None) -> None:
@@ -28,22 +37,29 @@ def print_report(record: RunRecord, path: Path | None) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
-    for part in render(record, path):
+    for part in render(record, path, console.width):
         console.print(part)
 
 
-def render(record: RunRecord, path: Path | None) -> Iterable[RenderableType]:
-    """The parts of the report, from the top."""
+def render(record: RunRecord, path: Path | None, width: int) -> Iterable[RenderableType]:
+    """The parts of the report, from the top, for that many columns.
+
+    On a narrow terminal columns are left out; a figure is never cut.
+    """
     yield _headline(record)
     for warning in record.warnings:
         yield Text.assemble(("! ", "bold yellow"), warning.message)
     yield from _objectives(record)
     yield ""
     yield _throughput(record)
-    yield _stages(record)
+    yield ""
+    yield _stages(record, width)
     if len(record.queues) > 1:
-        yield _queues(record)
-    yield _ledger(record)
+        yield ""
+        yield _queues(record, width)
+    yield ""
+    yield from _ledger(record, width)
+    yield ""
     yield from _footer(record, path)
 
 
@@ -114,54 +130,68 @@ def _left_out(record: RunRecord) -> str:
     )
 
 
-def _stages(record: RunRecord) -> Table:
-    table = _table("stage", "", "p50", "p90", "p99", "p99.9", "max", text_columns=2)
+def _stages(record: RunRecord, width: int) -> Table:
+    explains = width >= _WIDE
+    percentiles = _PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
+    table = _table("stage", *([""] if explains else []), text_columns=1 + explains)
+    _add_numbers(table, percentiles)
     for stage, meaning in _STAGES.items():
         summary = record.latency[stage]["all"]
         if summary.count:
+            names = [Text(stage), *([Text(meaning, style="dim")] if explains else [])]
             style = "bold" if stage == "e2e" else ""
-            table.add_row(stage, Text(meaning, style="dim"), *_percentiles(summary), style=style)
+            table.add_row(*names, *_values(summary, percentiles), style=style)
     return table
 
 
-def _queues(record: RunRecord) -> Table:
-    table = _table("queue", "stage", "p50", "p90", "p99", "p99.9", "max", text_columns=2)
+def _queues(record: RunRecord, width: int) -> Table:
+    percentiles = _PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
+    table = _table("queue", "stage", text_columns=2)
+    _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
         for stage in ("e2e", "queue_wait", "enqueue"):
             summary = record.latency[stage][queue]
             if summary.count:
-                table.add_row("" if shown else queue, stage, *_percentiles(summary))
+                table.add_row("" if shown else queue, stage, *_values(summary, percentiles))
                 shown = True
     return table
 
 
-def _percentiles(summary: StageSummary) -> list[str]:
-    values = (summary.p50_s, summary.p90_s, summary.p99_s, summary.p999_s, summary.max_s)
-    return [units.format_duration(value) for value in values]
+def _add_numbers(table: Table, percentiles: Sequence[tuple[str, str]]) -> None:
+    for heading, _ in percentiles:
+        table.add_column(heading, justify="right", no_wrap=True, min_width=7)
+
+
+def _values(summary: StageSummary, percentiles: Sequence[tuple[str, str]]) -> list[str]:
+    return [units.format_duration(getattr(summary, name)) for _, name in percentiles]
 
 
 _ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
 _COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
 
 
-def _ledger(record: RunRecord) -> Table:
+def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     """The counts; those that are zero for all tasks are left out, but for the damning ones."""
     columns = [
         *_ALWAYS_COUNTED,
         *(name for name in _COUNTED_IF_ANY if getattr(record.counts, name)),
     ]
+    rows = list(record.queues.items()) if len(record.queues) > 1 else []
+    rows.append(("all", record.counts))
+    if width < _WIDE:
+        for name, counts in rows:
+            figures = ", ".join(
+                f"{column.replace('_', ' ')} {units.format_count(getattr(counts, column))}"
+                for column in columns
+            )
+            yield Text.assemble((f"ledger of {name}: ", "bold"), figures)
+        return
     table = _table("ledger", *(name.replace("_", " ") for name in columns), text_columns=1)
-
-    def row(name: str, counts: Counts, style: str = "") -> None:
+    for name, counts in rows:
         values = [units.format_count(getattr(counts, column)) for column in columns]
-        table.add_row(name, *values, style=style)
-
-    if len(record.queues) > 1:
-        for queue, counts in record.queues.items():
-            row(queue, counts)
-    row("all", record.counts, style="bold")
-    return table
+        table.add_row(name, *values, style="bold" if name == "all" else "")
+    yield table
 
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
