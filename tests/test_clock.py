@@ -39,11 +39,12 @@ def test_the_fake_clock_moves_only_when_told() -> None:
 @pytest.mark.parametrize(
     ("samples", "offset_us", "error_us"),
     [
-        ([Sample(100, 1000, 100)], 900, 0.0),
-        ([Sample(100, 1000, 110)], 895, 5.0),
-        ([Sample(100, 1000, 300), Sample(400, 1310, 410)], 905, 5.0),
-        ([Sample(400, 1310, 410), Sample(100, 1000, 300)], 905, 5.0),
-        ([Sample(5000, 100, 5002)], -4901, 1.0),
+        ([Sample(100, 1000, 100)], 900, 0.5),
+        ([Sample(100, 1000, 101)], 900, 1.0),
+        ([Sample(100, 1000, 110)], 895, 5.5),
+        ([Sample(100, 1000, 300), Sample(400, 1310, 410)], 905, 5.5),
+        ([Sample(400, 1310, 410), Sample(100, 1000, 300)], 905, 5.5),
+        ([Sample(5000, 100, 5002)], -4901, 1.5),
     ],
 )
 def test_the_offset_comes_from_the_midpoint_of_the_shortest_round_trip(
@@ -60,14 +61,14 @@ def test_the_offset_comes_from_the_midpoint_of_the_shortest_round_trip(
 def test_the_offset_is_off_by_no_more_than_its_error(
     offset_us: int, trips: list[tuple[int, int, int]]
 ) -> None:
-    """However the round trip splits into there and back; plus the half that whole numbers cost."""
+    """However the round trip splits into there and back: half of it, and half a microsecond."""
     samples = [
         Sample(before_us, before_us + there + offset_us, before_us + there + back)
         for before_us, there, back in trips
     ]
     estimate = estimate_offset(samples)
-    assert abs(estimate.offset_us - offset_us) <= estimate.error_us + 0.5
-    assert estimate.error_us == min(there + back for _, there, back in trips) / 2
+    assert abs(estimate.offset_us - offset_us) <= estimate.error_us
+    assert estimate.error_us == (min(there + back for _, there, back in trips) + 1) / 2
 
 
 def test_two_processes_of_one_host_have_one_identity() -> None:

@@ -109,6 +109,31 @@ def test_a_number_that_is_not_finite_is_refused(
         read(number)
 
 
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (units.parse_duration, "9" * 400),
+        (units.parse_duration, "9" * 400 + "s"),
+        (units.parse_duration, "9" * 308 + "h"),
+        (units.parse_rate, "9" * 400),
+        (units.parse_rate, "9" * 308 + "m/s"),
+        (units.parse_size, "9" * 400),
+        (units.parse_size, "9" * 308 + "MiB"),
+    ],
+)
+def test_a_text_too_large_for_a_number_is_refused(read: Callable[[str], float], text: str) -> None:
+    with pytest.raises(UsageError, match="it must be finite"):
+        read(text)
+
+
+@pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate])
+def test_a_whole_number_too_large_for_arithmetic_is_refused(
+    read: Callable[[float], float],
+) -> None:
+    with pytest.raises(UsageError, match="it is too large"):
+        read(10**400)
+
+
 @pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate, units.parse_size])
 @given(text=ASCII_TEXT)
 def test_any_ascii_text_is_read_as_a_number_not_below_zero_or_refused(

@@ -17,6 +17,10 @@ Floats = npt.NDArray[np.float64]
 
 BATCH = 5
 _FEWEST_BATCHES = 10
+_WORTH_CUTTING = 0.985
+"""A cut must make the error smaller by this factor, or chance alone would cut now and then."""
+_LEVEL_CHANGE = 0.3
+"""Of the range of ranks: about three standard deviations for forty batches of plain noise."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,27 @@ class Truncation:
 def find_warmup(means: Floats, most_points: int) -> Truncation:
     """Cut a fine series (n,) of means, NaN where nothing happened, at ``most_points`` at the most.
 
-    Not steady when the best cut lies at that bound: then the warm-up may be longer. A series too
-    short to tell (below fifty points) is left whole.
+    Not steady when the best cut lies at that bound, or the two halves of the rest lie far apart:
+    then the warm-up may be longer. A series too short to tell (below fifty points) is left whole.
     """
     batches = _batch_means(means)
-    most = most_points // BATCH
+    # In the second half MSER is not to be trusted: few batches always look alike.
+    most = min(most_points // BATCH, len(batches) // 2)
     if len(batches) < _FEWEST_BATCHES or most < 1:
         return Truncation(0, True)
     ranks = _ranks(batches)
     errors = [_squared_error(ranks[cut:]) for cut in range(most + 1)]
     best = int(np.argmin(errors))
-    return Truncation(best * BATCH, best < most)
+    if errors[best] > _WORTH_CUTTING * errors[0]:
+        best = 0
+    return Truncation(best * BATCH, best < most and not _changes_level(ranks[best:]))
+
+
+def _changes_level(ranks: Floats) -> bool:
+    """Whether the two halves lie so far apart that a transient may fill much of the series."""
+    half = len(ranks) // 2
+    distance = abs(float(np.mean(ranks[:half]) - np.mean(ranks[half:])))
+    return distance > _LEVEL_CHANGE * len(ranks)
 
 
 def _batch_means(means: Floats) -> Floats:

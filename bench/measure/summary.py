@@ -118,7 +118,7 @@ def lookup(
 
     def value_of(objective: Objective) -> float | None:
         if objective.statistic == "rate":
-            return rates[objective.name]
+            return rates[f"{objective.name}.rate"]
         if objective.statistic == "count":
             return float(getattr(counts[objective.queue], objective.name))
         histogram = histograms[Stage(objective.name), objective.queue]

@@ -19,6 +19,7 @@ SATURATED_CORES = 0.95
 GROWTH_SHARE = 0.01
 """Growth of the backlog, as a share of the offered rate, from which it counts as growing."""
 _FEWEST_BACKLOG_ROWS = 5
+_MOST_BACKLOG_ROWS = 400
 
 
 class Verdict(StrEnum):
@@ -188,8 +189,10 @@ def backlog_growth(backlog: Sequence[float]) -> float | None:
     rows = np.asarray(backlog, np.float64)
     if len(rows) < _FEWEST_BACKLOG_ROWS:
         return None
+    step = -(-len(rows) // _MOST_BACKLOG_ROWS)  # pairs grow with the square of the rows
+    rows = rows[::step]
     first, second = np.triu_indices(len(rows), 1)
-    return float(np.median((rows[second] - rows[first]) / (second - first)))
+    return float(np.median((rows[second] - rows[first]) / ((second - first) * step)))
 
 
 def _notes(facts: Facts) -> Iterator[Finding]:

@@ -84,7 +84,7 @@ def batches(draw: st.DrawFn, queues: int) -> Batch:
     else:
         bodies = draw(exactly(count, st.binary(max_size=12)))
     return make_batch(
-        draw(exactly(count, st.integers(0, ids.MAX_SEQUENCE - 1))),
+        sorted(draw(exactly(count, st.integers(0, ids.MAX_SEQUENCE - 1)))),
         sorted(draw(exactly(count, MOMENTS))),
         draw(exactly(count, st.integers(0, queues - 1))),
         bodies,
@@ -199,6 +199,27 @@ def test_a_due_time_without_sixteen_digits_is_refused(at: int, wrong_us: int) ->
     batch = make_batch(range(count), due_us, [0] * count, equal_bodies(count))
     with pytest.raises(ValueError, match=f"stamp {wrong_us} has not 16 digits"):
         FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(batch)
+
+
+@pytest.mark.parametrize("count", [1, VECTOR_FROM - 1, VECTOR_FROM, 3 * VECTOR_FROM])
+@pytest.mark.parametrize("wrong", [ids.MAX_SEQUENCE, 2**62])
+def test_a_sequence_that_does_not_fit_an_id_is_refused(wrong: int, count: int) -> None:
+    """Rather than cut to its last digits, which would be another task's."""
+    sequence = [*range(count - 1), wrong]
+    batch = make_batch(sequence, [DUE_US] * count, [0] * count, equal_bodies(count))
+    with pytest.raises(ValueError, match=f"sequence {wrong} does not fit its 48 bits"):
+        FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(batch)
+
+
+@pytest.mark.parametrize("count", [1, VECTOR_FROM])
+def test_the_last_sequence_that_fits_an_id_is_rendered(count: int) -> None:
+    first = ids.MAX_SEQUENCE - count
+    batch = make_batch(
+        range(first, ids.MAX_SEQUENCE), [DUE_US] * count, [0] * count, equal_bodies(count)
+    )
+    names = ["inference_default"]
+    rendered = FrameRenderer(RUNQY, names, 7, 3, 3).render(batch).stamped(SENT_US)
+    assert rendered.tobytes() == encode_plainly(tasks_of(batch, names, 7, 3, 3, SENT_US))
 
 
 @pytest.mark.parametrize("wrong_us", [0, stamps.MIN_US - 1, stamps.MAX_US + 1])

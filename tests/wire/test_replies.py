@@ -29,6 +29,10 @@ CUTS = st.lists(st.integers(0, 400), max_size=12)
         (b"+OK\r\n:5\r\n", Replies(2, [], 5)),
         (b"+a-b\r\n:5\r\n", Replies(2, [], 5)),
         (b"+$*\r\n", Replies(1, [], None)),
+        (b"+:5\r\n", Replies(1, [], None)),
+        (b"+a:b:c\r\n:5\r\n", Replies(2, [], 5)),
+        (b":5\r\n+12:30\r\n", Replies(2, [], None)),
+        (b"-ERR 1:2\r\n:5\r\n", Replies(2, [(0, "ERR 1:2")], 5)),
         (b"-ERR no\r\n", Replies(1, [(0, "ERR no")], None)),
         (
             b":1\r\n-OOM over memory\r\n:2\r\n-ERR x\r\n",
@@ -51,6 +55,16 @@ def test_a_piece_of_the_stream_is_counted(data: bytes, expected: Replies) -> Non
         b"*1\r\n:1\r\n",
         b"*0\r\n",
         b":1\r\n$2\r\nab\r\n",
+        b":1\r\n$2\r\n12\r\n",
+        b"*2\r\n:1\r\n:2\r\n",
+        b"12\r\n",
+        b":1\r\n12\r\n",
+        b"12\r\n:1\r\n",
+        b"\r\n",
+        b":1\r\n\r\n",
+        b"_\r\n",
+        b"#t\r\n",
+        b",1.5\r\n",
     ],
 )
 def test_a_reply_of_more_than_one_line_is_refused(data: bytes) -> None:

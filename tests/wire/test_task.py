@@ -63,3 +63,10 @@ def test_a_missing_field_is_named(name: bytes) -> None:
     partial = {key: value for key, value in HASH.items() if key != name}
     with pytest.raises(ValueError, match=f"task my-id has no field '{name.decode()}'"):
         decode("my-id", partial)
+
+
+@pytest.mark.parametrize("name", ["retry", "max_retry"])
+@pytest.mark.parametrize("value", [b"", b"x", b"-1", b"+1", b" 1", b"1_0", b"1.5", b"\xc2\xb2"])
+def test_a_field_that_should_be_a_number_and_is_none_is_named(name: str, value: bytes) -> None:
+    with pytest.raises(ValueError, match=f"^task my-id: field '{name}' is not a number: b'"):
+        decode("my-id", {**HASH, name.encode(): value})

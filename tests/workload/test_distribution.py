@@ -1,5 +1,7 @@
 """Distributions as text, and their draws."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,6 +69,9 @@ def test_a_bare_value_is_of_the_default_kind() -> None:
         ("lognormal:2ms,-1", "'lognormal:2ms,-1': every value must be positive"),
         ("lognormal:0s,1", "'lognormal:0s,1': every value must be positive"),
         ("uniform:0s-1s", "'uniform:0s-1s': every value must be positive"),
+        ("lognormal:2ms,inf", "'lognormal:2ms,inf': every value must be positive, and finite"),
+        ("lognormal:2ms,nan", "'lognormal:2ms,nan': every value must be positive, and finite"),
+        ("lognormal:2ms,1e999", "'lognormal:2ms,1e999': every value must be positive, and"),
         ("0s", "'0s': every value must be positive"),
         ("exp:0s", "'exp:0s': every value must be positive"),
         ("exp:", "'' is not a duration"),
@@ -78,6 +83,20 @@ def test_what_is_no_distribution_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         distribution.parse(text, units.parse_duration, "constant")
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 0.0, -1.0])
+@pytest.mark.parametrize(
+    "text", ["x", "constant:x", "exp:x", "uniform:x-y", "uniform:y-x", "lognormal:x,1"]
+)
+def test_every_value_must_be_positive_and_finite_whatever_reads_it(
+    text: str, number: float
+) -> None:
+    def value(written: str) -> float:
+        return number if written == "x" else 1.0
+
+    with pytest.raises(UsageError, match=f"'{text}': every value must be positive, and finite"):
+        distribution.parse(text, value, "constant")
 
 
 @pytest.mark.parametrize(

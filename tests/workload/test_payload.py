@@ -73,11 +73,12 @@ def test_the_filler_is_one_member_of_letters(size: int) -> None:
     ],
 )
 def test_payloads_of_drawn_sizes_are_json_and_never_too_small(size: Distribution) -> None:
+    """A drawn size is rounded to the nearest whole number of bytes."""
     numbers = np.arange(300)
     texts = payloads(Filler(size, seed=1).bodies(numbers))
     drawn = size.draw(1, "size", numbers)
     for text, wanted in zip(texts, drawn.tolist(), strict=True):
-        assert len(text) == max(int(wanted), payload.MIN_SIZE)
+        assert len(text) == max(round(wanted), payload.MIN_SIZE)
         assert json.loads(text)["sent_us"] == 1_700_000_000_000_001
 
 
@@ -116,6 +117,16 @@ def test_a_payload_longer_than_the_pool_of_letters_has_its_size() -> None:
         (text,) = payloads(Filler(size, seed=1).bodies(np.array([3])))
         assert len(text) == big
         assert len(json.loads(text)["data"]) == big - 64
+
+
+def test_no_drawn_payload_is_over_the_largest_size() -> None:
+    size = Distribution("lognormal", mean=1e7, sigma=3)
+    numbers = np.arange(2000)
+    drawn = size.draw(1, "size", numbers)
+    extreme = numbers[[int(drawn.argmin()), int(drawn.argmax())]]
+    lengths = [len(text) for text in payloads(Filler(size, seed=1).bodies(extreme))]
+    assert drawn.max() > payload.MAX_SIZE
+    assert lengths == [max(round(drawn.min()), payload.MIN_SIZE), payload.MAX_SIZE]
 
 
 def test_equal_sizes_are_one_array_and_drawn_ones_a_list() -> None:
@@ -199,6 +210,10 @@ def test_the_content_of_a_line_is_kept_beside_the_stamps(
             "payload_file {path}, line 1: 'due_us' is the harness's own field",
         ),
         (b'{"a":"\xff"}\n', "payload_file {path}: not UTF-8 at byte 6"),
+        (b'{"a":NaN}\n', "payload_file {path}, line 1: not JSON: NaN is not in JSON"),
+        (b'{}\n{"a":[Infinity]}', "payload_file {path}, line 2: not JSON: Infinity is not in"),
+        (b'{"a":-Infinity}', "payload_file {path}, line 1: not JSON: -Infinity is not in JSON"),
+        (b'{"a":' + b"[" * 200_000, "payload_file {path}, line 1: nested too deeply"),
     ],
 )
 def test_a_bad_file_is_refused_by_name_and_line(tmp_path: Path, text: bytes, message: str) -> None:

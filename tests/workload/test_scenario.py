@@ -103,8 +103,29 @@ def test_a_scenario_cannot_be_changed() -> None:
         (
             {"arrivals": "max", "tasks": 9},
             {"rate": "max"},
-            {"arrivals": "max", "tasks": 9, "rate": "max"},
+            {"tasks": 9, "rate": "max"},
         ),
+        ({"arrivals": "poisson", "rate": 1}, {"rate": "max"}, {"rate": "max"}),
+        ({"rate": "max", "max_backlog": 5}, {"rate": 7}, {"rate": 7}),
+        ({"arrivals": "max", "max_backlog": 5}, {"rate": 7}, {"rate": 7}),
+        ({"rate": "max", "max_backlog": 5}, {"rate": "max"}, {"rate": "max", "max_backlog": 5}),
+        (
+            {"rate": "max", "max_backlog": 5},
+            {"rate": 7, "max_backlog": 6},
+            {"rate": 7, "max_backlog": 6},
+        ),
+        (
+            {"arrivals": "max"},
+            {"rate": 7, "arrivals": "poisson"},
+            {"rate": 7, "arrivals": "poisson"},
+        ),
+        ({"rate": 1, "duration": 5}, {"arrivals": "max"}, {"duration": 5, "arrivals": "max"}),
+        (
+            {"rate": 1},
+            {"arrivals": "max", "rate": "max"},
+            {"arrivals": "max", "rate": "max"},
+        ),
+        ({"rate": 1}, {"arrivals": "poisson"}, {"rate": 1, "arrivals": "poisson"}),
         (
             {"arrivals": "poisson", "rate": 1},
             {"rate": 7},

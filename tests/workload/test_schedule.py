@@ -72,6 +72,13 @@ def test_the_nth_task_of_a_steady_rate_is_due_after_n_gaps(rate_per_s: float) ->
     assert max(abs(due - exact) for due, exact in zip(due_us, exact_us, strict=True)) <= 1
 
 
+@pytest.mark.parametrize("rate_per_s", [1, 3, 7, 49, 64, 850, 1000, 2000, 15_625, 10**6])
+def test_a_due_time_is_the_exact_one_rounded_down(rate_per_s: int) -> None:
+    """Floating point does not make a task due a microsecond before its time."""
+    due_us = due_times(arrivals(steady(rate_per_s), "constant", 1, limit=3 * CHUNK))
+    assert due_us == [n * 10**6 // rate_per_s for n in range(3 * CHUNK)]
+
+
 @pytest.mark.parametrize(
     ("rate_per_s", "duration_s", "count"),
     [(1000, 5, 5000), (2000, 18, 36_000), (10, 0.1, 1), (10, 0.3, 3), (3, 0.1, 1), (7, 1.1, 8)],

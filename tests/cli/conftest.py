@@ -1,0 +1,69 @@
+"""The command line called in process, in a folder of the test's own."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench import server
+from bench.cli.app import main
+from bench.record import RunRecord
+
+_VARIABLES = ("BENCH_REDIS_URL", "REDIS_URL", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command ended in."""
+
+    code: int
+    out: str
+    err: str
+
+
+Bench = Callable[..., Outcome]
+
+SHORT_RUN = ("run", "smoke", "--duration", "300ms", "--rate", "200/s")
+"""Sixty tasks and the start of three processes."""
+
+
+def expected_code(run: RunRecord) -> int:
+    """The exit code of a run that came to its end: a busy machine may spoil a measurement."""
+    if run.verdict != "valid":
+        return 4
+    return 0 if all(objective.passed for objective in run.slo) else 5
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: empty, and without the user's environment."""
+    monkeypatch.chdir(tmp_path)
+    for variable in _VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """``bench(*words)``: run one command line."""
+
+    def run(*words: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["bench", *words])
+        capsys.readouterr()
+        code = main(words)
+        return Outcome(int(code), *capsys.readouterr())
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server of this module's own."""
+    with server.running() as running:
+        yield running.url

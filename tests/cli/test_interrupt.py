@@ -1,0 +1,79 @@
+"""Ctrl-C and SIGTERM on a whole process: the record so far is saved, and nothing stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from bench import record
+from bench.record import RunRecord
+
+TIMEOUT_S = 30.0
+PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
+
+
+def run_until_signal(
+    number: signal.Signals, **environment: str
+) -> tuple[int, str, RunRecord, list[list[str]]]:
+    """Start a long run and signal it once it enqueues.
+
+    Returns its exit code, what it printed, its record, and the command lines of the processes
+    that it had started, none of which is left.
+    """
+    words = ["run", "smoke", "--rate", "200/s", "--duration", "10m", "-o", "record.json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert "enqueueing" in process.stderr.readline()
+            children = psutil.Process(process.pid).children(recursive=True)
+            command_lines = [child.cmdline() for child in children]
+            # A terminal's Ctrl-C goes to all processes in the foreground.
+            os.killpg(process.pid, number)
+            printed = process.stdout.read()
+            code = process.wait(TIMEOUT_S)
+        finally:
+            process.kill()
+    assert psutil.wait_procs(children, TIMEOUT_S)[1] == []
+    return code, printed, record.load(Path("record.json")), command_lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_measured_is_saved_and_shown_and_no_process_is_left(
+    number: signal.Signals,
+) -> None:
+    code, printed, saved, command_lines = run_until_signal(number)
+    assert code == 130
+    assert printed.startswith("INCOMPLETE")
+    assert "the run was interrupted before its end" in printed
+    assert saved.verdict == "incomplete"
+    assert saved.counts.due == saved.counts.enqueued + saved.counts.unknown + saved.counts.not_sent
+    programs = ["valkey-server", "bench.load.producer_process", "bench.load.worker_process"]
+    for program in programs:
+        assert any(program in " ".join(command) for command in command_lines)
+
+
+def test_an_interrupted_run_leaves_a_shared_server_as_it_was_and_shows_no_password_to_others(
+    url: str,
+) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.config_set("requirepass", PASSWORD)
+        before = client.dbsize()
+        secret_url = url.replace("//", f"//:{PASSWORD}@")
+        code, _, saved, command_lines = run_until_signal(signal.SIGINT, BENCH_REDIS_URL=secret_url)
+        assert (code, saved.verdict) == (130, "incomplete")
+        assert client.dbsize() == before
+    assert len(command_lines) == 2
+    assert PASSWORD not in str(command_lines)

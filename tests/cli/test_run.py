@@ -1,0 +1,100 @@
+"""``bench run`` on a server of its own: what it prints, saves and returns."""
+
+import dataclasses
+import json
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import record
+from bench.cli.options import ScenarioFlags
+from bench.record import RunRecord
+from bench.workload.fields import FIELDS
+from tests.cli.conftest import SHORT_RUN, Bench, expected_code
+
+
+def only_record() -> tuple[Path, RunRecord]:
+    """The one file under results/."""
+    (path,) = Path("results").iterdir()
+    return path, record.load(path)
+
+
+def test_json_is_the_record_alone_and_its_ledger_adds_up(bench: Bench) -> None:
+    words = ["run", "smoke", "--duration", "1s", "--rate", "300/s", "--json", "--quiet"]
+    outcome = bench(*words)
+    path, saved = only_record()
+    assert outcome.err == ""
+    assert outcome.code == expected_code(saved)
+    assert outcome.out == path.read_text()
+    printed = msgspec.json.decode(outcome.out, type=RunRecord)
+    assert printed == saved
+    assert printed.command == "bench " + " ".join(words)
+    assert list(printed.queues) == ["inference_high", "inference_default", "inference_low"]
+    for counts in (printed.counts, *printed.queues.values()):
+        assert counts.due == counts.enqueued + counts.unknown + counts.not_sent
+        assert counts.enqueued == (
+            counts.completed + counts.failed + counts.pending + counts.active + counts.lost
+        )
+    assert printed.counts.due == sum(counts.due for counts in printed.queues.values()) == 300
+
+
+def test_the_report_is_printed_and_again_from_the_file_it_names(bench: Bench) -> None:
+    outcome = bench(*SHORT_RUN)
+    path, saved = only_record()
+    assert outcome.code == expected_code(saved)
+    assert outcome.out.startswith(saved.verdict.upper().replace("_", " "))
+    assert outcome.out.endswith(f"record: {path}\n")
+    assert bench("report", str(path)).out == outcome.out
+    phases = [line.split()[2] for line in outcome.err.splitlines()]
+    assert phases[0] == "enqueueing"
+    assert set(phases) <= {"enqueueing", "draining", "stopping"}
+
+
+def test_quiet_says_nothing_when_all_is_well(bench: Bench, folder: Path) -> None:
+    outcome = bench(*SHORT_RUN, "--quiet", "-o", "deep/down/record.json")
+    saved = record.load(folder / "deep/down/record.json")
+    assert outcome.err == ""
+    assert outcome.code == expected_code(saved)
+    assert (outcome.out == "") == (outcome.code == 0)
+
+
+def test_an_objective_that_was_missed_is_exit_code_5(bench: Bench) -> None:
+    words = ["--slo", "e2e.p50 < 1us", "--slo", "lost == 0", "-o", "record.json", "--quiet"]
+    outcome = bench(*SHORT_RUN, *words)
+    saved = record.load(Path("record.json"))
+    passed = {objective.expression: objective.passed for objective in saved.slo}
+    assert passed == {"e2e.p50 < 1us": False, "lost == 0": True}
+    assert outcome.code == expected_code(saved)
+    assert outcome.code in (5, 4)
+    assert "✗ e2e.p50 < 1us   measured: " in outcome.out
+    assert "✓ lost == 0   measured: 0\n" in outcome.out
+
+
+def test_redis_url_is_ignored(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
+        bench(*SHORT_RUN, "--json", "-o", "record.json")
+        with pytest.raises(BlockingIOError):  # nobody called
+            listener.accept()
+    assert record.load(Path("record.json")).counts.enqueued == 60
+
+
+def test_flags_override_single_fields_of_a_file(bench: Bench, folder: Path) -> None:
+    (folder / "mine.toml").write_text(
+        'queues = { mine_one = 1 }\nrate = "100/s"\nduration = "1m"\nseed = 4\nworkers = 0\n'
+    )
+    outcome = bench("run", "mine.toml", "--duration", "200ms", "--payload-size", "300", "--json")
+    scenario = json.loads(outcome.out)["scenario"]
+    assert (scenario["name"], scenario["seed"], scenario["workers"]) == ("mine", 4, 0)
+    assert (scenario["duration_s"], scenario["payload_size"]["mean"]) == (0.2, 300.0)
+    assert json.loads(outcome.out)["counts"]["pending"] == 20
+
+
+def test_every_field_of_a_scenario_is_a_flag_and_the_other_way_round() -> None:
+    assert {field.name for field in dataclasses.fields(ScenarioFlags)} == set(FIELDS)

@@ -1,0 +1,82 @@
+"""A password appears in nothing that a command prints or saves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from bench import record, server
+from tests.cli.conftest import SHORT_RUN, Bench, expected_code
+
+PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
+WRONG = "abracadabra"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[str]:
+    """Address of a server that asks for a password."""
+    with server.running() as running:
+        with redis.Redis.from_url(running.url) as client:
+            client.config_set("requirepass", PASSWORD)
+        yield f"127.0.0.1:{running.port}/0"
+
+
+@pytest.mark.parametrize("user", ["", "default", "somebody"])
+@pytest.mark.parametrize(
+    "words", [["run", "smoke", "--quiet"], ["status", "x"], ["enqueue", "a_b", "{}"]]
+)
+def test_a_wrong_password_is_one_line_without_it_and_exit_code_6(
+    bench: Bench, guarded: str, words: list[str], user: str
+) -> None:
+    outcome = bench(*words, "--redis-url", f"redis://{user}:{WRONG}@{guarded}")
+    assert (outcome.code, outcome.out) == (6, "")
+    assert outcome.err == (
+        f"bench: redis://{guarded} refuses the user name or password: "
+        "check the URL, or BENCH_REDIS_URL\n"
+    )
+
+
+def test_a_password_on_the_command_line_is_warned_of(bench: Bench, guarded: str) -> None:
+    outcome = bench("run", "smoke", "--redis-url", f"redis://:{WRONG}@{guarded}")
+    warning, error = outcome.err.splitlines()
+    assert warning == (
+        "bench: a password on the command line can be seen by others: BENCH_REDIS_URL hides it"
+    )
+    assert error.startswith(f"bench: redis://{guarded} refuses")
+
+
+def test_no_password_where_one_is_needed_is_exit_code_6(bench: Bench, guarded: str) -> None:
+    outcome = bench("run", "smoke", "--redis-url", f"redis://{guarded}")
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (6, "", 1)
+
+
+@pytest.mark.parametrize("given", ["two words", "one word", "variable"])
+def test_the_right_password_is_neither_printed_nor_saved(
+    bench: Bench, guarded: str, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    url = f"redis://:{PASSWORD}@{guarded}"
+    words = {"two words": ["--redis-url", url], "one word": [f"--redis-url={url}"]}.get(given, [])
+    if given == "variable":
+        monkeypatch.setenv("BENCH_REDIS_URL", url)
+    outcome = bench(*SHORT_RUN, "-o", "record.json", *words)
+    saved = record.load(Path("record.json"))
+    assert outcome.code == expected_code(saved)
+    assert saved.server["address"] == f"redis://{guarded}"
+    shown = [word.replace(f":{PASSWORD}@", "") for word in words]
+    assert saved.command == " ".join(["bench", *SHORT_RUN, "-o", "record.json", *shown])
+    for text in (outcome.out, outcome.err, Path("record.json").read_text()):
+        assert PASSWORD not in text
+
+
+@pytest.mark.parametrize("url", ["redis://:{}@127.0.0.1:x/0", "http://:{}@127.0.0.1"])
+def test_a_url_that_cannot_be_read_is_not_quoted(bench: Bench, url: str) -> None:
+    outcome = bench("status", "x", "--redis-url", url.format(WRONG))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert WRONG not in outcome.err
+
+
+def test_a_flag_that_is_misspelt_does_not_show_its_value(bench: Bench) -> None:
+    outcome = bench("run", "smoke", "--redis-ulr", f"redis://:{WRONG}@127.0.0.1:1/0")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert WRONG not in outcome.err

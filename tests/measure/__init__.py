@@ -1,0 +1,1 @@
+"""What is measured, put together and judged."""

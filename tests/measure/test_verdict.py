@@ -1,0 +1,261 @@
+"""Whether a run may be quoted: one table row a rule."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.measure import verdict
+from bench.measure.ledger import Counts
+from bench.measure.verdict import Facts, Verdict, backlog_growth, judge
+
+ORDER = list(Verdict)
+GOOD = Facts(
+    counts=Counts(due=1000, enqueued=1000, completed=1000),
+    is_closed_loop=False,
+    expects_completions=True,
+    watches_backlog=True,
+    busiest_producer_cores=0.5,
+    lag_p99_s=0.001,
+    asked_per_s=100.0,
+    backlog=[5, 6, 5, 4, 5, 6, 5, 4],
+    interruptions=[],
+    drain_timed_out=False,
+    negative_latencies=0,
+    overflown_latencies=0,
+    missing_tasks=0,
+    first_error="",
+    reconnects=0,
+    is_steady=True,
+    most_warmup_s=5.0,
+)
+GROWING = [100.0 * second for second in range(10)]
+
+RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
+    (
+        {"interruptions": ["a worker process ended with signal 9"]},
+        Verdict.INCOMPLETE,
+        "incomplete",
+        "a worker process ended with signal 9",
+    ),
+    (
+        {
+            "drain_timed_out": True,
+            "counts": Counts(due=1000, enqueued=1000, completed=990, pending=7, active=3),
+        },
+        Verdict.INCOMPLETE,
+        "drain_timed_out",
+        "10 tasks were still queued or active when the time to drain was over",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=1000, pending=1000)},
+        Verdict.INCOMPLETE,
+        "no_completions",
+        "no task was finished: no worker served these queues",
+    ),
+    (
+        {"counts": Counts(), "expects_completions": False},
+        Verdict.INCOMPLETE,
+        "nothing_enqueued",
+        "no task was enqueued",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=1000, completed=998, lost=2)},
+        Verdict.LOSSY,
+        "lost",
+        "2 tasks were enqueued and are nowhere: not finished, pending or active",
+    ),
+    (
+        {
+            "counts": Counts(due=1000, enqueued=1000, completed=998, lost=2),
+            "missing_tasks": 1500,
+        },
+        Verdict.LOSSY,
+        "lost",
+        "workers popped 1,500 ids that had no task behind them",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=1000, completed=1000, duplicated=3)},
+        Verdict.LOSSY,
+        "duplicated",
+        "3 times a task was finished that had been finished before",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=999, completed=999, unknown=1)},
+        Verdict.LOSSY,
+        "unknown",
+        "1 tasks were sent and never answered",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=989, completed=989, not_sent=11)},
+        Verdict.GENERATOR_LIMITED,
+        "enqueued_too_few",
+        "only 98.9% of the due tasks were enqueued",
+    ),
+    (
+        {
+            "counts": Counts(due=1000, enqueued=500, completed=500, not_sent=500, refused=500),
+            "first_error": "OOM command not allowed",
+        },
+        Verdict.GENERATOR_LIMITED,
+        "enqueued_too_few",
+        "only 50.0% of the due tasks were enqueued: the server said 'OOM command not allowed'",
+    ),
+    (
+        {"lag_p99_s": 0.0101},
+        Verdict.GENERATOR_LIMITED,
+        "schedule_lag",
+        "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms",
+    ),
+    (
+        {"busiest_producer_cores": 0.95},
+        Verdict.GENERATOR_LIMITED,
+        "producer_saturated",
+        "a producer used 0.95 of its core in one second",
+    ),
+    (
+        {"backlog": GROWING},
+        Verdict.UNSTABLE,
+        "backlog_grows",
+        "the backlog grew by 100/s through the window: workers do not keep up",
+    ),
+    (
+        {"negative_latencies": 4},
+        Verdict.VALID,
+        "negative_latencies",
+        "4 latencies are negative",
+    ),
+    ({"overflown_latencies": 5}, Verdict.VALID, "overflow", "5 latencies are over an hour"),
+    (
+        {"first_error": "ERR x"},
+        Verdict.VALID,
+        "server_errors",
+        "the server answered with errors: the server said 'ERR x'",
+    ),
+    (
+        {"reconnects": 2},
+        Verdict.VALID,
+        "reconnected",
+        "producers lost their connection 2 times",
+    ),
+    (
+        {"is_steady": False},
+        Verdict.VALID,
+        "not_steady",
+        "no steady state within the first 5.00 s",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected", "code", "message"), RULES)
+def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
+    changes: dict[str, Any], expected: Verdict, code: str, message: str
+) -> None:
+    found, findings = judge(replace(GOOD, **changes))
+    assert found == expected
+    assert [each.code for each in findings] == [code]
+    assert message in findings[0].message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"counts": Counts(due=1000, enqueued=990, completed=990, not_sent=10)},
+        {"counts": Counts(due=1000, enqueued=1000, completed=998, failed=2, retried=9)},
+        {"counts": Counts(due=1000, enqueued=1000, failed=1000)},
+        {"counts": Counts(due=1000, enqueued=1000, pending=1000), "expects_completions": False},
+        {"lag_p99_s": verdict.LAG_LIMIT_S},
+        {"lag_p99_s": None},
+        {"busiest_producer_cores": 0.949},
+        {"busiest_producer_cores": 1.0, "is_closed_loop": True},
+        {"backlog": GROWING, "watches_backlog": False},
+        {"backlog": GROWING, "asked_per_s": None},
+        {"backlog": GROWING[:4]},
+        {"backlog": []},
+        {"backlog": GROWING[::-1]},
+        {"backlog": [1.0 * second for second in range(10)]},  # a hundredth of the rate
+    ],
+)
+def test_a_run_that_no_rule_objects_to_is_valid(changes: dict[str, Any]) -> None:
+    assert judge(replace(GOOD, **changes)) == (Verdict.VALID, [])
+
+
+def test_verdicts_stand_from_good_to_worst() -> None:
+    assert [str(each) for each in ORDER] == [
+        "valid",
+        "unstable",
+        "generator_limited",
+        "lossy",
+        "incomplete",
+    ]
+
+
+COMPATIBLE: list[dict[str, Any]] = [
+    {"interruptions": ["cut short"]},
+    {"counts": Counts(due=1000, enqueued=1000, completed=999, lost=1)},
+    {"lag_p99_s": 1.0},
+    {"backlog": GROWING},
+    {"reconnects": 1},
+]
+VERDICTS = ORDER[::-1]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [each for size in range(6) for each in itertools.combinations(range(5), size)],
+    ids=str,
+)
+def test_the_worst_verdict_wins_and_every_warning_is_there_gravest_first(
+    chosen: tuple[int, ...],
+) -> None:
+    changes: dict[str, Any] = {}
+    for each in chosen:
+        changes |= COMPATIBLE[each]
+    found, findings = judge(replace(GOOD, **changes))
+    assert found == (VERDICTS[chosen[0]] if chosen else Verdict.VALID)
+    assert [each.verdict or Verdict.VALID for each in findings] == [
+        VERDICTS[each] for each in chosen
+    ]
+
+
+@pytest.mark.parametrize(
+    ("backlog", "growth"),
+    [
+        ([0, 1, 2, 3], None),
+        ([0, 0, 0, 0, 0], 0.0),
+        ([0, 10, 20, 30, 40], 10.0),
+        ([40, 30, 20, 10, 0], -10.0),
+        ([5, 5, 5, 900, 700, 500, 300, 100, 5, 5, 5, 5, 5, 5], 0.0),  # a burst, worked off
+        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 900], 0.0),  # a burst at the very end
+        ([900, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0.0),
+        ([0, 10, 20, 900, 40, 50, 60, 70, 80, 90], 10.0),
+    ],
+)
+def test_growth_is_the_slope_that_a_burst_does_not_move(
+    backlog: list[float], growth: float | None
+) -> None:
+    assert backlog_growth(backlog) == growth
+
+
+@given(
+    slope=st.integers(-100, 100),
+    start=st.integers(0, 10_000),
+    length=st.integers(15, 40),
+    at=st.integers(0, 39),
+    height=st.integers(-(10**6), 10**6),
+)
+def test_one_row_that_is_off_does_not_change_the_growth(
+    slope: int, start: int, length: int, at: int, height: int
+) -> None:
+    backlog = [float(start + slope * second) for second in range(length)]
+    backlog[at % length] += height
+    assert backlog_growth(backlog) == slope
+
+
+def test_growth_is_the_same_however_long_one_looks() -> None:
+    """A day has three billion pairs of seconds: they are thinned, and the slope stays."""
+    assert backlog_growth([3.0 * second for second in range(86_400)]) == pytest.approx(3.0)

@@ -1,0 +1,143 @@
+"""The report at a terminal: golden files, looked at as a person would."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench.measure.progress import Progress
+from bench.record import RunRecord, SloResult, StageSummary, Warning_
+from bench.reports.live import plain_line
+from bench.reports.terminal import print_report
+from tests import golden
+from tests.records import example_record
+
+EMPTY = StageSummary(count=0)
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the tests run in, the report is plain text and 100 columns wide."""
+    for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def printed(record: RunRecord, capsys: pytest.CaptureFixture[str], path: Path | None = None) -> str:
+    print_report(record, path)
+    return capsys.readouterr().out
+
+
+def lossy_record() -> RunRecord:
+    """Tasks were lost and doubled, more came late, an objective had no data."""
+    record = example_record()
+    return msgspec.structs.replace(
+        record,
+        verdict="lossy",
+        warnings=[
+            Warning_("lost", "12 tasks are lost: enqueued, and nowhere to be found; look for it"),
+            Warning_("not_drained", "the queues were not empty after 30.0 s; add --workers"),
+        ],
+        counts=msgspec.structs.replace(
+            record.counts, completed=10_184, lost=12, duplicated=3, unknown=1
+        ),
+        slo=[
+            SloResult("e2e.p99 < 5ms", 0.1425, False),
+            SloResult("e2e{inference_low}.max < 1s", None, False),
+            SloResult("lost == 0", 12, False),
+            SloResult("enqueue.rate >= 800/s", 850.0, True),
+        ],
+    )
+
+
+def closed_loop_record() -> RunRecord:
+    """Nobody served the one queue, so that most stages are empty."""
+    record = example_record()
+    queue = "inference_high"
+    served = ("e2e", "e2e_from_send", "queue_wait", "service")
+    return msgspec.structs.replace(
+        record,
+        warnings=[],
+        slo=[],
+        scenario=msgspec.structs.replace(record.scenario, arrivals="max", rate_per_s=None),
+        rates=msgspec.structs.replace(record.rates, asked_per_s=None, completed_per_s=None),
+        queues={queue: record.queues[queue]},
+        latency={
+            stage: {
+                name: EMPTY if stage in served else record.latency[stage][name]
+                for name in ("all", queue)
+            }
+            for stage in record.latency
+        },
+        warmup=msgspec.structs.replace(record.warmup, method="fixed", e2e_max_s=None),
+        resources=msgspec.structs.replace(
+            record.resources,
+            worker_cpu_cores=None,
+            server_cpu_us_per_task=None,
+            server_memory_bytes_per_task=None,
+        ),
+    )
+
+
+def test_a_valid_run(capsys: pytest.CaptureFixture[str]) -> None:
+    golden.check("valid.txt", printed(example_record(), capsys, Path("record.json")))
+
+
+def test_an_invalid_run_leads_with_its_verdict_its_warnings_and_missed_objectives(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    golden.check("lossy.txt", printed(lossy_record(), capsys))
+
+
+def test_a_closed_loop_without_workers_shows_what_there_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    golden.check("closed-loop.txt", printed(closed_loop_record(), capsys))
+
+
+@pytest.mark.parametrize(
+    "verdict", ["lossy", "incomplete", "generator_limited", "unstable", "valid"]
+)
+def test_the_first_figure_stands_behind_the_verdict(
+    capsys: pytest.CaptureFixture[str], verdict: str
+) -> None:
+    record = msgspec.structs.replace(example_record(), verdict=verdict)
+    first = printed(record, capsys).splitlines()[0]
+    assert first.startswith(verdict.upper().replace("_", " "))
+    assert ("do not quote these figures" in first) == (verdict != "valid")
+
+
+def test_no_line_is_wider_than_a_hundred_columns_nor_coloured(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for record in (example_record(), lossy_record(), closed_loop_record()):
+        text = printed(record, capsys)
+        assert "\x1b" not in text
+        assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def progress(**changes: object) -> Progress:
+    values: dict[str, object] = {
+        "phase": "enqueueing",
+        "elapsed_s": 3.25,
+        "planned_s": 12.0,
+        "planned_tasks": None,
+        "due": 2762,
+        "enqueued": 2762,
+        "finished": 2740,
+        "offered_per_s": 850,
+        "enqueued_per_s": 850,
+        "finished_per_s": 846,
+        "backlog": {"inference_high": 2, "inference_low": 1020},
+        "p50_s": 0.0064,
+        "p99_s": 0.1821,
+    }
+    return Progress(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
+    lines = [
+        progress(elapsed_s=0.0, phase="enqueueing", p50_s=None, p99_s=None, backlog={}),
+        progress(),
+        progress(elapsed_s=123.4, phase="draining", enqueued_per_s=1_234_567),
+    ]
+    golden.check("plain-lines.txt", "".join(f"{plain_line(line)}\n" for line in lines))

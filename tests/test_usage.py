@@ -1,0 +1,32 @@
+"""What a process itself uses."""
+
+from bench.usage import Usage, peak_memory_bytes
+
+
+def test_a_new_measurement_begins_at_nothing_and_only_grows() -> None:
+    usage = Usage()
+    first, text = usage.cpu_s(), 0
+    while usage.cpu_s() == first:  # until the clock of CPU time moves
+        text += len(str(text))
+    assert 0 <= first < usage.cpu_s()
+    assert usage.elapsed_s() > 0
+
+
+def test_two_measurements_are_of_their_own_times() -> None:
+    earlier = Usage()
+    while earlier.elapsed_s() == 0:
+        pass
+    later = Usage()
+    assert later.elapsed_s() <= earlier.elapsed_s()
+    assert later.cpu_s() <= earlier.cpu_s()
+
+
+def test_memory_that_was_used_shows_in_the_peak() -> None:
+    """In bytes: the system counts in kilobytes."""
+    size = 64 * 1024 * 1024
+    before = peak_memory_bytes()
+    held = bytearray(b"x") * size
+    during = peak_memory_bytes()
+    del held
+    assert during >= size
+    assert peak_memory_bytes() >= during >= before
