@@ -47,7 +47,7 @@ def enqueue_task(
             f"{queue!r} is not a sub-queue: write PARENT_NAME, for example inference_default"
         )
     try:
-        text = json.dumps(payload).encode()
+        text = json.dumps(payload, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(f"the payload cannot be written as JSON: {error}") from None
     task = Task(id=str(uuid.uuid4()), queue=queue, payload=text, max_retry=max_retry)

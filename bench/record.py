@@ -60,7 +60,7 @@ class Series(msgspec.Struct, frozen=True):
 
     interval_s: float
     columns: list[str]
-    rows: list[list[float | None]]
+    rows: list[list[int | float | None]]
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):

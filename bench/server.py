@@ -26,6 +26,7 @@ from bench.errors import BenchError, ServerUnreachable, UsageError
 
 _FOLDER_PREFIX = "runqy-bench-"
 _NOTE = "owner.json"
+_NOTE_FIELDS = ("owner_pid", "owner_started", "server_pid", "server_started")
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 10.0
 _PORT_ATTEMPTS = 5
@@ -206,7 +207,8 @@ def _read_note(folder: Path) -> dict[str, float] | None:
         note = json.loads((folder / _NOTE).read_text())
     except (OSError, ValueError):
         return None
-    return note if isinstance(note, dict) else None
+    is_whole = isinstance(note, dict) and all(name in note for name in _NOTE_FIELDS)
+    return note if is_whole else None
 
 
 def _started(pid: int) -> float:
@@ -219,6 +221,9 @@ def _started(pid: int) -> float:
 def _is_alive(pid: float, started: float) -> bool:
     """Whether that very process is still there, and not another one with its number."""
     try:
-        return abs(psutil.Process(int(pid)).create_time() - started) < 1
+        process = psutil.Process(int(pid))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return bool(abs(process.create_time() - started) < 1)
     except psutil.Error:
         return False

@@ -166,3 +166,9 @@ def test_when_the_time_is_over_the_state_is_told(url: str, client: redis.Redis, 
         end(client, task_id, state=state)
     with pytest.raises(NoResult, match=rf"no result after 0 s \(state: {state}\)"):
         wait_for_result(task_id, 0, url=url)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_know_is_refused(url: str, value: float) -> None:
+    with pytest.raises(UsageError, match="the payload cannot be written as JSON"):
+        enqueue_task("inference_default", {"input": value}, url=url)

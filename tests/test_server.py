@@ -232,3 +232,20 @@ def test_folders_of_others_are_left_alone(temporary: Path) -> None:
     os.utime(folder, (0, 0))
     assert server.remove_leftovers() == []
     assert folder.exists()
+
+
+def test_an_owner_that_is_dead_but_not_yet_waited_for_is_dead(temporary: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout is not None
+        _, pid, folder = json.loads(owner.stdout.readline())
+        owner.kill()
+        await_end(owner.pid)
+        assert server.remove_leftovers() == [Path(folder)]
+        await_end(pid)
+
+
+def test_a_note_of_another_version_does_not_stop_us(temporary: Path) -> None:
+    folder = leave_folder(temporary, {"pid": 1.0}, age_s=HOUR_S)
+    assert server.remove_leftovers() == [folder]

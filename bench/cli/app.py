@@ -1,11 +1,12 @@
 """``bench``: all commands, and the one place where errors become lines and exit codes."""
 
+import contextlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
 
 import cyclopts
-from rich.console import Console
 
 from bench.cli import records, run, tasks, worker
 from bench.errors import BenchError, ExitCode
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
-            console=Console(soft_wrap=True) if not sys.stdout.isatty() else None,
         )
+        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _complain(_usage_line(error), ExitCode.USAGE)
     except BenchError as error:
@@ -47,9 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output (head, a pager) has seen enough.
-        sys.stderr.close()
+        # Whoever read our output (head, a pager) has seen enough; nothing is left to be flushed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PASSED
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _complain(f"input or output failed: {error.strerror or error}", ExitCode.USAGE)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
 
 

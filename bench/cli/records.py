@@ -6,7 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from bench import record as records
@@ -15,6 +14,7 @@ from bench.errors import UsageError
 from bench.load import leftovers, remote
 from bench.load.connection import open_client, translated_errors
 from bench.reports import exports
+from bench.reports.console import console_for_stdout
 from bench.reports.terminal import print_report
 from bench.wire.layout import LAYOUTS
 from bench.workload import library
@@ -109,5 +109,5 @@ def scenarios(name: str | None = None, /) -> int:
     table.add_column("what it answers")
     for each in library.names():
         table.add_row(each, str(library.load(each)[1]["description"]))
-    Console(highlight=False).print(table)
+    console_for_stdout().print(table)
     return 0

@@ -70,11 +70,6 @@ def run(
     url = where.url()
     if url is not None and how.server_binary is not None:
         raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
-    if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
-        sys.stderr.write(
-            "bench: a password on the command line can be seen by others: "
-            f"{URL_VARIABLE} hides it\n"
-        )
     path = how.output or _default_path(chosen.name)
     record.require_writable(path)
     with _interruptible() as should_stop, contextlib.ExitStack() as stack:
@@ -97,8 +92,15 @@ def run(
             should_stop,
         )
     record.save(finished, path)
+    if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
+        sys.stderr.write(
+            "bench: a password on the command line can be seen by others: "
+            f"{URL_VARIABLE} hides it\n"
+        )
     code = ExitCode.INTERRUPTED if should_stop() else exit_code(finished)
-    _show(finished, path, how, code)
+    with contextlib.suppress(BrokenPipeError):  # whoever read our output has seen enough
+        _show(finished, path, how, code)
+        sys.stdout.flush()
     return code
 
 
@@ -127,10 +129,10 @@ def _command_line() -> str:
     """The command as typed, but for what could be secret in it."""
     arguments = sys.argv[1:]
     for index, argument in enumerate(arguments):
-        if "://" in argument:
-            flag, equals, url = argument.rpartition("=") if "=" in argument else ("", "", argument)
-            if "://" not in url:
-                flag, equals, url = argument.partition("=")
+        flag, equals, url = "", "", argument
+        if argument.startswith("--"):
+            flag, equals, url = argument.partition("=")
+        if "://" in url:
             arguments[index] = f"{flag}{equals}{address(url)}"
     return shlex.join(["bench", *arguments])
 

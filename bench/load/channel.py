@@ -7,6 +7,7 @@ its input end, and ends too.
 
 import os
 import struct
+from collections import deque
 from typing import Generic, TypeVar
 
 import msgspec
@@ -28,33 +29,43 @@ class Reader(Generic[Message]):
         self._descriptor = descriptor
         self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(kind)
         self._buffer = bytearray()
+        self._ready: deque[Message] = deque()
+        """Messages that came together with one that was asked for."""
 
     def fileno(self) -> int:
         """For ``select``."""
         return self._descriptor
 
     def read(self) -> list[Message]:
-        """Wait for bytes, then return the messages that they complete. Raises ChannelClosed."""
+        """All messages that have come; waits for bytes if there are none. Raises ChannelClosed."""
+        if not self._ready:
+            self._fill()
+        return self.ready()
+
+    def ready(self) -> list[Message]:
+        """Messages that have come already; those the file descriptor no longer tells of."""
+        messages = list(self._ready)
+        self._ready.clear()
+        return messages
+
+    def read_one(self) -> Message:
+        """Wait for one whole message. Raises ChannelClosed."""
+        while not self._ready:
+            self._fill()
+        return self._ready.popleft()
+
+    def _fill(self) -> None:
         data = os.read(self._descriptor, _READ_SIZE)
         if not data:
             raise ChannelClosed
         self._buffer += data
-        messages = []
         while len(self._buffer) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._buffer)
             end = _LENGTH.size + length
             if len(self._buffer) < end:
                 break
-            messages.append(self._decoder.decode(bytes(self._buffer[_LENGTH.size : end])))
+            self._ready.append(self._decoder.decode(bytes(self._buffer[_LENGTH.size : end])))
             del self._buffer[:end]
-        return messages
-
-    def read_one(self) -> Message:
-        """Wait for one whole message. Raises ChannelClosed."""
-        while True:
-            messages = self.read()
-            if messages:
-                return messages[0]
 
 
 class Writer:

@@ -4,7 +4,7 @@ import contextlib
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bench.errors import BenchError
 from bench.load.channel import ChannelClosed, Reader, Writer
@@ -26,9 +26,7 @@ class Control:
 
     def read(self) -> None:
         """Take the orders that came. Raises ChannelClosed when the run is gone."""
-        for order in self._reader.read():
-            if isinstance(order, Stop):
-                self.stopped = True
+        self._take(self._reader.read())
 
     def wait(self, seconds: float) -> None:
         """Let time pass, unless an order comes."""
@@ -43,7 +41,11 @@ class Control:
         """Say that we are ready, and wait for the run's time line; None to stop instead."""
         self.tell(Ready())
         order = self._reader.read_one()
+        self._take(self._reader.ready())
         return order if isinstance(order, Begin) else None
+
+    def _take(self, orders: Sequence[Order]) -> None:
+        self.stopped = self.stopped or any(isinstance(order, Stop) for order in orders)
 
 
 def run_child(serve: Callable[[Order, Control], None]) -> int:

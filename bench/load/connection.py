@@ -10,7 +10,6 @@ import ssl
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -30,14 +29,16 @@ class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of t
 
 def address(url: str) -> str:
     """The URL without anything that could be secret: no user, no password, no query."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
+    # Taken apart by hand: a password may hold what a URL parser would end the host at.
+    scheme, _, rest = url.partition("://")
+    place = rest.rpartition("@")[2]
+    return f"{scheme}://{place.partition('?')[0].partition('#')[0]}"
 
 
 def has_password(url: str) -> bool:
     """Whether the URL holds a password."""
-    return bool(urlsplit(url).password)
+    rest = url.partition("://")[2]
+    return ":" in rest.rpartition("@")[0] or "password=" in rest.partition("?")[2]
 
 
 def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
@@ -160,7 +161,7 @@ class Wire:
 
 
 def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
-    if urlsplit(url).scheme not in _SCHEMES:
+    if url.partition("://")[0] not in _SCHEMES:
         raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
     try:
         return redis.ConnectionPool.from_url(

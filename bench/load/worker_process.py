@@ -82,9 +82,10 @@ class _RunWorker:
         self._usage = Usage()
         self._recorder = WorkRecorder(task.run, begin.line, list(task.scenario.queues))
         self._worker = Worker(settings, OneRun(self._recorder), self._clock)
-        parent = parent_queue(task.scenario)
-        loop = WorkerLoop(task.url, task.name, parent, settings, self._worker, self._clock)
-        loop.run(self._control.fileno(), self._read_control, self._report_if_due)
+        if not self._control.stopped:  # the order to stop may have come with that to begin
+            parent = parent_queue(task.scenario)
+            loop = WorkerLoop(task.url, task.name, parent, settings, self._worker, self._clock)
+            loop.run(self._control.fileno(), self._read_control, self._report_if_due)
         report = self._report(full=True)
         report.final = True
         self._control.tell(report)

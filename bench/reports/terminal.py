@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from bench import units
 from bench.record import RunRecord, StageSummary
+from bench.reports.console import console_for_stdout
 
 _STAGES = {
     "e2e": "due → finished",
@@ -27,16 +28,14 @@ _PERCENTILES = (
     ("max", "max_s"),
 )
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
-_PLAIN_WIDTH = 100
-_WIDE = 90
+_WIDE = 98
+_MOST_LEDGER_COLUMNS = 7
 _MEDIUM = 70
 
 
 def print_report(record: RunRecord, path: Path | None) -> None:
     """Print the report; ``path`` is where the record was saved."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PLAIN_WIDTH)
+    console = console_for_stdout()
     for part in render(record, path, console.width):
         console.print(part)
 
@@ -179,7 +178,7 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     ]
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
-    if width < _WIDE:
+    if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
         for name, counts in rows:
             figures = ", ".join(
                 f"{column.replace('_', ' ')} {units.format_count(getattr(counts, column))}"
@@ -230,7 +229,14 @@ def _cores(cores: float | None) -> str:
 
 
 def _table(*names: str, text_columns: int) -> Table:
+    """Names may wrap, figures never: half a figure reads as another one."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(names):
-        table.add_column(name, justify="left" if index < text_columns else "right", no_wrap=True)
+        is_text = index < text_columns
+        table.add_column(
+            name,
+            justify="left" if is_text else "right",
+            no_wrap=not is_text,
+            overflow="fold" if is_text else "ellipsis",
+        )
     return table

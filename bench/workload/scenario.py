@@ -38,7 +38,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     tasks: int | None = None
     seed: int = 1
 
-    payload_size: Distribution = Distribution("constant", mean=64)
+    payload_size: Distribution = Distribution("constant", mean=64.0)
     payload_file: str | None = None
     max_retry: int = 3
 

@@ -184,7 +184,9 @@ def test_what_needs_a_server_never_takes_the_one_of_redis_url(
     assert not has_visitor(listener)
 
 
-@pytest.mark.parametrize("words", [["run", "smoke"], ["status", "x"], ["result", "x"]])
+@pytest.mark.parametrize(
+    "words", [["run", "smoke"], ["status", "x"], ["result", "x"], ["worker", "inference"]]
+)
 def test_no_server_is_one_line_and_exit_code_6(bench: Bench, words: list[str]) -> None:
     with socket.socket() as silent:  # bound, so that nobody else takes the port; not listening
         silent.bind(("127.0.0.1", 0))

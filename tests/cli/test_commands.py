@@ -1,6 +1,9 @@
 """The small commands: what they print, and that what they print can be used."""
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -165,3 +168,40 @@ def test_what_a_task_has_not_is_told_in_one_line(bench: Bench, url: str) -> None
         assert (outcome.out, outcome.err.count("\n")) == ("", 1)
         assert outcome.code != 0
         assert part in outcome.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(saved: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bench", "report", str(saved)],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", [["report"], ["report", "--json"], ["export", "--csv"]])
+def test_output_that_cannot_be_written_is_one_line(saved: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "bench", *words, str(saved)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert ended.returncode not in (0, 1)
+    assert ended.stderr.count(b"\n") == 1
+
+
+def test_a_report_as_json_is_the_file(bench: Bench, saved: Path) -> None:
+    assert bench("report", str(saved), "--json").out == saved.read_text()
+
+
+def test_an_exported_series_has_whole_numbers_where_the_record_has(
+    bench: Bench, saved: Path
+) -> None:
+    assert bench("export", str(saved), "--csv").out == exports.series_csv(example_record())

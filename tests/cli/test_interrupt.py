@@ -77,3 +77,18 @@ def test_an_interrupted_run_leaves_a_shared_server_as_it_was_and_shows_no_passwo
         assert client.dbsize() == before
     assert len(command_lines) == 2
     assert PASSWORD not in str(command_lines)
+
+
+def test_an_interrupt_while_the_processes_start_is_no_death_of_theirs() -> None:
+    words = ["run", "smoke", "--duration", "10m", "-o", "record.json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        run = psutil.Process(process.pid)
+        while not any("worker_process" in child.cmdline()[-1] for child in run.children()):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+    assert process.returncode == 130
+    messages = [each.message for each in record.load(Path("record.json")).warnings]
+    assert not any("died" in each or "no final report" in each for each in messages)

@@ -1,5 +1,6 @@
 """A password appears in nothing that a command prints or saves."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import redis
 
 from bench import record, server
+from bench.cli import run
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
@@ -80,3 +82,25 @@ def test_a_flag_that_is_misspelt_does_not_show_its_value(bench: Bench) -> None:
     outcome = bench("run", "smoke", "--redis-ulr", f"redis://:{WRONG}@127.0.0.1:1/0")
     assert (outcome.code, outcome.out) == (2, "")
     assert WRONG not in outcome.err
+
+
+@pytest.mark.parametrize("url", ["redis://:open=sesame@{}", "redis://{}?password=open=sesame"])
+def test_a_password_with_an_equals_sign_is_not_saved(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "run", "--redis-url", url.format("host:1/0")])
+    assert run._command_line() == "bench run --redis-url redis://host:1/0"
+
+
+def test_a_password_with_a_slash_is_not_printed(bench: Bench) -> None:
+    outcome = bench("status", "x", "--redis-url", "redis://:1/sesame@127.0.0.1:1/0")
+    assert outcome.code in (2, 6)
+    assert "sesame" not in outcome.err
+
+
+@pytest.mark.parametrize("url", ["redis://:sesa[me@127.0.0.1:1/0", "redis://[::1:6379/0"])
+@pytest.mark.parametrize("words", [["status", "x"], ["run", "smoke"]])
+def test_a_bracket_in_a_url_is_one_line(bench: Bench, words: list[str], url: str) -> None:
+    outcome = bench(*words, "--redis-url", url)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "sesa" not in outcome.err

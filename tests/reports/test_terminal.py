@@ -1,14 +1,16 @@
 """The report at a terminal: golden files, looked at as a person would."""
 
+import io
 from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from bench.measure.progress import Progress
 from bench.record import RunRecord, SloResult, StageSummary, Warning_
 from bench.reports.live import plain_line
-from bench.reports.terminal import print_report
+from bench.reports.terminal import print_report, render
 from tests import golden
 from tests.records import example_record
 
@@ -141,3 +143,14 @@ def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
         progress(elapsed_s=123.4, phase="draining", enqueued_per_s=1_234_567),
     ]
     golden.check("plain-lines.txt", "".join(f"{plain_line(line)}\n" for line in lines))
+
+
+@pytest.mark.parametrize("width", [60, 80, 92, 100])
+def test_no_figure_is_cut_off(width: int) -> None:
+    record = lossy_record()
+    counts = msgspec.structs.replace(record.counts, pending=1184, not_sent=3)
+    text = io.StringIO()
+    console = Console(width=width, file=text, highlight=False)
+    for part in render(msgspec.structs.replace(record, counts=counts), None, width):
+        console.print(part)
+    assert "…" not in text.getvalue()
