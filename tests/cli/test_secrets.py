@@ -40,12 +40,11 @@ def test_a_wrong_password_is_one_line_without_it_and_exit_code_6(
 
 
 def test_a_password_on_the_command_line_is_warned_of(bench: Bench, guarded: str) -> None:
-    outcome = bench("run", "smoke", "--redis-url", f"redis://:{WRONG}@{guarded}")
-    warning, error = outcome.err.splitlines()
+    outcome = bench(*SHORT_RUN, "--redis-url", f"redis://:{PASSWORD}@{guarded}")
+    warning = outcome.err.splitlines()[-1]
     assert warning == (
         "bench: a password on the command line can be seen by others: BENCH_REDIS_URL hides it"
     )
-    assert error.startswith(f"bench: redis://{guarded} refuses")
 
 
 def test_no_password_where_one_is_needed_is_exit_code_6(bench: Bench, guarded: str) -> None:
