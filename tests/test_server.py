@@ -19,6 +19,7 @@ from bench.errors import ServerUnreachable, UsageError
 
 TIMEOUT_S = 20.0
 HOUR_S = 3600.0
+FOLDER_PREFIX = "runqy-bench-"
 OWNER = """
 import json, sys
 from bench import server
@@ -29,11 +30,14 @@ with server.running() as running:
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where servers' folders are made and leftovers looked for: a folder of this test's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
+    yield tmp_path
+    for process in psutil.process_iter(["cwd"]):  # a test that failed may have left its server
+        if str(process.info["cwd"]).startswith(f"{tmp_path}/{FOLDER_PREFIX}"):
+            process.kill()
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def await_end(pid: int) -> None:
 
 
 def leave_folder(temporary: Path, note: dict[str, float] | None = None, age_s: float = 0) -> Path:
-    folder = temporary / "runqy-bench-left"
+    folder = temporary / f"{FOLDER_PREFIX}left"
     folder.mkdir()
     if note is not None:
         (folder / "owner.json").write_text(json.dumps(note))
