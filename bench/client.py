@@ -16,21 +16,14 @@ from collections.abc import Mapping
 
 import redis
 
-from bench.errors import BenchError, UsageError
+from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.load.connection import open_client, translated_errors
 from bench.wire.layout import RUNQY, split_queue
 from bench.wire.task import Task
 
 DEFAULT_URL = "redis://localhost:6379/0"
+MOST_RETRIES = 1000
 _POLL_S = 0.02
-
-
-class TaskNotFound(BenchError):  # noqa: N818 - the name says what happened
-    """There is no task of that id."""
-
-
-class NoResult(BenchError):  # noqa: N818 - the name says what happened
-    """The task has ended, or the time was over, and there is no result to be had."""
 
 
 def enqueue_task(
@@ -38,14 +31,16 @@ def enqueue_task(
 ) -> str:
     """Enqueue a task on a sub-queue such as ``inference_default``; return its id.
 
-    Raises UsageError for a queue without its parent or a payload that JSON cannot hold, and
-    ServerUnreachable.
+    Raises UsageError for a queue without its parent, a payload that JSON cannot hold, or retries
+    out of range, and ServerUnreachable.
     """
     parent, sub_queue = split_queue(queue, RUNQY.separator)
     if not parent or not sub_queue:
         raise UsageError(
             f"{queue!r} is not a sub-queue: write PARENT_NAME, for example inference_default"
         )
+    if not 0 <= max_retry <= MOST_RETRIES:
+        raise UsageError(f"max_retry {max_retry} is out of range: from 0 to {MOST_RETRIES}")
     try:
         text = json.dumps(payload, allow_nan=False).encode()
     except (TypeError, ValueError) as error:

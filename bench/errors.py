@@ -4,6 +4,8 @@
     ├── UsageError          the request cannot be carried out as written         2
     │   └── ScenarioError     … because the scenario says something impossible
     ├── RecordError         a run record cannot be read, or is of another format 2
+    ├── TaskNotFound        there is no task of that id                          2
+    ├── NoResult            a task has no result, or none yet                    3
     ├── ServerUnreachable   no server, or one that will not let us in            6
     └── MeasurementError    the run began but could not be measured              4
 
@@ -48,6 +50,18 @@ class RecordError(BenchError):
     """A file is not a run record of a format that this version reads."""
 
     exit_code = ExitCode.USAGE
+
+
+class TaskNotFound(BenchError):  # noqa: N818 - the name says what happened
+    """There is no task of that id."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoResult(BenchError):  # noqa: N818 - the name says what happened
+    """The task has ended without a result, or the time was over before there was one."""
+
+    exit_code = ExitCode.INCONCLUSIVE
 
 
 class ServerUnreachable(BenchError):  # noqa: N818 - the name says what happened

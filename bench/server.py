@@ -133,8 +133,8 @@ def _start(program: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal is ours to handle
             )
-        _write_note(folder, process.pid)
         try:
+            _write_note(folder, process.pid)
             _await_start(process, port)
         except BaseException:
             _stop(process)

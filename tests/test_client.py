@@ -9,8 +9,7 @@ import pytest
 import redis
 
 from bench import enqueue_task, server, task_status, wait_for_result
-from bench.client import NoResult, TaskNotFound
-from bench.errors import UsageError
+from bench.errors import NoResult, TaskNotFound, UsageError
 
 TIMEOUT_S = 20.0
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -172,3 +171,9 @@ def test_when_the_time_is_over_the_state_is_told(url: str, client: redis.Redis, 
 def test_a_number_that_json_does_not_know_is_refused(url: str, value: float) -> None:
     with pytest.raises(UsageError, match="the payload cannot be written as JSON"):
         enqueue_task("inference_default", {"input": value}, url=url)
+
+
+@pytest.mark.parametrize("max_retry", [-1, 1001])
+def test_retries_out_of_range_are_refused(url: str, max_retry: int) -> None:
+    with pytest.raises(UsageError, match="max_retry"):
+        enqueue_task("inference_default", {}, max_retry, url=url)

@@ -9,9 +9,11 @@ from bench.errors import (
     BenchError,
     ExitCode,
     MeasurementError,
+    NoResult,
     RecordError,
     ScenarioError,
     ServerUnreachable,
+    TaskNotFound,
     UsageError,
 )
 
@@ -20,6 +22,8 @@ EXIT_CODES: list[tuple[type[BenchError], int]] = [
     (UsageError, 2),
     (ScenarioError, 2),
     (RecordError, 2),
+    (TaskNotFound, 2),
+    (NoResult, 3),
     (ServerUnreachable, 6),
     (MeasurementError, 4),
 ]

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import re
 import shlex
 import signal
 import sys
@@ -69,7 +70,8 @@ def run(
     payloads(chosen)  # a payload file that cannot be used is told now
     url = where.url()
     if url is not None and how.server_binary is not None:
-        raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
+        named = "--redis-url" if where.redis_url else URL_VARIABLE
+        raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
     path = how.output or _default_path(chosen.name)
     record.require_writable(path)
     with _interruptible() as should_stop, contextlib.ExitStack() as stack:
@@ -122,7 +124,8 @@ def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> Non
 
 def _default_path(name: str) -> Path:
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path("results") / f"{moment}-{name}.json"
+    safe = re.sub(r"[^\w.-]+", "-", name)  # a name is no path
+    return Path("results") / f"{moment}-{safe}.json"
 
 
 def _command_line() -> str:

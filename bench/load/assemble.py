@@ -179,9 +179,12 @@ def _rates(run: Collected, window: _Window) -> Rates:
             start_s = (int(busy[0]) + 1) / summary.POINTS_PER_SECOND if len(busy) else 0.0
             end_s = int(busy[-1]) / summary.POINTS_PER_SECOND if len(busy) else 0.0
         completed_per_s = summary.rate_between(finished, start_s, end_s)
+    enqueued_per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
+    if enqueued_per_s is None and window.length_s:  # over before a tenth of a second was
+        enqueued_per_s = sum(enqueued) / window.length_s
     return Rates(
         asked_per_s=run.scenario.asked_per_s,
-        enqueued_per_s=summary.rate_between(enqueued, window.start_s, window.end_s),
+        enqueued_per_s=enqueued_per_s,
         completed_per_s=completed_per_s,
     )
 
@@ -192,26 +195,23 @@ def _resources(run: Collected, counts: Counts, window: _Window) -> Resources:
             return None
         return sum(each.cpu_s / each.elapsed_s for each in reports if each.elapsed_s > 0)
 
-    resources = Resources(
+    costs: dict[str, float] = {}
+    if run.usage_after is not None and counts.enqueued:
+        before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
+        costs = {
+            "server_cpu_us_per_task": (after.cpu_s - before.cpu_s) * 1e6 / tasks,
+            "server_commands_per_task": (after.commands - before.commands) / tasks,
+            "server_bytes_per_task": (after.network_bytes - before.network_bytes) / tasks,
+            "server_memory_bytes_per_task": (after.memory_bytes - before.memory_bytes) / tasks,
+        }
+    return Resources(
         generator_cpu_cores=cores(run.producers),
         worker_cpu_cores=cores(run.workers),
         server_cpu_cores=_server_cores(run.looks, window),
         harness_memory_bytes=usage.peak_memory_bytes()
         + sum(report.peak_memory_bytes for report in run.producers)
         + sum(report.peak_memory_bytes for report in run.workers),
-    )
-    if run.usage_after is None or not counts.enqueued:
-        return resources
-    before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
-    return Resources(
-        generator_cpu_cores=resources.generator_cpu_cores,
-        worker_cpu_cores=resources.worker_cpu_cores,
-        server_cpu_cores=resources.server_cpu_cores,
-        harness_memory_bytes=resources.harness_memory_bytes,
-        server_cpu_us_per_task=(after.cpu_s - before.cpu_s) * 1e6 / tasks,
-        server_commands_per_task=(after.commands - before.commands) / tasks,
-        server_bytes_per_task=(after.network_bytes - before.network_bytes) / tasks,
-        server_memory_bytes_per_task=(after.memory_bytes - before.memory_bytes) / tasks,
+        **costs,
     )
 
 

@@ -6,6 +6,7 @@ and from then on bytes go out and come in as they are, without blocking.
 """
 
 import contextlib
+import re
 import ssl
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from bench.errors import ServerUnreachable, UsageError
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 _READ_SIZE = 1 << 18
+_QUERY = re.compile(r"\?[a-z_]+=")
+_PLACE = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(/[^?@]*)?", re.IGNORECASE)
 _SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -29,10 +32,11 @@ class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of t
 
 def address(url: str) -> str:
     """The URL without anything that could be secret: no user, no password, no query."""
-    # Taken apart by hand: a password may hold what a URL parser would end the host at.
+    # Taken apart by hand: a password may hold what a URL parser would end the host at. What does
+    # not look like a place in the end is not shown at all.
     scheme, _, rest = url.partition("://")
-    place = rest.rpartition("@")[2]
-    return f"{scheme}://{place.partition('?')[0].partition('#')[0]}"
+    place = _QUERY.split(rest, maxsplit=1)[0].rpartition("@")[2].partition("#")[0]
+    return f"{scheme}://{place}" if _PLACE.fullmatch(place) else f"{scheme}://…"
 
 
 def has_password(url: str) -> bool:

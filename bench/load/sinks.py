@@ -22,6 +22,7 @@ from bench.wire.replies import LineReplies
 from bench.wire.task import Task
 from bench.workload.scenario import Scenario
 
+_IDLE_S = 300e-6
 _MOST_UNSENT_BYTES = 4 << 20
 """What may wait for the socket before tasks wait in the schedule instead, with their due times."""
 
@@ -110,8 +111,9 @@ class FrameSink:
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
         wire = self._wire.fileno()
         unsent = [wire] if self._wire.unsent_bytes else []
-        # In a closed loop other batches are worth more than a prompt look at this one's replies.
-        expects_answer = recorder.in_flight > 0 and not self._is_closed_loop
+        # Looking for the reply pays only while there is nothing else to do soon.
+        is_idle = timeout_s > _IDLE_S and not self._is_closed_loop
+        expects_answer = recorder.in_flight > 0 and is_idle
         readable, writable = wait_for([wire, control], unsent, timeout_s, expects_answer)
         if writable:
             self._wire.flush()

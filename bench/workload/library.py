@@ -32,6 +32,8 @@ def load(name_or_path: str) -> tuple[str, dict[str, object]]:
     Anything that ends in ``.toml`` or holds a path separator is a file. A ``payload_file`` in it
     is relative to that file. Raises ScenarioError when it cannot be read.
     """
+    if "://" in name_or_path:  # not quoted: it may hold a password
+        raise ScenarioError("a scenario is a name or a .toml file; a server goes with --redis-url")
     if not (name_or_path.endswith(".toml") or "/" in name_or_path):
         return name_or_path, {"name": name_or_path, **tomllib.loads(text_of(name_or_path))}
     path = Path(name_or_path)

@@ -99,6 +99,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return self.duration_s
 
     @property
+    def peak_per_s(self) -> float:
+        """The highest offered rate of any moment; zero for a closed loop, which has none."""
+        rates = [rate for stage in self.stages for rate in (stage.start_per_s, stage.end_per_s)]
+        return max(rates, default=self.rate_per_s or 0.0)
+
+    @property
     def asked_per_s(self) -> float | None:
         """Mean offered rate over the planned duration, or None for a closed loop."""
         if self.is_closed_loop:

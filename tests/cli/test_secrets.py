@@ -9,6 +9,7 @@ import redis
 
 from bench import record, server
 from bench.cli import run
+from bench.load.connection import address
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
@@ -103,3 +104,27 @@ def test_a_bracket_in_a_url_is_one_line(bench: Bench, words: list[str], url: str
     outcome = bench(*words, "--redis-url", url)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert "sesa" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+        ("rediss://user:sesame@[::1]:6379/2?ssl_cert_reqs=none", "rediss://[::1]:6379/2"),
+        ("redis://127.0.0.1:1/0?password=se@same", "redis://127.0.0.1:1/0"),
+        ("unix:///tmp/s?password=x@y/z", "unix:///tmp/s"),
+        ("unix://:sesame@/tmp/s", "unix:///tmp/s"),
+        ("redis://:se?same@host/0", "redis://host/0"),
+        ("redis://:se#same@host/0", "redis://host/0"),
+        ("redis://:sesame", "redis://…"),
+    ],
+)
+def test_an_address_is_the_place_alone(url: str, shown: str) -> None:
+    assert address(url) == shown
+
+
+def test_a_forgotten_flag_does_not_show_the_password(bench: Bench) -> None:
+    outcome = bench("run", f"redis://:{WRONG}@127.0.0.1:1/0")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "--redis-url" in outcome.err
+    assert WRONG not in outcome.err
