@@ -1,6 +1,6 @@
 """Follows a producer's tasks from due over sent to acknowledged."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,16 +43,16 @@ class _Sent:
 
 
 class EnqueueRecorder:
-    """Replies come in the order of the tasks, so a queue of what was sent is all it takes.
-
-    All times are absolute, on the run's clock.
+    """On one connection replies come in the order of the tasks, so a queue of what was sent on
+    each is all it takes. All times are absolute, on the run's clock.
     """
 
     def __init__(self, line: TimeLine, is_closed_loop: bool) -> None:
         self._start_us = line.start_us
         self._is_closed_loop = is_closed_loop
         self._stages = StageRecorder(line)
-        self._waiting: deque[_Sent] = deque()
+        self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
+        """By connection."""
         self._fine = Fine()
         self._ledger = ProducerLedger()
         self.offered = Events()
@@ -64,9 +64,9 @@ class EnqueueRecorder:
         self.first_error = ""
         self.last_reply_us: int | None = None
 
-    def sent(self, groups: Sequence[Group], sent_us: int) -> None:
+    def sent(self, groups: Sequence[Group], sent_us: int, connection: int = 0) -> None:
         """These tasks, whose sequence numbers follow on each other, were handed to the socket."""
-        self._waiting.append(_Sent(groups, sent_us))
+        self._waiting[connection].append(_Sent(groups, sent_us))
         for group in groups:
             self.sent_count += len(group)
             self.in_flight += len(group)
@@ -75,8 +75,10 @@ class EnqueueRecorder:
                 parts = self._split(group.due_us)
                 self._stages.record(Stage.SCHEDULE_LAG, group.queue, sent_us - group.due_us, parts)
 
-    def answered(self, count: int, acked_us: int, refused: Sequence[int] = ()) -> None:
-        """The next ``count`` tasks were answered; ``refused`` are indices among them.
+    def answered(
+        self, count: int, acked_us: int, refused: Sequence[int] = (), connection: int = 0
+    ) -> None:
+        """The connection's next tasks were answered; ``refused`` are indices among them.
 
         Raises ValueError when more were answered than were sent.
         """
@@ -85,8 +87,9 @@ class EnqueueRecorder:
         self.in_flight -= count
         self.last_reply_us = acked_us
         first = 0
+        waiting = self._waiting[connection]
         while first < count:
-            sent = self._waiting[0]
+            sent = waiting[0]
             group = sent.groups[sent.group]
             tasks = min(count - first, len(group) - sent.answered)
             errors = [index - first for index in refused if first <= index < first + tasks]
@@ -96,12 +99,13 @@ class EnqueueRecorder:
             if sent.answered == len(group):
                 sent.group, sent.answered = sent.group + 1, 0
                 if sent.group == len(sent.groups):
-                    self._close(self._waiting.popleft())
+                    self._close(waiting.popleft())
 
     def connection_lost(self) -> None:
-        """What was on the way will never be answered: it stays unknown."""
-        if self._waiting:
-            self._close(self._waiting[0])  # replies are in order: only the first may have some
+        """What was on the way, on any connection, will never be answered: it stays unknown."""
+        for waiting in self._waiting.values():
+            if waiting:
+                self._close(waiting[0])  # replies are in order: only the first may have some
         self._waiting.clear()
         self.in_flight = 0
 

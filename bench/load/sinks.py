@@ -74,8 +74,25 @@ def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
     return int(batch.due_us[-1]) if is_closed_loop else clock.now_us()
 
 
+class _Lane:
+    """One connection of a frame sink, and how far the replies on it have come."""
+
+    def __init__(self, url: str, number: int) -> None:
+        self.wire = Wire(url)
+        self.number = number
+        self.replies = LineReplies()
+        self.half_answered = 0
+        """Replies to the task at hand, when a read ended between its commands."""
+        self.in_flight = 0
+
+
 class FrameSink:
-    """Frames out, replies in, on one connection."""
+    """Frames out, replies in.
+
+    An open loop has one connection, so that tasks reach the server in the order in which they are
+    due. A closed loop has one for each batch that it keeps on the way: a server gets through more
+    commands when it finds work on several connections at a time.
+    """
 
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
         self._url = url
@@ -84,60 +101,63 @@ class FrameSink:
             LAYOUTS[scenario.layout], list(scenario.queues), run, number, scenario.max_retry
         )
         self._is_closed_loop = scenario.is_closed_loop
-        self._wire = Wire(url)
-        self._replies = LineReplies()
-        self._half_answered = 0
-        """Replies to the task at hand, when a read ended between its commands."""
+        self._connections = scenario.in_flight if scenario.is_closed_loop else 1
+        self._lanes = self._connect()
         self.last_list_length: int | None = None
 
     @property
     def is_congested(self) -> bool:
-        """Whether much is still waiting for the socket."""
-        return self._wire.unsent_bytes > _MOST_UNSENT_BYTES
+        """Whether much is still waiting for the sockets."""
+        return sum(lane.wire.unsent_bytes for lane in self._lanes) > _MOST_UNSENT_BYTES
 
     def submit(self, batch: Batch, recorder: EnqueueRecorder) -> None:
-        """Render, stamp, send."""
+        """Render, stamp, send, on the connection with the least on the way."""
+        lane = min(self._lanes, key=_in_flight)
         frame = self._renderer.render(batch)
         sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
         data = frame.stamped(sent_us)
         # The books come after the bytes. What a lost connection swallowed was sent, too.
         try:
-            self._wire.send(data)
+            lane.wire.send(data)
         finally:
-            recorder.sent(frame.groups, sent_us)
+            lane.in_flight += len(batch)
+            recorder.sent(frame.groups, sent_us, lane.number)
 
     def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
         """Take what replies come."""
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
-        wire = self._wire.fileno()
-        unsent = [wire] if self._wire.unsent_bytes else []
+        lanes = {lane.wire.fileno(): lane for lane in self._lanes}
+        unsent = [at for at, lane in lanes.items() if lane.wire.unsent_bytes]
         # Looking for the reply pays only while there is nothing else to do soon.
         is_idle = timeout_s > _IDLE_S and not self._is_closed_loop
         expects_answer = recorder.in_flight > 0 and is_idle
-        readable, writable = wait_for([wire, control], unsent, timeout_s, expects_answer)
-        if writable:
-            self._wire.flush()
-        if wire in readable:
-            self._take_replies(recorder)
+        readable, writable = wait_for([*lanes, control], unsent, timeout_s, expects_answer)
+        for descriptor in writable:
+            lanes[descriptor].wire.flush()
+        for descriptor in readable:
+            if descriptor in lanes:
+                self._take_replies(lanes[descriptor], recorder)
         return control in readable
 
     def reconnect(self) -> None:
         """What was on the way is gone; its replies will never come."""
-        self._wire.close()
-        self._wire = Wire(self._url)
-        self._replies = LineReplies()
-        self._half_answered = 0
+        self.close()
+        self._lanes = self._connect()
 
     def close(self) -> None:
-        """Close the connection."""
-        self._wire.close()
+        """Close all connections."""
+        for lane in self._lanes:
+            lane.wire.close()
 
-    def _take_replies(self, recorder: EnqueueRecorder) -> None:
-        replies = self._replies.feed(self._wire.receive())
+    def _connect(self) -> list[_Lane]:
+        return [_Lane(self._url, number) for number in range(self._connections)]
+
+    def _take_replies(self, lane: _Lane, recorder: EnqueueRecorder) -> None:
+        replies = lane.replies.feed(lane.wire.receive())
         acked_us = self._clock.now_us()
         per_task = self._renderer.replies_per_task
-        before = self._half_answered
-        tasks, self._half_answered = divmod(before + replies.count, per_task)
+        before = lane.half_answered
+        tasks, lane.half_answered = divmod(before + replies.count, per_task)
         refused = []
         for index, message in replies.errors:
             recorder.note_error(message)
@@ -146,9 +166,14 @@ class FrameSink:
             if command == per_task - 1:
                 refused.append(task)
         if tasks:
-            recorder.answered(tasks, acked_us, refused)
-            if self._half_answered == 0:
+            lane.in_flight -= tasks
+            recorder.answered(tasks, acked_us, refused, lane.number)
+            if lane.half_answered == 0:
                 self.last_list_length = replies.last_number
+
+
+def _in_flight(lane: _Lane) -> int:
+    return lane.in_flight
 
 
 class _BlockingSink:

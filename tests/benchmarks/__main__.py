@@ -54,7 +54,7 @@ def ceiling(binary: str | None, repeat: int) -> Iterator[Row]:
     for _ in range(repeat):
         with server.running(binary) as started:
             pairs.append(redis_benchmark.enqueue_pair(started.port, _PAYLOAD))
-        record = bench_run(binary, "enqueue-max", "--tasks", "1500000")
+        record = bench_run(binary, "enqueue-max")
         own.append(record["rates"]["enqueued_per_s"])
         server_cores.append(record["resources"]["server_cpu_cores"])
         generator_cores.append(record["resources"]["generator_cpu_cores"])
