@@ -3,6 +3,7 @@
 This is the only place where the parts meet. It takes a URL and never starts a server.
 """
 
+import contextlib
 import datetime
 import time
 from collections.abc import Callable
@@ -153,7 +154,8 @@ class _Run:
             offset_us=self.offset.offset_us,
         )
         if self.scenario.external_workers:
-            remote.announce(self.client, self.number, info)
+            with translated_errors(self.request.url):
+                remote.announce(self.client, self.number, info)
         for producer in self.children.producers:
             producer.order(Begin(self.line))
         if self.scenario.worker_start == "with-run":
@@ -353,7 +355,9 @@ class _Run:
             self.sampler.look(offset_us)
         if self.scenario.external_workers and now_us >= self._next_remote_us:
             self._next_remote_us = now_us + INTERVAL_US // 4
-            self._poll_remote()
+            # A server that does not answer now leaves the newest reports as they are.
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self._poll_remote()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + INTERVAL_US // 4
             self.on_progress(self._progress(phase, now_us))

@@ -347,3 +347,25 @@ def test_a_run_that_is_interrupted_keeps_what_it_measured(embedded: EmbeddedServ
     assert 300 < record.counts.due < 300 * 60
     assert record.counts.completed > 0
     assert record.duration_s < 30
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_a_server_that_goes_away_leaves_a_record_of_what_was_measured(
+    embedded: EmbeddedServer, external: bool
+) -> None:
+    """Also where the run asks that server for the reports of workers elsewhere."""
+    client = connect(embedded)
+
+    def kill() -> None:
+        wait_until(lambda: client.dbsize() > 100, "100 tasks")
+        os.kill(embedded.pid, signal.SIGKILL)
+
+    killer = in_background(kill)
+    fields: dict[str, object] = {"workers": 0, "external_workers": True} if external else {}
+    record = run(embedded.url, {"rate": 200, "duration": 3, **fields}, owns_server=False)
+    killer.join()
+    require_balance(record)
+    assert record.verdict == "incomplete"
+    assert record.counts.due == 600
+    assert record.counts.enqueued >= 50
+    assert "incomplete" in codes(record)
