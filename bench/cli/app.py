@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from bench.cli import records, run, tasks, worker
+from bench.cli import command_line, records, run, tasks, worker
 from bench.errors import BenchError, ExitCode
 from bench.version import __version__
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Errors are one line on standard error."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
+    command_line.remember(tokens)
     try:
         outcome = app(
             tokens,

@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +13,10 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import record, server
+from bench.cli.command_line import command_line
 from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
-from bench.load.connection import address, has_password
+from bench.load.connection import has_password
 from bench.load.run import Request, execute
 from bench.record import RunRecord
 from bench.reports.live import live_view
@@ -85,7 +85,7 @@ def run(
             Request(
                 url=url,
                 scenario=chosen,
-                command=_command_line(),
+                command=command_line(),
                 owns_server=owns_server,
                 allow_shared=how.allow_shared,
                 keep=how.keep,
@@ -126,18 +126,6 @@ def _default_path(name: str) -> Path:
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     safe = re.sub(r"[^\w.-]+", "-", name)  # a name is no path
     return Path("results") / f"{moment}-{safe}.json"
-
-
-def _command_line() -> str:
-    """The command as typed, but for what could be secret in it."""
-    arguments = sys.argv[1:]
-    for index, argument in enumerate(arguments):
-        flag, equals, url = "", "", argument
-        if argument.startswith("--"):
-            flag, equals, url = argument.partition("=")
-        if "://" in url:
-            arguments[index] = f"{flag}{equals}{address(url)}"
-    return shlex.join(["bench", *arguments])
 
 
 @contextlib.contextmanager

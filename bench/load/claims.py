@@ -17,6 +17,8 @@ from bench.workload.scenario import Priority
 
 _PRODUCER_SHIFT = 40
 _MOST_ATTEMPTS = 1024
+_IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
+"""Names of the second to fourth field, as an enqueue writes them."""
 
 
 class Recorder(Protocol):
@@ -135,12 +137,15 @@ def read_claims(
     """
     claims = []
     for recorder, members in tracker.split(task_ids):
-        found = [index for index in members if _is_task(replies[index])]
+        found = members
+        if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
+            found = [index for index in members if replies[index]]
         if len(found) < len(members):
             recorder.missing(len(members) - len(found))
         if found:
-            chosen = [task_ids[index] for index in found]
-            fields = [replies[index] for index in found]
+            is_all = len(found) == len(task_ids)
+            chosen = task_ids if is_all else [task_ids[index] for index in found]
+            fields = replies if is_all else [replies[index] for index in found]
             claims.append(_claim(settings, queue, recorder, chosen, fields, taken_us))
             recorder.started(len(found), taken_us)
     return claims
@@ -180,25 +185,23 @@ def _numbers(task_ids: Sequence[bytes]) -> Integers:
     return numbers
 
 
-def _is_task(reply: Any) -> bool:
-    return isinstance(reply, list) and len(reply) > 0
-
-
-def _columns(fields: Sequence[Any]) -> tuple[list[bytes], list[int], list[int]]:
+def _columns(fields: Sequence[Any]) -> tuple[Sequence[bytes], Sequence[int], Sequence[int]]:
     """Payloads, attempts made, and most attempts, from HGETALL replies."""
+    if len(set(map(len, fields))) == 1:
+        # The server keeps small hashes in the order in which they were written.
+        places = list(zip(*fields, strict=True))
+        if [set(names) for names in places[2:7:2]] == _IN_ORDER:
+            return places[3], _integers(places[5]), _integers(places[7])
     payloads, retries, limits = [], [], []
     for pairs in fields:
-        # The server keeps small hashes in the order in which they were written.
-        if pairs[2:7:2] == [b"payload", b"retry", b"max_retry"]:
-            payload, retry, limit = pairs[3], pairs[5], pairs[7]
-        else:
-            found = dict(zip(pairs[::2], pairs[1::2], strict=True))
-            payload, retry, limit = (
-                found.get(b"payload", b""),
-                found.get(b"retry", b"0"),
-                found.get(b"max_retry", b"0"),
-            )
-        payloads.append(payload)
-        retries.append(int(retry))
-        limits.append(int(limit))
+        found = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        payloads.append(found.get(b"payload", b""))
+        retries.append(int(found.get(b"retry", b"0")))
+        limits.append(int(found.get(b"max_retry", b"0")))
     return payloads, retries, limits
+
+
+def _integers(texts: Sequence[bytes]) -> list[int]:
+    if len(set(texts)) == 1:
+        return [int(texts[0])] * len(texts)
+    return [int(text) for text in texts]

@@ -222,4 +222,6 @@ class Lanes:
 
 def first_error(replies: Sequence[Any]) -> Exception | None:
     """The first error among replies, or None."""
-    return next((reply for reply in replies if isinstance(reply, hiredis.ReplyError)), None)
+    if hiredis.ReplyError not in set(map(type, replies)):  # no Python step a reply
+        return None
+    return next(reply for reply in replies if isinstance(reply, hiredis.ReplyError))

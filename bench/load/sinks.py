@@ -16,6 +16,7 @@ from bench.load.connection import ConnectionLost, Wire, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
 from bench.load.waiting import wait_for
 from bench.wire import ids, stamps
+from bench.wire.answers import Answers
 from bench.wire.frames import Batch, FrameRenderer, Group
 from bench.wire.layout import LAYOUTS
 from bench.wire.replies import LineReplies
@@ -77,12 +78,11 @@ def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
 class _Lane:
     """One connection of a frame sink, and how far the replies on it have come."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, number: int, answers: Answers) -> None:
         self.wire = Wire(url)
         self.number = number
         self.replies = LineReplies()
-        self.half_answered = 0
-        """Replies to the task at hand, when a read ended between its commands."""
+        self.answers = answers
         self.in_flight = 0
 
 
@@ -90,15 +90,21 @@ class FrameSink:
     """Frames out, replies in.
 
     An open loop has one connection, so that tasks reach the server in the order in which they are
-    due. A closed loop has one for each batch that it keeps on the way: a server gets through more
-    commands when it finds work on several connections at a time.
+    due, each as soon as it can be. A closed loop has one for each batch that it keeps on the way,
+    and sends a batch command by command: a server gets through more commands when it finds work on
+    several connections at a time, and many commands alike in a row.
     """
 
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
         self._url = url
         self._clock = clock
         self._renderer = FrameRenderer(
-            LAYOUTS[scenario.layout], list(scenario.queues), run, number, scenario.max_retry
+            LAYOUTS[scenario.layout],
+            list(scenario.queues),
+            run,
+            number,
+            scenario.max_retry,
+            by_command=scenario.is_closed_loop,
         )
         self._is_closed_loop = scenario.is_closed_loop
         self._connections = scenario.in_flight if scenario.is_closed_loop else 1
@@ -121,6 +127,8 @@ class FrameSink:
             lane.wire.send(data)
         finally:
             lane.in_flight += len(batch)
+            for group in frame.groups:
+                lane.answers.expect(len(group))
             recorder.sent(frame.groups, sent_us, lane.number)
 
     def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
@@ -150,25 +158,21 @@ class FrameSink:
             lane.wire.close()
 
     def _connect(self) -> list[_Lane]:
-        return [_Lane(self._url, number) for number in range(self._connections)]
+        return [
+            _Lane(self._url, number, Answers(self._renderer.replies_per_task, self._is_closed_loop))
+            for number in range(self._connections)
+        ]
 
     def _take_replies(self, lane: _Lane, recorder: EnqueueRecorder) -> None:
         replies = lane.replies.feed(lane.wire.receive())
         acked_us = self._clock.now_us()
-        per_task = self._renderer.replies_per_task
-        before = lane.half_answered
-        tasks, lane.half_answered = divmod(before + replies.count, per_task)
-        refused = []
-        for index, message in replies.errors:
+        for _, message in replies.errors:
             recorder.note_error(message)
-            task, command = divmod(before + index, per_task)
-            # Only the last command makes a task visible: when it fails, there is no task.
-            if command == per_task - 1:
-                refused.append(task)
-        if tasks:
-            lane.in_flight -= tasks
-            recorder.answered(tasks, acked_us, refused, lane.number)
-            if lane.half_answered == 0:
+        answered = lane.answers.take(replies)
+        if answered.tasks:
+            lane.in_flight -= answered.tasks
+            recorder.answered(answered.tasks, acked_us, answered.refused, lane.number)
+            if answered.ends_with_task:
                 self.last_list_length = replies.last_number
 
 

@@ -25,7 +25,7 @@ from bench.wire.steps import Step, Steps
 
 BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
-_BATCH_LANES = 3
+_BATCH_LANES = 4
 """Conversations that share a prefetch: while one waits for Redis, another has work here."""
 _ERROR_TEXT = "failed on purpose (failure_rate)"
 

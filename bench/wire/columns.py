@@ -50,7 +50,7 @@ class StampColumns:
 
 def read_ids(task_ids: Sequence[bytes], run: int | None) -> IdColumns:
     """Producers and sequence numbers of ids, looking only at those of one run; None for any."""
-    if len(task_ids) >= _VECTOR_FROM and all(len(task_id) == ids.ID_LENGTH for task_id in task_ids):
+    if len(task_ids) >= _VECTOR_FROM and set(map(len, task_ids)) == {ids.ID_LENGTH}:
         columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
         # Ids of any run: those that share the first one's. Others are read one by one.
         prefix = bytes(task_ids[0]) if run is None else ids.prefix(run, 0).encode()
@@ -74,7 +74,7 @@ def read_ids(task_ids: Sequence[bytes], run: int | None) -> IdColumns:
 def read_stamps(payloads: Sequence[bytes]) -> StampColumns:
     """The stamps at the head of payloads."""
     length = stamps.HEAD_LENGTH
-    if len(payloads) >= _VECTOR_FROM and all(len(payload) > length for payload in payloads):
+    if len(payloads) >= _VECTOR_FROM and min(map(len, payloads)) > length:
         heads = b"".join([payload[: length + 1] for payload in payloads])
         columns = np.frombuffer(heads, np.uint8).reshape(-1, length + 1)
         after = columns[:, length]

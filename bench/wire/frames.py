@@ -8,33 +8,30 @@ vector operations.
 
 Batches of a few tasks, and payloads whose lengths differ from task to task, are filled in one by
 one from the same shape as a ``%`` template: below some two dozen tasks that is the faster way.
+
+A frame can be ordered task by task, or by command: first that of all its tasks which writes them,
+then that of all which makes them visible. A server runs many alike in a row some 4% faster.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.wire import ids, resp, stamps
+from bench.wire import ids, stamps
 from bench.wire.layout import Layout
+from bench.wire.shapes import Bytes, Part, lay_out
 from bench.wire.task import Task
 
-Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 Bodies = Bytes | Sequence[bytes]
 """What follows the stamps in each payload: an (n, length) array, or n texts of any lengths."""
 
 _VECTOR_FROM = 24
-"""Tasks of one queue from which on vectors beat templates (tests/benchmarks/frames.py)."""
+"""Tasks of one queue from which on vectors beat templates."""
 
 _SHAPES_KEPT = 4096
-
-_MARK_SEQUENCE = ids.MAX_SEQUENCE - 1
-_MARK_DUE = stamps.MAX_US
-_MARK_SENT = stamps.MAX_US - 1
 
 _FOUR_DECIMALS = np.frombuffer(
     "".join(f"{number:04d}" for number in range(10**4)).encode(), np.uint8
@@ -75,14 +72,14 @@ class Group:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tasks of one shape: an (n, length) array, with the stamp in one column."""
+    """Tasks of one shape, with the stamps as an (n, digits) view of the bytes."""
 
-    rows: Bytes
-    sent_at: int
+    text: Bytes
+    sent: Bytes
 
     def stamped(self, digits: bytes) -> memoryview:
-        self.rows[:, self.sent_at : self.sent_at + stamps.DIGITS] = np.frombuffer(digits, np.uint8)
-        return self.rows.reshape(-1).data
+        self.sent[:] = np.frombuffer(digits, np.uint8)
+        return self.text.data
 
 
 @dataclass(frozen=True)
@@ -116,48 +113,26 @@ class Frame:
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """The bytes of one task, and where its varying parts begin."""
-
-    row: Bytes
-    sequence_at: Sequence[int]
-    due_at: int
-    sent_at: int
-    body_at: int
-    body_length: int
-
-    @cached_property
-    def template(self) -> tuple[bytes, Callable[[tuple[object, ...]], tuple[object, ...]]]:
-        """The row as a ``%`` template, and a function that puts (sequence, due, sent, body) into
-        the template's own order."""
-        parts = [(at, ids.SEQUENCE_DIGITS, b"%012x", 0) for at in self.sequence_at]
-        parts.append((self.due_at, stamps.DIGITS, b"%d", 1))
-        parts.append((self.sent_at, stamps.DIGITS, b"%d", 2))
-        parts.append((self.body_at, self.body_length, b"%b", 3))
-        text, end, order = b"", 0, []
-        row = self.row.tobytes()
-        for at, length, placeholder, argument in sorted(parts):
-            text += row[end:at].replace(b"%", b"%%") + placeholder
-            end = at + length
-            order.append(argument)
-        return text + row[end:].replace(b"%", b"%%"), itemgetter(*order)
-
-
 class FrameRenderer:
-    """Renders the tasks of one producer of one run."""
+    """Renders the tasks of one producer of one run, task by task or ``by_command``."""
 
     def __init__(
-        self, layout: Layout, queues: Sequence[str], run: int, producer: int, max_retry: int
+        self,
+        layout: Layout,
+        queues: Sequence[str],
+        run: int,
+        producer: int,
+        max_retry: int,
+        by_command: bool = False,
     ) -> None:
         self._layout = layout
         self._queues = list(queues)
         self._run = run
         self._producer = producer
         self._max_retry = max_retry
-        self._shapes: dict[tuple[int, int], _Shape] = {}
-        mark = Task(self._id(_MARK_SEQUENCE), self._queues[0], b"{}")
-        self.replies_per_task = len(layout.enqueue(mark))
+        self._by_command = by_command
+        self._shapes: dict[tuple[int, int], Sequence[Part]] = {}
+        self.replies_per_task = len(layout.enqueue(Task(self._id(0), self._queues[0], b"{}")))
 
     def render(self, batch: Batch) -> Frame:
         """The batch, laid out and waiting for its moment of sending.
@@ -198,65 +173,59 @@ class FrameRenderer:
         return parts
 
     def _fill_vectors(self, group: Group, bodies: Bytes) -> _Rows:
-        shape = self._shape(group.queue, bodies.shape[1])
-        rows = np.empty((len(group), len(shape.row)), np.uint8)
-        rows[:] = shape.row
+        parts = self._shape(group.queue, bodies.shape[1])
+        text = np.empty(len(group) * sum(len(part.row) for part in parts), np.uint8)
         sequence_digits = _hex_digits(group.sequence)
-        for at in shape.sequence_at:
-            rows[:, at : at + ids.SEQUENCE_DIGITS] = sequence_digits
-        rows[:, shape.due_at : shape.due_at + stamps.DIGITS] = _decimal_digits(group.due_us)
-        rows[:, shape.body_at : shape.body_at + shape.body_length] = bodies
-        return _Rows(rows, shape.sent_at)
+        begin, sent = 0, text
+        for part in parts:
+            end = begin + len(group) * len(part.row)
+            rows = text[begin:end].reshape(len(group), len(part.row))
+            begin = end
+            rows[:] = part.row
+            for at in part.sequence_at:
+                rows[:, at : at + ids.SEQUENCE_DIGITS] = sequence_digits
+            place = part.payload
+            if place is not None:
+                rows[:, place.due_at : place.due_at + stamps.DIGITS] = _decimal_digits(group.due_us)
+                rows[:, place.body_at : place.body_at + place.body_length] = bodies
+                sent = rows[:, place.sent_at : place.sent_at + stamps.DIGITS]
+        return _Rows(text, sent)
 
     def _fill_templates(self, group: Group, bodies: Bodies) -> _Texts:
         texts = [row.tobytes() for row in bodies] if isinstance(bodies, np.ndarray) else bodies
+        sequences, dues = group.sequence.tolist(), group.due_us.tolist()
+        shapes = [self._shape(group.queue, len(text)) for text in texts]
         filled: list[bytes] = []
         sent_at: list[int] = []
         length = 0
-        sequences, dues = group.sequence.tolist(), group.due_us.tolist()
-        for sequence, due_us, body in zip(sequences, dues, texts, strict=True):
-            shape = self._shape(group.queue, len(body))
-            template, in_order = shape.template
-            filled.append(template % in_order((sequence, due_us, stamps.MIN_US, body)))
-            sent_at.append(length + shape.sent_at)
-            length += len(shape.row)
+        for number in range(len(shapes[0])):
+            for shape, sequence, due_us, text in zip(shapes, sequences, dues, texts, strict=True):
+                part = shape[number]
+                template, in_order = part.template
+                filled.append(template % in_order((sequence, due_us, stamps.MIN_US, text)))
+                if part.payload is not None:
+                    sent_at.append(length + part.payload.sent_at)
+                length += len(part.row)
         return _Texts(bytearray().join(filled), sent_at)
 
-    def _shape(self, queue: int, body_length: int) -> _Shape:
+    def _shape(self, queue: int, body_length: int) -> Sequence[Part]:
         shape = self._shapes.get((queue, body_length))
         if shape is None:
             if len(self._shapes) >= _SHAPES_KEPT:
                 self._shapes.clear()
-            shape = self._lay_out(queue, body_length)
+            shape = lay_out(
+                self._layout,
+                self._queues[queue],
+                self._max_retry,
+                body_length,
+                self._id,
+                self._by_command,
+            )
             self._shapes[queue, body_length] = shape
         return shape
 
-    def _lay_out(self, queue: int, body_length: int) -> _Shape:
-        marked_id = self._id(_MARK_SEQUENCE)
-        head = stamps.head(_MARK_DUE, _MARK_SENT)
-        payload = head + bytes(body_length)
-        task = Task(marked_id, self._queues[queue], payload, max_retry=self._max_retry)
-        row = resp.encode(self._layout.enqueue(task))
-        payload_at = row.index(payload)
-        return _Shape(
-            row=np.frombuffer(row, np.uint8),
-            sequence_at=[at + ids.SEQUENCE_START for at in _occurrences(row, marked_id.encode())],
-            due_at=payload_at + stamps.DUE_START,
-            sent_at=payload_at + stamps.SENT_START,
-            body_at=payload_at + stamps.HEAD_LENGTH,
-            body_length=body_length,
-        )
-
     def _id(self, sequence: int) -> str:
         return ids.format_id(ids.TaskId(self._run, self._producer, sequence))
-
-
-def _occurrences(text: bytes, part: bytes) -> list[int]:
-    places, at = [], text.find(part)
-    while at >= 0:
-        places.append(at)
-        at = text.find(part, at + len(part))
-    return places
 
 
 def _require_digits(stamp_us: int) -> None:

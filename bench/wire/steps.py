@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from bench.wire import ids, resp
 from bench.wire.layout import Command, Layout
 
 CommandsOf = Callable[[str, str], Sequence[Command]]
 """(queue, task id) to commands: one of a layout's methods, or the like."""
 
+_VECTOR_FROM = 16
 _MARK = ids.format_id(ids.TaskId((1 << 60) - 1, ids.MAX_PRODUCERS - 1, ids.MAX_SEQUENCE - 1))
 
 
@@ -19,12 +22,18 @@ class Step:
         self._queue = queue
         commands = commands_of(queue, _MARK)
         self.replies_per_task = len(commands)
-        parts = resp.encode(commands).split(_MARK.encode())
+        row = resp.encode(commands)
+        parts = row.split(_MARK.encode())
         self._template = b"%b".join(part.replace(b"%", b"%%") for part in parts)
         self._marks = len(parts) - 1
+        self._row = np.frombuffer(row, np.uint8)
+        before = np.cumsum([len(part) for part in parts[:-1]])
+        self._ids_at = (before + ids.ID_LENGTH * np.arange(self._marks)).tolist()
 
     def render(self, task_ids: Sequence[bytes]) -> bytes:
         """The commands of all these tasks, task by task."""
+        if len(task_ids) >= _VECTOR_FROM and set(map(len, task_ids)) == {ids.ID_LENGTH}:
+            return self._fill_vectors(task_ids)
         template, marks = self._template, self._marks
         return b"".join(
             [
@@ -34,6 +43,14 @@ class Step:
                 for task_id in task_ids
             ]
         )
+
+    def _fill_vectors(self, task_ids: Sequence[bytes]) -> bytes:
+        columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
+        rows = np.empty((len(task_ids), len(self._row)), np.uint8)
+        rows[:] = self._row
+        for at in self._ids_at:
+            rows[:, at : at + ids.ID_LENGTH] = columns
+        return rows.tobytes()
 
     def commands(self, task_id: bytes) -> Sequence[Command]:
         """The commands of one task, to be sent one by one."""

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks [--only NAME ...] [--server-binary redis-server] [--repeat 3]
 
-Each figure is a median over the repetitions, and each comparison a ratio within one repetition.
-Nothing else should run on the machine meanwhile. Names: ceiling, drain, e2e, pacing, latency,
-memory (ten minutes; left out unless named).
+Each figure is a median over the repetitions, and each comparison a ratio within one repetition,
+against the mean of the peer before and after, since a machine's speed drifts. Nothing else should
+run on the machine meanwhile. Names: ceiling, drain, e2e, pacing, latency, memory (ten minutes; left
+out unless named).
 """
 
 import argparse
@@ -48,13 +49,27 @@ def spread(values: list[float], form: str = ",.0f") -> str:
     return text
 
 
+def bracketed(
+    binary: str | None, peer: Callable[[int, bytes], float], run: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], float]:
+    """A run's record, and the mean of the peer's rate on a fresh server before and after it."""
+
+    def peer_rate() -> float:
+        with server.running(binary) as started:
+            return peer(started.port, _PAYLOAD)
+
+    before, record, after = peer_rate(), run(), peer_rate()
+    return record, (before + after) / 2
+
+
 def ceiling(binary: str | None, repeat: int) -> Iterator[Row]:
     """The enqueue ceiling against redis-benchmark and against redis-py."""
     own, pairs, clients, server_cores, generator_cores = [], [], [], [], []
     for _ in range(repeat):
-        with server.running(binary) as started:
-            pairs.append(redis_benchmark.enqueue_pair(started.port, _PAYLOAD))
-        record = bench_run(binary, "enqueue-max")
+        record, pair = bracketed(
+            binary, redis_benchmark.enqueue_pair, lambda: bench_run(binary, "enqueue-max")
+        )
+        pairs.append(pair)
         own.append(record["rates"]["enqueued_per_s"])
         server_cores.append(record["resources"]["server_cpu_cores"])
         generator_cores.append(record["resources"]["generator_cpu_cores"])
@@ -75,9 +90,11 @@ def drain(binary: str | None, repeat: int) -> Iterator[Row]:
     """The batched worker against the server's own limit for its sequence."""
     own, limits = [], []
     for _ in range(repeat):
-        with server.running(binary) as started:
-            limits.append(redis_benchmark.worker_sequence(started.port, _PAYLOAD))
-        own.append(bench_run(binary, "backlog")["rates"]["completed_per_s"])
+        record, limit = bracketed(
+            binary, redis_benchmark.worker_sequence, lambda: bench_run(binary, "backlog")
+        )
+        limits.append(limit)
+        own.append(record["rates"]["completed_per_s"])
     shares = [one / limit for one, limit in zip(own, limits, strict=True)]
     yield "worker drain, batched", f"{spread(own)} tasks/s", ""
     yield "redis-benchmark, the worker's commands combined", f"{spread(limits)} tasks/s", ""

@@ -103,7 +103,7 @@ def test_the_tripwires_work(
             ["slo: ", "no queue 'inference_hihg': did you mean 'inference_high'?"],
         ),
         # Where the record goes.
-        (["run", "-o", "a-file/record.json"], ["cannot write a-file/record.json"]),
+        (["run", "-o", "a-file/record.json"], ["cannot write a-file/record.json: Not a directory"]),
         (["run", "--output", "a-folder.toml"], ["cannot write a-folder.toml: it is a folder"]),
         # Records.
         (["report", "missing.json"], ["missing.json: No such file"]),

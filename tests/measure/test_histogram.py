@@ -1,5 +1,6 @@
 """Histograms against the reference implementation, and against a sorted list."""
 
+import gc
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -245,3 +246,16 @@ def test_an_encoding_of_another_range_or_precision_is_refused(highest_us: int, d
     other = HdrHistogram(1, highest_us, digits).encode().decode()
     with pytest.raises(ValueError, match="another range or precision than 1 µs to 1 h, 3 digits"):
         decode(other)
+
+
+def test_decoding_leaves_nothing_for_the_garbage_collector() -> None:
+    """The package's own objects hold each other, and a run decodes some a second."""
+    text = Histogram().encode()
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(each, HdrHistogram) for each in gc.get_objects())
+        decode(text)
+        assert sum(isinstance(each, HdrHistogram) for each in gc.get_objects()) == before
+    finally:
+        gc.enable()

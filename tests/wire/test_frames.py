@@ -1,5 +1,6 @@
 """Frames against the plain encoder, and against what a real server then holds."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import TypeVar
@@ -69,8 +70,14 @@ def tasks_of(
     ]
 
 
-def encode_plainly(tasks: Sequence[Task]) -> bytes:
-    return b"".join(resp.encode(RUNQY.enqueue(task)) for task in tasks)
+def encode_plainly(tasks: Sequence[Task], by_command: bool = False) -> bytes:
+    if not by_command:
+        return b"".join(resp.encode(RUNQY.enqueue(task)) for task in tasks)
+    commands = []
+    for _, queue in itertools.groupby(tasks, key=lambda task: task.queue):
+        of_tasks = [RUNQY.enqueue(task) for task in queue]
+        commands += [task[0] for task in of_tasks] + [task[1] for task in of_tasks]
+    return resp.encode(commands)
 
 
 @st.composite
@@ -99,16 +106,24 @@ def batches(draw: st.DrawFn, queues: int) -> Batch:
     producer=st.integers(0, ids.MAX_PRODUCERS - 1),
     max_retry=st.integers(0, 1000),
     sent_us=MOMENTS,
+    by_command=st.booleans(),
 )
 def test_a_frame_is_what_the_plain_encoder_makes_of_its_tasks(
-    data: st.DataObject, queues: list[str], run: int, producer: int, max_retry: int, sent_us: int
+    data: st.DataObject,
+    queues: list[str],
+    run: int,
+    producer: int,
+    max_retry: int,
+    sent_us: int,
+    by_command: bool,
 ) -> None:
-    """Grouped by queue in the order of the queues; within a queue in the order of the batch."""
+    """Grouped by queue in the order of the queues; within a queue in the order of the batch, or
+    of the commands."""
     batch = data.draw(batches(len(queues)))
-    renderer = FrameRenderer(RUNQY, queues, run, producer, max_retry)
+    renderer = FrameRenderer(RUNQY, queues, run, producer, max_retry, by_command)
     rendered = renderer.render(batch).stamped(sent_us)
-    plain = encode_plainly(tasks_of(batch, queues, run, producer, max_retry, sent_us))
-    assert rendered.tobytes() == plain
+    tasks = tasks_of(batch, queues, run, producer, max_retry, sent_us)
+    assert rendered.tobytes() == encode_plainly(tasks, by_command)
 
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["equal", "ragged"])

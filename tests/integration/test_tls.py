@@ -1,0 +1,86 @@
+"""A run over TLS: the same frames, the same ledger, with the server's certificate checked."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from bench.errors import ServerUnreachable
+from bench.server import EmbeddedServer
+from tests.integration.conftest import run
+
+
+class Terminator:
+    """Speaks TLS to clients, and forwards what they say to a server."""
+
+    def __init__(self, port: int, certificate: trustme.LeafCert) -> None:
+        self._upstream = port
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(self._context)
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
+        )
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._server.close()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(self._server.wait_closed())
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", self._upstream)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await asyncio.gather(_copy(reader, forth), _copy(back, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.closing(writer):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def terminator(embedded: EmbeddedServer, authority: trustme.CA) -> Iterator[Terminator]:
+    with contextlib.closing(
+        Terminator(embedded.port, authority.issue_cert("127.0.0.1"))
+    ) as terminator:
+        yield terminator
+
+
+@pytest.mark.parametrize("rate", [400, "max"])
+def test_every_task_of_a_run_over_tls_is_accounted_for(
+    terminator: Terminator, authority: trustme.CA, tmp_path: Path, rate: object
+) -> None:
+    """In both loops, with batches longer than one TLS record (16 KiB)."""
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    url = f"rediss://127.0.0.1:{terminator.port}/0?ssl_ca_certs={trusted}"
+    fields = {"rate": rate, "tasks": 3000 if rate == "max" else 400, "pipeline": 256}
+    record = run(url, fields, owns_server=False)
+    assert record.counts.due == record.counts.completed == fields["tasks"]
+    assert record.server["address"] == f"rediss://127.0.0.1:{terminator.port}/0"
+    assert not record.counts.lost
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(terminator: Terminator) -> None:
+    with pytest.raises(ServerUnreachable, match=f"rediss://127.0.0.1:{terminator.port}"):
+        run(f"rediss://127.0.0.1:{terminator.port}/0", {"tasks": 10, "rate": 10})
