@@ -9,14 +9,16 @@ History of the format:
 """
 
 import contextlib
+import datetime
 import errno
 import os
+import re
 import tempfile
 from pathlib import Path
 
 import msgspec
 
-from bench.errors import RecordError, UsageError
+from bench.errors import ExitCode, RecordError, UsageError
 from bench.measure.ledger import Counts
 from bench.workload.scenario import Scenario
 
@@ -74,6 +76,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     server_commands_per_task: float | None = None
     server_bytes_per_task: float | None = None
     server_memory_bytes_per_task: float | None = None
+    generator_loop_lag_p99_s: float | None = None
+    """How late event loops ran their producers, at p99; None where producers share none."""
     harness_memory_bytes: int | None = None
     """Peak of all the harness's processes together."""
 
@@ -127,6 +131,22 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockInfo
     warmup: Warmup
     slo: list[SloResult]
+
+
+def exit_code(record: RunRecord) -> ExitCode:
+    """What a process that made it returns: an invalid measurement outranks a missed objective."""
+    if record.verdict != "valid":
+        return ExitCode.INVALID
+    if not all(objective.passed for objective in record.slo):
+        return ExitCode.SLO_MISSED
+    return ExitCode.PASSED
+
+
+def default_path(name: str) -> Path:
+    """Where the record of a scenario of that name goes when nobody says."""
+    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    safe = re.sub(r"[^\w.-]+", "-", name)  # a name is no path
+    return Path("results") / f"{moment}-{safe}.json"
 
 
 class _FormatOnly(msgspec.Struct):

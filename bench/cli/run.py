@@ -1,8 +1,6 @@
 """``bench run``: one run, measured, judged, saved and shown."""
 
 import contextlib
-import datetime
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +14,9 @@ from bench import record, server
 from bench.cli.command_line import command_line
 from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
+from bench.load import distributed
 from bench.load.connection import has_password
+from bench.load.distributed import Cluster
 from bench.load.run import Request, execute
 from bench.record import RunRecord
 from bench.reports.live import live_view
@@ -25,6 +25,7 @@ from bench.workload import library
 from bench.workload.feed import payloads
 
 _OUTPUT = Group("Output", sort_key=5)
+_HOSTS = Group("Many hosts", sort_key=6)
 
 
 @Parameter(name="*")
@@ -41,6 +42,19 @@ class RunFlags:
     keep: Annotated[
         bool, Parameter(help="Leave what the run wrote; 'bench clean RECORD' removes it.")
     ] = False
+    distributed: Annotated[
+        bool, Parameter(group=_HOSTS, help="Enqueue from Locust's worker processes.")
+    ] = False
+    expect_workers: Annotated[
+        int | None,
+        Parameter(group=_HOSTS, help="Wait for so many Locust workers from elsewhere."),
+    ] = None
+    master_bind_host: Annotated[
+        str, Parameter(group=_HOSTS, help="Where Locust's master listens for them.")
+    ] = "127.0.0.1"
+    master_bind_port: Annotated[
+        int | None, Parameter(group=_HOSTS, help="And on which port; 5557 by default.")
+    ] = None
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
     ] = None
@@ -48,6 +62,25 @@ class RunFlags:
     quiet: Annotated[
         bool, Parameter(group=_OUTPUT, help="No progress, and no report when all is well.")
     ] = False
+
+    def cluster(self) -> Cluster | None:
+        """Where Locust's workers are, or None for a run on its own. Raises UsageError."""
+        if not self.distributed:
+            if self.expect_workers is not None or self.master_bind_port is not None:
+                raise UsageError("--expect-workers and --master-bind-port go with --distributed")
+            return None
+        if self.expect_workers is not None and self.expect_workers < 1:
+            raise UsageError("--expect-workers: at least one must come")
+        if self.expect_workers is None:
+            return Cluster(None, "127.0.0.1", distributed.free_port())
+        port = self.master_bind_port or distributed.DEFAULT_PORT
+        cluster = Cluster(self.expect_workers, self.master_bind_host, port)
+        if not self.quiet:
+            sys.stderr.write(
+                f"bench: waiting for {self.expect_workers} workers; start each with\n"
+                f"    {distributed.joining_line(cluster)}\n"
+            )
+        return cluster
 
 
 def run(
@@ -72,47 +105,37 @@ def run(
     if url is not None and how.server_binary is not None:
         named = "--redis-url" if where.redis_url else URL_VARIABLE
         raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
-    path = how.output or _default_path(chosen.name)
+    cluster = how.cluster()
+    path = how.output or record.default_path(chosen.name)
     record.require_writable(path)
     with _interruptible() as should_stop, contextlib.ExitStack() as stack:
-        if url is None:
+        owns_server = url is None
+        if url is None and cluster is None:
             url = stack.enter_context(server.running(how.server_binary)).url
-            owns_server = True
-        else:
-            owns_server = False
-        show = stack.enter_context(live_view(chosen, is_quiet=how.quiet or how.json))
-        finished = execute(
-            Request(
-                url=url,
-                scenario=chosen,
-                command=command_line(),
-                owns_server=owns_server,
-                allow_shared=how.allow_shared,
-                keep=how.keep,
-            ),
-            show,
-            should_stop,
+        request = Request(
+            url=url or "",
+            scenario=chosen,
+            command=command_line(),
+            owns_server=owns_server,
+            allow_shared=how.allow_shared,
+            keep=how.keep,
         )
+        show = stack.enter_context(live_view(chosen, is_quiet=how.quiet or how.json))
+        if cluster is None:
+            finished = execute(request, show, should_stop)
+        else:
+            finished = distributed.execute(request, how.server_binary, cluster, show, should_stop)
     record.save(finished, path)
     if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
         sys.stderr.write(
             "bench: a password on the command line can be seen by others: "
             f"{URL_VARIABLE} hides it\n"
         )
-    code = ExitCode.INTERRUPTED if should_stop() else exit_code(finished)
+    code = ExitCode.INTERRUPTED if should_stop() else record.exit_code(finished)
     with contextlib.suppress(BrokenPipeError):  # whoever read our output has seen enough
         _show(finished, path, how, code)
         sys.stdout.flush()
     return code
-
-
-def exit_code(finished: RunRecord) -> ExitCode:
-    """An invalid measurement outranks an objective that was missed in it."""
-    if finished.verdict != "valid":
-        return ExitCode.INVALID
-    if not all(objective.passed for objective in finished.slo):
-        return ExitCode.SLO_MISSED
-    return ExitCode.PASSED
 
 
 def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> None:
@@ -120,12 +143,6 @@ def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> Non
         sys.stdout.write(record.encode(finished).decode())
     elif not how.quiet or code is not ExitCode.PASSED:
         print_report(finished, path)
-
-
-def _default_path(name: str) -> Path:
-    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    safe = re.sub(r"[^\w.-]+", "-", name)  # a name is no path
-    return Path("results") / f"{moment}-{safe}.json"
 
 
 @contextlib.contextmanager

@@ -208,11 +208,17 @@ def _resources(run: Collected, counts: Counts, window: _Window) -> Resources:
         generator_cpu_cores=cores(run.producers),
         worker_cpu_cores=cores(run.workers),
         server_cpu_cores=_server_cores(run.looks, window),
+        generator_loop_lag_p99_s=_loop_lag_p99_s(run),
         harness_memory_bytes=usage.peak_memory_bytes()
         + sum(report.peak_memory_bytes for report in run.producers)
         + sum(report.peak_memory_bytes for report in run.workers),
         **costs,
     )
+
+
+def _loop_lag_p99_s(run: Collected) -> float | None:
+    worst_us = max((report.loop_lag_p99_us for report in run.producers), default=0.0)
+    return worst_us / 1e6 if worst_us else None
 
 
 def _attribution(run: Collected, resources: Resources) -> str:
@@ -266,6 +272,7 @@ def _facts(
         overflown_latencies=sum(each.overflow for each in everything),
         missing_tasks=sum(report.missing for report in run.workers),
         first_error=next((each.first_error for each in run.producers if each.first_error), ""),
+        loop_lag_p99_s=_loop_lag_p99_s(run),
         reconnects=sum(report.reconnects for report in run.producers),
         is_steady=cut.is_steady,
         most_warmup_s=run.most_warmup_s,

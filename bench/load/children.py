@@ -15,6 +15,7 @@ from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachab
 from bench.load.channel import ChannelClosed, Reader, Writer
 from bench.load.orders import Failed, Message, Order, Ready
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
 _END_TIMEOUT_S = 5.0
@@ -78,6 +79,10 @@ class Children:
     def all(self) -> "Sequence[Child[ProducerReport] | Child[WorkerReport]]":
         """Producers and workers."""
         return [*self.producers, *self.workers]
+
+    def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
+        """As many producers as the scenario says: all of them are started here."""
+        return scenario.producers
 
     def start_producer(self, name: str, task: Order) -> None:
         """Start a producer, and give it its task."""

@@ -7,9 +7,11 @@ and from then on bytes go out and come in as they are, without blocking.
 
 import contextlib
 import re
+import shlex
+import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import redis
@@ -37,6 +39,18 @@ def address(url: str) -> str:
     scheme, _, rest = url.partition("://")
     place = _QUERY.split(rest, maxsplit=1)[0].rpartition("@")[2].partition("#")[0]
     return f"{scheme}://{place}" if _PLACE.fullmatch(place) else f"{scheme}://…"
+
+
+def without_secrets(words: Sequence[str]) -> str:
+    """A command line as one may show it: of a URL, the address only."""
+    return shlex.join(map(_without_secrets, words))
+
+
+def _without_secrets(word: str) -> str:
+    flag, equals, url = "", "", word
+    if word.startswith("--"):
+        flag, equals, url = word.partition("=")
+    return f"{flag}{equals}{address(url)}" if "://" in url else word
 
 
 def has_password(url: str) -> bool:
@@ -111,6 +125,16 @@ class Wire:
             return int(self._connection.read_response())
         except redis.exceptions.ResponseError:
             return None
+
+    def wake_from(self, least_bytes: int) -> None:
+        """Tell ``select`` to find the socket readable only once so much has arrived.
+
+        Each reply would wake us else, and a wake-up costs the server as much as a command. Where
+        the system or TLS does not know how, every reply does.
+        """
+        if not self._is_tls:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(least_bytes, 1))
 
     def fileno(self) -> int:
         """For ``select``."""

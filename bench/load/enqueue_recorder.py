@@ -18,6 +18,7 @@ from bench.measure.recorder import (
     TimeLine,
 )
 from bench.measure.reports import Measured
+from bench.measure.tally import Tally, tallies
 from bench.wire.frames import Group
 
 
@@ -33,6 +34,11 @@ class _Sent:
     """Tasks of that group that were answered."""
     refused: list[int] = field(default_factory=list)
     """Sequence numbers that the server answered with an error."""
+
+    @property
+    def unanswered(self) -> int:
+        """How many are still to be answered."""
+        return sum(map(len, self.groups[self.group :])) - self.answered
 
     def answered_sequences(self) -> Integers:
         """Those of all tasks that were answered so far."""
@@ -59,6 +65,7 @@ class EnqueueRecorder:
         self.enqueued = Events()
         self.enqueued_count = 0
         self.refused_count = 0
+        self._refused_by_queue: dict[int, int] = {}
         self.sent_count = 0
         self.in_flight = 0
         self.first_error = ""
@@ -101,17 +108,25 @@ class EnqueueRecorder:
                 if sent.group == len(sent.groups):
                     self._close(waiting.popleft())
 
-    def connection_lost(self) -> None:
-        """What was on the way, on any connection, will never be answered: it stays unknown."""
-        for waiting in self._waiting.values():
+    def connection_lost(self, connection: int | None = None) -> None:
+        """What was on the way will never be answered: it stays unknown. None for all of them."""
+        for number in [*self._waiting] if connection is None else [connection]:
+            waiting = self._waiting.pop(number, None)
             if waiting:
+                self.in_flight -= sum(sent.unanswered for sent in waiting)
                 self._close(waiting[0])  # replies are in order: only the first may have some
-        self._waiting.clear()
-        self.in_flight = 0
 
     def note_error(self, message: str) -> None:
         """Keep the first thing that the server complained of."""
         self.first_error = self.first_error or message
+
+    def tallies(self) -> dict[Stage, dict[int, Tally]]:
+        """Latencies so far, by stage and queue; what was refused has no enqueue latency."""
+        histograms = self._stages.by_stage()
+        enqueued = histograms.setdefault(Stage.ENQUEUE, {})
+        for queue in self._refused_by_queue:
+            enqueued.setdefault(queue, [])
+        return tallies(histograms, {Stage.ENQUEUE: self._refused_by_queue}, are_measured=False)
 
     def measured(self) -> Measured:
         """All latencies so far."""
@@ -133,6 +148,8 @@ class EnqueueRecorder:
             sequence = group.sequence[sent.answered : sent.answered + tasks]
             sent.refused.extend(sequence[~accepted].tolist())
             self.refused_count += len(errors)
+            refused_before = self._refused_by_queue.get(group.queue, 0)
+            self._refused_by_queue[group.queue] = refused_before + len(errors)
             due_us = due_us[accepted]
             tasks = len(due_us)
         if tasks:

@@ -16,6 +16,8 @@ class ProducerTask(msgspec.Struct, frozen=True, tag="produce"):
     number: int
     offset_us: int
     """From the host's monotonic clock to the run's clock."""
+    tallies: bool = False
+    """Whether reports should carry them."""
 
 
 class WorkerTask(msgspec.Struct, frozen=True, tag="work", kw_only=True):
@@ -27,6 +29,7 @@ class WorkerTask(msgspec.Struct, frozen=True, tag="work", kw_only=True):
     run: int
     """Whose tasks to report on."""
     offset_us: int
+    tallies: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

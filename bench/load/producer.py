@@ -14,10 +14,10 @@ from bench.load.child import Control
 from bench.load.connection import ConnectionLost, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
 from bench.load.orders import ProducerTask
+from bench.load.producer_books import ProducerBooks
 from bench.load.sinks import Sink
 from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
-from bench.usage import Usage, peak_memory_bytes
 from bench.wire.frames import Batch
 from bench.wire.layout import LAYOUTS
 from bench.workload.feed import Feed
@@ -42,7 +42,6 @@ class Producer:
         self, task: ProducerTask, sink: Sink, line: TimeLine, clock: Clock, control: Control
     ) -> None:
         self._scenario = task.scenario
-        self._number = task.number
         self._url = task.url
         self._sink = sink
         self._start_us = line.start_us
@@ -54,17 +53,14 @@ class Producer:
         self._pipeline = 1 if task.scenario.producer == "snippet" else task.scenario.pipeline
         peak_per_s = task.scenario.peak_per_s / task.scenario.producers
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
-        self._usage = Usage()
-        self._reconnects = 0
-        self._error = ""
-        self._revision = 0
+        self._books = ProducerBooks(task.number, self._recorder, task.tallies)
         self._next_report_us = 0
 
     def run(self) -> ProducerReport:
         """Send all tasks, wait for their replies, and return the final report."""
         while not self._control.stopped and self._clock.now_us() < self._start_us:
             self._wait(self._start_us)
-        self._usage = Usage()
+        self._books.begin()
         try:
             if self._scenario.is_closed_loop:
                 self._run_closed_loop()
@@ -72,7 +68,7 @@ class Producer:
                 self._run_open_loop()
             self._await_replies()
         except ServerUnreachable as error:
-            self._error = str(error)
+            self._books.error = str(error)
         return self._final_report()
 
     def _run_open_loop(self) -> None:
@@ -170,48 +166,17 @@ class Producer:
                     raise
                 self._control.wait(_RECONNECT_EVERY_US / 1e6)
             else:
-                self._reconnects += 1
+                self._books.reconnects += 1
                 return
 
     def _report(self) -> None:
         now_us = self._clock.now_us()
         self._next_report_us = now_us + _REPORT_EVERY_US
-        self._usage.sample()
         if now_us >= self._start_us:
-            self._control.tell(self._state())
-
-    def _state(self) -> ProducerReport:
-        self._revision += 1
-        recorder = self._recorder
-        return ProducerReport(
-            number=self._number,
-            revision=self._revision,
-            due=recorder.sent_count,
-            sent=recorder.sent_count,
-            enqueued=recorder.enqueued_count,
-            refused=recorder.refused_count,
-            first_error=recorder.first_error,
-            reconnects=self._reconnects,
-            error=self._error,
-            cpu_s=self._usage.cpu_s(),
-            busiest_second_cores=self._usage.busiest_cores,
-            elapsed_s=self._usage.elapsed_s(),
-            peak_memory_bytes=peak_memory_bytes(),
-            offered_by_point=recorder.offered.counts,
-            enqueued_by_point=recorder.enqueued.counts,
-        )
+            self._control.tell(self._books.state())
 
     def _final_report(self) -> ProducerReport:
-        """With all latencies and sets, and with what was due by now but not sent any more."""
-        unsent = 0
-        if not self._scenario.is_closed_loop:
-            unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
-        report = self._state()
-        report.final = True
-        report.due += unsent
-        report.finished_us = self._recorder.last_reply_us
-        report.measured = self._recorder.measured()
-        ledger = self._recorder.ledger()
-        report.acknowledged = ledger.acknowledged.pack()
-        report.refused_set = ledger.refused.pack()
-        return report
+        """With what was due by now but not sent any more."""
+        if self._scenario.is_closed_loop:
+            return self._books.final(0)
+        return self._books.final(self._feed.due_by(self._clock.now_us() - self._start_us))

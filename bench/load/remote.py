@@ -25,6 +25,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     """Identity of the run's host: a worker on the same one shares its clock."""
     offset_us: int
+    tallies: bool = False
+    """Whether reports should carry them."""
 
 
 def info_key(run: int) -> str:

@@ -6,7 +6,7 @@ This is the only place where the parts meet. It takes a URL and never starts a s
 import contextlib
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -18,6 +18,8 @@ from bench.load import clock_sync, leftovers, remote, server_info
 from bench.load.assemble import Collected, assemble
 from bench.load.children import Children
 from bench.load.connection import open_client, translated_errors
+from bench.load.draining import Draining
+from bench.load.fleet import Fleet, Member
 from bench.load.orders import Begin, ProducerTask, Stop, WorkerTask
 from bench.load.sampler import INTERVAL_US, Sampler
 from bench.measure.bits import Bits
@@ -32,12 +34,12 @@ from bench.workload.scenario import Scenario
 START_DELAY_US = 300_000
 """From the order to begin until the first task is due: enough for every process to hear it."""
 MOST_WARMUP_S = 10.0
+OnProgress = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
+"""Told how it goes, with the newest reports of everybody."""
 MOST_WARMUP_SHARE = 0.25
 _LISTEN_S = 0.1
 _COLLECT_TIMEOUT_S = 15.0
 _INTERRUPTED_TIMEOUT_S = 5.0
-_QUIET_US = 1_000_000
-"""After the lists were seen empty, how old the newest report of every worker may still be."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Request:
     """Whether the server goes away after the run, so that nothing need be removed."""
     allow_shared: bool = False
     keep: bool = False
+    tallies: bool = False
+    """Whether reports should carry latencies by queue while the run lasts."""
 
 
 def execute(
@@ -59,13 +63,31 @@ def execute(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> RunRecord:
-    """Run a scenario, and return what was measured, also when it was cut short.
+    """Run a scenario with processes of its own, and return what was measured, also when it was
+    cut short.
 
     ``should_stop`` is asked often; once it says yes, the run ends as soon as it can. Raises
     ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
-    with open_client(request.url) as client, Children() as children:
-        run = _Run(request, client, children, on_progress, should_stop)
+    with Children() as children:
+        return execute_with(
+            children, request, lambda progress, _, __: on_progress(progress), should_stop
+        )
+
+
+def execute_with(
+    fleet: Fleet,
+    request: Request,
+    on_progress: OnProgress,
+    should_stop: Callable[[], bool],
+    should_end: Callable[[], bool] = lambda: False,
+) -> RunRecord:
+    """The same with producers and workers from elsewhere.
+
+    ``should_end`` ends a run that has no end of its own; that is no interruption.
+    """
+    with open_client(request.url) as client:
+        run = _Run(request, client, fleet, on_progress, should_stop, should_end)
         with translated_errors(request.url):
             run.prepare()
         try:
@@ -88,9 +110,10 @@ def execute(
 class _Run:
     request: Request
     client: redis.Redis
-    children: Children
-    on_progress: Callable[[Progress], None]
+    fleet: Fleet
+    on_progress: OnProgress
     should_stop: Callable[[], bool]
+    should_end: Callable[[], bool]
     number: int = field(default_factory=ids.new_run)
     clock: RunClock = field(default_factory=RunClock)
     interruptions: list[str] = field(default_factory=list)
@@ -110,15 +133,24 @@ class _Run:
         self.server = server_info.describe(self.client, self.request.url)
         self.offset: Offset = clock_sync.measure_offset(self.client)
         self.clock = RunClock(self.offset.offset_us)
-        self.sampler = Sampler(self.client, self.layout, list(self.scenario.queues))
+        queues = list(self.scenario.queues)
+        self.sampler = Sampler(self.client, self.layout, queues)
+        self._draining = Draining(self.client, self.layout, queues, self.clock)
+        producers = self.fleet.gather(self.scenario, self.should_stop)
+        self.scenario = msgspec.structs.replace(self.scenario, producers=producers)
         for number in range(self.scenario.producers):
             task = ProducerTask(
-                self.request.url, self.scenario, self.number, number, self.offset.offset_us
+                self.request.url,
+                self.scenario,
+                self.number,
+                number,
+                self.offset.offset_us,
+                self.request.tallies,
             )
-            self.children.start_producer(f"producer {number}", task)
+            self.fleet.start_producer(f"producer {number}", task)
         for number in range(self.scenario.workers):
             name = f"bench-{ids.run_text(self.number)}-{number}"
-            self.children.start_worker(
+            self.fleet.start_worker(
                 name,
                 WorkerTask(
                     url=self.request.url,
@@ -126,9 +158,10 @@ class _Run:
                     scenario=self.scenario,
                     run=self.number,
                     offset_us=self.offset.offset_us,
+                    tallies=self.request.tallies,
                 ),
             )
-        self.children.await_ready(self.should_stop)
+        self.fleet.await_ready(self.should_stop)
         self.usage_before = server_info.read_usage(self.client)
 
     def _require_empty_queues(self) -> None:
@@ -152,11 +185,12 @@ class _Run:
             queues=list(self.scenario.queues),
             host=host_identity(),
             offset_us=self.offset.offset_us,
+            tallies=self.request.tallies,
         )
         if self.scenario.external_workers:
             with translated_errors(self.request.url):
                 remote.announce(self.client, self.number, info)
-        for producer in self.children.producers:
+        for producer in self.fleet.producers:
             producer.order(Begin(self.line))
         if self.scenario.worker_start == "with-run":
             self._begin_workers()
@@ -169,17 +203,26 @@ class _Run:
             return MOST_WARMUP_S
         return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
 
+    @property
+    def _members(self) -> list[Member[ProducerReport] | Member[WorkerReport]]:
+        return [*self.fleet.producers, *self.fleet.workers]
+
     def _begin_workers(self) -> None:
-        for worker in self.children.workers:
+        for worker in self.fleet.workers:
             worker.order(Begin(self.line))
 
     def watch(self) -> None:
         """Until all producers have sent all that was due, or somebody stops the run."""
-        while not all(child.is_done for child in self.children.producers):
+        ending = False
+        while not all(child.is_done for child in self.fleet.producers):
+            if self.should_end() and not ending:
+                ending = True
+                for child in self.fleet.producers:
+                    child.order(Stop())
             if self.should_stop():
                 self._interrupt("the run was interrupted before its end")
                 return
-            deaths = [child.death() for child in self.children.all]
+            deaths = [child.death() for child in self._members]
             if any(deaths):
                 self._interrupt(next(death for death in deaths if death))
                 return
@@ -187,10 +230,10 @@ class _Run:
 
     def _interrupt(self, reason: str) -> None:
         self.interruptions.append(reason)
-        for child in self.children.producers:
+        for child in self.fleet.producers:
             child.order(Stop())
         self._until(
-            lambda: all(child.is_done for child in self.children.producers),
+            lambda: all(child.is_done for child in self.fleet.producers),
             _INTERRUPTED_TIMEOUT_S,
             "stopping",
         )
@@ -206,60 +249,24 @@ class _Run:
         if self.should_stop():
             self.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
-            self.drain_timed_out = not self._is_empty()
+            self.drain_timed_out = not self._draining.is_empty()
 
     def _is_drained(self) -> bool:
-        if self.should_stop() or any(child.death() for child in self.children.workers):
+        if self.should_stop() or any(child.death() for child in self.fleet.workers):
             return True
-        workers = self._worker_reports()
-        enqueued = sum(report.enqueued for report in self._producer_reports())
-        ended = sum(report.completed + report.failed for report in workers)
-        busy = any(report.waiting_retry or report.in_hand for report in workers)
-        if ended >= enqueued and not busy:
-            return True
-        # Some may be lost: then the lists are empty, and reports made after that say no more.
-        return self._is_empty() and not busy and self._nothing_more_can_come(workers)
-
-    def _is_empty(self) -> bool:
-        """Whether no list holds a task; an unanswering server is not known to."""
-        try:
-            keys = [
-                key
-                for queue in self.scenario.queues
-                for key in (self.layout.pending(queue), self.layout.active(queue))
-            ]
-            empty = not any(int(self.client.llen(key)) for key in keys)
-        except redis.exceptions.RedisError:
-            empty = False
-        if not empty:
-            self._empty_since_us = None
-        elif self._empty_since_us is None:
-            self._empty_since_us = self.clock.now_us()
-        return empty
-
-    _empty_since_us: int | None = None
-
-    def _nothing_more_can_come(self, workers: list[WorkerReport]) -> bool:
-        """Whether all lists have been empty for so long that no worker holds a task unseen.
-
-        A task that was popped is on no list until its worker has read it; the worker's next
-        report tells. Workers that were started elsewhere may not have reported at all yet.
-        """
-        since_us = self._empty_since_us
-        if since_us is None or self.clock.now_us() < since_us + _QUIET_US:
-            return False
-        if self.scenario.external_workers and not self._remote:
-            return False
-        return all(report.made_us > since_us + _QUIET_US for report in workers)
+        awaits_workers = self.scenario.external_workers and not self._remote
+        return self._draining.is_over(
+            self._producer_reports(), self._worker_reports(), awaits_workers
+        )
 
     def collect(self) -> None:
         """Stop the workers, and take everybody's final report and what is left in the lists."""
-        workers = self.children.workers
+        workers = self.fleet.workers
         for worker in workers:
             worker.order(Stop())
         self._until(lambda: all(child.is_done for child in workers), _COLLECT_TIMEOUT_S, "stopping")
         self.duration_s = (self.clock.now_us() - self.line.start_us) / 1e6
-        for child in self.children.all:
+        for child in self._members:
             death = child.death()
             if death is None and not child.is_done:
                 death = f"{child.name} sent no final report within {_COLLECT_TIMEOUT_S:.0f} s"
@@ -286,6 +293,7 @@ class _Run:
             self.interruptions.append(
                 "the server stopped answering: what is left in its queues is not known"
             )
+        self._show("stopping")
         return Collected(
             run=self.number,
             started_at=self.started_at.isoformat(timespec="milliseconds"),
@@ -311,11 +319,13 @@ class _Run:
 
     def _clock_error_us(self) -> float:
         """How far stamps of two hosts can be apart: both mappings' errors, and their drift."""
-        if not self._remote:
+        if not self._remote and not any(each.clock_error_us for each in self._producer_reports()):
             return 0.0
         again = clock_sync.measure_offset(self.client)
         drift_us = abs(again.offset_us - self.offset.offset_us)
-        worst_us = max(report.clock_error_us for report in self._remote.values())
+        errors_us = [report.clock_error_us for report in self._remote.values()]
+        errors_us += [report.clock_error_us for report in self._producer_reports()]
+        worst_us = max(errors_us)
         return worst_us + (self.offset.error_us + drift_us if worst_us else 0.0)
 
     def clean_up(self) -> Warning_ | None:
@@ -347,7 +357,7 @@ class _Run:
 
     def _turn(self, phase: str) -> None:
         """Hear the processes, look at the server, and tell how it goes."""
-        self.children.listen(_LISTEN_S)
+        self.fleet.listen(_LISTEN_S)
         now_us = self.clock.now_us()
         if now_us >= max(self._next_look_us, self.line.start_us):
             offset_us = now_us - self.line.start_us
@@ -360,7 +370,11 @@ class _Run:
                 self._poll_remote()
         if now_us >= self._next_progress_us:
             self._next_progress_us = now_us + INTERVAL_US // 4
-            self.on_progress(self._progress(phase, now_us))
+            self._show(phase)
+
+    def _show(self, phase: str) -> None:
+        progress = self._progress(phase, self.clock.now_us())
+        self.on_progress(progress, self._producer_reports(), self._worker_reports())
 
     def _progress(self, phase: str, now_us: int) -> Progress:
         return progress_of(
@@ -378,10 +392,10 @@ class _Run:
                 self._remote[report.name] = report
 
     def _producer_reports(self) -> list[ProducerReport]:
-        return [child.report for child in self.children.producers if child.report is not None]
+        return [child.report for child in self.fleet.producers if child.report is not None]
 
     def _worker_reports(self) -> list[WorkerReport]:
-        own = [child.report for child in self.children.workers if child.report is not None]
+        own = [child.report for child in self.fleet.workers if child.report is not None]
         return [*own, *self._remote.values()]
 
 

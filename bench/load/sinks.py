@@ -12,14 +12,13 @@ import numpy as np
 import redis
 
 from bench.clock import Clock
-from bench.load.connection import ConnectionLost, Wire, open_client
+from bench.load.connection import ConnectionLost, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.load.frame_lane import FrameLane
 from bench.load.waiting import wait_for
 from bench.wire import ids, stamps
-from bench.wire.answers import Answers
 from bench.wire.frames import Batch, FrameRenderer, Group
 from bench.wire.layout import LAYOUTS
-from bench.wire.replies import LineReplies
 from bench.wire.task import Task
 from bench.workload.scenario import Scenario
 
@@ -75,17 +74,6 @@ def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
     return int(batch.due_us[-1]) if is_closed_loop else clock.now_us()
 
 
-class _Lane:
-    """One connection of a frame sink, and how far the replies on it have come."""
-
-    def __init__(self, url: str, number: int, answers: Answers) -> None:
-        self.wire = Wire(url)
-        self.number = number
-        self.replies = LineReplies()
-        self.answers = answers
-        self.in_flight = 0
-
-
 class FrameSink:
     """Frames out, replies in.
 
@@ -120,16 +108,7 @@ class FrameSink:
         """Render, stamp, send, on the connection with the least on the way."""
         lane = min(self._lanes, key=_in_flight)
         frame = self._renderer.render(batch)
-        sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
-        data = frame.stamped(sent_us)
-        # The books come after the bytes. What a lost connection swallowed was sent, too.
-        try:
-            lane.wire.send(data)
-        finally:
-            lane.in_flight += len(batch)
-            for group in frame.groups:
-                lane.answers.expect(len(group))
-            recorder.sent(frame.groups, sent_us, lane.number)
+        lane.send(frame, _moment_of_sending(batch, self._clock, self._is_closed_loop), recorder)
 
     def wait(self, until_us: int, recorder: EnqueueRecorder, control: int) -> bool:
         """Take what replies come."""
@@ -144,7 +123,8 @@ class FrameSink:
             lanes[descriptor].wire.flush()
         for descriptor in readable:
             if descriptor in lanes:
-                self._take_replies(lanes[descriptor], recorder)
+                lanes[descriptor].take_replies(self._clock, recorder)
+                self.last_list_length = lanes[descriptor].last_list_length
         return control in readable
 
     def reconnect(self) -> None:
@@ -157,26 +137,14 @@ class FrameSink:
         for lane in self._lanes:
             lane.wire.close()
 
-    def _connect(self) -> list[_Lane]:
+    def _connect(self) -> list[FrameLane]:
         return [
-            _Lane(self._url, number, Answers(self._renderer.replies_per_task, self._is_closed_loop))
+            FrameLane(self._url, number, self._renderer.answers, in_batches=self._is_closed_loop)
             for number in range(self._connections)
         ]
 
-    def _take_replies(self, lane: _Lane, recorder: EnqueueRecorder) -> None:
-        replies = lane.replies.feed(lane.wire.receive())
-        acked_us = self._clock.now_us()
-        for _, message in replies.errors:
-            recorder.note_error(message)
-        answered = lane.answers.take(replies)
-        if answered.tasks:
-            lane.in_flight -= answered.tasks
-            recorder.answered(answered.tasks, acked_us, answered.refused, lane.number)
-            if answered.ends_with_task:
-                self.last_list_length = replies.last_number
 
-
-def _in_flight(lane: _Lane) -> int:
+def _in_flight(lane: FrameLane) -> int:
     return lane.in_flight
 
 

@@ -106,7 +106,7 @@ class RunFollower:
             return None
         shares_clock = bool(info.host) and info.host == host_identity()
         return _Followed(
-            recorder=WorkRecorder(run, info.line, info.queues),
+            recorder=WorkRecorder(run, info.line, info.queues, info.tallies),
             shift_us=info.offset_us - self._offset.offset_us if shares_clock else 0,
             clock_error_us=0.0 if shares_clock else self._offset.error_us,
         )

@@ -21,6 +21,7 @@ from bench.measure.recorder import (
     TimeLine,
 )
 from bench.measure.reports import Measured, WorkerReport
+from bench.measure.tally import tallies
 from bench.wire import stamps
 from bench.wire.columns import read_ids, read_stamps
 
@@ -67,8 +68,12 @@ class WorkRecorder:
     Tasks that are not of the run are passed over: they were somebody else's.
     """
 
-    def __init__(self, run: int, line: TimeLine, queues: Sequence[str]) -> None:
+    def __init__(
+        self, run: int, line: TimeLine, queues: Sequence[str], tallies: bool = False
+    ) -> None:
         self._run = run
+        self._tallies = tallies
+        self._failed_by_queue: dict[int, int] = {}
         self._start_us = line.start_us
         self._queue_index = {queue: index for index, queue in enumerate(queues)}
         self._pending: dict[tuple[str, Outcome], _Pending] = {}
@@ -160,6 +165,8 @@ class WorkRecorder:
             else:
                 self._ledger.archive(queue, producer, own)
                 self._failed += len(own)
+                index = self._queue_index[queue]
+                self._failed_by_queue[index] = self._failed_by_queue.get(index, 0) + len(own)
 
     def _record_stages(self, queue: int, columns: Integers, outcome: Outcome) -> None:
         due_us, sent_us, started_us, finished_us, retry = columns
@@ -193,6 +200,10 @@ class WorkRecorder:
             duplicated=self._ledger.duplicated,
             retried=self._ledger.retried,
         )
+        if self._tallies:
+            report.tallies = tallies(
+                self._stages.by_stage(), {Stage.E2E: self._failed_by_queue}, are_measured=True
+            )
         if not full:
             report.e2e_by_second = self._latencies.latest(3)
             return report

@@ -80,7 +80,9 @@ class _RunWorker:
         if begin is None:
             return
         self._usage = Usage()
-        self._recorder = WorkRecorder(task.run, begin.line, list(task.scenario.queues))
+        self._recorder = WorkRecorder(
+            task.run, begin.line, list(task.scenario.queues), task.tallies
+        )
         self._worker = Worker(settings, OneRun(self._recorder), self._clock)
         if not self._control.stopped:  # the order to stop may have come with that to begin
             parent = parent_queue(task.scenario)

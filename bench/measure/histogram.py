@@ -33,6 +33,7 @@ def _index(value: int) -> int:
     return (bucket << _HALF_BITS) + (value >> bucket)
 
 
+@functools.lru_cache(1 << 16)
 def highest_equivalent(index: int) -> int:
     """The largest value in µs that is counted at this index."""
     bucket = max((index >> _HALF_BITS) - 1, 0)

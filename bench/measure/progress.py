@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import POINTS_PER_SECOND, add_points
 from bench.workload.scenario import Scenario
+
+_SECONDS_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,11 @@ def progress_of(
 
 
 def _recent(workers: Sequence[WorkerReport]) -> Histogram:
-    return merged(unpack(packed) for each in workers for packed in each.e2e_by_second.values())
+    return merged(_unpack(packed) for each in workers for packed in each.e2e_by_second.values())
+
+
+_unpack = lru_cache(_SECONDS_KEPT)(unpack)
+"""A second that is over comes again with the next reports, and decoding takes milliseconds."""
 
 
 def _last_second(series: Sequence[Sequence[int]], elapsed_s: float) -> int:

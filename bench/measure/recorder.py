@@ -114,6 +114,13 @@ class StageRecorder:
             tasks = count if part.chosen is None else int(np.count_nonzero(part.chosen))
             self._histogram(part.slice, stage, queue).record(value_us, tasks)
 
+    def by_stage(self) -> dict[Stage, dict[int, list[Histogram]]]:
+        """The histograms of each stage and queue, slice by slice."""
+        found: dict[Stage, dict[int, list[Histogram]]] = {}
+        for (_, stage, queue), histogram in self._histograms.items():
+            found.setdefault(stage, {}).setdefault(queue, []).append(histogram)
+        return found
+
     def parts(self) -> list[StagePart]:
         """All histograms, to be sent to the run."""
         return [

@@ -9,7 +9,8 @@ import msgspec
 from bench.measure.bits import Bits
 from bench.measure.histogram import Packed
 from bench.measure.ledger import ProducerLedger, WorkerLedger
-from bench.measure.recorder import Fine, StagePart
+from bench.measure.recorder import Fine, Stage, StagePart
+from bench.measure.tally import Tally
 
 
 class Measured(msgspec.Struct):
@@ -36,10 +37,15 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     cpu_s: float = 0.0
     busiest_second_cores: float = 0.0
     elapsed_s: float = 0.0
+    clock_error_us: float = 0.0
+    loop_lag_p99_us: float = 0.0
+    """How late an event loop that it shares runs it; zero where it has a process of its own."""
     finished_us: int | None = None
     """When the last reply came, on the run's clock; None while tasks are still to be sent."""
     offered_by_point: list[int] = []
     enqueued_by_point: list[int] = []
+    tallies: dict[Stage, dict[int, Tally]] = {}
+    """Latencies so far by stage and queue index, where the run asked for them."""
     peak_memory_bytes: int = 0
     measured: Measured = msgspec.field(default_factory=Measured)
     acknowledged: bytes = b""
@@ -74,6 +80,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     started_by_point: list[int] = []
     finished_by_point: list[int] = []
     e2e_by_second: dict[int, Packed] = {}
+    tallies: dict[Stage, dict[int, Tally]] = {}
+    """Latencies so far by stage and queue index, where the run asked for them."""
     measured: Measured = msgspec.field(default_factory=Measured)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}

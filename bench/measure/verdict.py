@@ -15,6 +15,8 @@ from bench.measure.ledger import Counts
 ENQUEUED_SHARE = 0.99
 LAG_LIMIT_S = 0.010
 """p99 of schedule_lag past which the generator was too late to be believed."""
+LOOP_LAG_LIMIT_S = 0.010
+"""p99 of an event loop's lateness past which a reader should know of it."""
 SATURATED_CORES = 0.95
 GROWTH_SHARE = 0.01
 """Growth of the backlog, as a share of the offered rate, from which it counts as growing."""
@@ -63,6 +65,8 @@ class Facts:
     missing_tasks: int
     first_error: str
     reconnects: int
+    loop_lag_p99_s: float | None = None
+    """How late event loops ran their producers, where producers share one."""
     is_steady: bool
     most_warmup_s: float
 
@@ -211,6 +215,12 @@ def _notes(facts: Facts) -> Iterator[Finding]:
     if facts.first_error and facts.counts.enqueued >= ENQUEUED_SHARE * facts.counts.due:
         yield Finding(
             "server_errors", f"the server answered with errors{_because(facts.first_error)}"
+        )
+    if (facts.loop_lag_p99_s or 0) > LOOP_LAG_LIMIT_S:
+        yield Finding(
+            "loop_lag",
+            f"the producers' event loop ran {units.format_duration(facts.loop_lag_p99_s)} late at "
+            "p99: their enqueue latencies include that; use more processes, or free a core",
         )
     if facts.reconnects:
         yield Finding(

@@ -39,6 +39,13 @@ class Answers:
         """A group of tasks was sent: by command in one block, else each in a block of its own."""
         self._groups.append((1, tasks) if self._by_command else (tasks, 1))
 
+    @property
+    def missing(self) -> int:
+        """Replies that are still to come."""
+        return sum(blocks * size for blocks, size in self._groups) * self._replies_per_task - (
+            self._seen
+        )
+
     def take(self, replies: Replies) -> Answered:
         """The tasks that these replies answer.
 

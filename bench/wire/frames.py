@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.wire import ids, stamps
+from bench.wire.answers import Answers
 from bench.wire.layout import Layout
 from bench.wire.shapes import Bytes, Part, lay_out
 from bench.wire.task import Task
@@ -133,6 +134,10 @@ class FrameRenderer:
         self._by_command = by_command
         self._shapes: dict[tuple[int, int], Sequence[Part]] = {}
         self.replies_per_task = len(layout.enqueue(Task(self._id(0), self._queues[0], b"{}")))
+
+    def answers(self) -> Answers:
+        """A follower of the replies on one connection."""
+        return Answers(self.replies_per_task, self._by_command)
 
     def render(self, batch: Batch) -> Frame:
         """The batch, laid out and waiting for its moment of sending.

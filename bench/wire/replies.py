@@ -7,6 +7,7 @@ buffer, and only a buffer that holds an error is taken apart.
 
 from dataclasses import dataclass, field
 
+SHORTEST_REPLY = len(b":0\r\n")
 _END = b"\r\n"
 _NUMBERS = b":0123456789\r\n"
 

@@ -4,8 +4,8 @@
 
 Each figure is a median over the repetitions, and each comparison a ratio within one repetition,
 against the mean of the peer before and after, since a machine's speed drifts. Nothing else should
-run on the machine meanwhile. Names: ceiling, drain, e2e, pacing, latency, memory (ten minutes; left
-out unless named).
+run on the machine meanwhile. Names: ceiling, drain, e2e, pacing, latency, locust, memory (ten
+minutes; left out unless named).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any
 
 from bench import server
 from bench.wire import stamps
-from tests.benchmarks import redis_benchmark
+from tests.benchmarks import locust_runs, redis_benchmark
 
 Row = tuple[str, str, str]
 """What, measured, target."""
@@ -145,12 +145,35 @@ def memory(binary: str | None, repeat: int) -> Iterator[Row]:
     yield "10 million against 1 million", f"{sizes[10_000_000] / sizes[1_000_000]:.2f}", "≤ 1.1"
 
 
+def locust(binary: str | None, repeat: int) -> Iterator[Row]:
+    """One Locust process against a plain Locust user, against bench run, and its pacing."""
+    own, plain, alone, off, lag = [], [], [], [], []
+    for _ in range(repeat):
+        with server.running(binary) as started:
+            plain.append(locust_runs.plain_rate(started.url))
+        alone.append(bench_run(binary, "enqueue-max")["rates"]["enqueued_per_s"])
+        record = locust_runs.record_of(binary, *locust_runs.ENQUEUE_MAX)
+        own.append(record["rates"]["enqueued_per_s"])
+        paced = locust_runs.record_of(binary, *locust_runs.PACED)
+        off.append(abs(paced["rates"]["enqueued_per_s"] / 5000 - 1) * 100)
+        lag.append(paced["latency"]["schedule_lag"]["all"]["p99_s"] * 1e3)
+    yield "one Locust process, closed loop", f"{spread(own)} tasks/s", ""
+    yield "a plain Locust user class, 20 users", f"{spread(plain)} tasks/s", ""
+    against_plain = [one / other for one, other in zip(own, plain, strict=True)]
+    against_alone = [one / other for one, other in zip(own, alone, strict=True)]
+    yield "Locust / plain", spread(against_plain, ".0f"), "≥ 10"
+    yield "Locust / bench run alone", spread(against_alone, ".2f"), "≥ 0.5"
+    yield "pacing at 5,000/s over 10 users, off by", f"{spread(off, '.3f')} %", "≤ 0.5 %"
+    yield "… schedule_lag p99", f"{spread(lag, '.2f')} ms", ""
+
+
 PARTS: dict[str, Callable[[str | None, int], Iterator[Row]]] = {
     "ceiling": ceiling,
     "drain": drain,
     "e2e": e2e,
     "pacing": pacing,
     "latency": latency,
+    "locust": locust,
     "memory": memory,
 }
 

@@ -89,17 +89,22 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def commands_of(client: Any, url: str, action: Callable[[], None], last: str) -> list[str]:
-    """What clients send while something is done, as MONITOR sees it, up to a last command."""
+def commands_of(client: Any, url: str, action: Callable[[], None], *last: str) -> list[str]:
+    """What clients send while something is done, as MONITOR sees it, until all last commands came.
+
+    Lanes are concurrent: which of them comes last is open.
+    """
+    missing = set(last)
     seen: list[str] = []
     opened: Any = redis.Redis.from_url(url)
     with opened.monitor() as monitor:
         doing = threading.Thread(target=action)
         doing.start()
-        while not seen or seen[-1] != last:
+        while missing:
             command = monitor.next_command()["command"]
             if command.split()[0] not in ("HELLO", "CLIENT", "SELECT", "PING", "COMMAND"):
                 seen.append(command)
+                missing.discard(command)
         doing.join()
     return seen
 
@@ -127,8 +132,8 @@ def test_one_task_is_served_command_for_command_as_documented(client: Any, url: 
 def test_a_batch_sends_the_same_commands_per_task_in_the_same_order(client: Any, url: str) -> None:
     names = enqueue(client, DEFAULT, 20)
     serving: list[Serving] = []
-    last = f"HSET asynq:t:{names[-1]} state completed"
-    seen = commands_of(client, url, lambda: serving.append(Serving(url, prefetch=60)), last)
+    last = [f"HSET asynq:t:{name} state completed" for name in names]
+    seen = commands_of(client, url, lambda: serving.append(Serving(url, prefetch=60)), *last)
     serving[0].stop()
     for name in names:
         task = f"asynq:t:{name}"
@@ -156,7 +161,10 @@ def test_a_heartbeat_is_there_while_the_worker_is(client: Any, url: str) -> None
 def test_a_stop_leaves_no_task_half_done(
     client: Any, url: str, prefetch: int, concurrency: int
 ) -> None:
-    """Each task is either completed or waiting as it was; the order of those that wait is kept."""
+    """Each task is either completed or waiting as it was, and those that wait keep their order.
+
+    Of those that lanes had taken in batches, one lane's may come before another's.
+    """
     names = enqueue(client, DEFAULT, 40)
     serving = Serving(url, prefetch=prefetch, concurrency=concurrency, service_time="20ms")
     wait_until(lambda: client.hget(f"asynq:t:{names[2]}", "state") == b"completed")
@@ -166,7 +174,8 @@ def test_a_stop_leaves_no_task_half_done(
     completed = [name for name in names if states[name] == b"completed"]
     assert client.llen(RUNQY.active(DEFAULT)) == 0
     assert sorted(completed + waiting) == sorted(names)
-    assert waiting == sorted(waiting)
+    taken = 0 if prefetch == 1 else prefetch
+    assert sorted(waiting[:taken]) + waiting[taken:] == sorted(waiting)
     assert all(states[name] in (None, b"pending") for name in waiting)
 
 

@@ -58,6 +58,7 @@ def test_each_task_is_answered_by_its_last_command_wherever_the_stream_is_cut(
         refused += [answered + index for index in got.refused]
         answered += got.tasks
         assert answered == sum(is_answer for _, is_answer in model[:end])
+        assert answers.missing == len(model) - end
         if end > at:
             assert got.ends_with_task is model[end - 1][1]
         at = end

@@ -1,0 +1,263 @@
+"""Ties our tests to Locust's events: what happens when, in which of Locust's processes."""
+
+import contextlib
+import functools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gevent
+import greenlet
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from bench.errors import BenchError, ExitCode
+from bench.load.channel import ChannelClosed, Writer
+from bench.load.children import Children
+from bench.load.connection import without_secrets
+from bench.load.distributed import PROGRESS_VARIABLE
+from bench.locust import web
+from bench.locust.crew import LOCAL, Crew
+from bench.locust.load_test import LoadTest
+from bench.locust.messages import TO_COORDINATOR, TO_PROCESS, Order, Said, pack, unpack
+from bench.locust.options import add_options, fields_of, scenario_of, where_of
+from bench.locust.part import Part
+from bench.locust.shapes import RateShape
+from bench.measure.progress import Progress
+from bench.record import default_path, require_writable
+from bench.reports.terminal import print_report
+
+_log = logging.getLogger("bench")
+_WATCH_EVERY_S = 1.0
+
+
+class Hooks:
+    """All that one Locust process has to do with us. Made when Locust has made its runner."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment: Any = environment  # carries our part in the test, too
+        runner = environment.runner
+        self._runner: Any = runner
+        self._own_url = self._options.get("redis_url") or None
+        self._test = 0
+        self.load_test: LoadTest | None = None
+        self._error: BenchError | None = None
+        on: Any = environment.events  # its listeners have no types
+        on.test_start.add_listener(self._on_test_start)
+        on.test_stopping.add_listener(self._on_test_stopping)
+        on.test_stop.add_listener(self._on_test_stop)
+        on.spawning_complete.add_listener(self._on_spawning_complete)
+        # Added after Locust's own, and fired before it, as that event goes backwards.
+        on.quitting.add_listener(self._on_quitting)
+        if isinstance(runner, LocalRunner | WorkerRunner):
+            runner.register_message(TO_PROCESS, self._on_order)
+        if isinstance(runner, LocalRunner | MasterRunner):
+            runner.register_message(TO_COORDINATOR, self._on_said)
+            gevent.spawn(self._watch_processes)
+        if environment.web_ui is not None:
+            web.extend(environment.web_ui, lambda: self.load_test)
+
+    @property
+    def _options(self) -> Mapping[str, Any]:
+        options: Mapping[str, Any] = vars(self._environment.parsed_options)
+        return options
+
+    @property
+    def _produces(self) -> bool:
+        return isinstance(self._runner, LocalRunner | WorkerRunner)
+
+    @property
+    def _coordinates(self) -> bool:
+        return isinstance(self._runner, LocalRunner | MasterRunner)
+
+    # Events of Locust, in the order in which they come.
+
+    def _on_test_start(self, environment: Any, **_: object) -> None:
+        if self._coordinates:
+            self._test += 1
+            environment.parsed_options.bench_test = self._test
+        if self._produces:
+            # A worker reads the number that its master counts.
+            environment.bench_part = Part(
+                int(self._options.get("bench_test", 1)), self._say, self._own_url
+            )
+        if self._coordinates:
+            self._start_test()
+
+    def _on_spawning_complete(self, **_: object) -> None:
+        if self.load_test is not None:
+            self.load_test.crew.all_spawned.set()
+
+    def _on_test_stopping(self, environment: Any, **_: object) -> None:
+        # Without a page it is the run time or a shape that stops a test: signals come as quitting.
+        if self.load_test is not None:
+            is_stopped_by_hand = environment.web_ui is not None and self.load_test.is_before_its_end
+            self.load_test.finish(is_cut_short=is_stopped_by_hand)
+
+    def _on_test_stop(self, environment: Environment, **_: object) -> None:
+        part: Part | None = getattr(environment, "bench_part", None)
+        if part is not None:
+            part.abandon()
+
+    def _on_quitting(self, environment: Environment, **_: object) -> None:
+        if isinstance(self._runner, WorkerRunner):
+            part: Part | None = getattr(environment, "bench_part", None)
+            if part is not None:
+                part.finish()
+        if self.load_test is not None:
+            self.load_test.finish(is_cut_short=True)
+            environment.process_exit_code = int(self.load_test.exit_code)
+        elif self._coordinates and self._error is not None:
+            environment.process_exit_code = int(self._error.exit_code)
+        elif self._coordinates and environment.web_ui is None:
+            environment.process_exit_code = int(ExitCode.INTERRUPTED)
+
+    # The coordinator's side.
+
+    def _start_test(self) -> None:
+        self.load_test = self._error = None
+        try:
+            load_test = self._make_test()
+        except BenchError as error:
+            self._error = error
+            self._complain(error)
+            gevent.spawn(self._give_up)
+            return
+        self.load_test = load_test
+        load_test.start()
+
+    def _make_test(self) -> LoadTest:
+        options, environment = self._options, self._environment
+        where = where_of(options)
+        kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
+        is_closed_loop = next((kind for kind in kinds if kind is not None), None)
+        run_time = options.get("run_time")
+        shape = environment.shape_class
+        stages = None
+        fields = fields_of(environment.user_classes)
+        if isinstance(shape, RateShape):
+            shape.prepare(options)
+            stages = None if is_closed_loop else shape.stages_text()
+            run_time = shape.duration_s
+        scenario = scenario_of(
+            options, fields, is_closed_loop, float(run_time) if run_time else None, stages
+        )
+        path = Path(where.record) if where.record else default_path(scenario.name)
+        require_writable(path)
+        return LoadTest(
+            scenario=scenario,
+            where=where,
+            path=path,
+            command=without_secrets(["locust", *sys.argv[1:]]),
+            stats=environment.stats,
+            crew=Crew(self._test, self._order, self._expected, Children()),
+            give_up=self._give_up,
+            on_progress=_teller(),
+            has_page=environment.web_ui is not None,
+        )
+
+    def _expected(self) -> Sequence[str]:
+        if isinstance(self._runner, MasterRunner):
+            clients = self._runner.clients
+            return [each.id for each in (*clients.ready, *clients.spawning, *clients.running)]
+        return [LOCAL]
+
+    def _order(self, client: str, order: Order) -> None:
+        if isinstance(self._runner, LocalRunner):
+            self._runner.send_message(TO_PROCESS, pack(order))
+        else:
+            self._runner.send_message(TO_PROCESS, pack(order), client)
+
+    def _on_said(self, environment: Environment, msg: Any, **_: object) -> None:
+        if self.load_test is not None:
+            self.load_test.crew.hear(msg.node_id, unpack(msg.data, Said))
+
+    def _watch_processes(self) -> None:
+        """Tell the test of processes that Locust gave up."""
+        while True:
+            gevent.sleep(_WATCH_EVERY_S)
+            if isinstance(self._runner, MasterRunner) and self.load_test is not None:
+                alive = set(self._expected())
+                for process in self.load_test.crew.producers:
+                    if process.client not in alive:
+                        process.is_missing = True
+
+    def _give_up(self) -> None:
+        """The run has come to its end, or could not begin: Locust has nothing more to do."""
+        load_test = self.load_test
+        if load_test is not None:
+            if load_test.error is not None:
+                self._complain(load_test.error)
+            elif load_test.record is not None and PROGRESS_VARIABLE not in os.environ:
+                print_report(load_test.record, load_test.path)
+        if self._environment.web_ui is None:
+            self._runner.quit()
+        else:
+            self._runner.stop()
+
+    def _complain(self, error: BenchError) -> None:
+        if self._environment.web_ui is None:
+            sys.stderr.write(f"bench: {error}\n")
+        else:
+            _log.error("%s", error)
+
+    # A process's side.
+
+    def _say(self, said: Said) -> None:
+        self._runner.send_message(TO_COORDINATOR, pack(said))
+
+    def _on_order(self, environment: Environment, msg: Any, **_: object) -> None:
+        part: Part | None = getattr(environment, "bench_part", None)
+        if part is not None:
+            part.order(unpack(msg.data, Order))
+
+
+def _interrupt_between_greenlets() -> None:
+    """Let Ctrl-C reach Locust's main greenlet only, where Locust waits for it.
+
+    Python would raise KeyboardInterrupt in whichever greenlet runs at that moment: perhaps in one
+    that has taken replies from a socket, and not counted them yet.
+    """
+    main = greenlet.getcurrent()
+
+    def interrupt() -> None:
+        gevent.get_hub().loop.run_callback(main.throw, KeyboardInterrupt)
+
+    gevent.signal_handler(signal.SIGINT, interrupt)
+
+
+def _teller() -> Callable[[Progress], None]:
+    """Tells how it goes to the ``bench run`` that started us, if one did."""
+    descriptor = os.environ.get(PROGRESS_VARIABLE)
+    if descriptor is None:
+        return lambda _: None
+    writer = Writer(int(descriptor))
+
+    def tell(progress: Progress) -> None:
+        with contextlib.suppress(ChannelClosed):
+            writer.write(progress)
+
+    return tell
+
+
+@functools.cache
+def register() -> None:
+    """Listen to Locust, once."""
+
+    def on_parser(parser: LocustArgumentParser) -> None:
+        add_options(parser)
+
+    def on_init(environment: Environment, **_: object) -> None:
+        if environment.parsed_options is not None and environment.runner is not None:
+            Hooks(environment)
+            _interrupt_between_greenlets()
+
+    on: Any = events
+    on.init_command_line_parser.add_listener(on_parser)
+    on.init.add_listener(on_init)

@@ -1,0 +1,149 @@
+"""One Locust test as a run: from its start to its record, in the master or the only process."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+from gevent import Greenlet
+from gevent.event import Event
+from locust.stats import RequestStats
+
+from bench import record, server
+from bench.errors import BenchError, ExitCode
+from bench.load.run import Request, execute_with
+from bench.locust.crew import Crew
+from bench.locust.options import Where
+from bench.locust.tables import Tables
+from bench.measure.progress import Progress
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.record import RunRecord
+from bench.workload.scenario import Scenario
+
+_SHOW_S = 3.0
+"""How long Locust may take to ask once more."""
+_TIMER_SLACK_S = 1.0
+"""How much sooner than planned Locust's own timer may fire."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a test has come to so far, for the web page."""
+
+    progress: Progress
+    producers: Sequence[ProducerReport]
+    workers: Sequence[WorkerReport]
+
+
+@dataclass
+class LoadTest:
+    """Runs in a greenlet. ``give_up()`` makes Locust stop when there is nothing more to do."""
+
+    scenario: Scenario
+    where: Where
+    path: Path
+    command: str
+    stats: RequestStats
+    crew: Crew
+    give_up: Callable[[], None]
+    on_progress: Callable[[Progress], None]
+    has_page: bool = False
+    is_shown: Event = field(default_factory=Event)
+    """Set when a web page has seen how the test ended: it asks no more once Locust has stopped."""
+    started_s: float = field(default_factory=time.monotonic)
+    record: RunRecord | None = None
+    error: BenchError | None = None
+    live: Live | None = None
+    _is_interrupted: bool = False
+    _is_ending: bool = False
+    _is_asked_to_finish: bool = False
+    _done: Event = field(default_factory=Event)
+    _greenlet: "Greenlet[..., None] | None" = None
+
+    def start(self) -> None:
+        """Begin, and return."""
+        self._greenlet = gevent.spawn(self._run)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a record, or an error."""
+        return bool(self._done.is_set())
+
+    def finish(self, is_cut_short: bool) -> None:
+        """Locust is about to stop the users: wait until the run has come to its end.
+
+        A run with a planned end goes on to it, unless it is cut short, or asked to finish once more
+        while it goes on. For one without, this is the end.
+        """
+        if self.is_over:
+            return
+        if self.scenario.planned_duration_s is None and self.scenario.tasks is None:
+            self._is_ending = True
+        elif is_cut_short or self._is_asked_to_finish:
+            self._is_interrupted = True
+        self._is_asked_to_finish = True
+        self._done.wait()
+        if self.has_page:
+            self.is_shown.wait(_SHOW_S)
+
+    @property
+    def is_before_its_end(self) -> bool:
+        """Whether Locust's own timer cannot have fired yet: somebody stopped the test."""
+        planned_s = self.scenario.planned_duration_s
+        return planned_s is None or time.monotonic() < self.started_s + planned_s - _TIMER_SLACK_S
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What Locust's process should return."""
+        if self.error is not None:
+            return self.error.exit_code
+        if self._is_interrupted or self.record is None:
+            return ExitCode.INTERRUPTED
+        return record.exit_code(self.record)
+
+    def _run(self) -> None:
+        try:
+            self._execute()
+        except BenchError as error:
+            self.error = error
+        finally:
+            self._done.set()
+            gevent.spawn(self.give_up)
+
+    def _execute(self) -> None:
+        tables = Tables(self.stats, list(self.scenario.queues))
+        with contextlib.ExitStack() as stack:
+            url = self.where.url
+            if url is None:
+                url = stack.enter_context(server.running(self.where.server_binary)).url
+            stack.enter_context(self.crew.children)
+            request = Request(
+                url=url,
+                scenario=self.scenario,
+                command=self.command,
+                owns_server=self.where.url is None,
+                allow_shared=self.where.allow_shared,
+                keep=self.where.keep,
+                tallies=True,
+            )
+
+            def show(
+                progress: Progress,
+                producers: Sequence[ProducerReport],
+                workers: Sequence[WorkerReport],
+            ) -> None:
+                self.live = Live(progress, producers, workers)
+                self.on_progress(progress)
+                tables.feed(producers, workers)
+
+            finished = execute_with(
+                self.crew,
+                request,
+                show,
+                should_stop=lambda: self._is_interrupted,
+                should_end=lambda: self._is_ending,
+            )
+        record.save(finished, self.path)
+        self.record = finished

@@ -1,0 +1,37 @@
+"""How late a process's event loop runs its greenlets: the error of whatever is timed there."""
+
+import time
+
+import gevent
+
+from bench.measure.histogram import Histogram
+
+_EVERY_S = 0.02
+
+
+class LoopLag:
+    """Sleeps a little, over and over, and notes how much longer it took."""
+
+    def __init__(self) -> None:
+        self._late = Histogram()
+        self._greenlet: gevent.Greenlet[..., None] | None = None
+
+    def begin(self) -> None:
+        """Measure from now on, for as long as the object lives."""
+        if self._greenlet is None:
+            self._greenlet = gevent.spawn(self._watch)
+
+    def p99_us(self) -> float:
+        """Lateness that one wake-up in a hundred exceeds."""
+        return float(self._late.percentile_us(99) or 0)
+
+    def end(self) -> None:
+        """Measure no more."""
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)
+
+    def _watch(self) -> None:
+        while True:
+            began_s = time.monotonic()
+            gevent.sleep(_EVERY_S)
+            self._late.record(max(round((time.monotonic() - began_s - _EVERY_S) * 1e6), 0))

@@ -1,0 +1,223 @@
+"""Command-line options of a Locust test, and the scenario that they make.
+
+The value of an option is text as written, or None: Locust sends options from the master to its
+workers as plain JSON. Reading them is left to ``bench.workload``, so that Locust, TOML files and
+``bench run`` accept the same and complain in the same words.
+"""
+
+import argparse
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.errors import ScenarioError, UsageError
+from bench.workload import library
+from bench.workload.fields import FIELDS
+from bench.workload.resolve import resolve
+from bench.workload.scenario import Scenario, override
+
+URL_VARIABLE = "BENCH_REDIS_URL"
+_ENDLESS_S = 1.0
+"""Stands for a duration until the scenario is resolved, where the test has no end of its own."""
+
+_FIELDS = (
+    *("queues", "rate", "stages", "arrivals", "tasks", "pipeline", "max_backlog"),
+    *("payload_size", "payload_file", "max_retry", "seed", "layout"),
+    *("concurrency", "prefetch", "service_time", "failure_rate", "store_results"),
+    *("warmup", "drain_timeout", "slo"),
+)
+_WHOLE_NUMBERS = {
+    *("tasks", "pipeline", "max_backlog", "max_retry", "seed", "concurrency", "prefetch"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a test happens and what it leaves."""
+
+    url: str | None
+    is_embedded: bool
+    server_binary: str | None
+    start_workers: int
+    allow_shared: bool
+    keep: bool
+    record: str | None
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Ours beside Locust's own."""
+    ours: Any = parser  # Locust extends what an argument can say
+    ours.add_argument(
+        "--redis-url",
+        env_var=URL_VARIABLE,
+        include_in_web_ui=False,
+        is_secret=True,
+        default=None,
+        help="The server: redis://, rediss:// or unix://. A password is better in the variable.",
+    )
+    ours.add_argument(
+        "--embedded",
+        action="store_true",
+        include_in_web_ui=False,
+        help="Start a server for the test, gone with it.",
+    )
+    ours.add_argument(
+        "--server-binary",
+        default=None,
+        include_in_web_ui=False,
+        help="Start this server rather than the embedded one.",
+    )
+    ours.add_argument(
+        "--start-worker",
+        nargs="?",
+        type=int,
+        const=1,
+        default=0,
+        include_in_web_ui=False,
+        help="Start so many workers for the test (1 without a number).",
+    )
+    ours.add_argument(
+        "--enqueue-only", action="store_true", help="Nobody is expected to serve the queues."
+    )
+    ours.add_argument("--allow-shared", action="store_true", help="Use queues that hold tasks.")
+    ours.add_argument("--keep", action="store_true", help="Leave what the test wrote in Redis.")
+    ours.add_argument(
+        "--record",
+        default=None,
+        include_in_web_ui=False,
+        help="The run record's file; by default one in results/.",
+    )
+    ours.add_argument("--shape-duration", default=None, help="Length of a shape; 2m by default.")
+    ours.add_argument("--trace", default=None, help="CSV of rates for the shape of that name.")
+    ours.add_argument("--scenario", default=None, help="A built-in scenario, or a TOML file.")
+    for name in _FIELDS:
+        ours.add_argument(f"--{name.replace('_', '-')}", default=None, help=FIELDS[name].help)
+
+
+def where_of(options: Mapping[str, Any]) -> Where:
+    """Raises UsageError when there is no server to use, or there are two."""
+    url = options.get("redis_url") or None
+    is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
+    if url is None and not is_embedded:
+        raise UsageError(
+            f"which server? Say --redis-url, set {URL_VARIABLE}, or start one with --embedded"
+        )
+    if url is not None and is_embedded:
+        raise UsageError("--embedded starts a server, and the Redis URL names one: choose one")
+    return Where(
+        url=url,
+        is_embedded=is_embedded,
+        server_binary=options.get("server_binary"),
+        start_workers=int(options.get("start_worker") or 0),
+        allow_shared=bool(options.get("allow_shared")),
+        keep=bool(options.get("keep")),
+        record=options.get("record"),
+    )
+
+
+def scenario_of(
+    options: Mapping[str, Any],
+    class_fields: Mapping[str, object],
+    is_closed_loop: bool | None,
+    duration_s: float | None,
+    shape_stages: str | None = None,
+) -> Scenario:
+    """The scenario of a test: file or built-in, then the user class's fields, then the options.
+
+    ``is_closed_loop`` is what the user classes can do, None for either. ``duration_s`` is Locust's
+    run time, None without one. ``shape_stages`` is the rate over time that a shape asks for.
+    Raises ScenarioError.
+    """
+    if str(options.get("scenario") or "").endswith(".json"):  # bench run hands a whole one
+        return msgspec.json.decode(Path(str(options["scenario"])).read_bytes(), type=Scenario)
+    source, written = "locust", dict(_BASE)
+    if options.get("scenario"):
+        source, written = library.load(str(options["scenario"]))
+        resolve(written, source)  # an error in the file is told as the file's
+    changes = dict(class_fields)
+    changes.update(_given(options))
+    if shape_stages is not None:
+        changes.pop("rate", None)
+        changes["stages"] = shape_stages
+    if is_closed_loop and not _is_closed(override(written, changes)):
+        if "rate" in changes or "stages" in changes:
+            raise ScenarioError("rate: these users send as fast as replies come; use OpenLoopUser")
+        changes["rate"] = "max"
+    if is_closed_loop is False and _is_closed(override(written, changes)):
+        if changes.get("rate") == "max":
+            raise ScenarioError("rate: these users keep to a schedule; say how many tasks a second")
+        changes["rate"] = _OPEN_RATE
+    fields = override(written, changes)
+    is_staged = "stages" in fields
+    if not is_staged and (duration_s is not None or "duration" not in fields):
+        fields["duration"] = f"{duration_s or _ENDLESS_S}s"
+    expects = not options.get("enqueue_only")
+    started = int(options.get("start_worker") or 0)
+    if expects and _is_closed(fields) and "max_backlog" not in fields:
+        fields["max_backlog"] = _MAX_BACKLOG
+    fields["workers"] = started
+    fields["external_workers"] = expects and not started
+    fields.pop("worker_start", None)
+    scenario = resolve(fields, source)
+    is_endless = duration_s is None and not is_staged and not options.get("scenario")
+    return msgspec.structs.replace(scenario, duration_s=None) if is_endless else scenario
+
+
+_BASE: dict[str, object] = {
+    "name": "locust",
+    "description": "A Locust test.",
+    "queues": {"inference_high": 1, "inference_default": 2, "inference_low": 1},
+    "rate": "max",
+    "prefetch": 64,
+}
+_OPEN_RATE = "1000/s"
+_MAX_BACKLOG = 4096
+"""Users as fast as replies come would else outrun any worker, and measure how long a list gets."""
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, object]:
+    given: dict[str, object] = {}
+    for name in _FIELDS:
+        text = options.get(name)
+        if text not in (None, ""):
+            given[name] = _value(name, str(text))
+    return given
+
+
+def _value(name: str, text: str) -> object:
+    """What TOML would have made of it."""
+    if name == "slo":
+        return [each.strip() for each in text.split(";") if each.strip()]
+    if name == "store_results" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    with contextlib.suppress(ValueError):
+        if name in _WHOLE_NUMBERS:
+            return int(text.replace(",", "").replace("_", ""))
+        if name == "failure_rate":
+            return float(text)
+    return text
+
+
+def _is_closed(fields: Mapping[str, object]) -> bool:
+    return fields.get("rate") == "max" or fields.get("arrivals") == "max"
+
+
+def fields_of(classes: Iterable[type]) -> dict[str, object]:
+    """Scenario fields that user classes set as attributes. Raises UsageError when two disagree."""
+    found: dict[str, object] = {}
+    for each in classes:
+        for name in FIELDS:
+            value = getattr(each, name, None)
+            if value is None or name in ("name", "tasks", "description"):
+                continue
+            if name in found and found[name] != value:
+                raise UsageError(
+                    f"{each.__name__}.{name} is {value!r} where another user class says "
+                    f"{found[name]!r}: users of one test share a scenario"
+                )
+            found[name] = value
+    return found

@@ -1,0 +1,174 @@
+"""Rates over time as Locust shapes: steps, ramp, spike, daily sine, and a trace from a file.
+
+Give one beside the locustfile: ``locust -f locustfiles/runqy.py,locustfiles/shapes/spike.py``.
+Users with a schedule follow the shape's rate exactly, task by task, whatever their number. Users
+who send as fast as replies come have no rate: for them their number follows it.
+"""
+
+import csv
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from locust import LoadTestShape
+
+from bench import units
+from bench.errors import ScenarioError
+from bench.workload.schedule import Profile, Stage
+
+_DEFAULT_PEAK = "1000/s"
+_DEFAULT_USERS = 10
+_SPAWN_PER_S = 100
+_SINE_PIECES = 48
+"""Straight pieces of a day's sine: one every half hour of it, off by 0.2% at the most."""
+_LEAST_PER_S = 1e-3
+"""Stands for no rate at all in the middle of a trace."""
+
+
+class RateShape(LoadTestShape):
+    """A shape that is a rate over time. Subclasses say which."""
+
+    abstract = True
+    use_common_options = True
+    _stages: Sequence[Stage] = ()
+
+    @abstractmethod
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """The rate, piece by piece, where ``--rate`` is its peak."""
+
+    def prepare(self, options: Mapping[str, Any]) -> None:
+        """Read what the test was asked. Raises UsageError or ScenarioError."""
+        peak_per_s = units.parse_rate(str(options.get("rate") or _DEFAULT_PEAK))
+        duration_s = units.parse_duration(str(options.get("shape_duration") or "2m"))
+        self._trace = options.get("trace")
+        self._stages = self.stages_of(peak_per_s, duration_s)
+        self._users = int(options.get("num_users") or _DEFAULT_USERS)
+
+    @property
+    def duration_s(self) -> float:
+        """Length of all pieces."""
+        return math.fsum(stage.duration_s for stage in self._stages)
+
+    def stages_text(self) -> str:
+        """As a scenario's ``stages`` field writes it."""
+        return ",".join(
+            f"{stage.duration_s:.6f}s@{stage.start_per_s:.6f}/s..{stage.end_per_s:.6f}/s"
+            for stage in self._stages
+        )
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users now, and how fast Locust may start them; None at the end."""
+        runner: Any = self.runner
+        environment = runner.environment
+        if not self._stages:
+            self.prepare(vars(environment.parsed_options))
+        now_s = self.get_run_time()  # type: ignore[no-untyped-call]
+        if now_s >= self.duration_s:
+            return None
+        if not any(getattr(each, "is_closed_loop", None) for each in environment.user_classes):
+            return self._users, _SPAWN_PER_S
+        profile = Profile(self._stages)
+        peak = max(max(stage.start_per_s, stage.end_per_s) for stage in self._stages)
+        return max(round(self._users * profile.rate_at(now_s) / peak), 1), _SPAWN_PER_S
+
+
+class Steps(RateShape):
+    """Five equal steps up to the peak: where does latency turn up?"""
+
+    abstract = True
+    steps = 5
+
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """Each step lasts as long as the others."""
+        length_s = duration_s / self.steps
+        rates = [peak_per_s * number / self.steps for number in range(1, self.steps + 1)]
+        return [Stage(length_s, rate, rate) for rate in rates]
+
+
+class Ramp(RateShape):
+    """A straight line from a tenth of the peak to the peak."""
+
+    abstract = True
+
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """One piece."""
+        return [Stage(duration_s, peak_per_s / 10, peak_per_s)]
+
+
+class Spike(RateShape):
+    """A fifth of the peak, the peak for a tenth of the time, and a fifth again."""
+
+    abstract = True
+
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """Before, spike, after: how long does it take to recover?"""
+        base = peak_per_s / 5
+        return [
+            Stage(duration_s * 0.4, base, base),
+            Stage(duration_s * 0.1, peak_per_s, peak_per_s),
+            Stage(duration_s * 0.5, base, base),
+        ]
+
+
+class DailySine(RateShape):
+    """A day in little: from a tenth of the peak at night up to it at noon, and back."""
+
+    abstract = True
+
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """Straight pieces between points of the sine."""
+
+        def rate(piece: int) -> float:
+            day = (1 - math.cos(2 * math.pi * piece / _SINE_PIECES)) / 2
+            return peak_per_s * (0.1 + 0.9 * day)
+
+        length_s = duration_s / _SINE_PIECES
+        return [Stage(length_s, rate(piece), rate(piece + 1)) for piece in range(_SINE_PIECES)]
+
+
+class Trace(RateShape):
+    """The rates of a CSV file (``--trace``): columns time_s and rate_per_s, straight in between."""
+
+    abstract = True
+
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+        """As the file says: it has its own rates and its own length."""
+        if not self._trace:
+            raise ScenarioError("trace: name a CSV file with --trace")
+        return read_trace(Path(str(self._trace)))
+
+
+def read_trace(path: Path) -> list[Stage]:
+    """Stages from a CSV file with a header. Raises ScenarioError naming the file and the line."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = {"time_s", "rate_per_s"} - set(reader.fieldnames or ())
+            if missing:
+                raise ScenarioError(f"trace {path}: no column {sorted(missing)[0]!r}")
+            points = [_point(row, path, number) for number, row in enumerate(reader, start=2)]
+    except OSError as error:
+        raise ScenarioError(f"trace {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"trace {path}: not UTF-8 at byte {error.start}") from None
+    if len(points) < 2:
+        raise ScenarioError(f"trace {path}: holds fewer than two rows")
+    stages = []
+    for line, ((begin_s, begin), (end_s, end)) in enumerate(pairwise(points), start=3):
+        if end_s <= begin_s:
+            raise ScenarioError(f"trace {path}, line {line}: time_s does not go on")
+        stages.append(Stage(end_s - begin_s, max(begin, _LEAST_PER_S), max(end, _LEAST_PER_S)))
+    return stages
+
+
+def _point(row: Mapping[str, str | None], path: Path, line: int) -> tuple[float, float]:
+    try:
+        time_s, rate = float(row["time_s"] or ""), float(row["rate_per_s"] or "")
+    except ValueError:
+        raise ScenarioError(f"trace {path}, line {line}: not two numbers") from None
+    if not (math.isfinite(time_s) and math.isfinite(rate)) or rate < 0:
+        raise ScenarioError(f"trace {path}, line {line}: a rate is finite and not negative")
+    return time_s, rate

@@ -1,0 +1,85 @@
+"""Our figures in Locust's own tables and charts: rows that grow by what is new since last time.
+
+Locust would count requests one by one, in whole milliseconds. Reports carry cumulative tallies
+instead, so what is new is a difference, a report that is lost or comes twice changes nothing, and
+a row holds fractions of a millisecond.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from locust.stats import RequestStats, StatsEntry, StatsError
+
+from bench.measure.recorder import Stage
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.tally import Tally
+
+ENQUEUE, E2E = "enqueue", "e2e"
+
+
+@dataclass
+class Tables:
+    """Feeds Locust's statistics of one test."""
+
+    stats: RequestStats
+    queues: Sequence[str]
+    _seen: dict[tuple[str, str, int], Tally] = field(default_factory=dict)
+
+    def feed(self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]) -> None:
+        """Enter what these reports have beyond those before."""
+        for producer in producers:
+            self._feed_rows(
+                ENQUEUE,
+                str(producer.number),
+                producer.tallies.get(Stage.ENQUEUE, {}),
+                producer.first_error,
+            )
+        for worker in workers:
+            self._feed_rows(
+                E2E, worker.name, worker.tallies.get(Stage.E2E, {}), "the task failed for good"
+            )
+
+    def _feed_rows(self, kind: str, source: str, tallies: Mapping[int, Tally], error: str) -> None:
+        for queue, tally in tallies.items():
+            before = self._seen.get((kind, source, queue), Tally())
+            if tally.count < before.count:
+                continue  # an older report
+            self._seen[kind, source, queue] = tally
+            if tally.count > before.count:
+                self._enter(kind, self.queues[queue], before, tally, error)
+
+    def _enter(self, kind: str, queue: str, before: Tally, tally: Tally, error: str) -> None:
+        entry = difference(self.stats, kind, queue, before, tally)
+        self.stats.get(queue, kind).extend(entry)
+        self.stats.total.extend(entry)
+        if entry.num_failures:
+            key = StatsError.create_key(kind, queue, error)
+            known = self.stats.errors.setdefault(key, StatsError(kind, queue, error))
+            known.occurrences += entry.num_failures
+
+
+def difference(
+    stats: RequestStats, kind: str, queue: str, before: Tally, after: Tally
+) -> StatsEntry:
+    """What came between two tallies, as a row of Locust's. Milliseconds, and fractions of them."""
+    entry: Any = StatsEntry(stats, queue, kind)  # typed for whole milliseconds
+    now_s = time.time()
+    measured = sum(after.values.values()) - sum(before.values.values())
+    entry.num_requests = after.count - before.count
+    entry.num_none_requests = entry.num_requests - measured
+    entry.num_failures = after.failures - before.failures
+    entry.total_response_time = (after.sum_us - before.sum_us) / 1e3
+    entry.min_response_time = after.min_us / 1e3 if measured else None
+    entry.max_response_time = after.max_us / 1e3 if measured else 0
+    entry.last_request_timestamp = now_s
+    for value_us, count in after.values.items():
+        new = count - before.values.get(value_us, 0)
+        if new:
+            entry.response_times[value_us / 1e3] = new
+    entry.num_reqs_per_sec[int(now_s)] = entry.num_requests
+    if entry.num_failures:
+        entry.num_fail_per_sec[int(now_s)] = entry.num_failures
+    row: StatsEntry = entry
+    return row

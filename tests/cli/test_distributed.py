@@ -1,0 +1,91 @@
+"""``bench run --distributed``: Locust's workers enqueue, and all else is as in any run."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import record
+from tests.cli.conftest import Bench, expected_code
+
+SHORT = ("run", "smoke", "--duration", "1s", "--rate", "300/s", "-o", "record.json")
+
+
+def test_two_processes_give_the_record_of_a_run(bench: Bench) -> None:
+    outcome = bench(*SHORT, "--distributed", "--producers", "2", "--quiet")
+    saved = record.load(Path("record.json"))
+    assert outcome.code == expected_code(saved), outcome.err
+    assert saved.scenario.name == "smoke"
+    assert saved.scenario.producers == 2
+    assert saved.counts.due == saved.counts.completed == 300
+    assert saved.command == " ".join(
+        ["bench", *SHORT, "--distributed", "--producers", "2", "--quiet"]
+    )
+
+
+def test_workers_from_elsewhere_are_waited_for(bench: Bench) -> None:
+    """They fetch the locustfile and all else from the master, as the line that is printed says."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    words = ["-f", "-", "--worker", "--master-host", "127.0.0.1", "--master-port", port]
+    with subprocess.Popen(
+        [sys.executable, "-m", "locust", *words, "--loglevel", "ERROR"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as worker:
+        try:
+            outcome = bench(
+                *(*SHORT, "--distributed", "--expect-workers", "1", "--master-bind-port", port),
+            )
+        finally:
+            worker.kill()
+    saved = record.load(Path("record.json"))
+    assert outcome.code == expected_code(saved), outcome.err
+    assert f"locust {' '.join(words)}" in outcome.err
+    assert saved.counts.due == saved.counts.completed == 300
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
+        (("--expect-workers", "0"), 2, "--expect-workers: at least one must come"),
+        (("--server-binary", "/nonesuch"), 2, "/nonesuch"),
+    ],
+)
+def test_a_broken_set_up_is_told_as_by_any_run(
+    bench: Bench, words: tuple[str, ...], code: int, said: str
+) -> None:
+    outcome = bench(*SHORT, "--distributed", "--quiet", *words)
+    assert (outcome.code, outcome.err.count("\n")) == (code, 1), outcome.err
+    assert said in outcome.err
+
+
+def test_flags_for_many_hosts_need_the_one_that_asks_for_them(bench: Bench) -> None:
+    outcome = bench(*SHORT, "--expect-workers", "2")
+    assert outcome.code == 2
+    assert "go with --distributed" in outcome.err
+
+
+def test_an_interrupt_saves_what_was_measured() -> None:
+    words = ("run", "smoke", "--duration", "60s", "--rate", "300/s", "-o", "record.json")
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words, "--distributed"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:  # plain progress, a line now and then
+            if "enqueued 300/s" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    saved = record.load(Path("record.json"))
+    assert process.returncode == 130
+    assert saved.verdict == "incomplete"
+    assert saved.counts.enqueued > 0

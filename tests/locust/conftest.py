@@ -1,0 +1,98 @@
+"""Locust as its users start it: whole processes, each test with a server of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench import record, server
+from bench.record import RunRecord
+from bench.server import EmbeddedServer
+
+LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
+TIMEOUT_S = 60
+
+
+@dataclass
+class Finished:
+    """What a Locust process came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+class LocustProcess:
+    """A Locust process that writes its record, if any, to ``record.json`` in the test's folder."""
+
+    def __init__(self, folder: Path, locustfile: str, *words: str) -> None:
+        self._record = folder / "record.json"
+        self.url = ""
+        """Of its web page, where it has one."""
+        environment = {name: each for name, each in os.environ.items() if "REDIS" not in name}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "locust", "-f", locustfile, "--loglevel", "WARNING", *words],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self) -> Finished:
+        out, err = self.process.communicate(timeout=TIMEOUT_S)
+        return Finished(self.process.returncode, out, err)
+
+    def interrupt(self, number: signal.Signals) -> None:
+        """As the terminal does it: to the whole group."""
+        os.killpg(self.process.pid, number)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def record(self) -> RunRecord:
+        return record.load(self._record)
+
+
+Start = Callable[..., LocustProcess]
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedServer]:
+    """A server of the test's own."""
+    with server.running() as started:
+        yield started
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """``start(*words)``: a Locust process; ``locustfile=`` names another than runqy.py."""
+    started: list[LocustProcess] = []
+
+    def launch(*words: str, locustfile: str = "runqy.py") -> LocustProcess:
+        files = ",".join(str(LOCUSTFILES / each) for each in locustfile.split(","))
+        process = LocustProcess(tmp_path, files, *words)
+        started.append(process)
+        return process
+
+    yield launch
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

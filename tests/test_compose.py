@@ -1,0 +1,59 @@
+"""``docker-compose.yml``: it parses, its services scale, and nothing listens to the world."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+_TOOLS = (["docker", "compose"], ["docker-compose"])
+
+
+def compose() -> list[str] | None:
+    for tool in _TOOLS:
+        if (
+            shutil.which(tool[0])
+            and not subprocess.run([*tool, "version"], check=False, capture_output=True).returncode
+        ):
+            return tool
+    return None
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    tool = compose()
+    if tool is None:
+        pytest.skip("needs docker compose, or Debian's docker-compose")
+    done = subprocess.run([*tool, "config"], check=False, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    yaml = pytest.importorskip("yaml")
+    parsed: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return parsed
+
+
+def test_it_has_a_redis_workers_and_locust(services: dict[str, Any]) -> None:
+    assert set(services) == {"redis", "worker", "locust-master", "locust-worker"}
+    built = {name for name, service in services.items() if "build" in service}
+    assert built == {"worker", "locust-master", "locust-worker"}
+    assert len({services[name]["image"] for name in built}) == 1
+
+
+def test_what_is_to_be_scaled_publishes_no_port(services: dict[str, Any]) -> None:
+    assert all("ports" not in services[name] for name in ("worker", "locust-worker"))
+
+
+def test_ports_are_published_on_the_loopback_interface_only(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 2
+    assert all("127.0.0.1" in json.dumps(port) for port in ports)
+
+
+def test_the_image_holds_what_the_services_run() -> None:
+    """Every file that the Dockerfile copies is there."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    assert copied
+    assert all((ROOT / each).exists() for each in copied)
