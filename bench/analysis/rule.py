@@ -1,0 +1,164 @@
+"""Is the candidate slower, or is it noise? One metric over pairs of runs.
+
+Each pair gives a log ratio, signed so that positive is worse. Two one-sided signed-rank tests
+(Wilcoxon) are made of them, exact at any number of pairs: one against the margin from below, which
+proves a regression, and one against its mirror image, which proves an improvement. What is neither
+is *no worse* when the whole confidence interval lies below the margin, and *inconclusive* else.
+
+The signed-rank test needs no normal distribution and forgives a wild pair; pairing takes out a
+machine that drifts slowly, as both runs of a pair see the same of it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+
+FEWEST_PAIRS = 5
+"""With fewer no outcome could ever have a p below 0.05: of 2^n signs one is the most extreme."""
+_MOST_PAIRS = 500
+_EXHAUSTIVE_PAIRS = 14
+"""Up to so many, ties and zeros are dealt with by trying all 2^n signs."""
+
+
+class Decision(StrEnum):
+    """What the pairs prove."""
+
+    REGRESSION = "regression"
+    IMPROVEMENT = "improvement"
+    NO_WORSE = "no worse"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a metric changed, as shares of the base (0.1 is ten percent worse, -0.1 better)."""
+
+    pairs: int
+    estimate: float
+    """Hodges and Lehmann's: the median of all means of two pairs."""
+    low: float
+    high: float
+    """Signed-rank confidence interval of that estimate; infinite where the pairs are too few."""
+    p_worse: float
+    """Chance of such pairs, or worse ones, if the change were just the margin."""
+    p_better: float
+    """The same for an improvement by just the margin."""
+
+
+def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_better: bool) -> Floats:
+    """(n,) log ratios of pairs, positive where the candidate is worse.
+
+    Raises ValueError when a value is not positive: it has no ratio.
+    """
+    before, after = np.asarray(base, np.float64), np.asarray(candidate, np.float64)
+    if not ((before > 0).all() and (after > 0).all()):
+        raise ValueError("a ratio needs values above zero")
+    ratios: Floats = np.log(after / before)
+    return -ratios if higher_is_better else ratios
+
+
+def change(ratios: Floats, margin: float, confidence: float) -> Change:
+    """What log ratios (n,) of pairs say, against a margin (0.05 is five percent)."""
+    low, high = interval(ratios, confidence)
+    shift = math.log1p(margin)
+    return Change(
+        pairs=len(ratios),
+        estimate=math.expm1(estimate(ratios)),
+        low=math.expm1(low),
+        high=math.expm1(high) if math.isfinite(high) else math.inf,
+        p_worse=p_greater(ratios - shift),
+        p_better=p_greater(-ratios - shift),
+    )
+
+
+def decide(changed: Change, margin: float, alpha: float) -> Decision:
+    """What they prove, each of the two errors with a chance of ``alpha`` at the most."""
+    if changed.p_worse <= alpha:
+        return Decision.REGRESSION
+    if changed.p_better <= alpha:
+        return Decision.IMPROVEMENT
+    return Decision.NO_WORSE if changed.high < margin else Decision.INCONCLUSIVE
+
+
+def p_greater(values: Floats) -> float:
+    """One-sided exact p of the signed-rank test that (n,) values are centred at zero or below."""
+    magnitudes = np.abs(values)
+    if not magnitudes.any():
+        return 1.0
+    has_ties = len(np.unique(magnitudes)) < len(values) or not magnitudes.all()
+    if not has_ties:
+        return float(stats.wilcoxon(values, alternative="greater", method="exact").pvalue)
+    if len(values) > _EXHAUSTIVE_PAIRS:
+        return float(stats.wilcoxon(values, alternative="greater", method="approx").pvalue)
+    every_sign = stats.PermutationMethod(n_resamples=2**_EXHAUSTIVE_PAIRS + 1)
+    result = stats.wilcoxon(values, alternative="greater", method=every_sign, zero_method="zsplit")
+    return float(result.pvalue)
+
+
+def estimate(ratios: Floats) -> float:
+    """Hodges and Lehmann's estimate of the centre: the median of the Walsh averages."""
+    return float(np.median(_walsh_averages(ratios)))
+
+
+def interval(ratios: Floats, confidence: float) -> tuple[float, float]:
+    """The signed-rank confidence interval: the Walsh averages that no exact test would refute.
+
+    Infinite on both sides where the pairs are too few for the confidence.
+    """
+    averages = np.sort(_walsh_averages(ratios))
+    left_out = _left_out(len(ratios), (1 - confidence) / 2)
+    if left_out < 0:
+        return -math.inf, math.inf
+    return float(averages[left_out]), float(averages[len(averages) - 1 - left_out])
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for being several (Holm, 1979), in their order."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(p_values[index] * (len(p_values) - rank), 1.0))
+        corrected[index] = highest
+    return corrected
+
+
+def pairs_to_decide(changed: Change, margin: float) -> int | None:
+    """How many pairs would probably decide: the interval narrows as the root of their number.
+
+    None where more of the same would not: the change is as good as the margin itself.
+    """
+    if not math.isfinite(changed.low) or not math.isfinite(changed.high):
+        return max(2 * FEWEST_PAIRS, changed.pairs + 1)
+    distance = abs(margin - changed.estimate)
+    reach = max(changed.high - changed.estimate, changed.estimate - changed.low)
+    if distance <= 0 or reach / distance > math.sqrt(_MOST_PAIRS / changed.pairs):
+        return None
+    return max(math.ceil(changed.pairs * (reach / distance) ** 2), changed.pairs + 1)
+
+
+def _walsh_averages(ratios: Floats) -> Floats:
+    first, second = np.triu_indices(len(ratios))
+    averages: Floats = (ratios[first] + ratios[second]) / 2
+    return averages
+
+
+def _left_out(pairs: int, tail: float) -> int:
+    """How many Walsh averages an interval leaves out at each end; -1 where it has no end.
+
+    The largest k with P(W < k) <= tail, W being the signed-rank statistic of that many pairs.
+    """
+    # Subsets of the ranks 1 … n by their sum: each is a way for the signs to fall.
+    ways = np.zeros(pairs * (pairs + 1) // 2 + 1)
+    ways[0] = 1.0
+    for rank in range(1, pairs + 1):
+        ways[rank:] += ways[:-rank].copy()
+    below = np.cumsum(ways) / 2.0**pairs  # P(W <= k)
+    return int(np.searchsorted(below, tail, side="right")) - 1
