@@ -21,6 +21,7 @@ from typing import Any
 from bench import server
 from bench.wire import stamps
 from tests.benchmarks import locust_runs, redis_benchmark
+from tests.benchmarks.redis_benchmark import Peer
 
 Row = tuple[str, str, str]
 """What, measured, target."""
@@ -50,26 +51,28 @@ def spread(values: list[float], form: str = ",.0f") -> str:
 
 
 def bracketed(
-    binary: str | None, peer: Callable[[int, bytes], float], run: Callable[[], dict[str, Any]]
-) -> tuple[dict[str, Any], float]:
-    """A run's record, and the mean of the peer's rate on a fresh server before and after it."""
+    binary: str | None, peer: Callable[[int, bytes], Peer], run: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], Peer]:
+    """A run's record, and the mean of the peer's figures on a fresh server before and after it."""
 
-    def peer_rate() -> float:
+    def measured() -> Peer:
         with server.running(binary) as started:
             return peer(started.port, _PAYLOAD)
 
-    before, record, after = peer_rate(), run(), peer_rate()
-    return record, (before + after) / 2
+    before, record, after = measured(), run(), measured()
+    cpu_us = (before.server_cpu_us + after.server_cpu_us) / 2
+    return record, Peer((before.per_s + after.per_s) / 2, cpu_us)
 
 
 def ceiling(binary: str | None, repeat: int) -> Iterator[Row]:
     """The enqueue ceiling against redis-benchmark and against redis-py."""
-    own, pairs, clients, server_cores, generator_cores = [], [], [], [], []
+    own, pairs, clients, server_cores, generator_cores, costs = [], [], [], [], [], []
     for _ in range(repeat):
         record, pair = bracketed(
             binary, redis_benchmark.enqueue_pair, lambda: bench_run(binary, "enqueue-max")
         )
-        pairs.append(pair)
+        pairs.append(pair.per_s)
+        costs.append(record["resources"]["server_cpu_us_per_task"] / pair.server_cpu_us)
         own.append(record["rates"]["enqueued_per_s"])
         server_cores.append(record["resources"]["server_cpu_cores"])
         generator_cores.append(record["resources"]["generator_cpu_cores"])
@@ -81,6 +84,7 @@ def ceiling(binary: str | None, repeat: int) -> Iterator[Row]:
     yield "redis-benchmark, the two commands combined", f"{spread(pairs)} tasks/s", ""
     yield "redis-py pipelines of the same batch", f"{spread(clients)} tasks/s", ""
     yield "ceiling / redis-benchmark", spread(against_pair, ".2f"), "≥ 1.0"
+    yield "server CPU for a task / for redis-benchmark's", spread(costs, ".2f"), ""
     yield "ceiling / redis-py", spread(against_client, ".1f"), "≥ 6"
     yield "server CPU at the ceiling", f"{spread(server_cores, '.2f')} cores", "≥ 0.97"
     yield "generator CPU at the ceiling", f"{spread(generator_cores, '.2f')} cores", "≤ 0.35"
@@ -93,7 +97,7 @@ def drain(binary: str | None, repeat: int) -> Iterator[Row]:
         record, limit = bracketed(
             binary, redis_benchmark.worker_sequence, lambda: bench_run(binary, "backlog")
         )
-        limits.append(limit)
+        limits.append(limit.per_s)
         own.append(record["rates"]["completed_per_s"])
     shares = [one / limit for one, limit in zip(own, limits, strict=True)]
     yield "worker drain, batched", f"{spread(own)} tasks/s", ""

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -44,21 +45,37 @@ def combined(rates: list[float]) -> float:
     return 1 / sum(1 / each for each in rates)
 
 
-def enqueue_pair(port: int, payload: bytes, requests: int = 1_000_000) -> float:
+@dataclass(frozen=True)
+class Peer:
+    """What redis-benchmark reaches, in tasks a second, and what each costs the server."""
+
+    per_s: float
+    server_cpu_us: float
+
+
+def _cpu_s(client: Any) -> float:
+    info = client.info("cpu")
+    return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+
+def enqueue_pair(port: int, payload: bytes, requests: int = 1_000_000) -> Peer:
     """Tasks a second for one HSET and one LPUSH of the seed's shape, on ids that are new."""
     hset, lpush = RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload))
     client: Any = redis.Redis(port=port)
     rates = []
+    cpu_s = 0.0
     for command in (hset, lpush):
         client.flushall()  # the benchmark's own server
         # So many random ids that nearly all are new, as a task's is.
         arguments = [each if isinstance(each, str) else each.decode() for each in command]
+        before_s = _cpu_s(client)
         rates.append(rate(port, requests, 10**9, *arguments))
+        cpu_s += _cpu_s(client) - before_s
     client.flushall()
-    return combined(rates)
+    return Peer(combined(rates), cpu_s / requests * 1e6)
 
 
-def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> float:
+def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> Peer:
     """Tasks a second for the documented worker's commands, each on keys as it finds them."""
     client: Any = redis.Redis(port=port)
     client.flushall()
@@ -70,6 +87,7 @@ def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> float
         pipeline.execute()
     task, active = RUNQY.task(QUEUE, _RANDOM_ID), RUNQY.active(QUEUE)
     name = _RANDOM_ID.replace("__rand_int__", "0" * 12)
+    before_s = _cpu_s(client)
     rates = [
         rate(port, requests, _IDS, "HGETALL", task),
         rate(port, requests, _IDS, "LPUSH", active, name),
@@ -77,5 +95,6 @@ def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> float
         rate(port, requests, _IDS, "LREM", active, "1", name),
         rate(port, requests, _IDS, "HSET", task, "state", "completed"),
     ]
+    cpu_s = _cpu_s(client) - before_s
     client.flushall()
-    return combined(rates)
+    return Peer(combined(rates), cpu_s / requests * 1e6)
