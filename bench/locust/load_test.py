@@ -12,7 +12,7 @@ from gevent.event import Event
 from locust.stats import RequestStats
 
 from bench import record, server
-from bench.errors import BenchError, ExitCode
+from bench.errors import BenchError, ExitCode, MeasurementError
 from bench.load.run import Request, execute_with
 from bench.locust.crew import Crew
 from bench.locust.options import Where
@@ -108,6 +108,9 @@ class LoadTest:
             self._execute()
         except BenchError as error:
             self.error = error
+        except Exception as error:
+            self.error = MeasurementError(f"internal error: {error!r}")
+            raise  # Locust logs where
         finally:
             self._done.set()
             gevent.spawn(self.give_up)

@@ -4,9 +4,9 @@ Its users draw from one feed, so that whatever their number, and however Locust 
 processes, every task of the process's share is sent exactly once and in the order of due times.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -141,13 +141,14 @@ class Part:
                     raise
             gevent.sleep(_RECONNECT_EVERY_S)
 
-    @contextmanager
+    @contextlib.contextmanager
     def next_batch(self, most: int | None = None) -> Iterator[Batch | None]:
         """What is to be sent next, due at absolute times: at once in a closed loop, else when it
         is due. None when nothing is left.
 
         A batch that the user cannot send is another's: when Locust ends it while it waits, or the
-        server is gone. Once it may have been sent, it is never sent again.
+        server is gone. Once it may have been sent, it is never sent again. A user who has no
+        connection any more has nothing left to do, and gives its batch back before it waits.
         """
         batch = self._claim(most or self.scenario.pipeline)
         if batch is None:
@@ -155,17 +156,21 @@ class Part:
             return
         self._claims += 1
         may_be_sent = False
+        failure: BenchError | None = None
         try:
             self._sleep_until(int(batch.due_us[-1]))
             may_be_sent = True
             yield batch
-        except BenchError:  # no connection to send it on
+        except BenchError as error:  # no connection to send it on
             may_be_sent = False
-            raise
+            failure = error
         finally:
             self._claims -= 1
             if not may_be_sent:
                 self._returned.append(batch)
+        if failure is not None:
+            self.wait_for_the_end()
+            raise failure
 
     def _claim(self, most: int) -> Batch | None:
         if self._returned:
@@ -272,13 +277,20 @@ class Part:
             self._report(self._books.state())
             reports += 1
         self._over.set()
-        self._send_what_was_returned()
+        # Whatever happens to the server now, what was measured must reach the coordinator.
+        with contextlib.suppress(BenchError):
+            self._send_what_was_returned()
         wait_s = scenario.drain_timeout_s if self._stop_us is None else _LAST_REPLIES_S
         deadline_us = self.now_us() + round(wait_s * 1e6)
         while any(seat.in_flight for seat in self._seats) and self.now_us() < deadline_us:
             gevent.sleep(0.001)
         self._books.tallies = True
         final = self._books.final(self._unsent())
+        # Batches that no connection took lie between others that were sent. To reach those, the
+        # range of what may have been sent covers them, too: unknown, rather than never due.
+        stranded = sum(map(len, self._returned))
+        final.due += stranded
+        final.sent += stranded
         final.clock_error_us = self._clock_error_us()
         self._report(final)
         for seat in self._seats:
@@ -303,7 +315,7 @@ class Part:
         """Batches whose users were ended before they were due, and that no other took."""
         if self._returned and not self._books.error:
             seat = self.seat()
-            while self._returned:
+            while self._returned and not seat.lost:
                 seat.send(self._returned.popleft())
 
     def _unsent(self) -> int:
@@ -313,9 +325,15 @@ class Part:
         return self._feed.due_by(end_us - self._start_us)
 
     def _clock_error_us(self) -> float:
-        """Zero where the clock is the coordinator's; else the mapping's error and its drift."""
+        """Zero where the clock is the coordinator's; else the mapping's error and its drift.
+
+        Without the drift, where the server is gone.
+        """
         if self._offset is None:
             return 0.0
-        with open_client(self.url) as client:
-            again = clock_sync.measure_offset(client)
+        try:
+            with open_client(self.url) as client, translated_errors(self.url):
+                again = clock_sync.measure_offset(client)
+        except BenchError:
+            return self._offset.error_us
         return self._offset.error_us + abs(again.offset_us - self._offset.offset_us)

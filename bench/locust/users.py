@@ -19,7 +19,6 @@ import gevent
 import redis
 from locust import User, task
 
-from bench.errors import BenchError
 from bench.load.connection import open_client
 from bench.locust.part import Part
 from bench.locust.seat import Seat
@@ -44,14 +43,13 @@ class _BenchUser(User):
         self._seat: Seat | None = None
 
     def send(self, batch: Batch) -> Seat:
-        """Send a batch on this user's connection, on a new one if that is lost."""
+        """Send a batch on this user's connection, on a new one if that is lost.
+
+        Raises ServerUnreachable when there is none to be had.
+        """
         seat = self._seat
         if seat is None or seat.lost:
-            try:
-                seat = self.part.seat() if seat is None else self.part.another_seat()
-            except BenchError:
-                self.part.wait_for_the_end()
-                raise
+            seat = self.part.seat() if seat is None else self.part.another_seat()
             self._seat = seat
         # In a closed loop nothing is due before it is sent.
         is_closed = self.part.scenario.is_closed_loop

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+from bench import server
 from bench.record import RunRecord
 from bench.server import EmbeddedServer
 from bench.wire.ids import parse_id
@@ -199,6 +200,25 @@ def test_a_stall_shows_in_the_end_to_end_tail_and_pushes_nothing_twice(
     assert (e2e.p99_s or 0) > 0.6
     assert 0.9 < (e2e.max_s or 0) < 4
     require_that_redis_agrees(record, embedded.url, 1)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start, loop: str) -> None:
+    """What was sent until then is accounted for, and the run says that it is not whole."""
+    with server.running() as doomed, closing(redis.Redis.from_url(doomed.url)) as opened:
+        client: Any = opened
+        words = ("-u", "4", "-r", "4", "-t", "40s", "--enqueue-only", *LOOPS[loop])
+        process = start(*HEADLESS, *words, "--redis-url", doomed.url)
+        wait_until(lambda: len(client.keys("asynq:t:*")) > 100)
+        os.kill(doomed.pid, signal.SIGKILL)
+        finished = process.finish()
+    record = process.record()
+    assert finished.code == 4, finished.err
+    assert record.verdict == "incomplete"
+    assert record.counts.enqueued > 100
+    assert record.counts.due == (
+        record.counts.enqueued + record.counts.unknown + record.counts.not_sent
+    )
 
 
 @pytest.mark.parametrize(
