@@ -8,17 +8,13 @@ History of the format:
     runqy-bench/1   the first
 """
 
-import contextlib
-import datetime
-import errno
-import os
-import re
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from bench.errors import ExitCode, RecordError, UsageError
+from bench import files
+from bench.errors import ExitCode, RecordError
 from bench.measure.ledger import Counts
 from bench.workload.scenario import Scenario
 
@@ -144,13 +140,15 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 def default_path(name: str) -> Path:
     """Where the record of a scenario of that name goes when nobody says."""
-    moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    safe = re.sub(r"[^\w.-]+", "-", name)  # a name is no path
-    return Path("results") / f"{moment}-{safe}.json"
+    return files.RESULTS / f"{files.stamped_name(name)}.json"
 
 
 class _FormatOnly(msgspec.Struct):
     format: str = ""
+
+
+FORMATS = "runqy-bench"
+"""What every format of this project begins with."""
 
 
 def encode(record: RunRecord) -> bytes:
@@ -160,63 +158,65 @@ def encode(record: RunRecord) -> bytes:
 
 def load(path: Path) -> RunRecord:
     """Read a record. Raises RecordError when the file is none, or of another format version."""
+    return _decode(path, _read(path))
+
+
+def load_all(paths: Iterable[Path]) -> list[RunRecord]:
+    """Read records by name, and all those in folders; what else the project keeps in a folder is
+    passed over.
+
+    Raises RecordError for a file that is none, and for a folder that has none.
+    """
+    found: list[RunRecord] = []
+    for path in paths:
+        found.extend(_in_folder(path) if path.is_dir() else [load(path)])
+    return found
+
+
+def format_of(path: Path) -> str:
+    """The format that a file says it is of. Raises RecordError when it is no JSON object."""
+    return _format(path, _read(path))
+
+
+def _in_folder(folder: Path) -> list[RunRecord]:
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        data = _read(path)
+        written = _format(path, data)
+        if written.startswith(FORMATS) and not written.startswith(f"{FORMATS}/"):
+            continue
+        found.append(_decode(path, data))
+    if not found:
+        raise RecordError(f"{folder}: there is no run record in this folder")
+    return found
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror or error}") from None
+
+
+def _format(path: Path, data: bytes) -> str:
     try:
-        written = msgspec.json.decode(data, type=_FormatOnly).format
-        if written == FORMAT:
-            return msgspec.json.decode(data, type=RunRecord)
+        return msgspec.json.decode(data, type=_FormatOnly).format
     except msgspec.MsgspecError as error:
         raise RecordError(f"{path}: not a run record: {error}") from None
-    if not written.startswith("runqy-bench/"):
-        raise RecordError(f"{path}: not a run record: it has no format that begins runqy-bench/")
-    raise RecordError(f"{path}: format {written}; this version of bench reads {FORMAT}")
+
+
+def _decode(path: Path, data: bytes) -> RunRecord:
+    written = _format(path, data)
+    if not written.startswith(f"{FORMATS}/"):
+        raise RecordError(f"{path}: not a run record: it has no format that begins {FORMATS}/")
+    if written != FORMAT:
+        raise RecordError(f"{path}: format {written}; this version of bench reads {FORMAT}")
+    try:
+        return msgspec.json.decode(data, type=RunRecord)
+    except msgspec.MsgspecError as error:
+        raise RecordError(f"{path}: not a run record: {error}") from None
 
 
 def save(record: RunRecord, path: Path) -> None:
-    """Write to a temporary file beside ``path``, sync it, and rename it.
-
-    A reader never sees half a record. Raises UsageError when the folder cannot be written.
-    """
-    try:
-        _make_folder(path.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode(record))
-                file.flush()
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def require_writable(path: Path) -> None:
-    """Find out before a run, rather than after it, that its record could not be written.
-
-    Raises UsageError.
-    """
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file")
-    try:
-        _make_folder(path.parent)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # mkdir's own words would suggest the contrary
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
+    """Write it whole or not at all. Raises UsageError when the folder cannot be written."""
+    files.write_whole(path, encode(record))

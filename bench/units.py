@@ -74,6 +74,15 @@ def parse_size(text: str | int) -> int:
     return round(_finite(float(match[1]) * _SIZE_UNITS[match[2].lower()], text, "a size"))
 
 
+def parse_share(text: str) -> float:
+    """A share from ``"5%"`` or ``"0.05"``. Raises UsageError when it is none, or not positive."""
+    compact = text.strip()
+    number, percent = compact.removesuffix("%").strip(), compact.endswith("%")
+    if not re.fullmatch(_NUMBER, number) or float(number) == 0:
+        raise UsageError(f"{text!r} is not a share: write for example 5% or 0.05")
+    return float(number) / (100 if percent else 1)
+
+
 def _number(number: float, kind: str) -> float:
     try:
         return _finite(float(number), str(number), kind)

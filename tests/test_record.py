@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import record
+from bench import files, record
 from bench.errors import RecordError, UsageError
 from bench.measure.histogram import decode
 from bench.measure.ledger import imbalance, total
@@ -95,7 +95,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"^cannot write {path}: "):
         record.save(example_record(), path)
     with pytest.raises(UsageError, match=f"^cannot write {path}: "):
-        record.require_writable(path)
+        files.require_writable(path)
 
 
 def test_a_saved_record_can_be_read_by_whom_any_new_file_can(tmp_path: Path) -> None:
@@ -108,17 +108,17 @@ def test_a_saved_record_can_be_read_by_whom_any_new_file_can(tmp_path: Path) -> 
 
 def test_whether_a_record_could_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:
     path = tmp_path / "results" / "run.json"
-    record.require_writable(path)
+    files.require_writable(path)
     assert names_in(path.parent) == []
     record.save(example_record(), path)
     before = path.read_bytes()
-    record.require_writable(path)
+    files.require_writable(path)
     assert (names_in(path.parent), path.read_bytes()) == (["run.json"], before)
 
 
 def test_a_folder_is_no_place_for_a_record(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="it is a folder; name a file"):
-        record.require_writable(tmp_path)
+        files.require_writable(tmp_path)
 
 
 WHOLE = record.encode(example_record())

@@ -1,51 +1,59 @@
 """Runs against runs: which metrics are worse, better, no worse, or undecided, and what follows.
 
-Correctness comes first: a candidate that loses or duplicates tasks has regressed, however fast it
-is. Then every gated metric is put to the rule, the p values are corrected for being several, and
-the worst decision is the comparison's.
+Correctness comes first: a candidate that loses or duplicates tasks, or does not hold a load that
+the base holds, has regressed, however fast it is. Then all gated metrics are put to the rule
+together, and the worst decision is the comparison's.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy import stats
 
 from bench.analysis import rule
 from bench.analysis.metrics import Metric
-from bench.analysis.rule import Change, Decision
-from bench.errors import ExitCode, MeasurementError
+from bench.analysis.rule import ALPHA, MARGIN, Decision, Judgement
+from bench.errors import ExitCode, UsageError
+from bench.gate_record import GateRow
 from bench.record import RunRecord
 
-MARGIN = 0.05
-ALPHA = 0.05
-CONFIDENCE = 0.90
-"""Two-sided: so that *no worse* is wrong with the chance of alpha, too."""
+Pair = tuple[RunRecord, RunRecord]
+"""A run of the base and one of the candidate that belong together."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One metric. Values are medians over the runs of each side, in the record's units."""
+class Question:
+    """What is asked of the pairs: which metrics decide, which are only shown, and how much matters.
 
-    metric: Metric
-    base: float | None
-    candidate: float | None
-    change: Change | None
-    """None where a side has no such figure in some run."""
-    p_worse: float
-    """Corrected for all gated metrics (Holm); of a metric that is not gated as it is."""
-    margin: float
-    is_gated: bool
-    decision: Decision
-    pairs_needed: int | None
-    """Where it is inconclusive: how many pairs would probably decide."""
+    ``floors`` are what noise alone does, by metric: margins are never below them.
+    """
+
+    gated: Sequence[Metric]
+    shown: Sequence[Metric] = ()
+    margin: float = MARGIN
+    floors: Mapping[str, float] | None = None
+
+    def margin_of(self, metric: Metric) -> float:
+        """The margin, or what noise alone does if that is more."""
+        return max(self.margin, self.floor_of(metric) or 0.0)
+
+    def floor_of(self, metric: Metric) -> float | None:
+        """What noise alone does; None where it was not measured."""
+        return (self.floors or {}).get(metric.name)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, and what they come to."""
+    """What the pairs came to."""
 
-    rows: Sequence[Row]
+    rows: Sequence[GateRow]
     pairs: int
+    left_out: int
     faults: Sequence[str]
-    """Tasks that the candidate lost or finished twice, in words: these are decided without rows."""
+    drift: float | None
 
     @property
     def decision(self) -> Decision:
@@ -67,97 +75,138 @@ class Comparison:
         }.get(self.decision, ExitCode.PASSED)
 
 
-def compare(
-    base: Sequence[RunRecord],
-    candidate: Sequence[RunRecord],
-    gated: Sequence[Metric],
-    shown: Sequence[Metric] = (),
-    margins: dict[str, float] | None = None,
-) -> Comparison:
-    """Compare runs pair by pair, in the order in which they began.
+def in_pairs(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> list[Pair]:
+    """Runs of both sides, paired in the order in which they began.
 
-    ``margins`` widens the margin of a metric, by name, to what noise alone was seen to do. Raises
-    MeasurementError when the sides have not as many runs each.
+    Raises UsageError when the sides have not as many runs each.
     """
     left = sorted(base, key=lambda record: record.started_at)
     right = sorted(candidate, key=lambda record: record.started_at)
     if len(left) != len(right) or not left:
-        raise MeasurementError(
+        raise UsageError(
             f"{len(left)} runs of the base and {len(right)} of the candidate make no pairs: "
             "measure as many of each"
         )
-    wider = margins or {}
-    rows = [
-        _row(metric, left, right, max(MARGIN, wider.get(metric.name, 0.0)), metric in gated)
-        for metric in (*gated, *(each for each in shown if each not in gated))
+    return list(zip(left, right, strict=True))
+
+
+def compare(pairs: Sequence[Pair], question: Question, only_valid: bool = True) -> Comparison:
+    """Compare pair by pair. With ``only_valid``, speed is compared where both runs of a pair may be
+    quoted; faults are looked for in all of them."""
+    used = [pair for pair in pairs if not only_valid or all(map(_is_valid, pair))]
+    metrics = [*question.gated, *(each for each in question.shown if each not in question.gated)]
+    values = {metric: _values(metric, used) for metric in metrics}
+    judgements = _judgements(values, question)
+    rows = [_row(metric, values[metric], judgements.get(metric), question) for metric in metrics]
+    drift = _drift(values[question.gated[0]]) if question.gated else None
+    return Comparison(rows, len(used), len(pairs) - len(used), _faults(pairs), drift)
+
+
+def noise_floors(
+    pairs: Sequence[Pair], metrics: Sequence[Metric], planned_pairs: int
+) -> dict[str, float]:
+    """What noise alone does to each metric's estimate over that many pairs, from valid pairs of the
+    base with itself; a metric that some run lacks has none."""
+    valid = [pair for pair in pairs if all(map(_is_valid, pair))]
+    floors = {}
+    for metric in metrics:
+        values = _values(metric, valid)
+        if values:
+            before, after = zip(*values, strict=True)
+            ratios = rule.log_ratios(before, after, metric.higher_is_better)
+            floors[metric.name] = rule.noise_floor(ratios, planned_pairs)
+    return floors
+
+
+def _judgements(
+    values: Mapping[Metric, Sequence[tuple[float, float]]], question: Question
+) -> dict[Metric, Judgement]:
+    """Gated metrics are judged together; each that is only shown, alone."""
+    families = [
+        [metric for metric in question.gated if values[metric]],
+        *([metric] for metric in values if metric not in question.gated and values[metric]),
     ]
-    return Comparison(_corrected(rows), len(left), _faults(left, right))
+    made: dict[Metric, Judgement] = {}
+    for family in families:
+        asked = []
+        for metric in family:
+            before, after = zip(*values[metric], strict=True)
+            ratios = rule.log_ratios(before, after, metric.higher_is_better)
+            asked.append((ratios, question.margin_of(metric)))
+        made.update(zip(family, rule.judge(asked), strict=True))
+    return made
 
 
 def _row(
     metric: Metric,
-    base: Sequence[RunRecord],
-    candidate: Sequence[RunRecord],
-    margin: float,
-    is_gated: bool,
-) -> Row:
-    before, after = _values(metric, base), _values(metric, candidate)
-    changed = None
-    if len(before) == len(base) and len(after) == len(candidate):
-        ratios = rule.log_ratios(before, after, metric.higher_is_better)
-        changed = rule.change(ratios, margin, CONFIDENCE)
-    return Row(
-        metric=metric,
-        base=_median(before),
-        candidate=_median(after),
-        change=changed,
-        p_worse=1.0 if changed is None else changed.p_worse,
-        margin=margin,
-        is_gated=is_gated,
-        decision=Decision.INCONCLUSIVE if changed is None else rule.decide(changed, margin, ALPHA),
-        pairs_needed=None,
+    values: Sequence[tuple[float, float]],
+    judgement: Judgement | None,
+    question: Question,
+) -> GateRow:
+    is_gated = metric in question.gated
+    shared = {
+        "metric": metric.name,
+        "margin": question.margin_of(metric),
+        "floor": question.floor_of(metric),
+        "is_gated": is_gated,
+    }
+    if judgement is None:
+        return GateRow(base=None, candidate=None, decision=Decision.INCONCLUSIVE, **shared)  # type: ignore[arg-type]
+    changed = judgement.change
+    return GateRow(
+        base=statistics.median(before for before, _ in values),
+        candidate=statistics.median(after for _, after in values),
+        change=changed.estimate,
+        low=changed.low if math.isfinite(changed.low) else None,
+        high=changed.high if math.isfinite(changed.high) else None,
+        p=changed.p_worse if is_gated else None,
+        decision=judgement.decision,
+        pairs_needed=judgement.pairs_needed,
+        **shared,  # type: ignore[arg-type]
     )
 
 
-def _corrected(rows: Sequence[Row]) -> list[Row]:
-    """The gated rows with p values corrected for their number, and decided by those."""
-    gated = [row for row in rows if row.is_gated]
-    p_values = rule.holm([row.p_worse for row in gated])
-    by_metric = {row.metric: p for row, p in zip(gated, p_values, strict=True)}
-    made = []
-    for row in rows:
-        p_worse = by_metric.get(row.metric, row.p_worse)
-        decision, needed = row.decision, None
-        if row.change is not None:
-            if decision is Decision.REGRESSION and p_worse > ALPHA:
-                decision = Decision.INCONCLUSIVE
-            if decision is Decision.INCONCLUSIVE:
-                needed = rule.pairs_to_decide(row.change, row.margin)
-        made.append(replace(row, p_worse=p_worse, decision=decision, pairs_needed=needed))
-    return made
+def _values(metric: Metric, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
+    """The metric on both sides of all pairs; none where a run has no such figure, or none above
+    zero, as that has no ratio."""
+    found = [(metric.of(before), metric.of(after)) for before, after in pairs]
+    whole = [(before, after) for before, after in found if before is not None and after is not None]
+    is_whole = len(whole) == len(pairs) and all(min(each) > 0 for each in whole)
+    return whole if is_whole else []
 
 
-def _faults(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> list[str]:
+def _drift(values: Sequence[tuple[float, float]]) -> float | None:
+    base = [before for before, _ in values]
+    return max(base) / min(base) - 1 if base else None
+
+
+def _is_valid(record: RunRecord) -> bool:
+    return record.verdict == "valid"
+
+
+def _faults(pairs: Sequence[Pair]) -> list[str]:
     found = []
-    for name in ("lost", "duplicated"):
-        before = sum(getattr(record.counts, name) for record in base)
-        after = sum(getattr(record.counts, name) for record in candidate)
+    for name, verb in (("lost", "lost"), ("duplicated", "finished more than once")):
+        before = sum(getattr(base.counts, name) for base, _ in pairs)
+        after = sum(getattr(candidate.counts, name) for _, candidate in pairs)
         if after > before:
-            found.append(f"the candidate {_VERBS[name]} {after} tasks, the base {before}")
-    return found
+            found.append(f"the candidate {verb} {after:,} tasks, the base {before:,}")
+    return [*found, *_load_not_held(pairs)]
 
 
-_VERBS = {"lost": "lost", "duplicated": "finished more than once"}
+def _load_not_held(pairs: Sequence[Pair]) -> list[str]:
+    """A candidate whose runs are invalid more often than the base's: McNemar's exact test.
 
-
-def _values(metric: Metric, records: Sequence[RunRecord]) -> list[float]:
-    found = [metric.of(record) for record in records]
-    return [value for value in found if value is not None and value > 0]
-
-
-def _median(values: Sequence[float]) -> float | None:
-    if not values:
-        return None
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return (ordered[middle] + ordered[-1 - middle]) / 2
+    Where only one run of a pair is valid, chance alone would make it either with one half.
+    """
+    only_base = sum(_is_valid(base) and not _is_valid(other) for base, other in pairs)
+    only_candidate = sum(_is_valid(other) and not _is_valid(base) for base, other in pairs)
+    apart = only_base + only_candidate
+    if not apart or stats.binomtest(only_base, apart, alternative="greater").pvalue > ALPHA:
+        return []
+    verdicts = Counter(other.verdict for _, other in pairs if not _is_valid(other))
+    named = ", ".join(f"{verdict} ×{count}" for verdict, count in verdicts.most_common())
+    return [
+        f"the candidate did not hold the load in {only_base} of {len(pairs)} pairs whose base did"
+        f" ({named})"
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.record import RunRecord
+from bench.workload.scenario import Scenario
 
 _SCENARIO_WORDS = ("name", "description", "slo")
 """Fields of a scenario that change no run."""
@@ -49,6 +50,17 @@ def differences(
     ]
 
 
+def named(found: Sequence[Difference]) -> str:
+    """The fields and their values, for one line."""
+    return "; ".join(f"{each.field} ({each.base} against {each.candidate})" for each in found)
+
+
+def intended(base: Scenario, candidate: Scenario) -> list[str]:
+    """Fields of a scenario in which two arms differ because they were told to."""
+    left, right = msgspec.to_builtins(base), msgspec.to_builtins(candidate)
+    return [f"scenario.{field}" for field in left if left[field] != right[field]]
+
+
 def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> bool:
     """Whether the runs took turns, so that a machine that drifts hit both sides alike.
 
@@ -62,6 +74,22 @@ def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) ->
         runs_in_a_row = runs_in_a_row + 1 if at and order[at - 1] == side else 1
         longest = max(longest, runs_in_a_row)
     return longest <= 2
+
+
+def workload_of(record: RunRecord) -> str:
+    """All of a run's workload as one text: equal for runs of the same workload."""
+    traits = [each for each in _traits_of(record) if each[0].startswith("scenario.")]
+    return msgspec.json.encode(traits).decode()
+
+
+def surroundings_changed(before: RunRecord, after: RunRecord) -> list[Difference]:
+    """Where two runs differ in the machine or the server."""
+    left, right = dict(_traits_of(before)), dict(_traits_of(after))
+    return [
+        Difference(field, left[field], right[field])
+        for field in left
+        if not field.startswith("scenario.") and left[field] != right[field]
+    ]
 
 
 def invalid(records: Iterable[RunRecord]) -> list[RunRecord]:

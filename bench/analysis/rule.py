@@ -11,7 +11,7 @@ machine that drifts slowly, as both runs of a pair see the same of it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -20,8 +20,13 @@ from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST_PAIRS = 5
-"""With fewer no outcome could ever have a p below 0.05: of 2^n signs one is the most extreme."""
+ALPHA = 0.05
+"""The chance of each of the two errors: a false alarm at a change of just the margin, and a false
+*no worse* there."""
+CONFIDENCE = 1 - 2 * ALPHA
+"""Two-sided, so that *no worse* is wrong with the chance of alpha, too."""
+MARGIN = 0.05
+"""What a change must exceed to matter, unless noise alone does more."""
 _MOST_PAIRS = 500
 _EXHAUSTIVE_PAIRS = 14
 """Up to so many, ties and zeros are dealt with by trying all 2^n signs."""
@@ -52,6 +57,60 @@ class Change:
     """The same for an improvement by just the margin."""
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """One metric of several that are judged together: p values are corrected for their number."""
+
+    change: Change
+    margin: float
+    decision: Decision
+    pairs_needed: int | None
+    """Where it is inconclusive: how many pairs would probably decide; None where none would."""
+
+
+def fewest_pairs(metrics: int) -> int:
+    """With fewer pairs, and so many metrics judged together, no outcome could prove anything.
+
+    Of the 2^n ways for n signs to fall one is the most extreme, and Holm's first step asks it for
+    the n-th part of alpha.
+    """
+    return math.ceil(math.log2(max(metrics, 1) / ALPHA))
+
+
+def judge(family: Sequence[tuple[Floats, float]]) -> list[Judgement]:
+    """Decide on several metrics together: (log ratios of the pairs, margin) each, in their order.
+
+    The chance that any of them is called a regression without being one is alpha at the most.
+    """
+    changes = [change(ratios, margin) for ratios, margin in family]
+    worse = holm([each.p_worse for each in changes])
+    better = holm([each.p_better for each in changes])
+    return [
+        _judgement(replace(each, p_worse=p_worse, p_better=p_better), margin)
+        for each, (_, margin), p_worse, p_better in zip(changes, family, worse, better, strict=True)
+    ]
+
+
+def _judgement(changed: Change, margin: float) -> Judgement:
+    decision = decide(changed, margin)
+    needed = None
+    if decision is Decision.INCONCLUSIVE:
+        needed = pairs_to_decide(changed, margin)
+    return Judgement(changed, margin, decision, needed)
+
+
+def noise_floor(ratios: Floats, pairs: int) -> float:
+    """How far noise alone may carry the estimate over that many pairs, as a share of the base.
+
+    ``ratios`` (k,) are log ratios of the base against itself, whose centre is zero by construction:
+    their root mean square is the noise of one pair, with k degrees of freedom, and that of a mean
+    over n pairs is smaller by the root of n. Noise exceeds the floor on one given side in one job
+    of twenty (Student's t at 95%).
+    """
+    noise = math.sqrt(float(np.mean(ratios**2)))
+    return math.expm1(float(stats.t.ppf(1 - ALPHA, len(ratios))) * noise / math.sqrt(pairs))
+
+
 def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_better: bool) -> Floats:
     """(n,) log ratios of pairs, positive where the candidate is worse.
 
@@ -64,25 +123,25 @@ def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_bett
     return -ratios if higher_is_better else ratios
 
 
-def change(ratios: Floats, margin: float, confidence: float) -> Change:
+def change(ratios: Floats, margin: float) -> Change:
     """What log ratios (n,) of pairs say, against a margin (0.05 is five percent)."""
-    low, high = interval(ratios, confidence)
+    low, high = interval(ratios, CONFIDENCE)
     shift = math.log1p(margin)
     return Change(
         pairs=len(ratios),
         estimate=math.expm1(estimate(ratios)),
-        low=math.expm1(low),
+        low=math.expm1(low) if math.isfinite(low) else -math.inf,
         high=math.expm1(high) if math.isfinite(high) else math.inf,
         p_worse=p_greater(ratios - shift),
         p_better=p_greater(-ratios - shift),
     )
 
 
-def decide(changed: Change, margin: float, alpha: float) -> Decision:
-    """What they prove, each of the two errors with a chance of ``alpha`` at the most."""
-    if changed.p_worse <= alpha:
+def decide(changed: Change, margin: float) -> Decision:
+    """What they prove, each of the two errors with a chance of alpha at the most."""
+    if changed.p_worse <= ALPHA:
         return Decision.REGRESSION
-    if changed.p_better <= alpha:
+    if changed.p_better <= ALPHA:
         return Decision.IMPROVEMENT
     return Decision.NO_WORSE if changed.high < margin else Decision.INCONCLUSIVE
 
@@ -136,7 +195,7 @@ def pairs_to_decide(changed: Change, margin: float) -> int | None:
     None where more of the same would not: the change is as good as the margin itself.
     """
     if not math.isfinite(changed.low) or not math.isfinite(changed.high):
-        return max(2 * FEWEST_PAIRS, changed.pairs + 1)
+        return max(2 * fewest_pairs(1), changed.pairs + 1)
     distance = abs(margin - changed.estimate)
     reach = max(changed.high - changed.estimate, changed.estimate - changed.low)
     if distance <= 0 or reach / distance > math.sqrt(_MOST_PAIRS / changed.pairs):

@@ -8,25 +8,39 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from bench.cli import command_line, records, run, tasks, worker
+from bench.cli import command_line
 from bench.errors import BenchError, ExitCode
 from bench.version import __version__
 
 app = cyclopts.App(
     name="bench",
     help="Load testing for Redis task queues, with figures that can be believed.",
+    help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
+    "measurement, 5 objective missed, 6 no server, 130 interrupted.",
     version=__version__,
     default_parameter=cyclopts.Parameter(negative=()),
 )
-app.command(run.run)
-app.command(worker.worker)
-app.command(records.report)
-app.command(records.export)
-app.command(records.scenarios)
-app.command(records.clean)
-app.command(tasks.enqueue)
-app.command(tasks.status)
-app.command(tasks.result)
+# By name, so that a run does not load what comparisons need; the first line of each function's
+# docstring stands here again, for the list of commands.
+for _name, _function, _help in (
+    ("run", "run:run", "Enqueue at a rate, serve, measure, and save a record."),
+    ("worker", "worker:worker", "Serve all sub-queues of a parent queue until told to stop."),
+    ("report", "report:report", "Print the report of a run, or of a comparison, again."),
+    ("compare", "compare:compare_records", "Compare runs with runs: BASE... -- CANDIDATE..."),
+    ("ab", "ab:ab", "Hold two ways to run a scenario against each other, and decide."),
+    ("history", "history:history", "Show how a figure moved over many runs, and where it changed."),
+    ("export", "records:export", "Print a record's data in a format that other tools read."),
+    ("scenarios", "records:scenarios", "List the built-in scenarios, or print one as TOML."),
+    ("clean", "records:clean", "Remove what a run with --keep left on a server, by id."),
+    ("enqueue", "tasks:enqueue", "Enqueue one task and print its id."),
+    ("status", "tasks:status", "Print a task's fields and state as JSON."),
+    ("result", "tasks:result", "Wait for a task's result and print it as JSON."),
+):
+    # In 'compare' two dashes stand between base and candidate, and end no options.
+    _delimiter = "" if _name == "compare" else None
+    app.command(
+        f"bench.cli.{_function}", name=_name, help=_help, end_of_options_delimiter=_delimiter
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""``bench report``, ``export``, ``clean`` and ``scenarios``: what needs a file, and no run."""
+"""``bench export``, ``clean`` and ``scenarios``: what needs a file, and no run."""
 
 import sys
 from pathlib import Path
@@ -15,27 +15,8 @@ from bench.load import leftovers, remote
 from bench.load.connection import open_client, translated_errors
 from bench.reports import exports
 from bench.reports.console import console_for_stdout
-from bench.reports.terminal import print_report
 from bench.wire.layout import LAYOUTS
 from bench.workload import library
-
-
-def report(record: Path, /, *, json: bool = False) -> int:
-    """Print the report of a run again, from its record.
-
-    Parameters
-    ----------
-    record
-        A record's file, as 'bench run' names it.
-    json
-        Print the record itself.
-    """
-    loaded = records.load(record)
-    if json:
-        sys.stdout.write(records.encode(loaded).decode())
-    else:
-        print_report(loaded, record)
-    return 0
 
 
 def export(

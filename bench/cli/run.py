@@ -1,17 +1,16 @@
 """``bench run``: one run, measured, judged, saved and shown."""
 
 import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import record, server
+from bench import files, record, server
 from bench.cli.command_line import command_line
+from bench.cli.interrupts import interruptible
 from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.load import distributed
@@ -107,8 +106,8 @@ def run(
         raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
     cluster = how.cluster()
     path = how.output or record.default_path(chosen.name)
-    record.require_writable(path)
-    with _interruptible() as should_stop, contextlib.ExitStack() as stack:
+    files.require_writable(path)
+    with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None and cluster is None:
             url = stack.enter_context(server.running(how.server_binary)).url
@@ -143,22 +142,3 @@ def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> Non
         sys.stdout.write(record.encode(finished).decode())
     elif not how.quiet or code is not ExitCode.PASSED:
         print_report(finished, path)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM came. A second one does not wait for an orderly end."""
-    interrupted = False
-
-    def note(_number: int, _frame: object) -> None:
-        nonlocal interrupted
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted = True
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

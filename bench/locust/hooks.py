@@ -18,6 +18,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench.errors import BenchError, ExitCode
+from bench.files import require_writable
 from bench.load.channel import ChannelClosed, Writer
 from bench.load.children import Children
 from bench.load.connection import without_secrets
@@ -30,7 +31,7 @@ from bench.locust.options import add_options, fields_of, scenario_of, where_of
 from bench.locust.part import Part
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
-from bench.record import default_path, require_writable
+from bench.record import default_path
 from bench.reports.terminal import print_report
 
 _log = logging.getLogger("bench")

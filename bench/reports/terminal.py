@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +10,7 @@ from rich.text import Text
 from bench import units
 from bench.record import RunRecord, StageSummary
 from bench.reports.console import console_for_stdout
+from bench.reports.tables import plain_table
 
 _STAGES = {
     "e2e": "due → finished",
@@ -132,7 +132,7 @@ def _left_out(record: RunRecord) -> str:
 def _stages(record: RunRecord, width: int) -> Table:
     explains = width >= _WIDE
     percentiles = _PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
-    table = _table("stage", *([""] if explains else []), text_columns=1 + explains)
+    table = plain_table("stage", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
     for stage, meaning in _STAGES.items():
         summary = record.latency[stage]["all"]
@@ -145,7 +145,7 @@ def _stages(record: RunRecord, width: int) -> Table:
 
 def _queues(record: RunRecord, width: int) -> Table:
     percentiles = _PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
-    table = _table("queue", "stage", text_columns=2)
+    table = plain_table("queue", "stage", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
@@ -186,7 +186,7 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
             )
             yield Text.assemble((f"ledger of {name}: ", "bold"), figures)
         return
-    table = _table("ledger", *(name.replace("_", " ") for name in columns), text_columns=1)
+    table = plain_table("ledger", *(name.replace("_", " ") for name in columns), text_columns=1)
     for name, counts in rows:
         values = [units.format_count(getattr(counts, column)) for column in columns]
         table.add_row(name, *values, style="bold" if name == "all" else "")
@@ -226,17 +226,3 @@ def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
 
 def _cores(cores: float | None) -> str:
     return "–" if cores is None else f"{cores:.2f}"
-
-
-def _table(*names: str, text_columns: int) -> Table:
-    """Names may wrap, figures never: half a figure reads as another one."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, name in enumerate(names):
-        is_text = index < text_columns
-        table.add_column(
-            name,
-            justify="left" if is_text else "right",
-            no_wrap=not is_text,
-            overflow="fold" if is_text else "ellipsis",
-        )
-    return table

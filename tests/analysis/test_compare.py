@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from bench.analysis import compare, likeness, metrics
-from bench.analysis.compare import Comparison
+from bench.analysis.compare import Comparison, Question
 from bench.analysis.metrics import Metric
 from bench.analysis.rule import Decision
-from bench.errors import ExitCode, MeasurementError, UsageError
+from bench.errors import ExitCode, UsageError
 from bench.record import RunRecord
 from tests.records import example_record
 
@@ -56,7 +56,18 @@ def pairs(worse: float, count: int = 8, lost: int = 0) -> tuple[list[RunRecord],
 
 def compared(worse: float, count: int = 8, lost: int = 0) -> Comparison:
     base, candidate = pairs(worse, count, lost)
-    return compare.compare(base, candidate, metrics.gated_by_default(base[0].scenario))
+    question = Question(metrics.gated_by_default(base[0].scenario))
+    return compare.compare(compare.in_pairs(base, candidate), question)
+
+
+def judged(
+    worse: float, question: Question, spoilt: dict[int, str] | None = None, count: int = 8
+) -> Comparison:
+    """``spoilt`` are verdicts of the candidate, by pair."""
+    base, candidate = pairs(worse, count)
+    for pair, verdict in (spoilt or {}).items():
+        candidate[pair] = msgspec.structs.replace(candidate[pair], verdict=verdict)
+    return compare.compare(compare.in_pairs(base, candidate), question)
 
 
 @pytest.mark.parametrize(
@@ -70,11 +81,9 @@ def compared(worse: float, count: int = 8, lost: int = 0) -> Comparison:
 )
 def test_what_pairs_of_runs_prove(worse: float, decision: Decision, code: ExitCode) -> None:
     comparison = compared(worse)
-    assert [row.metric.name for row in comparison.rows] == ["e2e.p50", "e2e.p99"]
+    assert [row.metric for row in comparison.rows] == ["e2e.p50", "e2e.p99"]
     assert (comparison.decision, comparison.exit_code) == (decision, code)
-    assert all(row.change is not None for row in comparison.rows)
-    assert comparison.rows[0].change is not None
-    assert comparison.rows[0].change.estimate == pytest.approx(worse, abs=0.02)
+    assert comparison.rows[0].change == pytest.approx(worse, abs=0.02)
 
 
 def test_lost_tasks_come_before_any_speed() -> None:
@@ -83,44 +92,81 @@ def test_lost_tasks_come_before_any_speed() -> None:
     assert comparison.faults == ["the candidate lost 24 tasks, the base 0"]
 
 
-def test_p_values_are_corrected_for_their_number() -> None:
-    """Five pairs alike have p 1/32 each; two such metrics together prove nothing."""
-    base, candidate = pairs(0.2, 5)
-    alone = compare.compare(base, candidate, [Metric("e2e.p50")])
-    both = compare.compare(base, candidate, [Metric("e2e.p50"), Metric("e2e.p99")])
-    assert alone.decision is Decision.REGRESSION
-    assert [row.p_worse for row in both.rows] == pytest.approx([1 / 16, 1 / 16])
-    assert both.decision is Decision.INCONCLUSIVE
-    assert both.rows[0].pairs_needed is not None
-
-
 def test_a_wider_margin_forgives_what_noise_alone_does() -> None:
-    base, candidate = pairs(0.08)
     gated = [Metric("e2e.p50")]
-    assert compare.compare(base, candidate, gated).decision is Decision.REGRESSION
-    wide = compare.compare(base, candidate, gated, margins={"e2e.p50": 0.15})
+    assert judged(0.08, Question(gated)).decision is Decision.REGRESSION
+    wide = judged(0.08, Question(gated, floors={"e2e.p50": 0.15}))
     assert wide.decision is Decision.NO_WORSE
+    assert (wide.rows[0].margin, wide.rows[0].floor) == (0.15, 0.15)
+    quiet = judged(0.08, Question(gated, floors={"e2e.p50": 0.01}))
+    assert quiet.rows[0].margin == 0.05
 
 
 def test_metrics_that_are_only_shown_decide_nothing() -> None:
-    base, candidate = pairs(0.2)
-    comparison = compare.compare(base, candidate, [Metric("enqueue.rate")], [Metric("e2e.p50")])
+    comparison = judged(0.2, Question([Metric("enqueue.rate")], [Metric("e2e.p50")]))
     shown = comparison.rows[1]
-    assert (shown.is_gated, shown.decision) == (False, Decision.REGRESSION)
+    assert (shown.is_gated, shown.p, shown.decision) == (False, None, Decision.REGRESSION)
     assert comparison.decision is not Decision.REGRESSION
 
 
 def test_a_figure_that_a_run_lacks_proves_nothing() -> None:
-    base, candidate = pairs(0.2)
-    comparison = compare.compare(base, candidate, [Metric("e2e{nonesuch}.p50")])
+    comparison = judged(0.2, Question([Metric("e2e{nonesuch}.p50")]))
     assert comparison.rows[0].change is None
+    assert comparison.decision is Decision.INCONCLUSIVE
+
+
+def test_a_pair_with_an_invalid_run_is_left_out_of_the_speed() -> None:
+    question = Question([Metric("e2e.p50")])
+    comparison = judged(0.2, question, {2: "generator_limited"})
+    assert (comparison.pairs, comparison.left_out, comparison.faults) == (7, 1, [])
+    base, candidate = pairs(0.2)
+    candidate[2] = msgspec.structs.replace(candidate[2], verdict="unstable")
+    whole = compare.compare(compare.in_pairs(base, candidate), question, only_valid=False)
+    assert (whole.pairs, whole.left_out) == (8, 0)
+
+
+@pytest.mark.parametrize(("spoilt", "is_fault"), [(4, False), (5, True), (8, True)])
+def test_a_load_that_only_the_base_holds_is_a_fault(spoilt: int, is_fault: bool) -> None:
+    """Four of four could be chance (1/16); five of five are not (1/32)."""
+    verdicts = dict.fromkeys(range(spoilt), "unstable")
+    comparison = judged(0.0, Question([Metric("e2e.p50")]), verdicts)
+    assert bool(comparison.faults) is is_fault
+    if is_fault:
+        assert comparison.exit_code is ExitCode.REGRESSION
+        assert f"in {spoilt} of 8 pairs whose base did (unstable ×{spoilt})" in comparison.faults[0]
+
+
+def test_runs_that_are_invalid_on_both_sides_are_no_fault() -> None:
+    base, candidate = (
+        [msgspec.structs.replace(each, verdict="unstable") for each in side] for side in pairs(0.0)
+    )
+    question = Question([Metric("e2e.p50")])
+    comparison = compare.compare(compare.in_pairs(base, candidate), question)
+    assert (comparison.faults, comparison.pairs) == ([], 0)
     assert comparison.decision is Decision.INCONCLUSIVE
 
 
 def test_sides_of_different_sizes_make_no_pairs() -> None:
     base, candidate = pairs(0.0)
-    with pytest.raises(MeasurementError, match="7 runs of the base and 8 of the candidate"):
-        compare.compare(base[1:], candidate, [Metric("e2e.p50")])
+    with pytest.raises(UsageError, match="7 runs of the base and 8 of the candidate"):
+        compare.in_pairs(base[1:], candidate)
+
+
+def test_the_drift_is_how_far_the_base_lies_apart() -> None:
+    comparison = compared(0.0)
+    assert comparison.drift == pytest.approx((1 + max(WOBBLE)) / (1 + min(WOBBLE)) - 1)
+
+
+def test_noise_floors_come_from_valid_pairs_of_the_base_with_itself() -> None:
+    base, again = pairs(0.0, 4)
+    gated = [Metric("e2e.p50"), Metric("e2e{nonesuch}.p50")]
+    floors = compare.noise_floors(compare.in_pairs(base, again), gated, 10)
+    assert list(floors) == ["e2e.p50"]
+    assert 0 < floors["e2e.p50"] < 0.02
+    wild = msgspec.structs.replace(run(0, 50.0), verdict="unstable")
+    with_wild = [*compare.in_pairs(base, again), (wild, base[0])]
+    assert compare.noise_floors(with_wild, gated, 10) == floors
+    assert compare.noise_floors([], gated, 10) == {}
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ from bench.analysis import rule
 from bench.analysis.rule import Decision
 from tests.analysis import noise
 
-MARGIN = 0.05
-ALPHA = 0.05
-CONFIDENCE = 0.90
+MARGIN, ALPHA, CONFIDENCE = rule.MARGIN, rule.ALPHA, rule.CONFIDENCE
 RATIOS = st.lists(st.floats(-1, 1), min_size=1, max_size=9)
 
 
@@ -107,7 +105,7 @@ def test_a_value_of_zero_has_no_ratio() -> None:
 )
 def test_quiet_pairs_decide(worse: float, decision: Decision) -> None:
     ratios = math.log1p(worse) + np.linspace(-0.01, 0.01, 8)
-    assert rule.decide(rule.change(ratios, MARGIN, CONFIDENCE), MARGIN, ALPHA) is decision
+    assert rule.decide(rule.change(ratios, MARGIN), MARGIN) is decision
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_holm_keeps_the_order_and_never_lowers(p_values: list[float]) -> None:
 def test_pairs_to_decide_grow_with_the_noise_and_the_nearness_of_the_margin() -> None:
     def needed(centre: float, spread: float) -> int | None:
         ratios = centre + spread * np.linspace(-1, 1, 8)
-        return rule.pairs_to_decide(rule.change(ratios, MARGIN, CONFIDENCE), MARGIN)
+        return rule.pairs_to_decide(rule.change(ratios, MARGIN), MARGIN)
 
     near, far = needed(0.04, 0.05), needed(0.02, 0.05)
     assert near is not None
@@ -145,28 +143,88 @@ def test_pairs_to_decide_grow_with_the_noise_and_the_nearness_of_the_margin() ->
     assert needed(math.log(1.05), 0.05) is None
 
 
-# Chances in percent over seeded trials of tests/analysis/noise.py. They stand in docs/comparing.md.
+def test_too_few_pairs_leave_the_interval_of_the_change_open() -> None:
+    changed = rule.change(np.array([0.1, 0.2]), MARGIN)
+    assert (changed.low, changed.high) == (-math.inf, math.inf)
+    assert changed.estimate == pytest.approx(math.expm1(0.15))
+
+
+@pytest.mark.parametrize(("metrics", "pairs"), [(1, 5), (2, 6), (3, 6), (4, 7)])
+def test_the_fewest_pairs_that_can_prove_anything(metrics: int, pairs: int) -> None:
+    """One fewer, and even pairs that all point the same way do not."""
+
+    def proves(count: int) -> bool:
+        quiet = 1.0 + np.arange(count) / 1000
+        judged = rule.judge([(quiet, MARGIN)] * metrics)
+        return all(each.decision is Decision.REGRESSION for each in judged)
+
+    assert rule.fewest_pairs(metrics) == pairs
+    assert proves(pairs)
+    assert not proves(pairs - 1)
+
+
+def test_metrics_are_judged_together() -> None:
+    """Five pairs alike have p 1/32 each; two such metrics together prove nothing."""
+    worse = 0.2 + np.arange(5) / 1000
+    assert [each.decision for each in rule.judge([(worse, MARGIN)])] == [Decision.REGRESSION]
+    both = rule.judge([(worse, MARGIN), (worse, MARGIN)])
+    assert [each.change.p_worse for each in both] == pytest.approx([1 / 16, 1 / 16])
+    assert {each.decision for each in both} == {Decision.INCONCLUSIVE}
+    better = rule.judge([(-worse, MARGIN), (-worse, MARGIN)])
+    assert Decision.IMPROVEMENT not in {each.decision for each in better}
+
+
+def test_the_noise_floor_is_what_noise_exceeds_in_one_job_of_twenty() -> None:
+    """For normal noise, on either given side."""
+    generator = np.random.default_rng(4)
+    trials, pairs, exceeded = 4000, 10, 0
+    for _ in range(trials):
+        alone = generator.normal(0, 0.05, 3)
+        estimate = float(np.mean(generator.normal(0, 0.05, pairs)))
+        exceeded += estimate > math.log1p(rule.noise_floor(alone, pairs))
+    assert exceeded / trials == pytest.approx(0.05, abs=0.012)
+
+
+# Chances in percent over seeded trials of whole jobs (tests/analysis/noise.py), with the margins
+# that follow from their noise. They stand in docs/comparing.md.
 TRIALS = 2000
 TABLE = [
-    # pairs, truly worse by, decision, at least, at most
-    (5, 0.0, Decision.REGRESSION, 0.0, 1.0),
-    (5, MARGIN, Decision.REGRESSION, 0.0, 5.0),
-    (10, 0.0, Decision.REGRESSION, 0.0, 1.0),
-    (10, MARGIN, Decision.REGRESSION, 0.0, 5.0),
-    (10, MARGIN, Decision.NO_WORSE, 0.0, 6.0),
-    (10, 0.15, Decision.REGRESSION, 97.0, 100.0),
-    (10, 0.20, Decision.REGRESSION, 95.0, 100.0),
-    (10, -0.20, Decision.IMPROVEMENT, 95.0, 100.0),
+    # pairs, metrics, truly worse by, what happens, at least, at most
+    (6, 1, 0.0, "alarm", 0.0, 1.0),
+    (6, 2, MARGIN, "alarm", 0.0, 5.0),
+    (10, 1, 0.0, "alarm", 0.0, 1.0),
+    (10, 2, 0.0, "alarm", 0.0, 1.0),
+    (10, 1, MARGIN, "alarm", 0.0, 5.0),
+    (10, 2, MARGIN, "alarm", 0.0, 5.0),
+    (10, 1, 0.15, "alarm", 95.0, 100.0),
+    (10, 2, 0.15, "alarm", 95.0, 100.0),
+    (10, 1, 0.20, "alarm", 95.0, 100.0),
+    (10, 2, 0.20, "alarm", 95.0, 100.0),
+    (10, 1, 0.20, "passed", 0.0, 1.0),
+    (10, 1, 0.0, "passed", 75.0, 100.0),
+    (10, 1, -0.20, "better", 95.0, 100.0),
 ]
+HAPPENS = {
+    "alarm": lambda decisions: Decision.REGRESSION in decisions,
+    "passed": lambda decisions: set(decisions) <= {Decision.NO_WORSE, Decision.IMPROVEMENT},
+    "better": lambda decisions: Decision.IMPROVEMENT in decisions,
+}
 
 
-@pytest.mark.parametrize(("pairs", "worse", "decision", "least", "most"), TABLE)
+@pytest.mark.parametrize(("pairs", "metrics", "worse", "what", "least", "most"), TABLE)
 def test_error_rates_on_a_drifting_machine_with_heavy_tails(
-    pairs: int, worse: float, decision: Decision, least: float, most: float
+    pairs: int, metrics: int, worse: float, what: str, least: float, most: float
 ) -> None:
     generator = np.random.default_rng(20)
-    hits = 0
-    for _ in range(TRIALS):
-        changed = rule.change(noise.pairs(generator, pairs, worse), MARGIN, CONFIDENCE)
-        hits += rule.decide(changed, MARGIN, ALPHA) is decision
+    hits = sum(HAPPENS[what](noise.job(generator, pairs, [worse] * metrics)) for _ in range(TRIALS))
     assert least <= hits / TRIALS * 100 <= most
+
+
+def test_taking_turns_is_what_makes_it_so() -> None:
+    """The same rule on blocks (all runs of the base first) cries wolf where nothing changed."""
+    generator = np.random.default_rng(20)
+    alarms = 0
+    for _ in range(500):
+        judged = rule.judge([(noise.blocks(generator, 10, 0.0), MARGIN)])
+        alarms += judged[0].decision is Decision.REGRESSION
+    assert alarms / 500 > 0.04

@@ -1,0 +1,74 @@
+"""From a comparison to the gate's record: both sides described, and what a reader must know."""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from bench.analysis import rule
+from bench.analysis.compare import Comparison, Pair
+from bench.gate_record import GateRecord, Side
+from bench.record import RunRecord
+
+
+def side(label: str, what: str, records: Sequence[RunRecord]) -> Side:
+    """Describe one side by its runs."""
+    return Side(
+        label=label,
+        what=what,
+        runs=len(records),
+        verdicts=dict(Counter(record.verdict for record in records)),
+        revision=_several(map(revision_of, records)),
+        server=_several(f"{each.server['product']} {each.server['version']}" for each in records),
+    )
+
+
+def assemble(
+    comparison: Comparison,
+    sides: tuple[Side, Side],
+    pairs: Sequence[Pair],
+    command: str,
+    *,
+    noise_pairs: int = 0,
+    duration_s: float | None = None,
+    notes: Sequence[str] = (),
+) -> GateRecord:
+    """The record of a comparison of these pairs."""
+    first = pairs[0][0]
+    return GateRecord(
+        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        duration_s=duration_s,
+        command=command,
+        title=first.scenario.name,
+        base=sides[0],
+        candidate=sides[1],
+        pairs=comparison.pairs,
+        pairs_left_out=comparison.left_out,
+        noise_pairs=noise_pairs,
+        alpha=rule.ALPHA,
+        confidence=rule.CONFIDENCE,
+        rows=list(comparison.rows),
+        faults=list(comparison.faults),
+        notes=list(notes),
+        machine=_machine(first),
+        drift=comparison.drift,
+        decision=comparison.decision,
+        exit_code=int(comparison.exit_code),
+    )
+
+
+def _machine(record: RunRecord) -> str:
+    environment = record.environment
+    return f"{environment.get('cpu_model')}, {environment.get('cores')} cores"
+
+
+def revision_of(record: RunRecord) -> str:
+    """The commit that measured, ``+`` where its checkout had changes; else the version."""
+    git = record.environment.get("git")
+    if isinstance(git, dict):
+        return str(git.get("commit", ""))[:10] + ("+" if git.get("dirty") else "")
+    packages = record.environment.get("packages")
+    return f"bench {packages.get('bench')}" if isinstance(packages, dict) else "–"
+
+
+def _several(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))

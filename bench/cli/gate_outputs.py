@@ -1,0 +1,59 @@
+"""Where the outcome of a comparison goes, for all commands that make one."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from bench import files, gate_record
+from bench.gate_record import GateRecord
+from bench.reports.gate.github import annotations
+from bench.reports.gate.junit import junit
+from bench.reports.gate.markdown import markdown
+from bench.reports.gate.terminal import print_gate
+
+_OUTPUT = Group("Output", sort_key=5)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class GateOutputs:
+    """Files beside the terminal. On GitHub Actions annotations and the job's summary come too."""
+
+    markdown: Annotated[
+        Path | None, Parameter(group=_OUTPUT, help="For the comment on a pull request.")
+    ] = None
+    junit: Annotated[Path | None, Parameter(group=_OUTPUT, help="For a CI's test report.")] = None
+    json: Annotated[Path | None, Parameter(group=_OUTPUT, help="The comparison's record.")] = None
+    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="Print nothing.")] = False
+
+    def require_writable(self) -> None:
+        """Find out before anything is measured. Raises UsageError."""
+        for path in (self.markdown, self.junit, self.json):
+            if path is not None:
+                files.require_writable(path)
+
+    def write(self, gate: GateRecord, place: str | None) -> None:
+        """Everything that was asked for. ``place`` is where the runs' records are."""
+        if self.json is not None:
+            files.write_whole(self.json, gate_record.encode(gate))
+        if self.markdown is not None:
+            files.write_whole(self.markdown, markdown(gate).encode())
+        if self.junit is not None:
+            files.write_whole(self.junit, junit(gate).encode())
+        if not self.quiet:
+            print_gate(gate, place)
+        _tell_github(gate)
+
+
+def _tell_github(gate: GateRecord) -> None:
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:  # other steps write to it, too
+            file.write(markdown(gate))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in annotations(gate):
+            sys.stdout.write(line + "\n")

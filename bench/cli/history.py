@@ -1,0 +1,73 @@
+"""``bench history``: what crept in over many runs."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bench import files, record
+from bench.analysis import metrics
+from bench.analysis.history import trends
+from bench.analysis.metrics import Metric
+from bench.errors import UsageError
+from bench.record import RunRecord
+from bench.reports.history import otava_csv, print_trends
+
+
+def history(
+    folder: Path = files.RESULTS,
+    /,
+    *,
+    metric: Annotated[
+        list[str] | None, Parameter(help="Which figure, as e2e.p99; may be given several times.")
+    ] = None,
+    scenario: Annotated[str | None, Parameter(help="Only runs of this scenario.")] = None,
+    csv: Annotated[
+        Path | None, Parameter(help="Write a CSV that Apache Otava reads; see docs/comparing.md.")
+    ] = None,
+    image: Annotated[Path | None, Parameter(help="Draw the trend: a .png or .svg file.")] = None,
+) -> int:
+    """Show how a figure moved over the runs in a folder, and where it changed for good.
+
+    Parameters
+    ----------
+    folder
+        A folder of run records.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    found = record.load_all([folder])
+    names = sorted({each.scenario.name for each in found})
+    if scenario is not None:
+        found = [each for each in found if each.scenario.name == scenario]
+        if not found:
+            raise UsageError(f"{folder}: no runs of {scenario!r}; there are {', '.join(names)}")
+    asked = [metrics.parse(name) for name in metric or []]
+    shown = trends(found, {each.scenario.name: asked or _default(each) for each in found})
+    if csv is not None:
+        files.write_whole(csv, otava_csv(found, asked or _all_of(found)).encode())
+    if image is not None:
+        # The plotting library takes a while to load, and most calls need no picture.
+        from bench.reports.plots.trend import save_trend  # noqa: PLC0415
+
+        if len(shown) != 1:
+            said = ", ".join(f"{each.metric.name} of {each.scenario}" for each in shown)
+            raise UsageError(
+                f"--image draws one trend, and there are {len(shown)} ({said}): say --scenario and "
+                "--metric"
+            )
+        save_trend(shown[0], image)
+    print_trends(shown)
+    sys.stdout.flush()
+    return 0
+
+
+def _default(run: RunRecord) -> Sequence[Metric]:
+    return metrics.gated_by_default(run.scenario)
+
+
+def _all_of(records: Sequence[RunRecord]) -> list[Metric]:
+    """What is gated in any of the runs' scenarios."""
+    return list(dict.fromkeys(each for run in records for each in _default(run)))

@@ -1,0 +1,77 @@
+"""How many pairs, and how long each run: decided before the first pair, and never changed after.
+
+Looking at the figures and adding pairs until they please would make false alarms likely.
+"""
+
+import math
+
+import msgspec
+
+from bench.analysis import rule
+from bench.errors import UsageError
+from bench.units import format_duration
+
+WANTED_PAIRS = 10
+NOISE_PAIRS = 3
+OVERHEAD_S = 2.5
+"""Of a run, beyond its enqueueing: server and processes up, clocks, drain, record."""
+SHORTEST_RUN_S = 4.0
+"""Of enqueueing: below it, warm-up and start are much of what is measured."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a job will do. Each pair is two runs."""
+
+    noise_pairs: int
+    pairs: int
+    run_s: float
+    """How long a run takes, from start to end."""
+    duration_s: float | None = None
+    """Enqueueing time of every run, where the budget asks for less than the scenario says."""
+
+    @property
+    def runs(self) -> int:
+        """Of both phases together."""
+        return 2 * (self.noise_pairs + self.pairs)
+
+    @property
+    def estimate_s(self) -> float:
+        """How long the job takes if nothing goes wrong."""
+        return self.runs * self.run_s
+
+
+def make_plan(
+    budget_s: float,
+    run_s: float,
+    duration_s: float | None,
+    metrics: int,
+    noise_pairs: int,
+    pairs: int | None,
+) -> Plan:
+    """Fit a job into a budget: full runs if ten pairs fit, shorter runs if not, then fewer pairs.
+
+    ``run_s`` is how long a whole run takes; ``duration_s`` is how long of it is enqueueing that may
+    be cut shorter, None where nothing may. ``pairs`` is a number that was asked for, whatever the
+    budget. Raises UsageError when not even so many pairs fit as could prove anything.
+    """
+    if pairs is not None:
+        return Plan(noise_pairs, pairs, run_s)
+    runs = 2 * (noise_pairs + WANTED_PAIRS)
+    if runs * run_s <= budget_s:
+        return Plan(noise_pairs, WANTED_PAIRS, run_s)
+    shorter_s = None
+    if duration_s is not None:
+        overhead_s = run_s - duration_s
+        fitting_s = math.floor((budget_s / runs - overhead_s) * 2) / 2
+        shorter_s = min(max(fitting_s, SHORTEST_RUN_S), duration_s)
+        run_s = shorter_s + overhead_s
+    fit = min(math.floor(budget_s / run_s / 2 + 1e-9) - noise_pairs, WANTED_PAIRS)
+    fewest = rule.fewest_pairs(metrics)
+    if fit < fewest:
+        needed_s = 2 * (noise_pairs + fewest) * run_s
+        raise UsageError(
+            f"a budget of {format_duration(budget_s)} is too small: {fewest} pairs, the fewest that"
+            f" can prove anything here, take about {format_duration(needed_s)}: give --budget"
+            f" {math.ceil(needed_s / 60)}m, or a shorter --duration"
+        )
+    return Plan(noise_pairs, fit, run_s, shorter_s)

@@ -1,0 +1,76 @@
+"""Another revision of the project, installed in an environment of its own for as long as needed."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.errors import UsageError
+
+_GIT_TIMEOUT_S = 60.0
+_INSTALL_TIMEOUT_S = 900.0
+
+
+@contextlib.contextmanager
+def installed(ref: str) -> Iterator[Path]:
+    """A revision of the repository of the current folder: the path of its ``bench`` command.
+
+    Raises UsageError when there is no such revision, or it cannot be installed.
+    """
+    commit = commit_of(ref)
+    with tempfile.TemporaryDirectory(prefix="bench-revision-") as folder:
+        tree, environment = Path(folder) / "tree", Path(folder) / "environment"
+        _git("worktree", "add", "--detach", str(tree), commit)
+        try:
+            python = environment / "bin" / "python"
+            _do([sys.executable, "-m", "venv", str(environment)], f"an environment for {ref}")
+            install = [str(python), "-m", "pip", "install", "--quiet", "--editable", str(tree)]
+            _do(install, ref)
+            command = environment / "bin" / "bench"
+            if not command.exists():
+                raise UsageError(f"--base-ref {ref}: what it installs has no command 'bench'")
+            yield command
+        finally:
+            with contextlib.suppress(UsageError):
+                _git("worktree", "remove", "--force", str(tree))
+
+
+def commit_of(ref: str) -> str:
+    """The commit that a name stands for. Raises UsageError when there is none."""
+    verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
+    return _git(*verify, f"{ref}^{{commit}}", ref=ref)
+
+
+def _git(*words: str, ref: str | None = None) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words],  # noqa: S607 - the git on the user's PATH
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"--base-ref needs git: {error}") from None
+    if done.returncode == 0:
+        return done.stdout.strip()
+    said = done.stderr.strip().splitlines()
+    if said and "not a git repository" in said[-1]:
+        raise UsageError("--base-ref: this folder is in no git repository")
+    if ref is not None and not said:
+        raise UsageError(
+            f"--base-ref {ref}: there is no such revision here; in CI, fetch it first "
+            "(a shallow clone has one commit only)"
+        )
+    raise UsageError(f"--base-ref: git {words[0]}: {said[-1] if said else 'failed'}")
+
+
+def _do(command: Sequence[str], what: str) -> None:
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
+        raise UsageError(f"--base-ref: {what} could not be installed: {said[-1]}")

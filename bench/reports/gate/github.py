@@ -1,0 +1,30 @@
+"""A comparison as annotations of a GitHub Actions job."""
+
+from collections.abc import Iterable
+
+from bench.analysis.rule import Decision
+from bench.gate_record import GateRecord
+from bench.reports.gate import words
+
+
+def annotations(gate: GateRecord) -> Iterable[str]:
+    """Workflow commands: an error for what is proven, a warning for what is open."""
+    for fault in gate.faults:
+        yield _command("error", gate, fault)
+    for row in gate.rows:
+        if row.is_gated and row.decision == Decision.REGRESSION:
+            yield _command("error", gate, f"{row.metric} is worse: {words.change(row)}")
+        elif row.is_gated and row.decision == Decision.INCONCLUSIVE:
+            yield _command("warning", gate, f"{row.metric}: {words.verdict(row)}")
+
+
+def _command(level: str, gate: GateRecord, message: str) -> str:
+    return f"::{level} title={_property(f'bench {gate.title}')}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,41 @@
+"""A comparison as JUnit XML: a test case for the ledger, and one for each gated metric."""
+
+from xml.etree import ElementTree
+
+from bench.analysis.rule import Decision
+from bench.gate_record import GateRecord
+from bench.reports.gate import words
+
+
+def junit(gate: GateRecord) -> str:
+    """One suite. What is inconclusive is skipped: neither passed nor failed."""
+    gated = [row for row in gate.rows if row.is_gated]
+    failed = sum(row.decision == Decision.REGRESSION for row in gated) + bool(gate.faults)
+    skipped = sum(row.decision == Decision.INCONCLUSIVE for row in gated)
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"bench {gate.title}",
+        tests=str(len(gated) + 1),
+        failures=str(failed),
+        errors="0",
+        skipped=str(skipped),
+        timestamp=gate.made_at,
+        time=f"{gate.duration_s or 0:.3f}",
+    )
+    ledger = ElementTree.SubElement(suite, "testcase", classname=gate.title, name="correctness")
+    if gate.faults:
+        failure = ElementTree.SubElement(ledger, "failure", message="; ".join(gate.faults))
+        failure.text = "\n".join(gate.faults)
+    for row in gated:
+        case = ElementTree.SubElement(suite, "testcase", classname=gate.title, name=row.metric)
+        said = f"{' → '.join(words.values(row))}, {words.change(row)}, p {words.probability(row)}"
+        if row.decision == Decision.REGRESSION:
+            ElementTree.SubElement(case, "failure", message=said).text = words.verdict(row)
+        elif row.decision == Decision.INCONCLUSIVE:
+            ElementTree.SubElement(case, "skipped", message=f"{words.verdict(row)}: {said}")
+        else:
+            ElementTree.SubElement(case, "system-out").text = f"{words.verdict(row)}: {said}"
+    out = ElementTree.SubElement(suite, "system-out")
+    out.text = "\n".join([*words.footer(gate), f"again: {gate.command}"])
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,0 +1,73 @@
+"""A comparison as Markdown, for the comment on a pull request or the summary of a CI job."""
+
+from collections.abc import Iterable, Sequence
+
+from bench.analysis.rule import Decision
+from bench.gate_record import GateRecord, GateRow
+from bench.reports.gate import words
+
+
+def markdown(gate: GateRecord) -> str:
+    """The decision, what changed, what did not (folded), and what it rests on."""
+    return "\n".join(_parts(gate)) + "\n"
+
+
+def _parts(gate: GateRecord) -> Iterable[str]:
+    yield f"### {words.MARKS[Decision(gate.decision)]} bench: {_escaped(words.headline(gate))}"
+    yield ""
+    for fault in gate.faults:
+        yield f"- **{_escaped(fault)}**"
+    if gate.faults:
+        yield ""
+    changed = [row for row in gate.rows if not words.is_unchanged(row)]
+    others = [row for row in gate.rows if words.is_unchanged(row)]
+    if changed:
+        yield from _table(gate, changed)
+        yield ""
+    if others:
+        yield f"<details><summary>{_summary(others)}</summary>"
+        yield ""
+        yield from _table(gate, others)
+        yield ""
+        yield "</details>"
+        yield ""
+    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in words.footer(gate))
+    yield f"<sub>again: <code>{_escaped_html(gate.command)}</code></sub>"
+
+
+def _summary(rows: Sequence[GateRow]) -> str:
+    same = sum(row.is_gated for row in rows)
+    shown = len(rows) - same
+    said = [f"{same} no worse"] if same else []
+    return ", ".join([*said, *([f"{shown} not gated"] if shown else [])])
+
+
+def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
+    yield (
+        f"| metric | base | candidate | change [{gate.confidence:.0%} interval] | p (Holm) "
+        "| verdict |"
+    )
+    yield "|---|---:|---:|---:|---:|---|"
+    for row in rows:
+        verdict = words.verdict(row) if row.is_gated else "not gated"
+        if row.decision == Decision.REGRESSION and row.is_gated:
+            verdict = f"**{verdict}**"
+        cells = (
+            f"`{row.metric}`",
+            *words.values(row),
+            words.change(row),
+            words.probability(row),
+            verdict,
+        )
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """Text that no flag or name can turn into markup."""
+    for mark in ("\\", "`", "*", "_", "|", "[", "]"):
+        text = text.replace(mark, "\\" + mark)
+    return _escaped_html(text)
+
+
+def _escaped_html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

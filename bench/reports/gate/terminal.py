@@ -1,0 +1,83 @@
+"""A comparison for a person at a terminal: the decision first, then every metric."""
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bench.analysis.rule import Decision
+from bench.gate_record import GateRecord, GateRow
+from bench.reports.console import console_for_stdout
+from bench.reports.gate import words
+
+_STYLES = {
+    Decision.REGRESSION: "bold red",
+    Decision.INCONCLUSIVE: "yellow",
+    Decision.NO_WORSE: "green",
+    Decision.IMPROVEMENT: "bold green",
+}
+_WIDE = 90
+
+
+def print_gate(gate: GateRecord, place: str | None) -> None:
+    """Print it; ``place`` is where the runs' records are."""
+    console = console_for_stdout()
+    for part in render(gate, place, console.width):
+        console.print(part)
+
+
+def render(gate: GateRecord, place: str | None, width: int) -> Iterable[RenderableType]:
+    """The parts of the report, from the top, for that many columns."""
+    decision = Decision(gate.decision)
+    yield Text.assemble((decision.upper(), _STYLES[decision]), f"  {words.headline(gate)}")
+    for fault in gate.faults:
+        yield Text.assemble(("✗ ", "bold red"), fault)
+    yield ""
+    if width >= _WIDE:
+        yield _table(gate)
+    else:
+        yield from _lines(gate)
+    yield Text(
+        f"change of the figure with its {gate.confidence:.0%} interval; "
+        "p against the margin, corrected for the gated metrics",
+        style="dim",
+    )
+    yield ""
+    for line in words.footer(gate):
+        yield Text(line, style="dim")
+    yield Text.assemble("again: ", (gate.command, "bold"))
+    if place is not None:
+        yield Text.assemble("records: ", (place, "bold"))
+
+
+def _table(gate: GateRecord) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("metric", no_wrap=True)
+    for name in ("base", "candidate", "change", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for row in gate.rows:
+        table.add_row(
+            row.metric,
+            *words.values(row),
+            words.change(row),
+            words.probability(row),
+            _verdict(row),
+            style="" if row.is_gated else "dim",
+        )
+    return table
+
+
+def _lines(gate: GateRecord) -> Iterable[Text]:
+    """On a narrow terminal a metric is two lines: no figure is ever cut."""
+    for row in gate.rows:
+        yield Text.assemble((row.metric, "bold"), "  ", _verdict(row))
+        yield Text(f"  {' → '.join(words.values(row))}  {words.change(row)}")
+
+
+def _verdict(row: GateRow) -> Text:
+    if not row.is_gated:
+        return Text("not gated", style="dim")
+    return Text(words.verdict(row), style=_STYLES[Decision(row.decision)])

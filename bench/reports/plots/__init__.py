@@ -1,0 +1,1 @@
+"""Pictures. Only this package knows the plotting library."""

@@ -1,0 +1,57 @@
+"""A metric over many runs, with the levels between its changes."""
+
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+from matplotlib.axes import Axes
+from matplotlib.dates import date2num
+from matplotlib.ticker import FuncFormatter
+
+from bench.analysis.history import Step, Trend
+from bench.reports.figures import figure, share
+from bench.reports.plots import canvas
+
+
+def save_trend(trend: Trend, path: Path) -> None:
+    """Every run as a dot, each level as a line, each change with its size. Raises UsageError."""
+    metric = trend.metric
+    title = f"{metric.name} of {trend.scenario}"
+    with canvas.picture(title) as (drawn, axes):
+        moments = [date2num(point.at) for point in trend.points]
+        values = [point.value for point in trend.points]
+        axes.plot(moments, values, "o", color=canvas.BLUE, markersize=5, label="a run")
+        borders = [0, *(step.index for step in trend.steps), len(trend.points)]
+        for start, end in pairwise(borders if trend.points else []):
+            axes.plot(
+                [moments[start], moments[end - 1]],
+                [median(values[start:end])] * 2,
+                color=canvas.ORANGE,
+                linewidth=2.5,
+                label="level (median)" if start == 0 else None,
+            )
+        for step in trend.steps:
+            _annotate(axes, trend, step, moments[step.index])
+        axes.set_ylim(0, 1.3 * max(values, default=1.0))
+        axes.set_ylabel("higher is better" if metric.higher_is_better else "lower is better")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: figure(metric, value)))
+        axes.xaxis_date()
+        axes.set_xlabel("when the run began (UTC)")
+        if trend.points:
+            axes.legend(loc="lower left")
+        canvas.save(drawn, path)
+
+
+def _annotate(axes: Axes, trend: Trend, step: Step, moment: float) -> None:
+    """A line where the new level begins, and beside it, above all dots, what it means."""
+    word, color = ("worse", canvas.RED) if step.worse > 0 else ("better", canvas.GREEN)
+    axes.axvline(moment, color=color, linestyle=":", linewidth=1.2)
+    axes.annotate(
+        f"{share(abs(step.worse))} {word}\n{trend.points[step.index].revision}",
+        (moment, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, -4),
+        textcoords="offset points",
+        va="top",
+        color=color,
+    )

@@ -1,0 +1,208 @@
+"""``bench ab``: whole jobs of short runs, interrupted ones, and requests that make no sense."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import gate_record, record
+from bench.jobs import ab_job
+from tests.cli.conftest import Bench
+
+SHORT = ("ab", "smoke", "--duration", "300ms", "--rate", "200/s", "--noise-pairs", "1")
+NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-2-B.json"]
+
+
+def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
+    outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
+    # One pair decides nothing; on a busy machine it may not even be valid.
+    assert outcome.code in (3, 4), outcome.err
+    assert "1 pairs of the base with itself, then 1 of both: 4 runs" in outcome.err
+    first, second = (record.load(Path("job") / name) for name in NAMES[2:])
+    assert (first.scenario.prefetch, second.scenario.prefetch) == (16, 1)
+    assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
+    if outcome.code == 3:
+        gate = gate_record.load(Path("job/gate.json"))
+        assert (gate.base.what, gate.candidate.what) == ("", "--prefetch 1")
+        assert (gate.pairs, gate.noise_pairs) == (1, 1)
+        assert outcome.out.startswith("INCONCLUSIVE  smoke: ")
+        assert bench("report", "job").out.splitlines()[0] == outcome.out.splitlines()[0]
+
+
+def test_where_nobody_knows_how_long_a_run_takes_the_first_one_tells(bench: Bench) -> None:
+    words = ("--tasks", "50", "--rate", "max", "--workers", "0", "--noise-pairs", "1")
+    outcome = bench(
+        "ab",
+        "smoke",
+        *words,
+        "--pairs",
+        "1",
+        "--allow",
+        "same",
+        "-o",
+        "job",
+        "--gate",
+        "enqueue.p50",
+    )
+    assert outcome.code in (3, 4), outcome.err
+    assert "the first run tells how many pairs fit 5.0 min" in outcome.err
+    job = ab_job.load(Path("job"))
+    assert job.plan is not None
+    assert job.plan.run_s == job.done[0].seconds
+    assert [each.file for each in job.done][:4] == NAMES
+
+
+def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -> None:
+    """The runs that were there stay as they are, and the one that was cut short is made again."""
+    words = (*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        first = tmp_path / "job" / NAMES[0]
+        deadline_s = time.monotonic() + 30
+        while not first.exists() and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.splitlines()[-1] == ("bench: interrupted; go on with: bench ab --resume job")
+    done = [each.file for each in ab_job.load(tmp_path / "job").done]
+    assert done in ([], NAMES[:1])  # the first may have been cut just as it was saved
+    before = first.read_bytes()
+    outcome = bench("ab", "--resume", "job")
+    assert outcome.code in (3, 4), outcome.err
+    job = ab_job.load(Path("job"))
+    assert [each.file for each in job.done][:4] == NAMES
+    if done:
+        assert first.read_bytes() == before
+        assert ", 1 runs are there already" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "the arms differ in nothing"),
+        (("--b", "--nonesuch 1"), "arm B: Unknown option: --nonesuch"),
+        (("--b", "backlog"), "arm B: 'backlog' is no flag; the scenario is for both"),
+        (("--b", "--output x.json"), "arm B: --output: the job decides that"),
+        (("--b", "--keep"), "arm B: --keep: the job decides that"),
+        (("--a", "--rate 0"), "arm A: flags: rate: the rate must be above zero"),
+        (("--a", "--service-time 'oops"), "arm A: No closing quotation"),
+        (("--b", "--redis-url redis://:open-sesame@127.0.0.1:1"), "arm B: a password would stand"),
+        (("--b", "--redis-url '$NONESUCH'"), "arm B: the variable NONESUCH is not set"),
+        (("--b", "--prefetch 1", "--budget", "soon"), "'soon' is not a duration"),
+        (("--b", "--prefetch 1", "--budget", "10s"), "a budget of 10.0 s is too small: 6 pairs"),
+        (("--b", "--prefetch 1", "--pairs", "0"), "--pairs and --noise-pairs: at least one"),
+        (("--b", "--prefetch 1", "--gate", "speed"), "no metric 'speed'"),
+        (("--b", "--prefetch 1", "-o", "file/job"), "cannot write file/job/job.json"),
+        (("--base-ref", "nonesuch"), "--base-ref: this folder is in no git repository"),
+        (("--resume", "nowhere"), "nowhere: no job to go on with"),
+        (("--resume", "nowhere", "--rate", "5/s"), "--resume goes on with the job as it was"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(
+    bench: Bench, words: tuple[str, ...], said: str
+) -> None:
+    Path("file").write_text("")
+    outcome = bench("ab", "smoke", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1), outcome.err
+    assert said in outcome.err
+    assert "open-sesame" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arm", "code", "said"),
+    [
+        ("--server-binary nonesuch", 2, "--server-binary nonesuch: no such program"),
+        ("--redis-url redis://127.0.0.1:1/0", 6, "no server at redis://127.0.0.1:1/0"),
+    ],
+)
+def test_an_arm_that_cannot_run_ends_the_job_with_its_reason(
+    bench: Bench, arm: str, code: int, said: str
+) -> None:
+    outcome = bench(*SHORT, "--pairs", "1", "--a", arm)
+    assert outcome.code == code
+    assert said in outcome.err.splitlines()[-1]
+
+
+def test_a_server_behind_a_password_is_named_by_a_variable(
+    bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL reaches the runs, and stands in none of the job's files."""
+    secret = url.replace("redis://", "redis://default:@")
+    monkeypatch.setenv("OTHER_SERVER", secret)
+    outcome = bench(
+        *SHORT, "--pairs", "1", "--b", "--redis-url '$OTHER_SERVER'", "-o", "job", "--quiet"
+    )
+    assert outcome.code in (3, 4), outcome.err
+    ran = record.load(Path("job") / NAMES[3])
+    assert ran.server["address"] == url
+    text = "".join(path.read_text() for path in Path("job").iterdir())
+    assert "default:@" not in text
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of two revisions; what it installs as ``bench`` notes that it was called."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "shim"\nversion = "1"\nscripts = {bench = "shim:main"}\n'
+        '[tool.setuptools]\npy-modules = ["shim"]\n'
+    )
+    program = (
+        "import os, sys\nfrom pathlib import Path\n\n\ndef main():\n"
+        f"    with Path({str(tmp_path / 'called')!r}).open('a') as file:\n"
+        "        file.write('REVISION ' + os.environ.get('PYTHONSAFEPATH', '') + '\\n')\n"
+        f"    os.execv({sys.executable!r}, [{sys.executable!r}, '-m', 'bench', *sys.argv[1:]])\n"
+    )
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+    git("init", "--initial-branch", "main")
+    for revision in ("old", "new"):
+        (folder / "shim.py").write_text(program.replace("REVISION", revision))
+        git("add", ".")
+        git("commit", "--message", revision)
+        git("tag", revision)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def has_index(folder: Path) -> bool:
+    """Whether pip can get packages here."""
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "setuptools"]
+    done = subprocess.run(
+        [*download, "--dest", str(folder)], check=False, capture_output=True, timeout=60
+    )
+    return done.returncode == 0
+
+
+def test_the_base_can_be_another_revision_in_an_environment_of_its_own(
+    bench: Bench, repository: Path, tmp_path: Path
+) -> None:
+    if not has_index(tmp_path / "downloaded"):
+        pytest.skip("there is no package index here to install a revision from")
+    outcome = bench(*SHORT, "--pairs", "1", "--base-ref", "old", "-o", str(tmp_path / "job"))
+    assert outcome.code in (3, 4), outcome.err
+    called = (tmp_path / "called").read_text().splitlines()
+    assert set(called) == {"old 1"}  # and cannot find this folder's modules
+    job = json.loads((tmp_path / "job" / "job.json").read_text())
+    assert len(called) == sum(each["arm"] == "A" for each in job["done"])
+    left = subprocess.run(
+        ["git", "worktree", "list"], cwd=repository, check=True, capture_output=True, text=True
+    )
+    assert len(left.stdout.splitlines()) == 1

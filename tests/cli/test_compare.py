@@ -1,0 +1,238 @@
+"""``bench compare``: what it decides, what it refuses, and in which words."""
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import record
+from bench.record import RunRecord
+from tests.cli.conftest import Bench
+from tests.records import example_record
+
+EXAMPLE = example_record()
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+WOBBLE = (0.0, 0.012, -0.008, 0.004, -0.011, 0.009, -0.003, 0.006)
+
+
+def run(minute: int, factor: float = 1.0, **changes: object) -> RunRecord:
+    """The example, begun at a minute, with latencies times a factor."""
+    latency = {
+        stage: {
+            queue: msgspec.structs.replace(
+                each,
+                p50_s=None if each.p50_s is None else each.p50_s * factor,
+                p99_s=None if each.p99_s is None else each.p99_s * factor,
+            )
+            for queue, each in by_queue.items()
+        }
+        for stage, by_queue in EXAMPLE.latency.items()
+    }
+    began = START + datetime.timedelta(minutes=minute)
+    return msgspec.structs.replace(
+        EXAMPLE,
+        id=f"{minute:08x}",
+        latency=latency,
+        started_at=began.isoformat(timespec="milliseconds"),
+        **changes,
+    )
+
+
+def save(worse: float, count: int = 8, **changes: object) -> None:
+    """``base/`` and ``candidate/``: ABBA pairs, the candidate slower by a share."""
+    for pair in range(count):
+        first, second = (0, 1) if pair % 2 == 0 else (1, 0)
+        base = run(2 * pair + first, 1 + WOBBLE[pair % 8])
+        candidate = run(2 * pair + second, 1 + worse + WOBBLE[(pair + 3) % 8], **changes)
+        record.save(base, Path(f"base/{pair}.json"))
+        record.save(candidate, Path(f"candidate/{pair}.json"))
+
+
+FOLDERS = ("compare", "base", "--", "candidate")
+
+
+@pytest.mark.parametrize(
+    ("worse", "code", "first"),
+    [
+        (0.2, 1, "REGRESSION"),
+        (0.0, 0, "NO WORSE"),
+        (-0.2, 0, "IMPROVEMENT"),
+        (0.05, 3, "INCONCLUSIVE"),
+    ],
+)
+def test_folders_against_folders(bench: Bench, worse: float, code: int, first: str) -> None:
+    save(worse)
+    outcome = bench(*FOLDERS)
+    assert (outcome.code, outcome.err) == (code, "")
+    assert outcome.out.startswith(f"{first}  priority: ")
+
+
+def test_files_against_files_with_every_output(bench: Bench) -> None:
+    save(0.2)
+    base = sorted(str(path) for path in Path("base").iterdir())
+    candidate = sorted(str(path) for path in Path("candidate").iterdir())
+    outputs = ("--markdown", "out/a.md", "--junit", "out/b.xml", "--json", "out/c.json")
+    outcome = bench("compare", "--quiet", *base, "--", *candidate, *outputs)
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", "")
+    assert Path("out/a.md").read_text().startswith("### ❌ bench: priority: 2 regressions")
+    assert 'failures="2"' in Path("out/b.xml").read_text()
+    written = json.loads(Path("out/c.json").read_text())
+    assert written["exit_code"] == 1
+    assert written["base"]["what"] == "base/0.json and 7 more"
+
+
+def test_its_record_is_reported_again(bench: Bench) -> None:
+    save(0.2)
+    said = bench(*FOLDERS, "--json", "gate.json").out
+    assert bench("report", "gate.json").out == said
+    assert json.loads(bench("report", "gate.json", "--json").out)["exit_code"] == 1
+
+
+def test_on_github_the_job_shows_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save(0.2)
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    outcome = bench(*FOLDERS, "--quiet")
+    assert outcome.out.count("::error title=bench priority::") == 2
+    assert summary.read_text().startswith("before\n### ❌")
+
+
+def test_metrics_and_the_margin_can_be_chosen(bench: Bench) -> None:
+    save(0.2)
+    assert bench(*FOLDERS, "--margin", "30%").code == 0
+    outcome = bench(*FOLDERS, "--gate", "enqueue.rate")
+    assert outcome.code == 0
+    assert "enqueue.rate" in outcome.out
+
+
+def test_lost_tasks_are_a_regression_whatever_the_speed(bench: Bench) -> None:
+    counts = msgspec.structs.replace(EXAMPLE.counts, lost=3)
+    save(-0.2, counts=counts)
+    outcome = bench(*FOLDERS)
+    assert outcome.code == 1
+    assert "✗ the candidate lost 24 tasks, the base 0" in outcome.out
+
+
+def other_payload() -> None:
+    scenario = msgspec.structs.replace(EXAMPLE.scenario, pipeline=77)
+    save(0.0, scenario=scenario)
+
+
+def other_server() -> None:
+    save(0.0, server={**EXAMPLE.server, "version": "9.9.9"})
+
+
+def not_in_turns() -> None:
+    save(0.0)
+    for pair in range(8):
+        record.save(run(100 + pair), Path(f"candidate/{pair}.json"))
+
+
+def invalid_run() -> None:
+    save(0.0)
+    record.save(run(0, verdict="unstable"), Path("base/0.json"))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "code", "said", "allowed"),
+    [
+        (other_payload, 2, "differ in scenario.pipeline (256 against 77)", "scenario.pipeline"),
+        (other_server, 2, "differ in server.version (9.1.0 against 9.9.9)", "server"),
+        (not_in_turns, 2, "not measured in turns", "order"),
+        (invalid_run, 4, "run 00000000 of 2026-01-01T00:00:00.000+00:00 is unstable", "verdict"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_refused_unless_allowed(
+    bench: Bench, prepare: Callable[[], None], code: int, said: str, allowed: str
+) -> None:
+    prepare()
+    outcome = bench(*FOLDERS)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (code, "", 1)
+    assert said in outcome.err
+    assert f"--allow {allowed}" in outcome.err
+    assert bench(*FOLDERS, "--allow", allowed).code in (0, 3)
+
+
+def truncated() -> None:
+    save(0.0)
+    path = Path("candidate/3.json")
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def other_format() -> None:
+    save(0.0)
+    path = Path("candidate/3.json")
+    path.write_bytes(path.read_bytes().replace(b"runqy-bench/1", b"runqy-bench/7"))
+
+
+def empty_folder() -> None:
+    save(0.0)
+    for path in Path("candidate").iterdir():
+        path.unlink()
+
+
+def no_folder() -> None:
+    save(0.0)
+    Path("candidate").rename("elsewhere")
+
+
+def one_fewer() -> None:
+    save(0.0)
+    Path("candidate/3.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (truncated, "candidate/3.json: not a run record: "),
+        (other_format, "candidate/3.json: format runqy-bench/7; this version of bench reads"),
+        (empty_folder, "candidate: there is no run record in this folder"),
+        (no_folder, "candidate: No such file or directory"),
+        (one_fewer, "8 runs of the base and 7 of the candidate make no pairs"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_and_exit_code_2(
+    bench: Bench, prepare: Callable[[], None], said: str
+) -> None:
+    prepare()
+    outcome = bench(*FOLDERS)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert said in outcome.err
+
+
+def test_one_run_a_side_proves_nothing_and_says_how_many_would(bench: Bench) -> None:
+    save(0.2, 1)
+    outcome = bench(*FOLDERS)
+    assert outcome.code == 3
+    assert "inconclusive: needs 10 pairs" in " ".join(outcome.out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which records are the base"),
+        (("base/0.json",), "which records are the base"),
+        (("base", "candidate"), "which records are the base"),
+        (("--", "candidate"), "which records are the base"),
+        (("base", "--"), "which records are the base"),
+        (("base", "--", "candidate", "--", "more"), "which records are the base"),
+        (("base", "--", "candidate", "--nonesuch"), "unknown option '--nonesuch'"),
+        (("base", "--", "candidate", "--gate", "speed"), "no metric 'speed'"),
+        (("base", "--", "candidate", "--margin", "much"), "'much' is not a share"),
+        (("base", "--", "candidate", "--json", "base"), "cannot write base: it is a folder"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(
+    bench: Bench, words: tuple[str, ...], said: str
+) -> None:
+    save(0.0)
+    outcome = bench("compare", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert said in outcome.err

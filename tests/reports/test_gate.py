@@ -1,0 +1,205 @@
+"""A comparison in every form: golden files, looked at as the one who must act on it would."""
+
+import io
+import json
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from bench import gate_record
+from bench.gate_record import GateRecord, GateRow, Side
+from bench.reports.gate.github import annotations
+from bench.reports.gate.junit import junit
+from bench.reports.gate.markdown import markdown
+from bench.reports.gate.terminal import print_gate, render
+from tests import golden
+
+
+def side(label: str, what: str, revision: str, **verdicts: int) -> Side:
+    return Side(
+        label=label,
+        what=what,
+        runs=sum(verdicts.values()),
+        verdicts=verdicts,
+        revision=revision,
+        server="redis 7.0.15",
+    )
+
+
+ROWS = [
+    GateRow(
+        metric="e2e.p50",
+        base=0.00043,
+        candidate=0.00052,
+        change=0.209,
+        low=0.181,
+        high=0.242,
+        p=0.00195,
+        margin=0.05,
+        floor=0.021,
+        is_gated=True,
+        decision="regression",
+    ),
+    GateRow(
+        metric="e2e.p99",
+        base=0.0035,
+        candidate=0.0036,
+        change=0.031,
+        low=-0.04,
+        high=0.11,
+        p=0.7,
+        margin=0.062,
+        floor=0.062,
+        is_gated=True,
+        decision="inconclusive",
+        pairs_needed=28,
+    ),
+    GateRow(
+        metric="completed.rate",
+        base=2000.0,
+        candidate=1999.5,
+        change=0.00025,
+        low=-0.001,
+        high=0.001,
+        p=1.0,
+        margin=0.05,
+        is_gated=True,
+        decision="no worse",
+    ),
+    GateRow(
+        metric="server_cpu_us_per_task",
+        base=21.5,
+        candidate=19.35,
+        change=-0.1,
+        low=-0.15,
+        high=-0.05,
+        margin=0.05,
+        is_gated=False,
+        decision="improvement",
+    ),
+]
+
+
+def gate(**changes: object) -> GateRecord:
+    values: dict[str, object] = {
+        "made_at": "2026-01-01T08:00:00+00:00",
+        "duration_s": 271.3,
+        "command": "bench ab default --b '--prefetch 1'",
+        "title": "default",
+        "base": side("A", "", "0123456789", valid=10, generator_limited=1),
+        "candidate": side("B", "--prefetch 1", "0123456789+", valid=11),
+        "pairs": 10,
+        "pairs_left_out": 1,
+        "noise_pairs": 3,
+        "alpha": 0.05,
+        "confidence": 0.9,
+        "rows": ROWS,
+        "faults": [],
+        "notes": [],
+        "machine": "AMD EPYC, 2 cores",
+        "drift": 0.083,
+        "decision": "regression",
+        "exit_code": 1,
+    }
+    return GateRecord(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def passed() -> GateRecord:
+    """Nothing worse, nothing open."""
+    return gate(rows=ROWS[2:], decision="no worse", exit_code=0, pairs_left_out=0)
+
+
+def faulty() -> GateRecord:
+    """Tasks were lost, and speed was never the question; with names that try to be markup."""
+    return gate(
+        faults=["the candidate lost 12 tasks, the base 0"],
+        rows=ROWS[2:3],
+        title="odd|name_<b>*",
+        command="bench ab 'odd|name' --b '--name <script>'",
+        notes=["the sides were not measured in turns: a drift of the machine is in every change"],
+    )
+
+
+def too_few() -> GateRecord:
+    """Two pairs: the interval has no ends."""
+    row = msgspec.structs.replace(
+        ROWS[0], low=None, high=None, p=1.0, decision="inconclusive", pairs_needed=10
+    )
+    missing = GateRow(
+        metric="e2e{inference_high}.p99",
+        base=None,
+        candidate=None,
+        margin=0.05,
+        is_gated=True,
+        decision="inconclusive",
+    )
+    return gate(rows=[row, missing], pairs=2, decision="inconclusive", exit_code=3, drift=None)
+
+
+GATES = {"worse": gate, "passed": passed, "faulty": faulty, "too-few": too_few}
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the tests run in, the report is plain text and 100 columns wide."""
+    for variable in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_at_a_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    print_gate(GATES[name](), "results/ab-1")
+    golden.check(f"gate-{name}.txt", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_as_markdown(name: str) -> None:
+    golden.check(f"gate-{name}.md.txt", markdown(GATES[name]()))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_as_junit(name: str) -> None:
+    golden.check(f"gate-{name}.junit.xml", junit(GATES[name]()))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_as_annotations(name: str) -> None:
+    golden.check(f"gate-{name}.github.txt", "".join(f"{x}\n" for x in annotations(GATES[name]())))
+
+
+def test_as_json() -> None:
+    golden.check("gate-worse.json", gate_record.encode(gate()).decode())
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_the_counts_of_a_junit_suite_are_those_of_its_cases(name: str) -> None:
+    suite = ElementTree.fromstring(junit(GATES[name]()))  # noqa: S314 - our own
+    assert int(suite.get("tests", "")) == len(suite.findall("testcase"))
+    assert int(suite.get("failures", "")) == len(suite.findall("testcase/failure"))
+    assert int(suite.get("skipped", "")) == len(suite.findall("testcase/skipped"))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 89, 90, 120])
+@pytest.mark.parametrize("name", GATES)
+def test_no_figure_is_cut_off(name: str, width: int) -> None:
+    text = io.StringIO()
+    console = Console(width=width, file=text, highlight=False)
+    for part in render(GATES[name](), None, width):
+        console.print(part)
+    assert "…" not in text.getvalue()
+
+
+def test_no_name_or_flag_becomes_markup() -> None:
+    text = markdown(faulty())
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "odd\\|name\\_" in text
+
+
+def test_the_record_says_all_that_the_reports_say() -> None:
+    written = json.loads(gate_record.encode(gate()))
+    assert written["format"] == "runqy-bench-gate/1"
+    assert written["decision"] == "regression"
+    assert [row["metric"] for row in written["rows"]] == [row.metric for row in ROWS]
