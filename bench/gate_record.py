@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import ExitCode, RecordError
+from bench import versioned
 
 FORMAT = "runqy-bench-gate/1"
 
@@ -89,22 +89,9 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode(gate: GateRecord) -> bytes:
     """As JSON text that people can read too."""
-    return msgspec.json.format(msgspec.json.encode(gate), indent=1) + b"\n"
+    return versioned.encode(gate)
 
 
 def load(path: Path) -> GateRecord:
     """Read one. Raises RecordError when the file is none, or of another version."""
-    try:
-        gate = msgspec.json.decode(path.read_bytes(), type=GateRecord)
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"{path}: not a comparison's record: {error}") from None
-    if gate.format != FORMAT:
-        raise RecordError(f"{path}: format {gate.format}; this version of bench reads {FORMAT}")
-    return gate
-
-
-def exit_code(gate: GateRecord) -> ExitCode:
-    """What the process that made it returned."""
-    return ExitCode(gate.exit_code)
+    return versioned.load(path, GateRecord, FORMAT, "a comparison's record")

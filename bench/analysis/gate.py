@@ -48,12 +48,24 @@ def assemble(
         confidence=rule.CONFIDENCE,
         rows=list(comparison.rows),
         faults=list(comparison.faults),
-        notes=list(notes),
+        notes=[*notes, *_widened(comparison)],
         machine=_machine(first),
         drift=comparison.drift,
         decision=comparison.decision,
         exit_code=int(comparison.exit_code),
     )
+
+
+def _widened(comparison: Comparison) -> list[str]:
+    """Where noise, and not the user, says how much matters."""
+    widened = [
+        row for row in comparison.rows if row.is_gated and row.floor and row.floor >= row.margin
+    ]
+    return [
+        f"noise widened the margin of {row.metric} to {row.margin:.1%}: a smaller slowdown would "
+        "pass; a longer --budget narrows it"
+        for row in widened
+    ]
 
 
 def _machine(record: RunRecord) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +22,7 @@ from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.cli.run import RunFlags
+from bench.cli.words import flag_words
 from bench.errors import ExitCode, UsageError
 from bench.jobs import ab_job, arms
 from bench.jobs.ab_job import Job
@@ -197,7 +198,9 @@ def _arm(
         scenario = scenario_from(name, ScenarioFlags(**changes))  # type: ignore[arg-type]
         url = own_where.redis_url or where.redis_url
         arms.require_no_secret(label, url)
-        arm = Arm(label=label, text=text, words=(name, *_words(changes), *_words(how)), url=url)
+        arm = Arm(
+            label=label, text=text, words=(name, *flag_words(changes), *flag_words(how)), url=url
+        )
         arm.resolved_url()
     except (cyclopts.CycloptsError, ValueError, UsageError) as error:
         said = " ".join(str(error).split())
@@ -226,16 +229,6 @@ def _read(words: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, o
         bound.arguments.get("where") or ServerFlags(),
         given,
     )
-
-
-def _words(values: Mapping[str, object]) -> Iterator[str]:
-    for name, value in values.items():
-        flag = f"--{name.replace('_', '-')}"
-        if value is True:
-            yield flag
-        else:
-            for each in value if isinstance(value, list) else [value]:
-                yield f"{flag}={each}"
 
 
 def _binary(arm: Arm) -> list[str]:

@@ -1,12 +1,7 @@
 """A job of two arms while it lasts: which pair, how long still, and how it stands."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
-
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from bench import units
 from bench.analysis.compare import Comparison
@@ -14,6 +9,7 @@ from bench.analysis.rule import Decision
 from bench.jobs.ab_job import NOISE, Job, Situation, Watch
 from bench.reports.figures import share
 from bench.reports.gate import words
+from bench.reports.status import status_line
 
 
 def opening(job: Job, folder: str) -> str:
@@ -25,40 +21,20 @@ def opening(job: Job, folder: str) -> str:
         shorter = job.plan.duration_s
         cut = f", cut to {units.format_duration(shorter)} of load" if shorter is not None else ""
         begin = (
-            f"{job.plan.noise_pairs} pairs of the base with itself, then {job.plan.pairs} of both: "
+            f"noise pairs of the base with itself: {job.plan.noise_pairs}; pairs of both: "
+            f"{job.plan.pairs}; "
             f"{job.plan.runs} runs of about {units.format_duration(job.plan.run_s)}{cut}; "
             f"about {units.format_duration(job.plan.estimate_s)}"
         )
-    made = f", {len(job.done)} runs are there already" if job.done else ""
+    made = f", of which {len(job.done)} there already" if job.done else ""
     return f"{begin}{made}; {gated}; saved in {folder}"
 
 
 @contextlib.contextmanager
 def ab_view(is_quiet: bool) -> Iterator[Watch]:
     """What to call with each new situation. Everything goes to standard error."""
-    if is_quiet:
-        yield lambda _: None
-        return
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _plain_lines()
-        return
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda situation: live.update(Text(state_line(situation)))
-
-
-def _plain_lines() -> Watch:
-    last = ""
-
-    def show(situation: Situation) -> None:
-        nonlocal last
-        line = state_line(situation)
-        if line != last:
-            last = line
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
-
-    return show
+    with status_line(is_quiet) as show:
+        yield lambda situation: show(state_line(situation))
 
 
 def state_line(situation: Situation) -> str:

@@ -25,9 +25,11 @@ app = cyclopts.App(
 for _name, _function, _help in (
     ("run", "run:run", "Enqueue at a rate, serve, measure, and save a record."),
     ("worker", "worker:worker", "Serve all sub-queues of a parent queue until told to stop."),
-    ("report", "report:report", "Print the report of a run, or of a comparison, again."),
+    ("report", "report:report", "Show any records again: at the terminal, or as a page."),
     ("compare", "compare:compare_records", "Compare runs with runs: BASE... -- CANDIDATE..."),
     ("ab", "ab:ab", "Hold two ways to run a scenario against each other, and decide."),
+    ("capacity", "capacity:capacity", "Find the highest rate that holds, by number of workers."),
+    ("plan", "plan:plan", "Say what a rate takes, from a capacity record alone."),
     ("history", "history:history", "Show how a figure moved over many runs, and where it changed."),
     ("export", "records:export", "Print a record's data in a format that other tools read."),
     ("scenarios", "records:scenarios", "List the built-in scenarios, or print one as TOML."),

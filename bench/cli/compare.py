@@ -1,5 +1,6 @@
 """``bench compare``: records against records."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ def compare_records(
     gated = judging.gated(base[0].scenario)
     margin = judging.margin_share()
     outputs.require_writable()
+    _require_distinct([*base, *candidate])
     _require_alike(base, candidate, judging.allowed)
     pairs = in_pairs(base, candidate)
     question = Question(gated, metrics.shown_besides(base[0].scenario), margin)
@@ -110,6 +112,14 @@ def _sides(words: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         )
     middle = texts.index(_BETWEEN)
     return list(words[:middle]), list(words[middle + 1 :])
+
+
+def _require_distinct(records: Sequence[RunRecord]) -> None:
+    """The same run twice would be two witnesses of one event. Raises UsageError."""
+    seen = Counter((each.id, each.started_at) for each in records)
+    (run, _), count = seen.most_common(1)[0]
+    if count > 1:
+        raise UsageError(f"run {run} is among the records {count} times: each run counts once")
 
 
 def _require_alike(

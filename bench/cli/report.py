@@ -1,37 +1,142 @@
-"""``bench report``: any record of the project, shown again."""
+"""``bench report``: any records of the project, shown again."""
 
+import importlib
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from bench import gate_record
+from cyclopts import Parameter
+
+from bench import capacity_record, files, gate_record
 from bench import record as records
+from bench.errors import RecordError, UsageError
 from bench.jobs import ab_job
+from bench.reports.capacity import print_capacity
 from bench.reports.gate.terminal import print_gate
 from bench.reports.terminal import print_report
 
+if TYPE_CHECKING:
+    from bench.reports.html.section import Section
 
-def report(record: Path, /, *, json: bool = False) -> int:
-    """Print the report of a run, or of a comparison, again from its record.
+
+@dataclass(frozen=True)
+class _Kind:
+    """What can be done with the records of one format."""
+
+    load: Callable[[Path], Any]
+    encode: Callable[[Any], bytes]
+    show: Callable[[Any, Path], None]
+    section: str
+    """The module that makes a page's section of one; loaded where a page is asked for."""
+
+
+_RUN = _Kind(records.load, records.encode, print_report, "bench.reports.html.run_page")
+_KINDS = {
+    gate_record.FORMAT: _Kind(
+        gate_record.load,
+        gate_record.encode,
+        lambda gate, _: print_gate(gate, None),
+        "bench.reports.html.gate_page",
+    ),
+    capacity_record.FORMAT: _Kind(
+        capacity_record.load,
+        capacity_record.encode,
+        print_capacity,
+        "bench.reports.html.capacity_page",
+    ),
+}
+"""By format; all else is a run, or is told what it lacks to be one."""
+_PAGES = (".html", ".htm")
+_IN_FOLDERS = (ab_job.GATE,)
+"""Names of the records that jobs leave in their folders."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    path: Path
+    kind: _Kind
+    record: Any
+
+
+def report(
+    *record: Path,
+    html: Annotated[Path | None, Parameter(help="Write one page that needs no other file.")] = None,
+    images: Annotated[
+        Path | None, Parameter(help="Write every picture into this folder, as .svg and .png.")
+    ] = None,
+    json: Annotated[bool, Parameter(help="Print the record itself.")] = False,
+) -> int:
+    """Show records again: at the terminal, or as a page with --html.
 
     Parameters
     ----------
     record
-        A record's file, as 'bench run' names it; or that of a comparison, or the folder of an
-        'ab' job.
-    json
-        Print the record itself.
+        Records of runs, comparisons or capacities, or the folders of 'ab' jobs. Several make one
+        page.
     """
-    path = record / ab_job.GATE if record.is_dir() else record
-    if records.format_of(path) == gate_record.FORMAT:
-        gate = gate_record.load(path)
-        if json:
-            sys.stdout.write(gate_record.encode(gate).decode())
-        else:
-            print_gate(gate, None)
-        return 0
-    loaded = records.load(path)
+    if not record:
+        raise UsageError("name one or more records")
+    if json and (len(record) > 1 or html is not None or images is not None):
+        raise UsageError("--json prints one record: leave out --html, --images and other records")
+    loaded = [_load(path) for path in record]
     if json:
-        sys.stdout.write(records.encode(loaded).decode())
+        sys.stdout.write(loaded[0].kind.encode(loaded[0].record).decode())
+    elif html is not None or images is not None:
+        _draw(loaded, html, images)
     else:
-        print_report(loaded, path)
+        _print(loaded)
     return 0
+
+
+def _load(path: Path) -> _Loaded:
+    file = _in_folder(path) if path.is_dir() else path
+    kind = _KINDS.get(records.format_of(file), _RUN)
+    return _Loaded(file, kind, kind.load(file))
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in _IN_FOLDERS:
+        if (folder / name).exists():
+            return folder / name
+    raise RecordError(f"{folder}: a folder without a comparison in it ({_IN_FOLDERS[0]})")
+
+
+def _print(loaded: Sequence[_Loaded]) -> None:
+    for number, each in enumerate(loaded):
+        if number:
+            sys.stdout.write("\n")
+        each.kind.show(each.record, each.path)
+        sys.stdout.flush()
+
+
+def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> None:
+    """A page, pictures, or both; where they are is printed."""
+    if html is not None:
+        _require_page(html, loaded)
+    # The plotting library takes a while to load, and a report at a terminal needs no picture.
+    from bench.reports.html.page import page, write_images  # noqa: PLC0415
+
+    sections = [_section(each) for each in loaded]
+    if html is not None:
+        files.write_whole(html, page(sections).encode())
+        sys.stdout.write(f"page: {html}\n")
+    if images is not None:
+        write_images(sections, images)
+        sys.stdout.write(f"pictures: {images}\n")
+
+
+def _require_page(html: Path, loaded: Sequence[_Loaded]) -> None:
+    """Refuse to write a page over a record. Raises UsageError."""
+    if html.suffix not in _PAGES or any(html.resolve() == each.path.resolve() for each in loaded):
+        raise UsageError(f"--html {html}: a page's name ends in {' or '.join(_PAGES)}")
+    files.require_writable(html)
+
+
+def _section(each: _Loaded) -> "Section":
+    try:
+        made: Section = importlib.import_module(each.kind.section).section(each.record)
+        return made
+    except ValueError as error:
+        raise RecordError(f"{each.path}: {error}") from None

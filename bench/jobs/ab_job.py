@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from bench import files, record
+from bench import files, record, versioned
 from bench.analysis import gate, likeness
 from bench.analysis.compare import Comparison, Pair, Question, compare, noise_floors
 from bench.analysis.metrics import Metric
-from bench.errors import MeasurementError, RecordError, UsageError
+from bench.errors import MeasurementError, UsageError
 from bench.gate_record import GateRecord
 from bench.jobs import runs
 from bench.jobs.ab_plan import Plan, make_plan
@@ -254,18 +254,10 @@ def _require_alike(folder: Path, job: Job) -> None:
 
 def save(folder: Path, job: Job) -> None:
     """Write the state. Raises UsageError."""
-    files.write_whole(folder / STATE, msgspec.json.format(msgspec.json.encode(job), indent=1))
+    files.write_whole(folder / STATE, versioned.encode(job))
 
 
 def load(folder: Path) -> Job:
     """Read a state. Raises RecordError."""
     path = folder / STATE if folder.is_dir() else folder
-    try:
-        job = msgspec.json.decode(path.read_bytes(), type=Job)
-    except OSError as error:
-        raise RecordError(f"{path}: no job to go on with: {error.strerror or error}") from None
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"{path}: not a job of 'bench ab': {error}") from None
-    if job.format != FORMAT:
-        raise RecordError(f"{path}: format {job.format}; this version of bench reads {FORMAT}")
-    return job
+    return versioned.load(path, Job, FORMAT, "a job of 'bench ab'", "no job to go on with: ")

@@ -9,24 +9,10 @@ from rich.text import Text
 
 from bench import units
 from bench.record import RunRecord, StageSummary
+from bench.reports import run_words
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
 
-_STAGES = {
-    "e2e": "due → finished",
-    "e2e_from_send": "sent → finished (not corrected)",
-    "queue_wait": "sent → started",
-    "service": "started → finished",
-    "enqueue": "sent → acknowledged",
-    "schedule_lag": "due → sent",
-}
-_PERCENTILES = (
-    ("p50", "p50_s"),
-    ("p90", "p90_s"),
-    ("p99", "p99_s"),
-    ("p99.9", "p999_s"),
-    ("max", "max_s"),
-)
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
 _WIDE = 98
 _MOST_LEDGER_COLUMNS = 7
@@ -65,7 +51,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
 def _headline(record: RunRecord) -> Text:
     is_valid = record.verdict == "valid"
     style = "bold green" if is_valid else "bold red"
-    text = Text.assemble((record.verdict.upper().replace("_", " "), style))
+    text = Text.assemble((run_words.verdict(record), style))
     if not is_valid:
         text.append("  do not quote these figures", style="red")
     end_to_end = record.latency["e2e"]["all"]
@@ -84,57 +70,30 @@ def _headline(record: RunRecord) -> Text:
 def _objectives(record: RunRecord) -> Iterable[Text]:
     for objective in record.slo:
         mark = ("✓ ", "bold green") if objective.passed else ("✗ ", "bold red")
-        measured = _objective_value(objective.expression, objective.value)
+        measured = run_words.objective_value(objective.expression, objective.value)
         yield Text.assemble(mark, f"{objective.expression}   measured: {measured}")
-
-
-def _objective_value(expression: str, value: float | None) -> str:
-    if value is None:
-        return "nothing, and without data an objective fails"
-    if ".rate" in expression:
-        return units.format_rate(value)
-    if "." in expression.partition("}")[2] or "." in expression.partition("{")[0].split()[0]:
-        return units.format_duration(value)
-    return units.format_count(value)
 
 
 def _throughput(record: RunRecord) -> Text:
     rates = record.rates
-    asked = (
-        "as fast as possible" if rates.asked_per_s is None else units.format_rate(rates.asked_per_s)
-    )
+    left_out = run_words.left_out(record)
     lines = [
-        f"asked {asked} · enqueued {units.format_rate(rates.enqueued_per_s)}"
+        f"asked {run_words.asked(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
         f" · finished {units.format_rate(rates.completed_per_s)}"
-        f" · over {units.format_duration(record.window_s)}{_left_out(record)}"
+        f" · over {units.format_duration(record.window_s)}"
+        f"{f', after {left_out}' if left_out else ''}"
     ]
     if record.scenario.is_closed_loop:
         lines.append("closed loop: there is no schedule, so due is the moment of sending")
     return Text("\n".join(lines))
 
 
-def _left_out(record: RunRecord) -> str:
-    warmup = record.warmup
-    if not warmup.left_out_s:
-        return ""
-    longest = (
-        f", their longest {units.format_duration(warmup.e2e_max_s)}"
-        if warmup.e2e_max_s is not None
-        else ""
-    )
-    how = "found" if warmup.method != "fixed" else "as asked"
-    return (
-        f", after {units.format_duration(warmup.left_out_s)} of warm-up ({how};"
-        f" {units.format_count(warmup.tasks)} tasks left out{longest})"
-    )
-
-
 def _stages(record: RunRecord, width: int) -> Table:
     explains = width >= _WIDE
-    percentiles = _PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
+    percentiles = run_words.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
     table = plain_table("stage", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
-    for stage, meaning in _STAGES.items():
+    for stage, meaning in run_words.STAGES.items():
         summary = record.latency[stage]["all"]
         if summary.count:
             names = [Text(stage), *([Text(meaning, style="dim")] if explains else [])]
@@ -144,12 +103,12 @@ def _stages(record: RunRecord, width: int) -> Table:
 
 
 def _queues(record: RunRecord, width: int) -> Table:
-    percentiles = _PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
+    percentiles = run_words.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
     table = plain_table("queue", "stage", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
-        for stage in ("e2e", "queue_wait", "enqueue"):
+        for stage in run_words.QUEUE_STAGES:
             summary = record.latency[stage][queue]
             if summary.count:
                 table.add_row("" if shown else queue, stage, *_values(summary, percentiles))
@@ -166,16 +125,9 @@ def _values(summary: StageSummary, percentiles: Sequence[tuple[str, str]]) -> li
     return [units.format_duration(getattr(summary, name)) for _, name in percentiles]
 
 
-_ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
-_COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
-
-
 def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
-    """The counts; those that are zero for all tasks are left out, but for the damning ones."""
-    columns = [
-        *_ALWAYS_COUNTED,
-        *(name for name in _COUNTED_IF_ANY if getattr(record.counts, name)),
-    ]
+    """The counts, as a table where that fits."""
+    columns = run_words.ledger_columns(record)
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
     if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
@@ -195,26 +147,12 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     resources, server = record.resources, record.server
-    costs = [
-        f"{resources.server_cpu_us_per_task:.1f} µs CPU"
-        if resources.server_cpu_us_per_task is not None
-        else None,
-        f"{resources.server_commands_per_task:.1f} commands"
-        if resources.server_commands_per_task is not None
-        else None,
-        f"{units.format_bytes(resources.server_bytes_per_task)} on the wire"
-        if resources.server_bytes_per_task is not None
-        else None,
-        f"{units.format_bytes(resources.server_memory_bytes_per_task)} of memory"
-        if resources.server_memory_bytes_per_task is not None
-        else None,
-    ]
     yield Text(f"{record.attribution}")
-    yield Text("Redis per task: " + ", ".join(cost for cost in costs if cost))
+    yield Text("Redis per task: " + ", ".join(run_words.costs(record)))
     yield Text(
-        f"cores: server {_cores(resources.server_cpu_cores)}, "
-        f"workers {_cores(resources.worker_cpu_cores)}, "
-        f"generator {_cores(resources.generator_cpu_cores)}"
+        f"cores: server {run_words.cores(resources.server_cpu_cores)}, "
+        f"workers {run_words.cores(resources.worker_cpu_cores)}, "
+        f"generator {run_words.cores(resources.generator_cpu_cores)}"
         f" · {server['product']} {server['version']} at {server['address']}"
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}",
@@ -222,7 +160,3 @@ def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     )
     if path is not None:
         yield Text.assemble("record: ", (str(path), "bold"))
-
-
-def _cores(cores: float | None) -> str:
-    return "–" if cores is None else f"{cores:.2f}"

@@ -39,7 +39,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f": did you mean {matches[0]!r}?" if matches else ""
 
 
-def _queues(written: object) -> dict[str, float]:
+def parse_weights(written: object) -> dict[str, float]:
     """``{"inference_high": 1}``, or ``inference_high=1,inference_low=3``, or names alone."""
     if isinstance(written, Mapping):
         pairs = [(str(name), weight) for name, weight in written.items()]
@@ -237,7 +237,7 @@ def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
 FIELDS: dict[str, Field] = {
     "name": Field("name", _text, "What reports call it."),
     "description": Field("description", _text, "One sentence: what it answers."),
-    "queues": Field("queues", _queues, "Sub-queues with weights, highest priority first."),
+    "queues": Field("queues", parse_weights, "Sub-queues with weights, highest priority first."),
     "layout": Field("layout", _one_of(list(LAYOUTS)), "How the queue lies in Redis."),
     "arrivals": Field("arrivals", _one_of(get_args(ArrivalKind)), "constant, poisson or max."),
     "rate": Field("rate_per_s", _rate, "Tasks a second, or max for a closed loop."),

@@ -9,7 +9,17 @@ from bench.errors import ScenarioError
 
 DEFAULT = "default"
 
-_ORDER = ("smoke", DEFAULT, "latency", "enqueue-max", "e2e-max", "ramp", "priority", "backlog")
+_ORDER = (
+    "smoke",
+    DEFAULT,
+    "latency",
+    "enqueue-max",
+    "e2e-max",
+    "ramp",
+    "priority",
+    "backlog",
+    "capacity",
+)
 
 
 def names() -> list[str]:

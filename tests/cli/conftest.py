@@ -1,8 +1,11 @@
 """The command line called in process, in a folder of the test's own."""
 
+import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +38,24 @@ def expected_code(run: RunRecord) -> int:
     if run.verdict != "valid":
         return 4
     return 0 if all(objective.passed for objective in run.slo) else 5
+
+
+def interrupted(folder: Path, words: Sequence[str], is_time: Callable[[], bool]) -> tuple[int, str]:
+    """Run a command as a process, press Ctrl-C when it is time; its exit code and what it said."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        deadline_s = time.monotonic() + 60
+        while not is_time() and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
 
 
 @pytest.fixture(autouse=True)

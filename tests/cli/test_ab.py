@@ -1,18 +1,15 @@
 """``bench ab``: whole jobs of short runs, interrupted ones, and requests that make no sense."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from bench import gate_record, record
 from bench.jobs import ab_job
-from tests.cli.conftest import Bench
+from tests.cli.conftest import Bench, interrupted
 
 SHORT = ("ab", "smoke", "--duration", "300ms", "--rate", "200/s", "--noise-pairs", "1")
 NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-2-B.json"]
@@ -22,7 +19,7 @@ def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
     outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
     # One pair decides nothing; on a busy machine it may not even be valid.
     assert outcome.code in (3, 4), outcome.err
-    assert "1 pairs of the base with itself, then 1 of both: 4 runs" in outcome.err
+    assert "noise pairs of the base with itself: 1; pairs of both: 1; 4 runs" in outcome.err
     first, second = (record.load(Path("job") / name) for name in NAMES[2:])
     assert (first.scenario.prefetch, second.scenario.prefetch) == (16, 1)
     assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
@@ -60,21 +57,9 @@ def test_where_nobody_knows_how_long_a_run_takes_the_first_one_tells(bench: Benc
 def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -> None:
     """The runs that were there stay as they are, and the one that was cut short is made again."""
     words = (*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        first = tmp_path / "job" / NAMES[0]
-        deadline_s = time.monotonic() + 30
-        while not first.exists() and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    first = tmp_path / "job" / NAMES[0]
+    code, errors = interrupted(tmp_path, words, first.exists)
+    assert code == 130, errors
     assert errors.splitlines()[-1] == ("bench: interrupted; go on with: bench ab --resume job")
     done = [each.file for each in ab_job.load(tmp_path / "job").done]
     assert done in ([], NAMES[:1])  # the first may have been cut just as it was saved
@@ -85,7 +70,7 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     assert [each.file for each in job.done][:4] == NAMES
     if done:
         assert first.read_bytes() == before
-        assert ", 1 runs are there already" in outcome.err
+        assert ", of which 1 there already" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,11 @@ def no_folder() -> None:
     Path("candidate").rename("elsewhere")
 
 
+def given_twice() -> None:
+    save(0.0)
+    Path("candidate/3.json").write_bytes(Path("base/0.json").read_bytes())
+
+
 def one_fewer() -> None:
     save(0.0)
     Path("candidate/3.json").unlink()
@@ -195,6 +200,7 @@ def one_fewer() -> None:
         (other_format, "candidate/3.json: format runqy-bench/7; this version of bench reads"),
         (empty_folder, "candidate: there is no run record in this folder"),
         (no_folder, "candidate: No such file or directory"),
+        (given_twice, "run 00000000 is among the records 2 times: each run counts once"),
         (one_fewer, "8 runs of the base and 7 of the candidate make no pairs"),
     ],
 )

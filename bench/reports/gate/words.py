@@ -93,7 +93,7 @@ def footer(gate: GateRecord) -> list[str]:
     """What the figures rest on, a line each."""
     lines = [
         f"{side.label}: {side.what or 'as it is'} · revision {side.revision} · {side.server} · "
-        f"{side.runs} runs{_verdicts(side.verdicts)}"
+        f"{side.runs} run{'' if side.runs == 1 else 's'}{_verdicts(side.verdicts)}"
         for side in (gate.base, gate.candidate)
     ]
     facts = [gate.machine]

@@ -1,0 +1,155 @@
+"""What waiting does near the limit: Erlang C, with the service times that were measured.
+
+Formulas: Erlang C for the chance to wait at all; Allen and Cunneen's correction for service and
+arrivals that vary otherwise than exponentially, E[W] ≈ C/(cμ - λ) · (Ca² + Cs²)/2; an exponential
+tail with that mean, P(W > t) ≈ C·exp(-t·C/E[W]), convolved with the measured service times; Cobham
+for strict priorities without preemption, W_k = W0 / ((1 - σ_{k-1})(1 - σ_k)).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from bench.measure.histogram import Histogram, highest_equivalent
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Service:
+    """Service times in seconds (n,) and the share of tasks that take each."""
+
+    times_s: Floats
+    shares: Floats
+
+    @property
+    def mean_s(self) -> float:
+        """The mean."""
+        return float(self.times_s @ self.shares)
+
+    @property
+    def variation(self) -> float:
+        """Squared coefficient of variation: 0 constant, 1 exponential."""
+        return float(self.times_s**2 @ self.shares) / self.mean_s**2 - 1
+
+    def scaled_to(self, mean_s: float) -> "Service":
+        """The same shape with another mean."""
+        return Service(self.times_s * (mean_s / self.mean_s), self.shares)
+
+
+def service_of(histogram: Histogram) -> Service:
+    """The service times that were measured. Raises ValueError without samples."""
+    filled = np.flatnonzero(histogram.counts)
+    if not len(filled):
+        raise ValueError("no service times were measured")
+    times_us = np.array([highest_equivalent(index) for index in filled.tolist()], np.float64)
+    counts = histogram.counts[filled].astype(np.float64)
+    return Service(np.maximum(times_us, 1.0) / 1e6, counts / counts.sum())
+
+
+def erlang_c(servers: int, offered: float) -> float:
+    """The chance that a task must wait, for so many servers and ``offered`` = λ/μ of them busy."""
+    if offered >= servers:
+        return 1.0
+    # Erlang B by its recursion, which neither overflows nor loses digits.
+    blocked = 1.0
+    for count in range(1, servers + 1):
+        blocked = offered * blocked / (count + offered * blocked)
+    utilisation = offered / servers
+    return blocked / (1 - utilisation * (1 - blocked))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """c servers, tasks at a rate (tasks a second), and what they take.
+
+    ``arrivals_variation`` is the squared coefficient of variation of the time between arrivals: 1
+    for Poisson, 0 for a clockwork. ``floor_s`` is what a task takes without any queue beside its
+    service: the way to the server and out of it.
+    """
+
+    servers: int
+    rate_per_s: float
+    service: Service
+    arrivals_variation: float = 1.0
+    floor_s: float = 0.0
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the servers that is busy; at 1 or above the queue only grows."""
+        return self.rate_per_s * self.service.mean_s / self.servers
+
+    @property
+    def wait_chance(self) -> float:
+        """That a task waits."""
+        return erlang_c(self.servers, self.rate_per_s * self.service.mean_s)
+
+    @property
+    def mean_wait_s(self) -> float:
+        """Infinite where the queue only grows."""
+        if self.utilisation >= 1:
+            return math.inf
+        spare = self.servers / self.service.mean_s - self.rate_per_s
+        variation = (self.arrivals_variation + self.service.variation) / 2
+        return self.wait_chance / spare * variation
+
+    def exceeds(self, limit_s: float) -> float:
+        """The chance that a task takes longer than that, from due to finished."""
+        if self.utilisation >= 1:
+            return 1.0
+        left_s = limit_s - self.floor_s - self.service.times_s
+        tail = np.where(left_s < 0, 1.0, 0.0)
+        mean_s = self.mean_wait_s
+        if mean_s > 0:
+            waits = self.wait_chance * np.exp(-np.maximum(left_s, 0) * self.wait_chance / mean_s)
+            tail = np.where(left_s < 0, 1.0, waits)
+        return float(tail @ self.service.shares)
+
+    def percentile_s(self, percent: float) -> float:
+        """How long so many of a hundred tasks take at the most; infinite for a growing queue."""
+        if self.utilisation >= 1:
+            return math.inf
+        wanted = 1 - percent / 100
+        high = self.floor_s + float(self.service.times_s[-1]) + self.mean_wait_s
+        while self.exceeds(high) > wanted:
+            high *= 2
+        if self.exceeds(0.0) <= wanted:
+            return 0.0
+        return float(brentq(lambda limit: self.exceeds(limit) - wanted, 0.0, high, xtol=1e-7))
+
+
+def fewest_servers(
+    rate_per_s: float, service: Service, percent: float, limit_s: float, floor_s: float = 0.0
+) -> int | None:
+    """So many servers that the percentile is within the limit; None where service alone is not."""
+    least = Queue(10**6, rate_per_s, service, floor_s=floor_s)
+    if least.exceeds(limit_s) > 1 - percent / 100:
+        return None
+    servers = max(math.ceil(rate_per_s * service.mean_s * (1 + 1e-9)), 1)
+    while Queue(servers, rate_per_s, service, floor_s=floor_s).exceeds(limit_s) > 1 - percent / 100:
+        servers += 1
+    return servers
+
+
+def priority_waits_s(queue: Queue, shares: Sequence[float]) -> list[float]:
+    """Mean wait of each class under strict priority, the highest first.
+
+    ``shares`` of the tasks, adding up to one, all with the same service. By Kleinrock's law of
+    conservation their mean, weighted by the shares, is the wait without priorities.
+    """
+    residual_s, busy, waits = _residual_s(queue), 0.0, []
+    for share in shares:
+        before, busy = busy, busy + share * queue.utilisation
+        waits.append(residual_s / ((1 - before) * (1 - busy)) if busy < 1 else math.inf)
+    return waits
+
+
+def _residual_s(queue: Queue) -> float:
+    """W0: how long until a server is free, for one who waits for nobody else."""
+    chance = erlang_c(queue.servers, min(queue.rate_per_s * queue.service.mean_s, queue.servers))
+    variation = (queue.arrivals_variation + queue.service.variation) / 2
+    return chance * queue.service.mean_s / queue.servers * variation

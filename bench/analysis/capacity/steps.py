@@ -1,0 +1,277 @@
+"""What comes next in a search for capacity, from the record alone.
+
+The order: fill a queue (what a task costs in memory, how fast tasks go in), then for each level a
+run as fast as its workers go and the search for the rate that holds; then predictions, and the
+levels and the load that they are about.
+"""
+
+import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.analysis.capacity import models
+from bench.analysis.capacity.effort import goal_of, held_out_levels
+from bench.analysis.capacity.scaling import Law
+from bench.analysis.capacity.search import Bounds, Trial, Wanted, bounds, closing_step, next_step
+from bench.capacity_record import CapacityRecord, LevelRow, Prediction, Purpose, TrialRow
+
+_FIRST_SHARE = 0.6
+"""Of the saturation: a load that should hold."""
+_HIGHEST_SHARE = 1.3
+_LOWEST_SHARE = 1 / 64
+_MOST_OVERTIME = 1.5
+"""Of a level's time: a search that found no proven bound may go on for so long to prove one."""
+LOAD_SHARE = 0.8
+"""Of the highest rate that holds: where the latency is predicted."""
+_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Step:
+    """The next trial. ``rate_per_s`` is None for as fast as possible."""
+
+    purpose: Purpose
+    units: int
+    rate_per_s: float | None
+    duration_s: float
+
+
+def next_trial(record: CapacityRecord) -> Step | None:
+    """The next trial; None when all are made."""
+    short_s, full_s = record.effort.initial_s, record.effort.final_s
+    if not _made(record, "fill"):
+        return Step("fill", 0, None, short_s)
+    for units in levels_to_search(record):
+        if not _made(record, "saturation", units):
+            return Step("saturation", units, None, short_s)
+        wanted = _search(record, units)
+        if isinstance(wanted, Wanted):
+            return Step("search", units, _rounded(wanted.load), wanted.duration_s)
+    loads = [each for each in record.predictions if each.kind == "load"]
+    if loads and not _made(record, "load", loads[0].units):
+        return Step("load", loads[0].units, loads[0].rate_per_s, full_s)
+    return None
+
+
+def levels_to_search(record: CapacityRecord) -> list[int]:
+    """The levels that were asked for, and once all of these are done, those that were predicted."""
+    predicted = [each.units for each in record.predictions if each.what == "capacity"]
+    return [*sorted(set(record.asked)), *predicted]
+
+
+def updated(record: CapacityRecord) -> CapacityRecord:
+    """The record with what its trials say: levels, fit, predictions, and what became of them.
+
+    A prediction is made once, when all that was asked for is done and before its point is measured,
+    and never changed after.
+    """
+    levels = [_level(record, units) for units in levels_to_search(record)]
+    record = msgspec.structs.replace(
+        record, levels=[level for level in levels if level is not None]
+    )
+    if record.scaling is None and not record.predictions and _asked_are_done(record):
+        law = models.law_of(record.levels)
+        record = msgspec.structs.replace(
+            record,
+            scaling=None if law is None else models.scaling_row(law),
+            predictions=_predictions(record, law),
+        )
+    redis = record.redis
+    if redis is not None:
+        ceiling = models.server_ceiling_per_s(record)
+        redis = msgspec.structs.replace(redis, ceiling_per_s=ceiling or redis.ceiling_per_s)
+    return msgspec.structs.replace(
+        record,
+        redis=redis,
+        predictions=[_checked(record, each) for each in record.predictions],
+    )
+
+
+def _search(record: CapacityRecord, units: int) -> Wanted | Bounds:
+    """The next trial of a level, or its bounds: found, or as far as its time went."""
+    goal = goal_of(record.effort)
+    trials = _trials(record, units)
+    saturation = _saturation(record, units) or 1.0
+    first = _predicted(record, units) or saturation * _FIRST_SHARE
+    step = next_step(
+        trials,
+        goal,
+        _rounded(first),
+        _rounded(saturation * _LOWEST_SHARE),
+        _rounded(saturation * _HIGHEST_SHARE),
+    )
+    late = _spent_s(record, units) / _allowance_s(record, units)
+    if isinstance(step, Bounds) or not trials or late < 1:
+        return step
+    closing = closing_step(trials, goal) if late < _MOST_OVERTIME else None
+    return closing or bounds(trials, goal)
+
+
+def _allowance_s(record: CapacityRecord, units: int) -> float:
+    """How long a level may take: an equal part of what the levels before it left."""
+    planned = [*sorted(set(record.asked)), *held_out_levels(record.asked)]
+    place = planned.index(units) if units in planned else len(planned) - 1
+    before_s = _spent_s(record, 0) + math.fsum(_spent_s(record, each) for each in planned[:place])
+    left_s = max(record.effort.budget_s - before_s, record.effort.final_s)
+    return left_s / (len(planned) - place)
+
+
+def _spent_s(record: CapacityRecord, units: int) -> float:
+    return math.fsum(
+        each.took_s for each in record.trials if each.units == units and each.purpose != "load"
+    )
+
+
+def _level(record: CapacityRecord, units: int) -> LevelRow | None:
+    if not _trials(record, units):
+        return None
+    found = _search(record, units)
+    settled = isinstance(found, Bounds)
+    now = (
+        found
+        if isinstance(found, Bounds)
+        else bounds(_trials(record, units), goal_of(record.effort))
+    )
+    return LevelRow(
+        units=units,
+        saturation_per_s=_saturation(record, units),
+        lower_per_s=now.lower,
+        upper_per_s=now.upper,
+        is_settled=settled and now.is_settled,
+        is_held_out=units not in record.asked,
+        limit=_limit(record, units, now.upper),
+    )
+
+
+def _limit(record: CapacityRecord, units: int, upper: float | None) -> str:
+    """What gave way at the smallest load that does not hold."""
+    failed = [
+        each
+        for each in record.trials
+        if each.units == units and each.purpose == "search" and each.rate_per_s == upper
+    ]
+    bad = [each for each in failed if not each.good]
+    if not bad or upper is None:
+        return ""
+    said = bad[-1].reason
+    saturation = _saturation(record, units)
+    if saturation:
+        said += f", at {upper / saturation:.0%} of what they do as fast as they go"
+    if any(each.attribution.startswith(("server", "generator")) for each in bad):
+        said += f"; {bad[-1].attribution}"
+    return said
+
+
+def _asked_are_done(record: CapacityRecord) -> bool:
+    return _made(record, "fill") and all(
+        _made(record, "saturation", units) and isinstance(_search(record, units), Bounds)
+        for units in set(record.asked)
+    )
+
+
+def _predictions(record: CapacityRecord, law: Law | None) -> list[Prediction]:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    capacities = (
+        []
+        if law is None
+        else [
+            _capacity(law, units, units < max(record.asked), now)
+            for units in held_out_levels(record.asked)
+        ]
+    )
+    latency = _latency(record, now)
+    return capacities if latency is None else [*capacities, latency]
+
+
+def _capacity(law: Law, units: int, is_inside: bool, now: str) -> Prediction:
+    band = law.predict(units)
+    return Prediction(
+        what="capacity",
+        kind="interior" if is_inside else "extrapolated",
+        units=units,
+        rate_per_s=None,
+        value=band.value,
+        low=band.low,
+        high=band.high,
+        made_at=now,
+    )
+
+
+def _latency(record: CapacityRecord, now: str) -> Prediction | None:
+    """p99 at 80% of the highest rate that holds."""
+    best = models.best_level(record)
+    if best is None or record.service is None or best.saturation_per_s is None:
+        return None
+    rate = _rounded(LOAD_SHARE * (best.lower_per_s or 0.0))
+    band = models.latency_at(record.service, best.units, best.saturation_per_s, rate)
+    if not math.isfinite(band.high_s):
+        return None
+    return Prediction(
+        what="e2e.p99",
+        kind="load",
+        units=best.units,
+        rate_per_s=rate,
+        value=band.value_s,
+        low=band.low_s,
+        high=band.high_s,
+        made_at=now,
+    )
+
+
+def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
+    """With what was measured, once it is."""
+    if prediction.measured is not None:
+        return prediction
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    if prediction.what == "e2e.p99":
+        made = [each for each in record.trials if each.purpose == "load"]
+        value = made[-1].e2e_s.get("all", {}).get("p99") if made else None
+        if value is None:
+            return prediction
+        return msgspec.structs.replace(prediction, measured=value, measured_at=now)
+    level = models.level_of(record, prediction.units)
+    is_done = level is not None and isinstance(_search(record, prediction.units), Bounds)
+    if not is_done or level is None or level.lower_per_s is None or level.upper_per_s is None:
+        return prediction
+    return msgspec.structs.replace(
+        prediction,
+        measured=(level.lower_per_s + level.upper_per_s) / 2,
+        measured_low=level.lower_per_s,
+        measured_high=level.upper_per_s,
+        measured_at=now,
+    )
+
+
+def _predicted(record: CapacityRecord, units: int) -> float | None:
+    """Where to begin with a level that was predicted: where it should just hold."""
+    found = [each for each in record.predictions if each.units == units and each.what == "capacity"]
+    return found[0].value * (1 - record.effort.width) if found else None
+
+
+def _trials(record: CapacityRecord, units: int) -> list[Trial]:
+    return [
+        Trial(each.rate_per_s, each.duration_s, each.good)
+        for each in record.trials
+        if each.units == units and each.purpose == "search" and each.rate_per_s is not None
+    ]
+
+
+def _saturation(record: CapacityRecord, units: int) -> float | None:
+    rates = [each.completed_per_s for each in _of(record, "saturation", units)]
+    return next((rate for rate in rates if rate), None)
+
+
+def _made(record: CapacityRecord, purpose: Purpose, units: int = 0) -> bool:
+    return bool(_of(record, purpose, units))
+
+
+def _of(record: CapacityRecord, purpose: Purpose, units: int) -> Sequence[TrialRow]:
+    return [each for each in record.trials if each.purpose == purpose and each.units == units]
+
+
+def _rounded(rate: float) -> float:
+    """To three digits: a rate that can be typed again."""
+    return float(f"{rate:.{_DIGITS}g}")

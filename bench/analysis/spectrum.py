@@ -1,0 +1,38 @@
+"""All percentiles of a stage: the curve that HdrHistogram's plotters draw."""
+
+import numpy as np
+
+from bench.measure.histogram import Histogram, decode
+from bench.record import StageSummary
+
+_POINTS_PER_DECADE = 30
+
+
+def spectrum(summary: StageSummary) -> list[tuple[float, float]]:
+    """(1 / (1 − share of samples), latency in s) from the least sample to the greatest.
+
+    Of n samples the greatest stands at n: it is the one in n that took so long. Empty without
+    samples. Raises ValueError when the histogram is damaged.
+    """
+    if not summary.count or summary.max_s is None:
+        return []
+    histogram = _whole(summary)
+    points = max(int(np.log10(summary.count) * _POINTS_PER_DECADE), 1)
+    inverses = np.geomspace(1.0, summary.count, points, endpoint=False)
+    curve = []
+    for inverse in inverses.tolist():
+        value_us = histogram.percentile_us(100 * (1 - 1 / inverse))
+        if value_us is not None:
+            curve.append((inverse, value_us / 1e6))
+    return [*curve, (float(summary.count), summary.max_s)]
+
+
+def _whole(summary: StageSummary) -> Histogram:
+    """With the samples beyond the histogram's range, and the exact extremes."""
+    histogram = decode(summary.hdr)
+    histogram.negative = summary.negative
+    histogram.overflow = summary.overflow
+    if summary.min_s is not None and summary.max_s is not None:
+        histogram.min_us = round(summary.min_s * 1e6)
+        histogram.max_us = round(summary.max_s * 1e6)
+    return histogram

@@ -1,0 +1,179 @@
+"""``bench capacity``: the highest rate that holds, for each number of workers."""
+
+import datetime
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from bench import capacity_record, files, units
+from bench.analysis.capacity.effort import effort_for, held_out_levels
+from bench.capacity_record import Axis, CapacityRecord
+from bench.cli.capacity_view import capacity_view, opening
+from bench.cli.command_line import command_line
+from bench.cli.interrupts import interruptible
+from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.words import flag_words
+from bench.errors import ExitCode, UsageError
+from bench.jobs import capacity_job
+from bench.jobs.runs import Interrupted
+from bench.reports.capacity import print_capacity
+from bench.workload.scenario import Scenario
+
+_SEARCH = Group("Search", sort_key=0)
+_OUTPUT = Group("Output", sort_key=5)
+_DEFAULT_SCENARIO = "capacity"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CapacityFlags(ScenarioFlags):
+    """Fields of the scenario, and the levels to search."""
+
+    workers: Annotated[
+        str | None,
+        Parameter(group=_SEARCH, help="Numbers of worker processes to search, as 1,2,4,8."),
+    ] = None  # type: ignore[assignment] # a list of levels here
+    slots: Annotated[
+        str | None,
+        Parameter(group=_SEARCH, help="Or numbers of tasks at once in one worker, as 1,2,4,8."),
+    ] = None
+
+    def levels(self) -> tuple[Axis, list[int]]:
+        """What is varied, and its values. Raises UsageError."""
+        if (self.workers is None) == (self.slots is None):
+            raise UsageError("say which levels to search: --workers 1,2,4 or --slots 1,2,4,8")
+        axis: Axis = "workers" if self.workers is not None else "slots"
+        return axis, _levels(f"--{axis}", self.workers or self.slots or "")
+
+    def changes(self) -> dict[str, object]:
+        """The scenario's fields that were given."""
+        given = super().changes()
+        return {name: each for name, each in given.items() if name not in ("workers", "slots")}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SearchFlags:
+    """How to search, and what the search leaves."""
+
+    server_binary: Annotated[
+        str | None, Parameter(help="Start this server instead of the embedded one.")
+    ] = None
+    budget: Annotated[
+        str, Parameter(group=_SEARCH, help="How long the search may take: sizes the trials.")
+    ] = "10m"
+    width: Annotated[
+        str, Parameter(group=_SEARCH, help="How close the two bounds of a rate must come.")
+    ] = "5%"
+    resume: Annotated[
+        Path | None, Parameter(group=_SEARCH, help="Go on with an interrupted search: its record.")
+    ] = None
+    output: Annotated[
+        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
+    ] = None
+    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print the record alone, as JSON.")] = False
+    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="No progress, and no report.")] = False
+
+
+def capacity(
+    scenario: str = _DEFAULT_SCENARIO,
+    /,
+    *,
+    flags: CapacityFlags | None = None,
+    where: ServerFlags | None = None,
+    how: SearchFlags | None = None,
+) -> int:
+    """Find the highest rate that holds every objective, for each number of workers.
+
+    Exits 0 when a rate holds for some number of them, 5 when none does.
+
+    Parameters
+    ----------
+    scenario
+        A built-in scenario or a TOML file. Its rate and duration are the search's to choose.
+    """
+    flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
+    url = where.url()
+    if url is not None and how.server_binary is not None:
+        raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
+    if how.resume is not None:
+        path, record = how.resume, capacity_record.load(how.resume)
+    else:
+        record = _new(scenario, flags, how)
+        path = how.output or files.RESULTS / f"{files.stamped_name('capacity')}.json"
+        files.require_writable(path)
+    is_quiet = how.quiet or how.json
+    if not is_quiet:
+        sys.stderr.write(opening(record, str(path)) + "\n")
+    with interruptible() as should_stop:
+        try:
+            with capacity_view(is_quiet) as watch:
+                record = capacity_job.measure(record, path, url, should_stop, watch)
+        except Interrupted:
+            sys.stderr.write(
+                "bench: interrupted; go on with: bench capacity --resume "
+                f"{shlex.quote(str(path))}\n"
+            )
+            return ExitCode.INTERRUPTED
+    if how.json:
+        sys.stdout.write(capacity_record.encode(record).decode())
+    elif not how.quiet:
+        print_capacity(record, path)
+    held = any(level.lower_per_s is not None for level in record.levels)
+    return ExitCode.PASSED if held else ExitCode.SLO_MISSED
+
+
+def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
+    axis, asked = flags.levels()
+    _require_free("rate", flags.rate, "the search chooses it")
+    _require_free("duration", flags.duration, "--budget gives it")
+    _require_free("stages", flags.stages, "a trial is at one rate")
+    _require_free("tasks", flags.tasks, "--budget gives it")
+    scenario: Scenario = scenario_from(name, flags)
+    if not scenario.slo:
+        raise UsageError("say what must hold: --slo 'e2e.p99 < 50ms'; may be given several times")
+    if not scenario.has_workers or scenario.external_workers:
+        raise UsageError("the search starts workers itself: --external-workers does not go with it")
+    changes = {key: value for key, value in flags.changes().items() if key != "slo"}
+    binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
+    budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)
+    return CapacityRecord(
+        id=secrets.token_hex(4),
+        started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        command=command_line(),
+        scenario=scenario,
+        words=[name, *flag_words(changes), *binary],
+        axis=axis,
+        asked=asked,
+        slo=list(scenario.slo),
+        effort=effort_for(budget_s, len(asked), len(held_out_levels(asked)), width),
+        trials=[],
+        levels=[],
+        predictions=[],
+        scaling=None,
+        service=None,
+        redis=None,
+        environment={},
+        server={},
+        is_complete=False,
+    )
+
+
+def _levels(flag: str, text: str) -> list[int]:
+    try:
+        levels = sorted({int(part) for part in text.split(",") if part.strip()})
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is no list of numbers: write 1,2,4,8") from None
+    if not levels or levels[0] < 1:
+        raise UsageError(f"{flag}: {text!r} names no level of one or more")
+    return levels
+
+
+def _require_free(flag: str, given: object, why: str) -> None:
+    if given is not None:
+        raise UsageError(f"--{flag}: {why}; leave it out")

@@ -1,0 +1,172 @@
+"""A search for capacity: its trials, made one by one, each saved as it ends."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from bench import capacity_record, units
+from bench.analysis.capacity.models import service_row
+from bench.analysis.capacity.steps import Step, next_trial, updated
+from bench.capacity_record import CapacityRecord, RedisRow, TrialRow
+from bench.errors import MeasurementError
+from bench.jobs import runs
+from bench.record import RunRecord
+from bench.workload import slo
+
+_FILL_TASKS = 50_000
+_QUEUED_AT_ONCE = 64
+"""Tasks for each slot that a saturation run keeps in the queue: enough that none ever idles."""
+_SHORTEST_DRAIN_S = 5.0
+_PERCENTILES = {"p50": "p50_s", "p95": "p95_s", "p99": "p99_s"}
+
+Watch = Callable[[CapacityRecord, Step | None], None]
+
+
+def trials_folder(path: Path) -> Path:
+    """Where the records of the trials of that capacity record are."""
+    return path.with_name(f"{path.stem}-trials")
+
+
+def measure(
+    record: CapacityRecord,
+    path: Path,
+    url: str | None,
+    should_stop: Callable[[], bool],
+    watch: Watch,
+) -> CapacityRecord:
+    """Make all trials that are left, and return the whole record.
+
+    It is saved after each trial. Raises Interrupted when told to stop, and what a run without a
+    record ended with.
+    """
+    capacity_record.save(record, path)
+    while (step := next_trial(record)) is not None:
+        if should_stop():
+            raise runs.Interrupted
+        record = _with_trial(record, step, path, url, should_stop, watch)
+        capacity_record.save(record, path)
+    record = msgspec.structs.replace(record, is_complete=True)
+    capacity_record.save(record, path)
+    watch(record, None)
+    return record
+
+
+def _with_trial(
+    record: CapacityRecord,
+    step: Step,
+    path: Path,
+    url: str | None,
+    should_stop: Callable[[], bool],
+    watch: Watch,
+) -> CapacityRecord:
+    name = f"{len(record.trials) + 1:03d}-{step.purpose}-{step.units}.json"
+    file = trials_folder(path) / name
+    watch(record, step)
+    began_s = time.monotonic()
+    run = runs.make(
+        runs.Asked(words_of(record, step), file, url), should_stop, lambda: watch(record, step)
+    )
+    row = trial_row(step, run, time.monotonic() - began_s, name)
+    if step.purpose == "saturation" and not row.completed_per_s:
+        raise MeasurementError(
+            f"the workers finished nothing at {step.units} {record.axis} ({run.verdict}): "
+            f"'bench report {file}' shows why"
+        )
+    record = msgspec.structs.replace(record, trials=[*record.trials, row])
+    return updated(_learned(record, step, run))
+
+
+def words_of(record: CapacityRecord, step: Step) -> list[str]:
+    """What follows ``bench run`` for a trial."""
+    words = [*record.words, f"--drain-timeout={max(step.duration_s, _SHORTEST_DRAIN_S):g}s"]
+    if step.purpose == "fill":
+        return [*words, "--workers=0", "--rate=max", f"--tasks={_FILL_TASKS}"]
+    words.append(f"--{'workers' if record.axis == 'workers' else 'concurrency'}={step.units}")
+    words.append(f"--duration={step.duration_s:g}s")
+    if step.rate_per_s is None:
+        slots = step.units * (record.scenario.concurrency if record.axis == "workers" else 1)
+        queued = _QUEUED_AT_ONCE * slots
+        return [
+            *words,
+            "--rate=max",
+            f"--max-backlog={queued}",
+            f"--pipeline={min(queued, record.scenario.pipeline)}",
+            "--in-flight=2",
+        ]
+    return [*words, f"--rate={step.rate_per_s:g}", *(f"--slo={each}" for each in record.slo)]
+
+
+def trial_row(step: Step, run: RunRecord, took_s: float, file: str) -> TrialRow:
+    """What the record keeps of a trial."""
+    reason = _reason(run)
+    return TrialRow(
+        purpose=step.purpose,
+        units=step.units,
+        rate_per_s=step.rate_per_s,
+        duration_s=step.duration_s,
+        took_s=took_s,
+        verdict=run.verdict,
+        good=not reason,
+        reason=reason,
+        completed_per_s=run.rates.completed_per_s,
+        enqueued_per_s=run.rates.enqueued_per_s,
+        e2e_s={
+            queue: {name: getattr(summary, field) for name, field in _PERCENTILES.items()}
+            for queue, summary in run.latency["e2e"].items()
+        },
+        server_cores=run.resources.server_cpu_cores,
+        worker_cores=run.resources.worker_cpu_cores,
+        generator_cores=run.resources.generator_cpu_cores,
+        attribution=run.attribution,
+        file=file,
+    )
+
+
+def _reason(run: RunRecord) -> str:
+    """What did not hold, in words; empty where all did."""
+    if run.verdict != "valid":
+        return run.verdict.replace("_", " ")
+    missed = [each for each in run.slo if not each.passed]
+    return ", ".join(
+        f"{each.expression}: measured {_value(each.expression, each.value)}" for each in missed
+    )
+
+
+def _value(expression: str, value: float | None) -> str:
+    if value is None:
+        return "nothing"
+    statistic = slo.parse(expression).statistic
+    if statistic == "rate":
+        return units.format_rate(value)
+    return units.format_count(value) if statistic == "count" else units.format_duration(value)
+
+
+def _learned(record: CapacityRecord, step: Step, run: RunRecord) -> CapacityRecord:
+    """With what a run tells beside whether its load held."""
+    if step.purpose == "fill":
+        redis = RedisRow(
+            cpu_us_per_task=None,
+            commands_per_task=None,
+            bytes_per_task=None,
+            memory_bytes_per_queued_task=run.resources.server_memory_bytes_per_task,
+            enqueue_ceiling_per_s=run.rates.enqueued_per_s,
+            ceiling_per_s=None,
+        )
+        return msgspec.structs.replace(
+            record, redis=redis, environment=run.environment, server=run.server
+        )
+    if step.purpose == "saturation" and record.redis is not None:
+        # The busier the server, the less of its time goes into waking up: the last level's stands.
+        cpu_us = run.resources.server_cpu_us_per_task
+        redis = msgspec.structs.replace(
+            record.redis,
+            cpu_us_per_task=cpu_us,
+            commands_per_task=run.resources.server_commands_per_task,
+            bytes_per_task=run.resources.server_bytes_per_task,
+        )
+        return msgspec.structs.replace(record, redis=redis)
+    if step.purpose == "search" and record.service is None:
+        return msgspec.structs.replace(record, service=service_row(run))
+    return record

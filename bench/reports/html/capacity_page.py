@@ -1,0 +1,232 @@
+"""A search for capacity as a section of a page."""
+
+from collections.abc import Sequence
+
+from bench import capacity_record, units
+from bench.analysis.capacity import answer
+from bench.analysis.capacity.models import best_level
+from bench.analysis.capacity.plan import Plan, Wish, make_plan
+from bench.capacity_record import CapacityRecord, LevelRow, TrialRow
+from bench.reports import plan as plan_report
+from bench.reports.html import facts
+from bench.reports.html.section import Mood, Section, Table
+from bench.reports.plots.grid import grid_picture
+from bench.reports.plots.load import levels_picture, percentiles_picture, queues_picture
+from bench.reports.plots.picture import Picture
+from bench.reports.plots.scaling import scaling_picture
+
+_SHARE = 0.7
+"""Of the highest rate that holds: the rate that the options are for."""
+_HEADROOM = 0.2
+
+
+def section(record: CapacityRecord) -> Section:
+    """All of a search."""
+    verdict, mood = _verdict(record)
+    best = best_level(record)
+    plan = None if best is None else _options_for(record, best)
+    return Section(
+        kind="capacity",
+        group="Capacities",
+        title=f"Capacity of {record.scenario.name}",
+        verdict=verdict,
+        mood=mood,
+        answer=answer.sentence(record),
+        figures={"holds": "–" if best is None else units.format_rate(best.lower_per_s)},
+        view={
+            "record": record,
+            "begun": facts.moment(record.started_at),
+            "notes": list(answer.notes(record)),
+            "levels": _levels(record),
+            "checks": _checks(record) if record.predictions else None,
+            "law": _law(record),
+            "validity": _validity(record),
+            "options": None if plan is None else _options(plan),
+            "plan": [] if plan is None else [plan_report.answer(plan), *plan_report.facts(plan)],
+            "plan_notes": [] if plan is None else plan.notes,
+            "redis": _redis(record),
+            "trials": _trials(record),
+            "scenario": facts.of_scenario(record.scenario),
+            "server": facts.flat(record.server),
+            "environment": facts.flat(record.environment),
+        },
+        pictures=_pictures(record, best),
+    )
+
+
+def _verdict(record: CapacityRecord) -> tuple[str, Mood]:
+    if best_level(record) is None:
+        return "NO RATE HOLDS", "bad"
+    if not record.is_complete:
+        return "INCOMPLETE", "open"
+    if any(capacity_record.is_rejected(record, what) for what in ("capacity", "e2e.p99")):
+        return "FOUND, MODEL REJECTED", "open"
+    return "FOUND", "good"
+
+
+def _pictures(record: CapacityRecord, best: LevelRow | None) -> list[Picture]:
+    made = [levels_picture(record), scaling_picture(record), grid_picture(record)]
+    if best is not None:
+        made += [percentiles_picture(record, best.units), queues_picture(record, best.units)]
+    return [picture for picture in made if picture is not None]
+
+
+def _levels(record: CapacityRecord) -> Table:
+    rows = [
+        [
+            f"{level.units}{' (foretold)' if level.is_held_out else ''}",
+            level.limit or "–",
+            units.format_rate(level.lower_per_s),
+            units.format_rate(level.upper_per_s),
+            units.format_rate(level.saturation_per_s),
+            "yes" if level.is_settled else "no",
+        ]
+        for level in record.levels
+    ]
+    best = best_level(record)
+    strong = {index for index, level in enumerate(record.levels) if level is best}
+    return Table(
+        f"The highest rate that holds {' and '.join(record.slo)}, and the lowest that does not",
+        [record.axis, "what gives way", "holds", "does not", "as fast as they go", "proven"],
+        rows,
+        names=2,
+        strong=frozenset(strong),
+    )
+
+
+def _checks(record: CapacityRecord) -> Table:
+    return Table(
+        "Said by the models before it was measured, with the 90% interval",
+        ["what", "outcome", "said", "interval", "measured"],
+        [
+            [what, outcome, said, interval, measured]
+            for what, said, interval, measured, outcome in (
+                answer.told(each, record.axis) for each in record.predictions
+            )
+        ],
+        names=2,
+    )
+
+
+def _law(record: CapacityRecord) -> str:
+    scaling = record.scaling
+    if scaling is None:
+        return ""
+    low, high = scaling.peak_interval
+    peak = f"{low:.3g} and {'without bound' if high is None else f'{high:.3g}'}"
+    return (
+        f"X(N) = γN / (1 + α(N − 1) + βN(N − 1)) with γ = {units.format_rate(scaling.gamma)} "
+        f"({units.format_rate(scaling.gamma_interval[0])} to "
+        f"{units.format_rate(scaling.gamma_interval[1])}), α = {scaling.alpha:.3g} "
+        f"({scaling.alpha_interval[0]:.2g} to {scaling.alpha_interval[1]:.2g}), β = "
+        f"{scaling.beta:.2g} ({scaling.beta_interval[0]:.1g} to {scaling.beta_interval[1]:.1g}). "
+        f"Throughput is highest between {peak} {record.axis} (90% intervals). Levels that were "
+        f"fitted are off by {max(map(abs, scaling.residuals)):.1%} at the most."
+    )
+
+
+def _validity(record: CapacityRecord) -> Table:
+    """The trial at each level's highest rate that holds."""
+    rows = []
+    for level in record.levels:
+        trials = [
+            trial
+            for trial in record.trials
+            if trial.units == level.units
+            and trial.good
+            and trial.rate_per_s is not None
+            and trial.rate_per_s == level.lower_per_s
+        ]
+        if trials:
+            rows.append(_validity_row(level, trials[-1]))
+    return Table(
+        "At the highest rate that holds: what was asked and done, and who was busy (cores)",
+        [record.axis, "verdict", "offered", "finished", "generator", "workers", "Redis"],
+        rows,
+        names=2,
+    )
+
+
+def _validity_row(level: LevelRow, trial: TrialRow) -> list[str]:
+    cores = (trial.generator_cores, trial.worker_cores, trial.server_cores)
+    return [
+        str(level.units),
+        trial.verdict,
+        units.format_rate(trial.rate_per_s),
+        units.format_rate(trial.completed_per_s),
+        *("–" if each is None else f"{each:.2f}" for each in cores),
+    ]
+
+
+def _options_for(record: CapacityRecord, best: LevelRow) -> Plan:
+    rate = float(f"{_SHARE * (best.lower_per_s or 0.0):.2g}")
+    return make_plan(record, Wish(rate_per_s=max(rate, 1.0), headroom=_HEADROOM))
+
+
+def _options(plan: Plan) -> Table:
+    return Table(
+        f"Options for {units.format_rate(plan.wish.rate_per_s)} with {plan.wish.headroom:.0%} to "
+        "spare ('bench plan' answers for any other)",
+        [plan.axis, "why not", "hold", "basis", "to spare"],
+        [
+            [
+                str(option.units),
+                option.rejected or ("chosen" if option is plan.chosen else "more than is needed"),
+                units.format_rate(option.holds_per_s),
+                option.basis,
+                f"{option.headroom:.0%}" if option.headroom >= 0 else "–",
+            ]
+            for option in plan.options
+        ],
+        names=2,
+        strong=frozenset(
+            index for index, option in enumerate(plan.options) if option is plan.chosen
+        ),
+    )
+
+
+def _redis(record: CapacityRecord) -> facts.Facts:
+    redis = record.redis
+    if redis is None:
+        return []
+    said = [
+        ("CPU a task, at the highest level", _cpu(redis.cpu_us_per_task)),
+        ("commands a task", _number(redis.commands_per_task)),
+        ("bytes a task on the wire", units.format_bytes(redis.bytes_per_task)),
+        ("memory of a task that waits", units.format_bytes(redis.memory_bytes_per_queued_task)),
+        ("one core would be full at about", units.format_rate(redis.ceiling_per_s)),
+        ("tasks go in, with nobody serving, at", units.format_rate(redis.enqueue_ceiling_per_s)),
+    ]
+    return [(name, text) for name, text in said if text != "–"]
+
+
+def _cpu(micros: float | None) -> str:
+    return "–" if micros is None else f"{micros:.1f} µs"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _trials(record: CapacityRecord) -> Table:
+    return Table(
+        "Every trial, in the order in which they were made",
+        ["record", "what", "outcome", record.axis, "offered", "finished", "p50", "p95", "p99"],
+        [_trial_row(trial) for trial in record.trials],
+        names=3,
+    )
+
+
+def _trial_row(trial: TrialRow) -> Sequence[str]:
+    rate = trial.rate_per_s
+    asked = "as fast as possible" if rate is None else units.format_rate(rate)
+    e2e = trial.e2e_s.get("all", {})
+    return [
+        trial.file,
+        trial.purpose,
+        trial.reason or "held",
+        str(trial.units),
+        asked,
+        units.format_rate(trial.completed_per_s),
+        *(units.format_duration(e2e.get(name)) for name in ("p50", "p95", "p99")),
+    ]

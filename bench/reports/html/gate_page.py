@@ -1,0 +1,72 @@
+"""A comparison as a section of a page."""
+
+from bench.analysis.rule import Decision
+from bench.gate_record import GateRecord, GateRow
+from bench.reports.gate import words
+from bench.reports.html import facts
+from bench.reports.html.section import Mood, Section, Table
+from bench.reports.plots.forest import forest_picture
+
+_MOODS: dict[Decision, Mood] = {
+    Decision.REGRESSION: "bad",
+    Decision.INCONCLUSIVE: "open",
+    Decision.NO_WORSE: "good",
+    Decision.IMPROVEMENT: "good",
+}
+_MEANINGS = {
+    Decision.REGRESSION: "the candidate is worse than the base",
+    Decision.INCONCLUSIVE: "it is not proven that the candidate is no worse than the base",
+    Decision.NO_WORSE: "the candidate is no worse than the base",
+    Decision.IMPROVEMENT: "the candidate is better than the base",
+}
+
+
+def section(gate: GateRecord) -> Section:
+    """All of a comparison."""
+    decision = Decision(gate.decision)
+    picture = forest_picture(gate)
+    return Section(
+        kind="gate",
+        group="Comparisons",
+        title=f"{gate.title}: {gate.base.label} against {gate.candidate.label}",
+        verdict=decision.upper(),
+        mood=_MOODS[decision],
+        answer=f"{_MEANINGS[decision].capitalize()}. {words.headline(gate)}.",
+        figures={"pairs": str(gate.pairs), "largest gated change": _largest(gate)},
+        view={
+            "gate": gate,
+            "made": facts.moment(gate.made_at),
+            "metrics": _metrics(gate),
+            "footer": words.footer(gate),
+        },
+        pictures=[picture] if picture else [],
+    )
+
+
+def _largest(gate: GateRecord) -> str:
+    changed = [row for row in gate.rows if row.is_gated and row.change is not None]
+    if not changed:
+        return "–"
+    row = max(changed, key=lambda each: abs(each.change or 0.0))
+    return f"{row.metric} {words.change(row)}"
+
+
+def _metrics(gate: GateRecord) -> Table:
+    return Table(
+        f"All metrics; change with its {gate.confidence:.0%} interval, p corrected (Holm)",
+        ["metric", "verdict", "base", "candidate", "change", "margin", "p"],
+        [_cells(row) for row in gate.rows],
+        names=2,
+        strong=frozenset(index for index, row in enumerate(gate.rows) if row.is_gated),
+    )
+
+
+def _cells(row: GateRow) -> list[str]:
+    return [
+        row.metric,
+        words.verdict(row) if row.is_gated else "not gated",
+        *words.values(row),
+        words.change(row),
+        f"{row.margin * 100:.3g}%",
+        words.probability(row),
+    ]

@@ -1,0 +1,94 @@
+"""Sections to a page: one file that needs no network, no script and no other file."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from bench.files import write_whole
+from bench.reports.figures import NOTHING
+from bench.reports.html.section import Section
+from bench.reports.plots.picture import Picture
+from bench.version import __version__
+
+
+def page(sections: Sequence[Section]) -> str:
+    """The whole page."""
+    numbered = [(_anchor(number, each), each) for number, each in enumerate(sections, 1)]
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        title=_title(sections),
+        sections=numbered,
+        overviews=list(_overviews(numbered)) if len(sections) > 1 else [],
+        version=__version__,
+    )
+
+
+def write_images(sections: Sequence[Section], folder: Path) -> None:
+    """Every picture as .svg and .png in a folder, named for its section. Raises UsageError."""
+    for number, section in enumerate(sections, 1):
+        for picture in section.pictures:
+            for kind in ("svg", "png"):
+                name = f"{_anchor(number, section)}-{picture.name}.{kind}"
+                write_whole(folder / name, picture.file(kind))
+
+
+def _anchor(number: int, section: Section) -> str:
+    return f"{section.kind}-{number}"
+
+
+def _title(sections: Sequence[Section]) -> str:
+    if len(sections) == 1:
+        return f"{sections[0].title}: {sections[0].verdict}"
+    return f"{len(sections)} records"
+
+
+@dataclass(frozen=True)
+class _Overview:
+    """All sections of a kind at a glance: a row each, of its anchor, itself and its figures."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Section, Sequence[str]]]
+
+
+def _overviews(numbered: Sequence[tuple[str, Section]]) -> Iterable[_Overview]:
+    """A table for each kind, with all figures that any section of that kind has."""
+    for group in dict.fromkeys(section.group for _, section in numbered):
+        chosen = [(anchor, section) for anchor, section in numbered if section.group == group]
+        headings = list(dict.fromkeys(name for _, each in chosen for name in each.figures))
+        yield _Overview(
+            group,
+            headings,
+            [
+                (anchor, each, [each.figures.get(name, NOTHING) for name in headings])
+                for anchor, each in chosen
+            ],
+        )
+
+
+def _inlined(pictures: Iterable[Picture], name: str, anchor: str) -> dict[str, str] | None:
+    """What a template shows of the picture of that name, or None where there is none."""
+    for picture in pictures:
+        if picture.name == name:
+            return {
+                "caption": picture.caption,
+                "wide": picture.inline(anchor, is_narrow=False),
+                "narrow": picture.inline(anchor, is_narrow=True),
+            }
+    return None
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bench.reports.html"),
+        autoescape=True,  # names come from users
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["inlined"] = _inlined
+    return environment

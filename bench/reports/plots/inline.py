@@ -1,0 +1,38 @@
+"""A picture's SVG made part of a page: its ink is the page's, and its names are its own."""
+
+import re
+
+from bench.reports.plots.canvas import INK
+
+_NOISE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)')
+_FONT = re.compile(r"font: ([^;\"]*?)([\d.]+px) [^;\"]*")
+_SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
+
+
+def inlined(svg: str, name: str, label: str) -> str:
+    """The ``<svg>`` element for a page; ``label`` is what a screen reader says instead of it.
+
+    ``name`` tells its ids from those of the page's other pictures. Text is in the page's font.
+    """
+    drawing = _NOISE.sub("", svg[svg.index("<svg") :])
+    drawing = _TAG.sub(lambda tag: _own(tag[0], name), drawing).strip()
+    head, _, rest = drawing.partition(">")
+    return f'{_SIZE.sub("", head)} role="img" aria-label="{_attribute(label)}">{rest}'
+
+
+def _own(tag: str, name: str) -> str:
+    tag = tag.replace(INK, "currentColor")
+    return _NAMED.sub(rf"\g<1>{name}-", _FONT.sub(_font, tag))
+
+
+def _font(match: re.Match[str]) -> str:
+    weight = "font-weight: bold; " if "bold" in match[1] or "700" in match[1] else ""
+    return f"{weight}font-size: {match[2]}"
+
+
+def _attribute(text: str) -> str:
+    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(mark, entity)
+    return text

@@ -1,0 +1,88 @@
+"""All percentiles of all stages, with the rare slow tasks spread out."""
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench import units
+from bench.analysis.spectrum import spectrum
+from bench.record import RunRecord
+from bench.reports.plots import canvas, durations
+from bench.reports.plots.picture import Picture
+
+_STAGES = ("e2e", "e2e_from_send", "queue_wait", "service", "enqueue")
+
+
+def spectrum_picture(record: RunRecord, mark: str) -> Picture:
+    """One line a stage; ``mark`` is what nobody must overlook.
+
+    Raises ValueError for a damaged histogram.
+    """
+    curves = {stage: _curve(record, stage) for stage in _STAGES if stage in record.latency}
+    curves = {stage: curve for stage, curve in curves.items() if curve}
+
+    def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
+        lines = []
+        for index, (stage, curve) in enumerate(curves.items()):
+            style = canvas.look(index, len(curve))
+            # The headline lies below the lines that it is the sum of, and shows at their sides.
+            is_head = index == 0
+            if is_head:
+                style |= {"linewidth": 5, "alpha": 0.65, "marker": "", "zorder": 1.5}
+                _tell_maximum(axes, curve[-1])
+            lines += axes.plot(*zip(*curve, strict=True), label=stage, **style)
+        most = max((curve[-1][0] for curve in curves.values()), default=10.0)
+        _percentile_axis(axes, most, is_narrow)
+        values = [value for curve in curves.values() for _, value in curve]
+        # Room above the highest point for what is written there.
+        durations.logarithmic(axes, axes.yaxis, [*values, 2.5 * max(values, default=0.0)])
+        axes.set_ylabel("latency (log scale)")
+        if lines:
+            canvas.key(drawn, lines, is_narrow=is_narrow)
+
+    return Picture("spectrum", "Percentile spectrum", _caption(record), 4.3, draw, mark)
+
+
+def _tell_maximum(axes: Axes, end: tuple[float, float]) -> None:
+    axes.annotate(
+        f"max {units.format_duration(end[1])}",
+        end,
+        xytext=(-4, 7),
+        textcoords="offset points",
+        ha="right",
+    )
+    axes.plot(*end, "o", color=canvas.BLUE, markersize=7)
+
+
+def _curve(record: RunRecord, stage: str) -> list[tuple[float, float]]:
+    return spectrum(record.latency[stage]["all"])
+
+
+def _percentile_axis(axes: Axes, most: float, is_narrow: bool) -> None:
+    """0%, 90%, 99%, …: as far as there are tasks."""
+    decades = math.ceil(math.log10(max(most, 10.0)) - 1e-9)
+    axes.set_xscale("log")
+    axes.set_xlim(1, max(most, 10.0) * 1.15)
+    axes.xaxis.set_major_locator(FixedLocator([10.0**power for power in range(decades + 1)]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda inverse, _: percentile_label(inverse)))
+    axes.set_xlabel("percentile" if is_narrow else "percentile (each step: ten times as rare)")
+    axes.tick_params(axis="x", labelsize="small" if is_narrow else None)
+
+
+def percentile_label(inverse: float) -> str:
+    """``99.9%`` at 1,000: one in a thousand is slower."""
+    nines = round(math.log10(inverse))
+    return f"{100 - 100 / 10**nines:.{max(nines - 2, 0)}f}%"
+
+
+def _caption(record: RunRecord) -> str:
+    said = (
+        "How long tasks took, from the fastest (left) to the slowest (the right end of each line, "
+        "which is the maximum). A line that bends upwards has a tail of slow tasks"
+    )
+    if record.latency["e2e"]["all"].count and not record.scenario.is_closed_loop:
+        said += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
+    return said + "."

@@ -1,0 +1,36 @@
+"""A line about work in progress: kept up to date on a terminal, printed as it changes elsewhere."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+
+@contextlib.contextmanager
+def status_line(is_quiet: bool) -> Iterator[Callable[[str], None]]:
+    """What to call with each new line, as often as one likes. Everything goes to standard error."""
+    if is_quiet:
+        yield lambda _: None
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _whenever_it_changes()
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield lambda line: live.update(Text(line))
+
+
+def _whenever_it_changes() -> Callable[[str], None]:
+    last = ""
+
+    def show(line: str) -> None:
+        nonlocal last
+        if line != last:
+            last = line
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    return show

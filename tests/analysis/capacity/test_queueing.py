@@ -1,0 +1,137 @@
+"""The queue's formulas, against a published table, a simulation, and a conservation law."""
+
+import math
+
+import ciw
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.analysis.capacity.queueing import (
+    Queue,
+    Service,
+    erlang_c,
+    fewest_servers,
+    priority_waits_s,
+    service_of,
+)
+from bench.measure.histogram import Histogram
+
+EXPONENTIAL = Service(-0.002 * np.log1p(-(np.arange(4000) + 0.5) / 4000), np.full(4000, 1 / 4000))
+CONSTANT = Service(np.array([0.002]), np.array([1.0]))
+
+
+@pytest.mark.parametrize(
+    ("servers", "chance"),
+    [
+        (1, 0.0),
+        (2, 0.3333),
+        (3, 0.4444),
+        (4, 0.5094),
+        (5, 0.5541),
+        (6, 0.5875),
+        (7, 0.6138),
+        (8, 0.6353),
+        (9, 0.6533),
+        (10, 0.6687),
+    ],
+)
+def test_erlang_c_against_the_published_table(servers: int, chance: float) -> None:
+    """Of servers one more than the erlangs offered (Cooper, "Introduction to Queueing Theory")."""
+    assert erlang_c(servers, servers - 1) == pytest.approx(chance, abs=5e-5)
+
+
+@pytest.mark.parametrize(("servers", "offered", "chance"), [(1, 0.5, 0.5), (2, 1.0, 1 / 3)])
+def test_erlang_c_in_closed_form(servers: int, offered: float, chance: float) -> None:
+    assert erlang_c(servers, offered) == pytest.approx(chance)
+
+
+def test_erlang_c_of_an_overload_is_certain_and_of_many_servers_finite() -> None:
+    assert erlang_c(3, 3.0) == 1.0
+    assert 0 < erlang_c(10_000, 9_900.0) < 1
+
+
+def test_one_exponential_server_in_closed_form() -> None:
+    """M/M/1: the time in the system is exponential with rate μ - λ."""
+    queue = Queue(1, 400.0, EXPONENTIAL)
+    assert queue.utilisation == pytest.approx(0.8, rel=0.01)
+    assert queue.mean_wait_s == pytest.approx(0.8 / 100, rel=0.02)
+    assert queue.percentile_s(99) == pytest.approx(math.log(100) / 100, rel=0.05)
+
+
+def test_constant_service_waits_half_as_long() -> None:
+    """M/D/1, by Pollaczek and Khinchine."""
+    random, clockwork = Queue(1, 400.0, EXPONENTIAL), Queue(1, 400.0, CONSTANT)
+    assert clockwork.mean_wait_s == pytest.approx(random.mean_wait_s / 2, rel=0.02)
+
+
+@pytest.mark.parametrize(("servers", "rate"), [(2, 700.0), (4, 1600.0), (8, 3600.0)])
+def test_the_percentiles_are_those_of_a_simulation(servers: int, rate: float) -> None:
+    """M/M/c at 70, 80 and 90%, simulated with Ciw over 60 seconds of tasks."""
+    network = ciw.create_network(
+        arrival_distributions=[ciw.dists.Exponential(rate)],
+        service_distributions=[ciw.dists.Exponential(500.0)],
+        number_of_servers=[servers],
+    )
+    ciw.seed(3)
+    simulation = ciw.Simulation(network)
+    simulation.simulate_until_max_time(30.0)
+    took_s = np.array(
+        [each.waiting_time + each.service_time for each in simulation.get_all_records()][2000:]
+    )
+    queue = Queue(servers, rate, EXPONENTIAL)
+    assert queue.percentile_s(50) == pytest.approx(float(np.percentile(took_s, 50)), rel=0.10)
+    assert queue.percentile_s(99) == pytest.approx(float(np.percentile(took_s, 99)), rel=0.15)
+
+
+@given(
+    servers=st.integers(1, 20),
+    load=st.floats(0.05, 0.95),
+    weights=st.lists(st.floats(0.1, 10), min_size=1, max_size=5),
+)
+def test_priorities_conserve_the_mean_wait(servers: int, load: float, weights: list[float]) -> None:
+    """Kleinrock: what the first gain, the others lose, weighted by their shares of the work."""
+    queue = Queue(servers, load * servers / EXPONENTIAL.mean_s, EXPONENTIAL)
+    shares = [weight / sum(weights) for weight in weights]
+    waits = priority_waits_s(queue, shares)
+    together = sum(share * wait for share, wait in zip(shares, waits, strict=True))
+    assert together == pytest.approx(queue.mean_wait_s, rel=1e-6)
+    assert waits == sorted(waits)
+
+
+def test_an_overload_keeps_only_the_lowest_waiting_for_good() -> None:
+    queue = Queue(1, 1.5 / EXPONENTIAL.mean_s, EXPONENTIAL)
+    high, low = priority_waits_s(queue, [0.5, 0.5])
+    assert math.isfinite(high)
+    assert low == math.inf
+    assert queue.percentile_s(50) == math.inf
+
+
+@given(limit_s=st.floats(0.006, 0.2), rate=st.floats(10, 5000))
+def test_the_fewest_servers_hold_the_limit_and_one_fewer_does_not(
+    limit_s: float, rate: float
+) -> None:
+    servers = fewest_servers(rate, CONSTANT, 99.0, limit_s)
+    assert servers is not None
+    assert Queue(servers, rate, CONSTANT).percentile_s(99) <= limit_s * (1 + 1e-6)
+    if servers > 1:
+        assert Queue(servers - 1, rate, CONSTANT).percentile_s(99) > limit_s * (1 - 1e-6)
+
+
+def test_no_number_of_servers_makes_a_task_faster_than_its_service() -> None:
+    assert fewest_servers(100.0, CONSTANT, 99.0, 0.001) is None
+    assert fewest_servers(100.0, CONSTANT, 99.0, 0.01, floor_s=0.009) is None
+
+
+def test_the_service_is_that_of_the_histogram() -> None:
+    histogram = Histogram()
+    histogram.record(1000, 3)
+    histogram.record(9000, 1)
+    service = service_of(histogram)
+    assert service.mean_s == pytest.approx(0.003, rel=1e-3)
+    assert service.variation == pytest.approx((3 * 1 + 81) / 4 / 9 - 1, rel=1e-2)
+    assert service.scaled_to(0.006).mean_s == pytest.approx(0.006)
+    assert service.scaled_to(0.006).variation == pytest.approx(service.variation)
+    with pytest.raises(ValueError, match="no service times"):
+        service_of(Histogram())

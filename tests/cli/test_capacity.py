@@ -1,0 +1,151 @@
+"""``bench capacity`` and ``bench plan``: a short search, an interrupted one, and bad requests."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import capacity_record
+from bench.capacity_record import Effort
+from tests.capacity_records import new_record, searched
+from tests.cli.conftest import Bench, interrupted
+
+SLO = ("--slo", "e2e.p99 < 200ms")
+TINY = Effort(budget_s=40.0, initial_s=0.3, final_s=0.5, sum_s=1.0, exceed_ratio=0.34, width=0.5)
+"""Trials too short to believe, and long enough to see that all parts fit."""
+
+
+def test_a_search_is_made_of_real_runs_and_leaves_one_record(bench: Bench) -> None:
+    path = Path("capacity.json")
+    record = msgspec.structs.replace(
+        new_record([2], slo="e2e.p99 < 200ms"), effort=TINY, words=["capacity"]
+    )
+    capacity_record.save(record, path)
+    outcome = bench("capacity", "--resume", str(path))
+    assert outcome.code in (0, 5), outcome.err
+    made = capacity_record.load(path)
+    assert made.is_complete
+    assert [trial.purpose for trial in made.trials[:3]] == ["fill", "saturation", "search"]
+    for trial in made.trials:
+        assert (Path("capacity-trials") / trial.file).exists()
+    assert made.redis is not None
+    assert made.redis.memory_bytes_per_queued_task
+    assert made.service is not None
+    assert made.service.mean_s == pytest.approx(0.002, rel=0.8)
+    assert outcome.out.splitlines()[-1] == "record: capacity.json"
+    assert "trial 3: slots 2 at " in outcome.err
+    assert bench("report", str(path)).out.splitlines()[0] == outcome.out.splitlines()[0]
+
+
+def test_an_interrupted_search_keeps_its_trials_and_goes_on(bench: Bench, tmp_path: Path) -> None:
+    words = ["capacity", "--slots", "1", *SLO, "-o", "capacity.json"]
+    path = tmp_path / "capacity.json"
+
+    def has_a_trial() -> bool:
+        return path.exists() and bool(capacity_record.load(path).trials)
+
+    code, errors = interrupted(tmp_path, words, has_a_trial)
+    assert code == 130, errors
+    assert errors.splitlines()[-1] == (
+        "bench: interrupted; go on with: bench capacity --resume capacity.json"
+    )
+    record = capacity_record.load(path)
+    assert [trial.purpose for trial in record.trials] == ["fill"]
+    capacity_record.save(msgspec.structs.replace(record, effort=TINY), path)
+    assert bench("capacity", "--resume", "capacity.json", "--quiet").code in (0, 5)
+    again = capacity_record.load(path)
+    assert again.trials[0] == record.trials[0]
+    assert again.is_complete
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (SLO, "say which levels to search"),
+        ((*SLO, "--slots", "1", "--workers", "2"), "say which levels to search"),
+        ((*SLO, "--slots", "one"), "--slots: 'one' is no list of numbers"),
+        ((*SLO, "--workers", "0,1"), "--workers: '0,1' names no level of one or more"),
+        (("--slots", "1,2"), "say what must hold: --slo"),
+        (("--slots", "1", "--slo", "fast"), "'fast' is not an objective"),
+        ((*SLO, "--slots", "1", "--rate", "5/s"), "--rate: the search chooses it"),
+        ((*SLO, "--slots", "1", "--duration", "5s"), "--duration: --budget gives it"),
+        ((*SLO, "--slots", "1", "--budget", "5s"), "a budget of 5.00 s is too small"),
+        ((*SLO, "--slots", "1", "--width", "wide"), "'wide' is not a share"),
+        ((*SLO, "--slots", "1", "--external-workers"), "the search starts workers itself"),
+        (("--resume", "nowhere.json"), "nowhere.json: No such file"),
+        ((*SLO, "--slots", "1", "-o", "file/x.json"), "cannot write file/x.json"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_one_line_and_exit_code_2(
+    bench: Bench, words: tuple[str, ...], said: str
+) -> None:
+    Path("file").write_text("")
+    outcome = bench("capacity", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1), outcome.err
+    assert said in outcome.err
+
+
+@pytest.fixture(scope="module")
+def record_bytes() -> bytes:
+    """A search over four levels of a simulated system."""
+    return capacity_record.encode(searched([1, 2, 4, 8], budget_s=700.0))
+
+
+@pytest.fixture(autouse=True)
+def saved(folder: Path, record_bytes: bytes) -> None:
+    """``found.json`` in the test's folder."""
+    (folder / "found.json").write_bytes(record_bytes)
+
+
+def test_a_plan_answers_first(bench: Bench) -> None:
+    outcome = bench("plan", "found.json", "--rate", "1000/s", "--memory", "4000MB")
+    assert (outcome.code, outcome.err) == (0, "")
+    first = outcome.out.splitlines()[0]
+    assert first.startswith("4 slots and 1 server for 1,000/s, with ")
+    assert "first to give way: the workers, at " in outcome.out
+    assert "memory is full at 10,000,000 tasks" in outcome.out
+
+
+def test_a_plan_as_json(bench: Bench) -> None:
+    made = json.loads(bench("plan", "found.json", "--rate", "1000/s", "--json").out)
+    assert made["chosen"]["units"] == 4
+    assert made["wish"]["rate_per_s"] == 1000
+
+
+def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None:
+    outcome = bench("plan", "found.json", "--rate", "90000/s")
+    assert outcome.code == 3
+    assert outcome.out.startswith("The record cannot say how many slots 90,000/s takes.")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nowhere.json", "--rate", "5/s"), "nowhere.json: No such file"),
+        (("found.json",), "--rate"),
+        (("found.json", "--rate", "fast"), "'fast' is not a rate"),
+        (("found.json", "--rate", "0"), "--rate: it must be above zero"),
+        (("found.json", "--rate", "5/s", "--headroom", "100%"), "--headroom: all of a capacity"),
+        (("found.json", "--rate", "5/s", "--slo", "e2e.p99 < 1ms"), "is not what was searched for"),
+        (("found.json", "--rate", "5/s", "--mix", "a=-1"), "the weight of 'a' must be positive"),
+        (("found.json", "--rate", "5/s", "--memory", "much"), "'much' is not a size"),
+        (("found.json", "--rate", "5/s", "--backlog", "0"), "--backlog: it must be above zero"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_one_line_and_exit_code_2(
+    bench: Bench, words: tuple[str, ...], said: str
+) -> None:
+    outcome = bench("plan", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1), outcome.err
+    assert said in outcome.err
+
+
+def test_another_format_is_refused_by_name(bench: Bench) -> None:
+    text = (
+        Path("found.json").read_text().replace("runqy-bench-capacity/1", "runqy-bench-capacity/9")
+    )
+    Path("other.json").write_text(text)
+    outcome = bench("plan", "other.json", "--rate", "5/s")
+    assert outcome.code == 2
+    assert "format runqy-bench-capacity/9; this version of bench reads" in outcome.err

@@ -1,0 +1,123 @@
+"""``bench report``: one record or several, at the terminal, as a page, as pictures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from bench import capacity_record, gate_record, record
+from tests.capacity_records import searched
+from tests.cli.conftest import Bench
+from tests.records import example_record
+from tests.reports.test_gate import gate
+
+
+@pytest.fixture(autouse=True)
+def saved(folder: Path) -> None:
+    """A run, a comparison, and the folder of a job, in the current folder."""
+    record.save(example_record(), folder / "run.json")
+    (folder / "job").mkdir()
+    for path in (folder / "gate.json", folder / "job" / "gate.json"):
+        path.write_bytes(gate_record.encode(gate()))
+
+
+def test_several_records_are_printed_one_after_the_other(bench: Bench) -> None:
+    each = [bench("report", name).out for name in ("run.json", "job")]
+    outcome = bench("report", "run.json", "job")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == "\n".join(each)
+
+
+def test_a_page_holds_every_record_and_its_name_is_printed(bench: Bench) -> None:
+    outcome = bench("report", "run.json", "job", "--html", "new/out.html")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "page: new/out.html\n", "")
+    text = Path("new/out.html").read_text(encoding="utf-8")
+    assert 'id="run-1"' in text
+    assert 'id="gate-2"' in text
+
+
+def test_the_same_record_gives_the_same_page(bench: Bench) -> None:
+    for name in ("a.html", "b.html"):
+        bench("report", "run.json", "--html", name)
+    assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
+
+
+def test_pictures_need_no_page(bench: Bench) -> None:
+    outcome = bench("report", "gate.json", "--images", "pictures")
+    assert (outcome.code, outcome.out) == (0, "pictures: pictures\n")
+    assert {path.name for path in Path("pictures").iterdir()} == {
+        "gate-1-forest.svg",
+        "gate-1-forest.png",
+    }
+
+
+def test_json_is_the_record_and_nothing_else(bench: Bench) -> None:
+    assert json.loads(bench("report", "run.json", "--json").out)["id"] == example_record().id
+
+
+def damaged() -> record.RunRecord:
+    run = example_record()
+    latency = {**run.latency, "e2e": dict(run.latency["e2e"])}
+    latency["e2e"]["all"] = msgspec.structs.replace(latency["e2e"]["all"], hdr="no histogram")
+    return msgspec.structs.replace(run, latency=latency)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ([], "name one or more records"),
+        (["run.json", "gate.json", "--json"], "--json prints one record"),
+        (["run.json", "--json", "--html", "out.html"], "--json prints one record"),
+        (["run.json", "missing.json", "--html", "out.html"], "missing.json: No such file"),
+        (["run.json", "--html", "job"], "--html job: a page's name ends in .html or .htm"),
+        (["run.json", "--html", "folder.html"], "cannot write folder.html: it is a folder"),
+        (["run.json", "--html", "run.json/out.html"], "cannot write run.json/out.html"),
+        (["run.json", "--images", "gate.json"], "cannot write gate.json"),
+        (["damaged.json", "--html", "out.html"], "damaged.json: not a histogram"),
+        (["empty", "--html", "out.html"], "empty: a folder without a comparison in it (gate.json)"),
+    ],
+    ids=" ".join,
+)
+def test_bad_input_is_one_line_and_leaves_no_page(
+    bench: Bench, words: list[str], part: str
+) -> None:
+    record.save(damaged(), Path("damaged.json"))
+    Path("empty").mkdir()
+    Path("folder.html").mkdir()
+    outcome = bench("report", *words)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert outcome.err.startswith("bench: ")
+    assert part in outcome.err
+    assert not Path("out.html").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "./run.json", "run.html"])
+def test_a_page_never_takes_a_records_place(bench: Bench, name: str) -> None:
+    """Not even when a shell expands ``--html *.json`` to it."""
+    Path("run.html").write_bytes(Path("run.json").read_bytes())
+    before = Path(name).read_bytes()
+    assert bench("report", "run.json", "run.html", "--html", name).code == 2
+    assert Path(name).read_bytes() == before
+
+
+def test_a_capacity_is_shown_like_any_other_record(bench: Bench) -> None:
+    found = searched([1, 2, 4])
+    capacity_record.save(found, Path("capacity.json"))
+    assert bench("report", "capacity.json").out.startswith("4 slots on valkey ")
+    outcome = bench("report", "capacity.json", "run.json", "--html", "out.html")
+    assert (outcome.code, outcome.err) == (0, "")
+    text = Path("out.html").read_text(encoding="utf-8")
+    assert 'id="capacity-1"' in text
+    assert 'id="run-2"' in text
+
+
+def test_a_report_at_the_terminal_loads_neither_plots_nor_templates() -> None:
+    program = (
+        "import sys; from bench.cli.app import main; main(['report', 'run.json']); "
+        "sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -1,0 +1,290 @@
+"""The HTML report: that it stands alone, hides nothing, and says what the record says."""
+
+import functools
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+
+from bench.gate_record import GateRecord
+from bench.load.assemble import summarise
+from bench.measure.histogram import Histogram
+from bench.record import RunRecord, Series, StageSummary
+from bench.reports.html import gate_page, run_page
+from bench.reports.html.page import page, write_images
+from bench.reports.html.section import Section
+from tests.analysis.test_priorities import swapped
+from tests.records import DEFAULT, HIGH, LOW, example_record
+from tests.reports.test_gate import faulty, gate, passed, too_few
+
+changed = msgspec.structs.replace
+
+HOSTILE = '<script>alert("1")</script>&amp;$x_1$'
+INVALID = "GENERATOR LIMITED: do not quote"
+
+
+class Parsed(HTMLParser):
+    """A page's elements with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.style = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] == "style" and not self.style:
+            self.style = data
+        elif data.strip():
+            self.text.append(" ".join(data.split()))
+
+    def values(self, *names: str) -> list[str]:
+        """Of all attributes of these names."""
+        return [str(each[name]) for _, each in self.elements for name in names if name in each]
+
+
+def long_record() -> RunRecord:
+    """An hour of load, with a single second in which everything went wrong."""
+    record = example_record()
+    row = record.series.rows[5]
+    rows = [[second, *row[1:]] for second in range(3600)]
+    columns = record.series.columns
+    rows[1801][columns.index("e2e_p99_s")] = 4.2
+    rows[1801][columns.index("finished")] = 0
+    rows[1801][columns.index(f"backlog:{LOW}")] = 4321
+    return changed(record, series=Series(1.0, columns, rows))
+
+
+def invalid_record() -> RunRecord:
+    return changed(example_record(), verdict="generator_limited")
+
+
+def without_workers() -> RunRecord:
+    """A closed loop that nobody serves: enqueue is all that there is."""
+    record = example_record()
+    nothing = StageSummary(count=0)
+    latency = {
+        stage: queues if stage == "enqueue" else dict.fromkeys(queues, nothing)
+        for stage, queues in record.latency.items()
+    }
+    scenario = changed(record.scenario, arrivals="max", rate_per_s=None, workers=0, slo=())
+    rates = changed(record.rates, asked_per_s=None, completed_per_s=None)
+    return changed(
+        record, latency=latency, scenario=scenario, rates=rates, slo=[], series=Series(1.0, [], [])
+    )
+
+
+def hostile_record() -> RunRecord:
+    """Whatever a user may name is named to break the page."""
+    record = example_record()
+    queue = f"inference_{HOSTILE}"
+
+    def renamed(values: dict[str, object]) -> dict[str, object]:
+        return {queue if name == LOW else name: value for name, value in values.items()}
+
+    return changed(
+        record,
+        command=f"bench run {HOSTILE}",
+        scenario=changed(
+            record.scenario,
+            name=HOSTILE,
+            description=HOSTILE,
+            queues=renamed(dict(record.scenario.queues)),
+        ),
+        environment={HOSTILE: HOSTILE},
+        queues=renamed(dict(record.queues)),
+        latency={stage: renamed(dict(each)) for stage, each in record.latency.items()},
+        warnings=[changed(record.warnings[0], message=HOSTILE)],
+        series=changed(
+            record.series,
+            columns=[f"backlog:{queue}" if LOW in name else name for name in record.series.columns],
+        ),
+    )
+
+
+def hostile_gate() -> GateRecord:
+    side = changed(faulty().candidate, label=HOSTILE, what=HOSTILE)
+    return changed(faulty(), title=HOSTILE, command=HOSTILE, faults=[HOSTILE], candidate=side)
+
+
+SECTIONS = {
+    "run": lambda: [run_page.section(example_record())],
+    "long run": lambda: [run_page.section(long_record())],
+    "invalid run": lambda: [run_page.section(invalid_record())],
+    "run without workers": lambda: [run_page.section(without_workers())],
+    "comparison": lambda: [gate_page.section(gate())],
+    "comparison of two pairs": lambda: [gate_page.section(too_few())],
+    "hostile": lambda: [run_page.section(hostile_record()), gate_page.section(hostile_gate())],
+    "several": lambda: [
+        run_page.section(example_record()),
+        gate_page.section(passed()),
+        run_page.section(invalid_record()),
+    ],
+}
+
+
+@functools.cache
+def drawn(name: str) -> str:
+    """Each page is drawn once for all tests."""
+    sections: list[Section] = SECTIONS[name]()
+    return page(sections)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_page_needs_no_other_file_no_network_and_no_script(name: str) -> None:
+    text = drawn(name)
+    parsed = Parsed(text)
+    links = parsed.values("src", "href", "xlink:href", "srcset", "action", "data", "poster")
+    assert {link for link in links if not link.startswith(("#", "data:"))} == set()
+    tags = {tag for tag, _ in parsed.elements}
+    assert tags.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "img"})
+    assert not [key for _, each in parsed.elements for key in each if key.startswith("on")]
+    assert "@import" not in text
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", text)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_name_in_a_page_is_its_own_and_every_reference_has_its_target(name: str) -> None:
+    parsed = Parsed(drawn(name))
+    ids = parsed.values("id")
+    assert len(ids) == len(set(ids))
+    clips = re.findall(r"url\(#([\w-]+)\)", drawn(name))
+    links = [link.removeprefix("#") for link in parsed.values("href", "xlink:href")]
+    assert {*clips, *links} <= set(ids)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_picture_has_the_pages_ink_and_says_what_it_shows(name: str) -> None:
+    pictures = [each for tag, each in Parsed(drawn(name)).elements if tag == "svg"]
+    assert pictures
+    assert all(each["role"] == "img" and each["aria-label"] for each in pictures)
+    assert "currentColor" in drawn(name)
+    assert "#1b1b1f" not in "".join(re.findall(r"<svg.*?</svg>", drawn(name), re.DOTALL))
+
+
+def test_names_are_shown_as_they_are_and_never_become_markup() -> None:
+    parsed = Parsed(drawn("hostile"))
+    assert HOSTILE in parsed.text
+    assert f"bench run {HOSTILE}" in " ".join(parsed.text)
+    assert f"inference_{HOSTILE}" in parsed.text
+    assert "<script" not in drawn("hostile")
+
+
+def test_the_answer_gives_the_rates_and_the_percentiles() -> None:
+    assert run_page.answer(example_record()) == (
+        "850/s enqueued and 849/s finished over 10.0 s, where 850/s were asked for; end to end a "
+        "task took 5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
+    )
+
+
+def test_without_workers_the_answer_is_about_enqueueing() -> None:
+    said = run_page.answer(without_workers())
+    assert said == (
+        "850/s enqueued over 10.0 s; until the server had acknowledged it a task took 180 µs at "
+        "p50 and 456 µs at p99."
+    )
+
+
+@pytest.mark.parametrize("name", ["invalid run", "several"])
+def test_figures_of_an_invalid_run_never_stand_without_their_verdict(name: str) -> None:
+    text = drawn(name)
+    parsed = Parsed(text)
+    answer = re.search(rf"<p class=\"answer\">[^/]*{INVALID}</strong> 850/s enqueued", text)
+    assert answer is not None
+    assert f"Latency of each stage ({INVALID})" in parsed.text
+    assert f"Latency of each sub-queue ({INVALID})" in parsed.text
+    pictures = run_page.section(invalid_record()).pictures
+    assert {picture.mark for picture in pictures} == {INVALID}
+    labels = [str(each["aria-label"]) for tag, each in parsed.elements if tag == "svg"]
+    assert sum(INVALID in label for label in labels) == 2 * len(pictures)
+    assert parsed.text.count(INVALID) >= 2 * len(pictures) + 1, "in the pictures themselves"
+
+
+def test_in_the_table_of_all_records_each_has_its_verdict() -> None:
+    text = drawn("several").partition('class="record"')[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)
+    told = [Parsed(row).text for row in rows]
+    figures = ["850/s", "849/s", "5.65 ms", "144 ms", "2026-01-15 09:30:00 UTC"]
+    assert ["priority", INVALID, *figures] in told
+    assert ["priority", "VALID", *figures] in told
+    assert ["default: A against B", "NO WORSE"] in [row[:2] for row in told]
+
+
+def test_a_run_shows_its_warnings_objectives_ledger_and_command() -> None:
+    text = Parsed(drawn("run")).text
+    record = example_record()
+    assert record.warnings[0].message in text
+    assert [objective.expression in text for objective in record.slo] == [True] * 3
+    assert [text.count("✓ held"), text.count("✗ missed")] == [2, 1]
+    assert "10,196" in text, "completed, of all"
+    assert "2,543" in text, "completed, of one sub-queue"
+    assert "2.00 s of warm-up (found; 1,700 tasks left out, their longest 914 ms)" in text
+    assert record.command in " ".join(text)
+
+
+def test_a_comparison_shows_its_decision_faults_and_metrics() -> None:
+    text = Parsed(page([gate_page.section(faulty())])).text
+    assert "REGRESSION" in text
+    assert "the candidate lost 12 tasks, the base 0" in text
+    assert {"completed.rate", "no worse"} <= set(text)
+
+
+def test_an_hours_page_is_small() -> None:
+    assert len(drawn("long run").encode()) < 2_000_000
+
+
+def test_an_hours_pictures_say_that_not_every_second_is_drawn() -> None:
+    captions = {each.name: each.caption for each in run_page.section(long_record()).pictures}
+    assert "Of each 12 s the highest is drawn" in captions["latency"]
+    assert "Of each 24 s the lowest and the highest are drawn" in captions["rates"]
+    short = {each.name: each.caption for each in run_page.section(example_record()).pictures}
+    assert "drawn" not in short["latency"] + short["rates"]
+
+
+def test_images_are_written_as_svg_and_png_one_pair_a_picture(tmp_path: Path) -> None:
+    sections = [run_page.section(example_record()), gate_page.section(gate())]
+    write_images(sections, tmp_path / "new")
+    names = {f"run-1-{each.name}" for each in sections[0].pictures} | {"gate-2-forest"}
+    assert {"run-1-spectrum", "run-1-rates", "run-1-backlog", "run-1-queues"} < names
+    written = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    assert set(written) == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
+    for name, content in written.items():
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG")
+        else:
+            assert ElementTree.fromstring(content).tag.endswith("svg")  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("values_us", [(), (0,), (500,), (-5, 7), (1, 4_000_000_000)], ids=str)
+def test_a_run_with_hardly_any_samples_is_drawn_too(values_us: tuple[int, ...]) -> None:
+    histogram = Histogram()
+    for value in values_us:
+        histogram.record(value)
+    record = example_record()
+    latency = {
+        stage: dict.fromkeys(queues, summarise(histogram))
+        for stage, queues in record.latency.items()
+    }
+    series = changed(record.series, rows=record.series.rows[:1])
+    text = page([run_page.section(changed(record, latency=latency, series=series))])
+    assert "VALID" in Parsed(text).text
+
+
+def test_priorities_are_told_in_words() -> None:
+    assert run_page.priority_lines(without_workers()) == []
+    assert "No priority inversion" in run_page.priority_lines(example_record())[0]
+    lines = run_page.priority_lines(swapped())
+    assert lines[0] == (
+        f"Priority inversion: {HIGH} waited longer than {DEFAULT}, which has a lower priority: "
+        "p50 20.0 ms against 3.50 ms, p99 258 ms against 35.9 ms."
+    )
+    assert lines[-1] == f"Longest starvation: one task of {HIGH} waited 937 ms for a worker."
+    assert len(lines) == 4
