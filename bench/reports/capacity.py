@@ -71,7 +71,8 @@ def _models(record: CapacityRecord) -> Iterable[Text]:
         peak = f"{peak_low:.3g} to {'∞' if peak_high is None else f'{peak_high:.3g}'}"
         yield Text(
             f"scaling: one alone {units.format_rate(scaling.gamma)}, contention "
-            f"{scaling.alpha:.3g}, coherency {scaling.beta:.2g}, peak at {peak} {record.axis}",
+            f"{round(scaling.alpha, 9):.3g}, coherency {round(scaling.beta, 9):.2g}, "
+            f"peak at {peak} {record.axis}",
             style="dim",
         )
     if redis is not None and redis.cpu_us_per_task is not None:

@@ -117,11 +117,12 @@ def _law(record: CapacityRecord) -> str:
     return (
         f"X(N) = γN / (1 + α(N − 1) + βN(N − 1)) with γ = {units.format_rate(scaling.gamma)} "
         f"({units.format_rate(scaling.gamma_interval[0])} to "
-        f"{units.format_rate(scaling.gamma_interval[1])}), α = {scaling.alpha:.3g} "
+        f"{units.format_rate(scaling.gamma_interval[1])}), α = {round(scaling.alpha, 9):.3g} "
         f"({scaling.alpha_interval[0]:.2g} to {scaling.alpha_interval[1]:.2g}), β = "
-        f"{scaling.beta:.2g} ({scaling.beta_interval[0]:.1g} to {scaling.beta_interval[1]:.1g}). "
-        f"Throughput is highest between {peak} {record.axis} (90% intervals). Levels that were "
-        f"fitted are off by {max(map(abs, scaling.residuals)):.1%} at the most."
+        f"{round(scaling.beta, 9):.2g} ({scaling.beta_interval[0]:.1g} to "
+        f"{scaling.beta_interval[1]:.1g}). Throughput is highest between {peak} {record.axis} "
+        "(90% intervals). Levels that were fitted are off by "
+        f"{max(map(abs, scaling.residuals)):.1%} at the most."
     )
 
 
