@@ -122,19 +122,6 @@ class Queue:
         return float(brentq(lambda limit: self.exceeds(limit) - wanted, 0.0, high, xtol=1e-7))
 
 
-def fewest_servers(
-    rate_per_s: float, service: Service, percent: float, limit_s: float, floor_s: float = 0.0
-) -> int | None:
-    """So many servers that the percentile is within the limit; None where service alone is not."""
-    least = Queue(10**6, rate_per_s, service, floor_s=floor_s)
-    if least.exceeds(limit_s) > 1 - percent / 100:
-        return None
-    servers = max(math.ceil(rate_per_s * service.mean_s * (1 + 1e-9)), 1)
-    while Queue(servers, rate_per_s, service, floor_s=floor_s).exceeds(limit_s) > 1 - percent / 100:
-        servers += 1
-    return servers
-
-
 def priority_waits_s(queue: Queue, shares: Sequence[float]) -> list[float]:
     """Mean wait of each class under strict priority, the highest first.
 

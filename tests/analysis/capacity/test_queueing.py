@@ -12,7 +12,6 @@ from bench.analysis.capacity.queueing import (
     Queue,
     Service,
     erlang_c,
-    fewest_servers,
     priority_waits_s,
     service_of,
 )
@@ -106,22 +105,6 @@ def test_an_overload_keeps_only_the_lowest_waiting_for_good() -> None:
     assert math.isfinite(high)
     assert low == math.inf
     assert queue.percentile_s(50) == math.inf
-
-
-@given(limit_s=st.floats(0.006, 0.2), rate=st.floats(10, 5000))
-def test_the_fewest_servers_hold_the_limit_and_one_fewer_does_not(
-    limit_s: float, rate: float
-) -> None:
-    servers = fewest_servers(rate, CONSTANT, 99.0, limit_s)
-    assert servers is not None
-    assert Queue(servers, rate, CONSTANT).percentile_s(99) <= limit_s * (1 + 1e-6)
-    if servers > 1:
-        assert Queue(servers - 1, rate, CONSTANT).percentile_s(99) > limit_s * (1 - 1e-6)
-
-
-def test_no_number_of_servers_makes_a_task_faster_than_its_service() -> None:
-    assert fewest_servers(100.0, CONSTANT, 99.0, 0.001) is None
-    assert fewest_servers(100.0, CONSTANT, 99.0, 0.01, floor_s=0.009) is None
 
 
 def test_the_service_is_that_of_the_histogram() -> None:
