@@ -16,6 +16,7 @@ import msgspec
 from bench import files, versioned
 from bench.errors import ExitCode, RecordError
 from bench.measure.ledger import Counts
+from bench.measure.observation import Observation
 from bench.workload.scenario import Scenario
 
 FORMAT = "runqy-bench/1"
@@ -122,6 +123,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     queues: dict[str, Counts]
     rates: Rates
     latency: dict[str, dict[str, StageSummary]]
+    observation: Observation | None = None
+    """Where workers tell nothing; None where they measured themselves."""
     series: Series
     resources: Resources
     clock: ClockInfo

@@ -37,7 +37,9 @@ class WorkerFlags:
         str | None,
         _flag(_LOAD, "Sub-queues and weights: inference_high=1,inference_low=3; first = highest."),
     ] = None
-    layout: Annotated[str | None, _flag(_LOAD, "How the queue lies in Redis: runqy.")] = None
+    layout: Annotated[str | None, _flag(_LOAD, "How the queue lies in Redis: runqy or asynq.")] = (
+        None
+    )
     seed: Annotated[int | None, _flag(_LOAD, "The same seed gives the same workload.")] = None
     concurrency: Annotated[int | None, _flag(_SERVING, "Tasks at once in each worker.")] = None
     prefetch: Annotated[
@@ -67,6 +69,9 @@ class ScenarioFlags(WorkerFlags):
     ] = None
     duration: Annotated[str | None, _flag(_LOAD, "How long to enqueue, as 20s.")] = None
     tasks: Annotated[int | None, _flag(_LOAD, "How many tasks to enqueue.")] = None
+    duplicate_check: Annotated[
+        bool | None, _flag(_LOAD, "With --layout asynq: refuse ids that are there already.")
+    ] = None
     arrivals: Annotated[str | None, _flag(_LOAD, "constant, poisson or max.")] = None
     stages: Annotated[
         str | None, _flag(_LOAD, "Steps and ramps: 5s@1000/s,10s@1000/s..5000/s.")
@@ -74,6 +79,9 @@ class ScenarioFlags(WorkerFlags):
     payload_size: Annotated[
         str | None,
         _flag(_LOAD, "Bytes: 256, uniform:64-1KiB or lognormal:256,0.8 (mean, sigma)."),
+    ] = None
+    payload_content: Annotated[
+        str | None, _flag(_LOAD, "letters; or binary, where the layout takes any bytes.")
     ] = None
     payload_file: Annotated[
         str | None, _flag(_LOAD, "JSONL file: payloads, one object a line.")
@@ -93,6 +101,27 @@ class ScenarioFlags(WorkerFlags):
     workers: Annotated[int | None, _flag(_SERVING, "Worker processes to start; 0 for none.")] = None
     external_workers: Annotated[
         bool | None, _flag(_SERVING, "Workers are started elsewhere, with 'bench worker'.")
+    ] = None
+    worker: Annotated[
+        str | None,
+        _flag(_SERVING, "built-in; or external: anybody's, seen from outside as it finishes."),
+    ] = None
+    worker_command: Annotated[
+        str | None,
+        _flag(
+            _SERVING,
+            "Start this external worker; {url}, {host}, {port}, {queues} and {parent} are filled "
+            f"in, and {URL_VARIABLE} is set.",
+        ),
+    ] = None
+    seen_by: Annotated[
+        str | None, _flag(_SERVING, "What shows that an external worker is done: state or result.")
+    ] = None
+    watch: Annotated[
+        str | None, _flag(_SERVING, "How that is looked for: auto, events or polling.")
+    ] = None
+    traced: Annotated[
+        str | None, _flag(_SERVING, "Share of an external worker's tasks to time: auto, or 0.1.")
     ] = None
     worker_start: Annotated[
         str | None, _flag(_SERVING, "with-run; or after-fill: first fill, then drain.")

@@ -15,7 +15,6 @@ from bench.load import leftovers, remote
 from bench.load.connection import open_client, translated_errors
 from bench.reports import exports
 from bench.reports.console import console_for_stdout
-from bench.wire.layout import LAYOUTS
 from bench.workload import library
 
 
@@ -68,7 +67,7 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     with open_client(url) as client, translated_errors(url):
         remote.remove(client, run)
         removed = leftovers.remove(
-            client, LAYOUTS[loaded.scenario.layout], list(loaded.queues), run, sent
+            client, loaded.scenario.wire_layout, list(loaded.queues), run, sent
         )
     sys.stdout.write(f"removed {removed:,} keys of run {loaded.id}\n")
     return 0

@@ -1,14 +1,17 @@
 """The record of a run, from all that was collected. Pure: everything it needs is handed in."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from bench import environment, usage
+from bench.load.connection import without_secrets
 from bench.load.sampler import Look
 from bench.load.server_info import Usage
-from bench.measure import ledger, summary, verdict
+from bench.measure import ledger, observation, summary, verdict
 from bench.measure.attribution import attribute
 from bench.measure.bits import Bits, Integers
 from bench.measure.histogram import Histogram
@@ -77,6 +80,7 @@ def assemble(run: Collected) -> RunRecord:
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
     counts = _account(run)
+    watcher = next((each for each in run.workers if each.observed is not None), None)
     window = _Window(cut.left_out_s, _enqueue_end_s(run))
     rates = _rates(run, window)
     resources = _resources(run, counts["all"], window)
@@ -94,8 +98,8 @@ def assemble(run: Collected) -> RunRecord:
         duration_s=run.duration_s,
         window_s=window.length_s,
         command=run.command,
-        scenario=run.scenario,
-        environment=environment.describe(len(run.producers), len(run.workers)),
+        scenario=_without_secrets(run.scenario),
+        environment=environment.describe(len(run.producers), len(_serving(run))),
         server=run.server,
         verdict=str(verdict_),
         warnings=[Warning_(each.code, each.message) for each in findings],
@@ -104,6 +108,7 @@ def assemble(run: Collected) -> RunRecord:
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
         latency=_latency(histograms, queues),
+        observation=None if watcher is None else observation.describe(watcher, counts["all"]),
         series=_series(run, queues),
         resources=resources,
         clock=ClockInfo(
@@ -121,6 +126,14 @@ def assemble(run: Collected) -> RunRecord:
             for each in objectives
         ],
     )
+
+
+def _without_secrets(scenario: Scenario) -> Scenario:
+    """The same, but for what an external worker's command may hold."""
+    if scenario.worker_command is None:
+        return scenario
+    words = shlex.split(scenario.worker_command)
+    return msgspec.structs.replace(scenario, worker_command=without_secrets(words))
 
 
 def _steady_series(run: Collected) -> list[Fine]:
@@ -142,7 +155,7 @@ def _account(run: Collected) -> dict[str, Counts]:
             queues=list(run.scenario.queues),
             queue_of=queue_of,
             producers={report.number: report.ledger() for report in run.producers},
-            workers=[report.ledger() for report in run.workers],
+            workers=[_ledger_of(report, run.producers) for report in run.workers],
             pending=run.pending,
             active=run.active,
         )
@@ -152,6 +165,21 @@ def _account(run: Collected) -> dict[str, Counts]:
         if problem is not None:
             raise AssertionError(f"the ledger of {queue} does not add up: {problem}")
     return {**counts, "all": ledger.total(counts.values())}
+
+
+def _serving(run: Collected) -> list[WorkerReport]:
+    """Those who do the work, rather than watch it being done."""
+    return [report for report in run.workers if report.observed is None]
+
+
+def _ledger_of(report: WorkerReport, producers: Sequence[ProducerReport]) -> ledger.WorkerLedger:
+    """A worker's sets; an observer's without what was never enqueued, since that is gone, too."""
+    found = report.ledger()
+    if report.observed is not None:
+        for producer in producers:
+            if producer.number in found.completed:
+                found.completed[producer.number].keep_only(producer.ledger().acknowledged)
+    return found
 
 
 def _enqueue_end_s(run: Collected) -> float:
@@ -206,7 +234,7 @@ def _resources(run: Collected, counts: Counts, window: _Window) -> Resources:
         }
     return Resources(
         generator_cpu_cores=cores(run.producers),
-        worker_cpu_cores=cores(run.workers),
+        worker_cpu_cores=cores(_serving(run)),
         server_cpu_cores=_server_cores(run.looks, window),
         generator_loop_lag_p99_s=_loop_lag_p99_s(run),
         harness_memory_bytes=usage.peak_memory_bytes()
@@ -225,7 +253,7 @@ def _attribution(run: Collected, resources: Resources) -> str:
     workers, producers = resources.worker_cpu_cores, resources.generator_cpu_cores
     return attribute(
         resources.server_cpu_cores,
-        workers / len(run.workers) if workers is not None else None,
+        workers / len(_serving(run)) if workers is not None else None,
         producers / len(run.producers) if producers is not None else None,
     )
 
@@ -276,15 +304,23 @@ def _facts(
         reconnects=sum(report.reconnects for report in run.producers),
         is_steady=cut.is_steady,
         most_warmup_s=run.most_warmup_s,
+        counted_successes=next(
+            (each.observed.counted for each in run.workers if each.observed is not None), None
+        ),
     )
 
 
 def _latency(
     histograms: summary.Latencies, queues: Sequence[str]
 ) -> dict[str, dict[str, StageSummary]]:
+    shown = [
+        stage
+        for stage in Stage
+        if stage is not Stage.E2E_EARLIEST or histograms[stage, "all"].count
+    ]
     return {
         str(stage): {queue: summarise(histograms[stage, queue]) for queue in ("all", *queues)}
-        for stage in Stage
+        for stage in shown
     }
 
 

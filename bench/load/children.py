@@ -9,11 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Generic, TypeVar
 
 from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
+from bench.load.board import Board
 from bench.load.channel import ChannelClosed, Reader, Writer
-from bench.load.orders import Failed, Message, Order, Ready
+from bench.load.hired import Hired
+from bench.load.orders import Failed, Message, ObserverTask, Order, Ready
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.workload.scenario import Scenario
 
@@ -66,7 +69,9 @@ class Children:
     """All of a run's processes. Used as a context manager, none survives it."""
 
     producers: list[Child[ProducerReport]] = field(default_factory=list)
-    workers: list[Child[WorkerReport]] = field(default_factory=list)
+    _workers: list[Child[WorkerReport]] = field(default_factory=list)
+    hired: list[Hired] = field(default_factory=list)
+    _folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> "Children":
         return self
@@ -74,11 +79,20 @@ class Children:
     def __exit__(self, *_: object) -> None:
         for child in self.all:
             _end(child)
+        for hired in self.hired:
+            hired.end()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     @property
     def all(self) -> "Sequence[Child[ProducerReport] | Child[WorkerReport]]":
-        """Producers and workers."""
-        return [*self.producers, *self.workers]
+        """Our own processes."""
+        return [*self.producers, *self._workers]
+
+    @property
+    def workers(self) -> "Sequence[Child[WorkerReport] | Hired]":
+        """Ours and somebody else's."""
+        return [*self._workers, *self.hired]
 
     def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
         """As many producers as the scenario says: all of them are started here."""
@@ -90,7 +104,20 @@ class Children:
 
     def start_worker(self, name: str, task: Order) -> None:
         """Start a worker, and give it its task."""
-        self.workers.append(_start(name, "bench.load.worker_process", task))
+        is_observer = isinstance(task, ObserverTask)
+        module = "observer_process" if is_observer else "worker_process"
+        self._workers.append(_start(name, f"bench.load.{module}", task))
+
+    def make_board(self, producers: int) -> str | None:
+        """A new one, gone with the processes."""
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-board-")
+        path = Path(self._folder.name) / "board"
+        Board.make(path, producers)
+        return str(path)
+
+    def hire(self, hired: Hired) -> None:
+        """Take somebody else's worker on."""
+        self.hired.append(hired)
 
     def await_ready(self, should_stop: Callable[[], bool]) -> None:
         """Wait until all are connected. Raises the error that one of them failed with."""
@@ -102,6 +129,9 @@ class Children:
                     raise _error_of(child.failure)
                 if child.gone:
                     raise MeasurementError(child.death() or f"{child.name} ended")
+            deaths = [death for hired in self.hired if (death := hired.death())]
+            if deaths:
+                raise MeasurementError(deaths[0])
             if time.monotonic() > deadline:
                 raise MeasurementError(f"a process was not ready within {READY_TIMEOUT_S:.0f} s")
 

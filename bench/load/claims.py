@@ -11,14 +11,13 @@ from bench.load.work_recorder import Attempts, Outcome
 from bench.measure.histogram import Integers
 from bench.wire.columns import read_ids
 from bench.wire.layout import Layout
+from bench.wire.task import Hashes
 from bench.workload import draws
 from bench.workload.distribution import Distribution
 from bench.workload.scenario import Priority
 
 _PRODUCER_SHIFT = 40
 _MOST_ATTEMPTS = 1024
-_IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
-"""Names of the second to fourth field, as an enqueue writes them."""
 
 
 class Recorder(Protocol):
@@ -81,6 +80,8 @@ class Claim:
     """Empty where tasks take no time."""
     fails: Sequence[bool]
     """Empty where none does."""
+    messages: Sequence[bytes] = ()
+    """The tasks whole, where any fails and the layout rewrites those; else empty."""
 
     def __len__(self) -> int:
         return len(self.attempts)
@@ -89,6 +90,15 @@ class Claim:
     def task_ids(self) -> Sequence[bytes]:
         """The ids, in the order in which they were taken."""
         return self.attempts.task_ids
+
+    def messages_of(self, outcome: Outcome) -> Sequence[bytes]:
+        """The tasks whole, where that way of ending rewrites them; else none."""
+        return () if outcome is Outcome.COMPLETED else self.messages
+
+    def message_of(self, outcome: Outcome) -> bytes:
+        """The same for a claim of one task."""
+        messages = self.messages_of(outcome)
+        return messages[0] if messages else b""
 
     def only(self, chosen: Sequence[int]) -> "Claim":
         """Some of them, by index."""
@@ -105,6 +115,7 @@ class Claim:
             [self.limits[index] for index in chosen],
             [self.service_us[index] for index in chosen] if self.service_us else (),
             [self.fails[index] for index in chosen] if self.fails else (),
+            [self.messages[index] for index in chosen] if self.messages else (),
         )
 
     def by_outcome(self) -> Iterator[tuple[Outcome, "Claim"]]:
@@ -131,24 +142,44 @@ def read_claims(
     replies: Sequence[Any],
     taken_us: int,
 ) -> list[Claim]:
-    """Claims by run, from ids and their HGETALL replies (n,).
+    """Claims by run, from ids and the replies (n,) to their loading.
 
-    Ids without a task behind them are counted, and left alone.
+    Ids without a task behind them, or without one that can be read, are counted, and left alone.
     """
     claims = []
     for recorder, members in tracker.split(task_ids):
         found = members
         if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
             found = [index for index in members if replies[index]]
+        hashes, found = _read(settings.layout, replies, found)
         if len(found) < len(members):
             recorder.missing(len(members) - len(found))
         if found:
             is_all = len(found) == len(task_ids)
             chosen = task_ids if is_all else [task_ids[index] for index in found]
-            fields = replies if is_all else [replies[index] for index in found]
-            claims.append(_claim(settings, queue, recorder, chosen, fields, taken_us))
+            claims.append(_claim(settings, queue, recorder, chosen, hashes, taken_us))
             recorder.started(len(found), taken_us)
     return claims
+
+
+def _read(
+    layout: Layout, replies: Sequence[Any], chosen: Sequence[int]
+) -> tuple[Hashes, Sequence[int]]:
+    """What the chosen replies say, and which of them are tasks at all."""
+    is_all = len(chosen) == len(replies)
+    try:
+        return layout.read(replies if is_all else [replies[index] for index in chosen]), chosen
+    except ValueError:
+        readable = [index for index in chosen if _is_task(layout, replies[index])]
+        return layout.read([replies[index] for index in readable]), readable
+
+
+def _is_task(layout: Layout, reply: Any) -> bool:
+    try:
+        layout.read([reply])
+    except ValueError:
+        return False
+    return True
 
 
 def _claim(
@@ -156,11 +187,10 @@ def _claim(
     queue: str,
     recorder: Recorder,
     task_ids: Sequence[bytes],
-    fields: Sequence[Any],
+    hashes: Hashes,
     taken_us: int,
 ) -> Claim:
-    payloads, retries, limits = _columns(fields)
-    attempts = Attempts(task_ids, payloads, retries, [taken_us] * len(task_ids))
+    attempts = Attempts(task_ids, hashes.payloads, hashes.retries, [taken_us] * len(task_ids))
     service_us: Sequence[int] = ()
     fails: Sequence[bool] = ()
     if settings.takes_time or settings.failure_rate:
@@ -169,10 +199,11 @@ def _claim(
             drawn_s = settings.service_time.draw(settings.seed, "service", numbers)
             service_us = np.rint(drawn_s * 1e6).astype(np.int64).tolist()
         if settings.failure_rate:
-            attempt_numbers = numbers * _MOST_ATTEMPTS + np.array(retries, np.int64)
+            attempt_numbers = numbers * _MOST_ATTEMPTS + np.array(hashes.retries, np.int64)
             chance = draws.uniform(settings.seed, "failure", attempt_numbers)
             fails = (chance < settings.failure_rate).tolist()
-    return Claim(queue, recorder, attempts, limits, service_us, fails)
+    messages = hashes.messages if any(fails) else ()
+    return Claim(queue, recorder, attempts, hashes.limits, service_us, fails, messages)
 
 
 def _numbers(task_ids: Sequence[bytes]) -> Integers:
@@ -183,25 +214,3 @@ def _numbers(task_ids: Sequence[bytes]) -> Integers:
         for index in np.flatnonzero(ids.producer < 0).tolist():
             numbers[index] = zlib.crc32(task_ids[index])
     return numbers
-
-
-def _columns(fields: Sequence[Any]) -> tuple[Sequence[bytes], Sequence[int], Sequence[int]]:
-    """Payloads, attempts made, and most attempts, from HGETALL replies."""
-    if len(set(map(len, fields))) == 1:
-        # The server keeps small hashes in the order in which they were written.
-        places = list(zip(*fields, strict=True))
-        if [set(names) for names in places[2:7:2]] == _IN_ORDER:
-            return places[3], _integers(places[5]), _integers(places[7])
-    payloads, retries, limits = [], [], []
-    for pairs in fields:
-        found = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        payloads.append(found.get(b"payload", b""))
-        retries.append(int(found.get(b"retry", b"0")))
-        limits.append(int(found.get(b"max_retry", b"0")))
-    return payloads, retries, limits
-
-
-def _integers(texts: Sequence[bytes]) -> list[int]:
-    if len(set(texts)) == 1:
-        return [int(texts[0])] * len(texts)
-    return [int(text) for text in texts]

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import redis
 
 from bench.clock import Clock
+from bench.load.footprint import length
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.wire.layout import Layout
+from bench.wire.layout import Layout, Where
 
 _QUIET_US = 1_000_000
 """After the lists were seen empty, how old the newest report of every worker may still be."""
@@ -20,8 +21,11 @@ class Draining:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._keys = [
-            key for queue in queues for key in (layout.pending(queue), layout.active(queue))
+        self._places = [
+            place
+            for queue in queues
+            for place in layout.places(queue)
+            if place.where is not Where.ELSEWHERE
         ]
         self._empty_since_us: int | None = None
 
@@ -47,9 +51,9 @@ class Draining:
         )
 
     def is_empty(self) -> bool:
-        """Whether no list holds a task; an unanswering server is not known to."""
+        """Whether no list or set holds a task; an unanswering server is not known to."""
         try:
-            empty = not any(int(self._client.llen(key)) for key in self._keys)
+            empty = not any(length(self._client, place) for place in self._places)
         except redis.exceptions.RedisError:
             empty = False
         if not empty:

@@ -40,6 +40,12 @@ class _Sent:
         """How many are still to be answered."""
         return sum(map(len, self.groups[self.group :])) - self.answered
 
+    @property
+    def first_unanswered(self) -> int:
+        """The smallest sequence number that is still to be answered."""
+        first = int(self.groups[self.group].sequence[self.answered])
+        return min([first, *(int(group.sequence[0]) for group in self.groups[self.group + 1 :])])
+
     def answered_sequences(self) -> Integers:
         """Those of all tasks that were answered so far."""
         done = [group.sequence for group in self.groups[: self.group]]
@@ -115,6 +121,12 @@ class EnqueueRecorder:
             if waiting:
                 self.in_flight -= sum(sent.unanswered for sent in waiting)
                 self._close(waiting[0])  # replies are in order: only the first may have some
+
+    @property
+    def answered_before(self) -> int:
+        """Every task with a smaller sequence number was answered, or never will be."""
+        waiting = [sent[0].first_unanswered for sent in self._waiting.values() if sent]
+        return min(waiting, default=self.sent_count)
 
     def note_error(self, message: str) -> None:
         """Keep the first thing that the server complained of."""

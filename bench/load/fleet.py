@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from bench.load.hired import Hired
 from bench.load.orders import Order, ProducerTask
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.workload.scenario import Scenario
@@ -60,6 +61,20 @@ class Fleet(Protocol):
 
     def start_worker(self, name: str, task: Order) -> None:
         """Start a worker, and give it its task."""
+        ...
+
+    def make_board(self, producers: int) -> str | None:
+        """The file of a board on which its producers will note their progress, or None where they
+        cannot."""
+        ...
+
+    @property
+    def hired(self) -> Sequence[Hired]:
+        """Somebody else's workers, as far as the run starts them; they are among the workers."""
+        ...
+
+    def hire(self, hired: Hired) -> None:
+        """Take somebody else's worker on. Raises UsageError where there can be none."""
         ...
 
     def await_ready(self, should_stop: Callable[[], bool]) -> None:

@@ -18,6 +18,21 @@ class ProducerTask(msgspec.Struct, frozen=True, tag="produce"):
     """From the host's monotonic clock to the run's clock."""
     tallies: bool = False
     """Whether reports should carry them."""
+    board: str | None = None
+    """The file of a board to note progress on, where somebody looks at it."""
+
+
+class ObserverTask(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
+    """Watch this run's tasks being finished by workers that say nothing themselves."""
+
+    url: str
+    name: str
+    scenario: Scenario
+    run: int
+    offset_us: int
+    board: str
+    by_events: bool
+    """Whether the server tells of changes; else tasks are looked at in turn."""
 
 
 class WorkerTask(msgspec.Struct, frozen=True, tag="work", kw_only=True):
@@ -53,7 +68,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Come to an end, and send the final report."""
 
 
-Order = ProducerTask | WorkerTask | Begin | Stop
+Order = ProducerTask | WorkerTask | ObserverTask | Begin | Stop
 """From the run to a child."""
 
 Message = Ready | Failed | ProducerReport | WorkerReport

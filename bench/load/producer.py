@@ -5,11 +5,13 @@ tick; nothing is skipped, however late it has become, and each task keeps its du
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from bench.clock import Clock
 from bench.errors import ServerUnreachable
+from bench.load.board import Board
 from bench.load.child import Control
 from bench.load.connection import ConnectionLost, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
@@ -19,7 +21,6 @@ from bench.load.sinks import Sink
 from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
 from bench.wire.frames import Batch
-from bench.wire.layout import LAYOUTS
 from bench.workload.feed import Feed
 
 TICK_US = 250
@@ -53,6 +54,10 @@ class Producer:
         self._pipeline = 1 if task.scenario.producer == "snippet" else task.scenario.pipeline
         peak_per_s = task.scenario.peak_per_s / task.scenario.producers
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
+        self._number = task.number
+        self._board = (
+            None if task.board is None else Board(Path(task.board), task.scenario.producers)
+        )
         self._books = ProducerBooks(task.number, self._recorder, task.tallies)
         self._next_report_us = 0
 
@@ -111,8 +116,19 @@ class Producer:
             self._sink.submit(batch, self._recorder)
         except ConnectionLost:
             self._reconnect()
+        self._note_progress()
         if self._clock.now_us() >= self._next_report_us:
             self._report()
+
+    def _note_progress(self) -> None:
+        recorder = self._recorder
+        if self._board is not None:
+            self._board.note(
+                self._number,
+                recorder.sent_count,
+                recorder.answered_before,
+                recorder.enqueued_count,
+            )
 
     def _is_backlogged(self) -> bool:
         limit, length = self._scenario.max_backlog, self._sink.last_list_length
@@ -120,7 +136,7 @@ class Producer:
 
     def _await_workers(self, end_us: int | None) -> None:
         """Look at the lists until the longest is within the limit again."""
-        layout = LAYOUTS[self._scenario.layout]
+        layout = self._scenario.wire_layout
         limit = self._scenario.max_backlog or 0
         with open_client(self._url) as client:
             while not self._control.stopped:
@@ -149,6 +165,7 @@ class Producer:
                 self._control.read()
         except ConnectionLost:
             self._reconnect()
+        self._note_progress()
 
     def _reconnect(self) -> None:
         """Go on with a new connection. What was on the way is unknown, and never sent again.

@@ -13,22 +13,23 @@ import msgspec
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
-from bench.errors import UsageError
 from bench.load import clock_sync, leftovers, remote, server_info
 from bench.load.assemble import Collected, assemble
 from bench.load.children import Children
 from bench.load.connection import open_client, translated_errors
 from bench.load.draining import Draining
 from bench.load.fleet import Fleet, Member
-from bench.load.orders import Begin, ProducerTask, Stop, WorkerTask
+from bench.load.footprint import Footprint
+from bench.load.orders import Begin, ProducerTask, Stop
 from bench.load.sampler import INTERVAL_US, Sampler
+from bench.load.serving import Serving
 from bench.measure.bits import Bits
 from bench.measure.progress import Progress, progress_of
 from bench.measure.recorder import TimeLine, time_line
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.record import RunRecord, Warning_
 from bench.wire import ids
-from bench.wire.layout import LAYOUTS
+from bench.wire.layout import Where
 from bench.workload.scenario import Scenario
 
 START_DELAY_US = 300_000
@@ -118,6 +119,7 @@ class _Run:
     clock: RunClock = field(default_factory=RunClock)
     interruptions: list[str] = field(default_factory=list)
     drain_timed_out: bool = False
+    usage_after: server_info.Usage | None = None
     drain_started_s: float | None = None
     _remote: dict[str, WorkerReport] = field(default_factory=dict)
     _next_look_us: int = 0
@@ -127,17 +129,28 @@ class _Run:
     def prepare(self) -> None:
         """Everything that can fail, before anything is sent."""
         self.scenario = self.request.scenario
-        self.layout = LAYOUTS[self.scenario.layout]
+        self.layout = self.scenario.wire_layout
+        queues = list(self.scenario.queues)
+        self._footprint = Footprint(self.client, self.layout, queues)
         if not self.request.allow_shared:
-            self._require_empty_queues()
+            self._footprint.require_empty_queues()
         self.server = server_info.describe(self.client, self.request.url)
         self.offset: Offset = clock_sync.measure_offset(self.client)
         self.clock = RunClock(self.offset.offset_us)
-        queues = list(self.scenario.queues)
+        self._footprint.lay(self.clock.now_us() // 1_000_000)
         self.sampler = Sampler(self.client, self.layout, queues)
         self._draining = Draining(self.client, self.layout, queues, self.clock)
         producers = self.fleet.gather(self.scenario, self.should_stop)
         self.scenario = msgspec.structs.replace(self.scenario, producers=producers)
+        self.serving = Serving(
+            self.fleet,
+            self.request.url,
+            self.scenario,
+            self.number,
+            self.offset.offset_us,
+            self.request.tallies,
+            self.request.owns_server,
+        )
         for number in range(self.scenario.producers):
             task = ProducerTask(
                 self.request.url,
@@ -146,33 +159,12 @@ class _Run:
                 number,
                 self.offset.offset_us,
                 self.request.tallies,
+                self.serving.board,
             )
             self.fleet.start_producer(f"producer {number}", task)
-        for number in range(self.scenario.workers):
-            name = f"bench-{ids.run_text(self.number)}-{number}"
-            self.fleet.start_worker(
-                name,
-                WorkerTask(
-                    url=self.request.url,
-                    name=name,
-                    scenario=self.scenario,
-                    run=self.number,
-                    offset_us=self.offset.offset_us,
-                    tallies=self.request.tallies,
-                ),
-            )
+        self.serving.start(self.client)
         self.fleet.await_ready(self.should_stop)
         self.usage_before = server_info.read_usage(self.client)
-
-    def _require_empty_queues(self) -> None:
-        for queue in self.scenario.queues:
-            for key in (self.layout.pending(queue), self.layout.active(queue)):
-                length = int(self.client.llen(key))
-                if length:
-                    raise UsageError(
-                        f"{key} already holds {length} tasks, and the run would mix with them: "
-                        "use other --queues, or say --allow-shared"
-                    )
 
     def start(self) -> None:
         """Give everybody the same time line."""
@@ -192,8 +184,7 @@ class _Run:
                 remote.announce(self.client, self.number, info)
         for producer in self.fleet.producers:
             producer.order(Begin(self.line))
-        if self.scenario.worker_start == "with-run":
-            self._begin_workers()
+        self.serving.begin(self.line)
 
     @property
     def most_warmup_s(self) -> float:
@@ -207,10 +198,6 @@ class _Run:
     def _members(self) -> list[Member[ProducerReport] | Member[WorkerReport]]:
         return [*self.fleet.producers, *self.fleet.workers]
 
-    def _begin_workers(self) -> None:
-        for worker in self.fleet.workers:
-            worker.order(Begin(self.line))
-
     def watch(self) -> None:
         """Until all producers have sent all that was due, or somebody stops the run."""
         ending = False
@@ -222,11 +209,19 @@ class _Run:
             if self.should_stop():
                 self._interrupt("the run was interrupted before its end")
                 return
-            deaths = [child.death() for child in self._members]
-            if any(deaths):
-                self._interrupt(next(death for death in deaths if death))
+            trouble = self._trouble()
+            if trouble is not None:
+                self._interrupt(trouble)
                 return
             self._turn("enqueueing")
+
+    def _trouble(self) -> str | None:
+        """Why there is no point in going on, in words."""
+        deaths = [child.death() for child in self._members]
+        return next(
+            (death for death in deaths if death),
+            self.serving.idleness(self._producer_reports(), self._worker_reports()),
+        )
 
     def _interrupt(self, reason: str) -> None:
         self.interruptions.append(reason)
@@ -243,16 +238,17 @@ class _Run:
         if self.interruptions or not self.scenario.has_workers:
             return
         self.drain_started_s = (self.clock.now_us() - self.line.start_us) / 1e6
-        if self.scenario.worker_start == "after-fill":
-            self._begin_workers()
+        self.serving.begin_after_fill(self.line)
         in_time = self._until(self._is_drained, self.scenario.drain_timeout_s, "draining")
         if self.should_stop():
             self.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
             self.drain_timed_out = not self._draining.is_empty()
+        elif (trouble := self._trouble()) is not None:
+            self.interruptions.append(trouble)
 
     def _is_drained(self) -> bool:
-        if self.should_stop() or any(child.death() for child in self.fleet.workers):
+        if self.should_stop() or self._trouble() is not None:
             return True
         awaits_workers = self.scenario.external_workers and not self._remote
         return self._draining.is_over(
@@ -261,6 +257,9 @@ class _Run:
 
     def collect(self) -> None:
         """Stop the workers, and take everybody's final report and what is left in the lists."""
+        with contextlib.suppress(redis.exceptions.RedisError):
+            # Before an observer looks at every task once more.
+            self.usage_after = server_info.read_usage(self.client)
         workers = self.fleet.workers
         for worker in workers:
             worker.order(Stop())
@@ -276,17 +275,14 @@ class _Run:
 
     def collected(self) -> Collected:
         """All that was seen, for the record."""
-        usage_after = None
         pending: dict[int, Bits] = {}
         active: dict[int, Bits] = {}
         clock_error_us = 0.0
         try:
-            usage_after = server_info.read_usage(self.client)
-            for queue in self.scenario.queues:
-                _merge(
-                    pending, leftovers.find(self.client, self.layout.pending(queue), self.number)
-                )
-                _merge(active, leftovers.find(self.client, self.layout.active(queue), self.number))
+            queues = list(self.scenario.queues)
+            where = (self.client, self.layout, queues)
+            pending = leftovers.find(*where, Where.PENDING, self.number)
+            active = leftovers.find(*where, Where.ACTIVE, self.number)
             self._poll_remote()
             clock_error_us = self._clock_error_us()
         except redis.exceptions.RedisError:
@@ -311,7 +307,7 @@ class _Run:
             active=active,
             looks=self.sampler.looks,
             usage_before=self.usage_before,
-            usage_after=usage_after,
+            usage_after=self.usage_after,
             clock_error_us=clock_error_us,
             interruptions=self.interruptions,
             drain_timed_out=self.drain_timed_out,
@@ -333,11 +329,10 @@ class _Run:
         if self.request.owns_server:
             return None
         try:
-            remote.remove(self.client, self.number)
+            self._footprint.remove_talk(self.number)
             if not self.request.keep:
                 sent = {report.number: report.sent for report in self._producer_reports()}
-                queues = list(self.scenario.queues)
-                leftovers.remove(self.client, self.layout, queues, self.number, sent)
+                self._footprint.remove(self.number, sent, self.clock.now_us() // 1_000_000)
         except redis.exceptions.RedisError as error:
             return Warning_(
                 "not_removed",
@@ -397,11 +392,3 @@ class _Run:
     def _worker_reports(self) -> list[WorkerReport]:
         own = [child.report for child in self.fleet.workers if child.report is not None]
         return [*own, *self._remote.values()]
-
-
-def _merge(into: dict[int, Bits], found: dict[int, Bits]) -> None:
-    for producer, bits in found.items():
-        if producer in into:
-            into[producer].merge(bits)
-        else:
-            into[producer] = bits

@@ -18,7 +18,6 @@ from bench.load.frame_lane import FrameLane
 from bench.load.waiting import wait_for
 from bench.wire import ids, stamps
 from bench.wire.frames import Batch, FrameRenderer, Group
-from bench.wire.layout import LAYOUTS
 from bench.wire.task import Task
 from bench.workload.scenario import Scenario
 
@@ -87,7 +86,7 @@ class FrameSink:
         self._url = url
         self._clock = clock
         self._renderer = FrameRenderer(
-            LAYOUTS[scenario.layout],
+            scenario.wire_layout,
             list(scenario.queues),
             run,
             number,
@@ -154,7 +153,7 @@ class _BlockingSink:
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
         self._url = url
         self._clock = clock
-        self._layout = LAYOUTS[scenario.layout]
+        self._layout = scenario.wire_layout
         self._queues = list(scenario.queues)
         self._max_retry = scenario.max_retry
         self._is_closed_loop = scenario.is_closed_loop
@@ -190,6 +189,7 @@ class _BlockingSink:
             queue=self._queues[int(batch.queue[index])],
             payload=stamps.head(int(batch.due_us[index]), sent_us) + text,
             max_retry=self._max_retry,
+            sent_us=sent_us,
         )
 
     def _group(self, batch: Batch, index: int) -> Group:

@@ -18,6 +18,7 @@ from bench.clock import Offset, RunClock, host_identity
 from bench.load import clock_sync, remote
 from bench.load.claims import Recorder, Settings
 from bench.load.connection import open_client
+from bench.load.footprint import load_scripts
 from bench.load.waiting import wake_on_time
 from bench.load.work_recorder import Attempts, Outcome, WorkRecorder
 from bench.load.worker import Worker
@@ -153,6 +154,7 @@ def serve(url: str, parent: str, settings: Settings, should_stop: Callable[[], b
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
     with open_client(url) as client:
         offset = clock_sync.measure_offset(client)
+        load_scripts(client, settings.layout)
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
         worker = Worker(settings, follower, clock)

@@ -41,7 +41,8 @@ class Worker:
         self._pending_keys = {settings.layout.pending(name): name for name in settings.queues}
         result = b'{"status":"ok"}' if settings.store_results else None
         self._steps = {
-            queue: Steps(settings.layout, queue, result, _ERROR_TEXT) for queue in settings.queues
+            queue: Steps(settings.layout, queue, result, _ERROR_TEXT, settings.retry_delay_us / 1e6)
+            for queue in settings.queues
         }
         self._slots = [0] * settings.concurrency
         """When each slot is free again, in µs; a heap."""
@@ -93,12 +94,13 @@ class Worker:
         steps = self._steps[queue]
         replies = yield Ask(steps.load.render([task_id]), 1)
         for claim in self._claims(queue, [task_id], replies, taken_us):
-            for command in steps.start.commands(task_id):
+            for command in steps.start.commands(task_id, now_s=self._now_s()):
                 _require_no_errors((yield Tell(resp.encode([command]), 1)))
             if claim.service_us:
                 yield Pause(self._clock.now_us() + claim.service_us[0])
             for outcome, part in claim.by_outcome():
-                for command in _end_step(steps, outcome).commands(task_id):
+                step, message = _end_step(steps, outcome), part.message_of(outcome)
+                for command in step.commands(task_id, message, self._now_s()):
                     _require_no_errors((yield Tell(resp.encode([command]), 1)))
                 self._ended(outcome, part)
 
@@ -137,14 +139,14 @@ class Worker:
         claims = self._claims(queue, task_ids, replies, taken_us)
         for claim in claims:
             if self._settings.takes_time:
-                data = steps.start.render(claim.task_ids)
+                data = steps.start.render(claim.task_ids, self._now_s())
                 _require_no_errors((yield Tell(data, steps.start.replies_per_task * len(claim))))
                 self._put_in_hand(claim)
                 continue
             parts = list(claim.by_outcome())
             for outcome, part in parts:
                 step = _whole_step(steps, outcome)
-                data = step.render(part.task_ids)
+                data = step.render(part.task_ids, self._now_s(), part.messages_of(outcome))
                 _require_no_errors((yield Tell(data, step.replies_per_task * len(part))))
                 self._ended(outcome, part)
 
@@ -162,7 +164,8 @@ class Worker:
             self._ending = sum(map(len, due.values()))
             for (queue, outcome), parts in due.items():
                 step = _end_step(self._steps[queue], outcome)
-                data = step.render([part.task_ids[0] for part in parts])
+                messages = [text for part in parts for text in part.messages_of(outcome)]
+                data = step.render([part.task_ids[0] for part in parts], self._now_s(), messages)
                 _require_no_errors((yield Tell(data, step.replies_per_task * len(parts))))
                 for part in parts:
                     self._ended(outcome, part)
@@ -182,7 +185,7 @@ class Worker:
                 due.setdefault(queue, []).append(task_id)
             for queue, task_ids in due.items():
                 step = self._steps[queue].requeue
-                data = step.render(task_ids)
+                data = step.render(task_ids, self._now_s())
                 _require_no_errors((yield Tell(data, step.replies_per_task * len(task_ids))))
             if not due:
                 yield Pause(self._retries[0][0] if self._retries else FOREVER_US)
@@ -231,6 +234,10 @@ class Worker:
             self._settings, self._tracker, queue, task_ids, _checked(replies), taken_us
         )
 
+    def _now_s(self) -> int:
+        """Unix time, for what the layout notes down."""
+        return self._clock.now_us() // 1_000_000
+
     def _put_in_hand(self, claim: Claim) -> None:
         """Give each task to the slot that is free first."""
         now_us = self._clock.now_us()
@@ -254,7 +261,8 @@ class Worker:
         heapq.heapify(self._in_hand)
         for _, _, _, claim in reversed(unstarted):
             step = self._steps[claim.queue].put_back
-            _require_no_errors((yield Tell(step.render(claim.task_ids), step.replies_per_task)))
+            data = step.render(claim.task_ids, self._now_s())
+            _require_no_errors((yield Tell(data, step.replies_per_task)))
 
     def _ended(self, outcome: Outcome, part: Claim) -> None:
         now_us = self._clock.now_us()

@@ -10,6 +10,7 @@ from bench.clock import Clock
 from bench.errors import ServerUnreachable
 from bench.load.claims import Settings
 from bench.load.connection import Wire, open_client
+from bench.load.footprint import load_scripts
 from bench.load.lanes import LaneFactory, Lanes
 from bench.load.worker import Worker
 
@@ -30,6 +31,7 @@ class WorkerLoop:
         self._worker = worker
         self._clock = clock
         self._client = open_client(url)
+        self._layout = settings.layout
         self._heartbeat_key = settings.layout.worker(name)
         self._lost: list[LaneFactory] = []
         self._lanes = Lanes(clock, self._lost.append)
@@ -68,7 +70,8 @@ class WorkerLoop:
             return self._next_heartbeat_us
         if now_us >= self._next_reconnect_us:
             self._next_reconnect_us = now_us + _RECONNECT_US
-            with contextlib.suppress(ServerUnreachable):
+            with contextlib.suppress(ServerUnreachable, redis.exceptions.RedisError):
+                load_scripts(self._client, self._layout)  # a server that came back has none
                 wire = Wire(self._url)
                 self._lanes.add(self._lost.pop(), wire)
         return self._next_reconnect_us

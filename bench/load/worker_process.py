@@ -15,7 +15,6 @@ from bench.load.worker import Worker
 from bench.load.worker_loop import WorkerLoop
 from bench.measure.reports import WorkerReport
 from bench.usage import Usage, peak_memory_bytes
-from bench.wire.layout import LAYOUTS
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
 
@@ -37,7 +36,7 @@ def settings_of(scenario: Scenario, url: str) -> Settings:
     """A worker's settings as the scenario has them."""
     return Settings(
         queues=scenario.queues,
-        layout=LAYOUTS[scenario.layout],
+        layout=scenario.wire_layout,
         concurrency=scenario.concurrency,
         prefetch=scenario.prefetch,
         service_time=scenario.service_time,

@@ -10,6 +10,7 @@ from gevent.event import Event
 from bench.clock import host_identity
 from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
 from bench.load.children import READY_TIMEOUT_S, Child, Children
+from bench.load.hired import Hired
 from bench.load.orders import Begin, Failed, ProducerTask, Ready, Stop
 from bench.load.orders import Order as ChildOrder
 from bench.locust.messages import Order, Present, Said, Task, Thanks
@@ -97,9 +98,22 @@ class Crew:
         return self._producers
 
     @property
-    def workers(self) -> "Sequence[Child[WorkerReport]]":
+    def workers(self) -> "Sequence[Child[WorkerReport] | Hired]":
         """Those that this run started."""
         return self.children.workers
+
+    @property
+    def hired(self) -> Sequence[Hired]:
+        """None: there is nobody to observe them."""
+        return self.children.hired
+
+    def hire(self, hired: Hired) -> None:
+        """Take somebody else's worker on."""
+        self.children.hire(hired)
+
+    def make_board(self, producers: int) -> str | None:
+        """None: they may be on other hosts."""
+        return None
 
     def hear(self, client: str, said: Said) -> None:
         """Take a message of one of the processes."""

@@ -29,7 +29,6 @@ from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
 from bench.wire import ids
 from bench.wire.frames import Batch, FrameRenderer
-from bench.wire.layout import LAYOUTS
 from bench.workload.feed import Feed
 from bench.workload.scenario import Scenario
 
@@ -248,7 +247,7 @@ class Part:
         scenario = task.scenario
         self._feed = Feed(scenario, task.number)
         self._renderer = FrameRenderer(
-            LAYOUTS[scenario.layout],
+            scenario.wire_layout,
             list(scenario.queues),
             task.run,
             task.number,

@@ -23,7 +23,7 @@ from bench.load.connection import open_client
 from bench.locust.part import Part
 from bench.locust.seat import Seat
 from bench.wire.frames import Batch
-from bench.wire.layout import LAYOUTS, Layout
+from bench.wire.layout import Layout
 
 _BACKLOG_POLL_S = 0.002
 
@@ -81,7 +81,7 @@ class QueueUser(_BenchUser):
         limit = self.part.scenario.max_backlog
         if limit is None or self._seat is None or (self._seat.last_list_length or 0) <= limit:
             return
-        layout = LAYOUTS[self.part.scenario.layout]
+        layout = self.part.scenario.wire_layout
         keys = [layout.pending(queue) for queue in self.part.scenario.queues]
         with open_client(self.part.url) as client:
             while max(int(client.llen(key)) for key in keys) > limit:
@@ -121,7 +121,7 @@ class ApplicationUser(_BenchUser):
         """Also open a client for the status calls."""
         super().on_start()
         self._client = open_client(self.part.url)
-        self._layout: Layout = LAYOUTS[self.part.scenario.layout]
+        self._layout: Layout = self.part.scenario.wire_layout
         self._newest: tuple[str, str] | None = None
 
     def on_stop(self) -> None:
@@ -156,7 +156,8 @@ class ApplicationUser(_BenchUser):
         queue, task_id = self._newest
         with self._timed("result", queue):
             deadline_s = time.monotonic() + self.result_timeout_s
-            while not self._client.exists(self._layout.result(task_id)):
+            asks = self._layout.has_result(queue, task_id)
+            while not self._client.execute_command(*asks):  # type: ignore[no-untyped-call]
                 if time.monotonic() > deadline_s:
                     raise TimeoutError(f"no result within {self.result_timeout_s:g} s")
                 gevent.sleep(_BACKLOG_POLL_S)

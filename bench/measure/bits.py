@@ -50,6 +50,12 @@ class Bits:
         self._bytes[first + 1 : last] = 0xFF
         self._bytes[last] |= tail
 
+    def keep_only(self, other: "Bits") -> None:
+        """Take all numbers out that are not in another set."""
+        common = min(len(self._bytes), len(other._bytes))
+        self._bytes[:common] &= other._bytes[:common]
+        self._bytes[common:] = 0
+
     def merge(self, other: "Bits") -> None:
         """Put all numbers of another set in."""
         if len(other._bytes):

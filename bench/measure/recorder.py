@@ -36,6 +36,8 @@ class Stage(StrEnum):
     SERVICE = "service"
     E2E = "e2e"
     E2E_FROM_SEND = "e2e_from_send"
+    E2E_EARLIEST = "e2e_earliest"
+    """Where completions are seen from outside: the least that e2e can have been."""
 
 
 class TimeLine(msgspec.Struct, frozen=True):

@@ -56,6 +56,20 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
         return ProducerLedger(self.due, self.sent, Bits(self.acknowledged), Bits(self.refused_set))
 
 
+class Observed(msgspec.Struct, kw_only=True):
+    """How completions were seen from outside."""
+
+    method: str
+    traced: int = 0
+    """Tasks whose completion was looked out for, one by one."""
+    unseen: int = 0
+    """Of those, ended before they were first looked at, without a due time to count from."""
+    counted: int | None = None
+    """Successes that the queues' own counters saw meanwhile; None where there are none."""
+    widths: Packed | None = None
+    """Between the last look at which a task had not ended and the first at which it had, µs."""
+
+
 class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     """One worker's state. The full kind also carries ``measured`` and the packed sets."""
 
@@ -87,6 +101,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     archived_sets: dict[int, bytes] = {}
     duplicated: dict[str, int] = {}
     retried: dict[str, int] = {}
+    observed: Observed | None = None
+    """Of an observer: it stands for workers that do not report."""
 
     def ledger(self) -> WorkerLedger:
         """The sets of a full report."""

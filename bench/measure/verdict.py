@@ -69,6 +69,8 @@ class Facts:
     """How late event loops ran their producers, where producers share one."""
     is_steady: bool
     most_warmup_s: float
+    counted_successes: int | None = None
+    """What the queues' own counters say, where completions were seen from outside."""
 
 
 def judge(facts: Facts) -> tuple[Verdict, list[Finding]]:
@@ -221,6 +223,14 @@ def _notes(facts: Facts) -> Iterator[Finding]:
             "loop_lag",
             f"the producers' event loop ran {units.format_duration(facts.loop_lag_p99_s)} late at "
             "p99: their enqueue latencies include that; use more processes, or free a core",
+        )
+    counted, completed = facts.counted_successes, facts.counts.completed
+    if counted and counted != completed:  # a worker need not count
+        yield Finding(
+            "counters_disagree",
+            f"the queues' own counters saw {units.format_count(counted)} tasks succeed, and "
+            f"{units.format_count(completed)} are completed or gone: somebody else uses these "
+            "queues, or tasks were deleted undone",
         )
     if facts.reconnects:
         yield Finding(

@@ -5,6 +5,7 @@ from bench.record import RunRecord
 
 STAGES = {
     "e2e": "due → finished",
+    "e2e_earliest": "due → finished, at the least",
     "e2e_from_send": "sent → finished (not corrected)",
     "queue_wait": "sent → started",
     "service": "started → finished",
@@ -45,6 +46,23 @@ def objective_value(expression: str, value: float | None) -> str:
     if "." in expression.partition("}")[2] or "." in expression.partition("{")[0].split()[0]:
         return units.format_duration(value)
     return units.format_count(value)
+
+
+def observed(record: RunRecord) -> str:
+    """How completions were seen from outside; empty where workers measured themselves."""
+    seen = record.observation
+    if seen is None:
+        return ""
+    if seen.resolution_p50_s is None or seen.resolution_p99_s is None:
+        return f"completions were looked for from outside by {seen.method}, and none was seen"
+    unseen = f"; {units.format_count(seen.unseen)} ended unseen" if seen.unseen else ""
+    return (
+        f"completions seen from outside by {seen.method}, each to within "
+        f"{units.format_duration(seen.resolution_p50_s)} (p50) and "
+        f"{units.format_duration(seen.resolution_p99_s)} (p99): e2e lies between e2e_earliest and "
+        f"e2e; {units.format_count(seen.traced)} tasks followed "
+        f"({seen.traced_share:.0%}){unseen}"
+    )
 
 
 def left_out(record: RunRecord) -> str:

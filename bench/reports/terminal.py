@@ -85,6 +85,9 @@ def _throughput(record: RunRecord) -> Text:
     ]
     if record.scenario.is_closed_loop:
         lines.append("closed loop: there is no schedule, so due is the moment of sending")
+    observed = run_words.observed(record)
+    if observed:
+        lines.append(observed)
     return Text("\n".join(lines))
 
 
@@ -94,8 +97,8 @@ def _stages(record: RunRecord, width: int) -> Table:
     table = plain_table("stage", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
     for stage, meaning in run_words.STAGES.items():
-        summary = record.latency[stage]["all"]
-        if summary.count:
+        summary = record.latency[stage]["all"] if stage in record.latency else None
+        if summary is not None and summary.count:
             names = [Text(stage), *([Text(meaning, style="dim")] if explains else [])]
             style = "bold" if stage == "e2e" else ""
             table.add_row(*names, *_values(summary, percentiles), style=style)

@@ -73,13 +73,14 @@ class Group:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tasks of one shape, with the stamps as an (n, digits) view of the bytes."""
+    """Tasks of one shape, with the stamps as (n, digits) views of the bytes."""
 
     text: Bytes
-    sent: Bytes
+    sent: Sequence[Bytes]
 
     def stamped(self, digits: bytes) -> memoryview:
-        self.sent[:] = np.frombuffer(digits, np.uint8)
+        for columns in self.sent:
+            columns[:] = np.frombuffer(digits, np.uint8)
         return self.text.data
 
 
@@ -181,7 +182,7 @@ class FrameRenderer:
         parts = self._shape(group.queue, bodies.shape[1])
         text = np.empty(len(group) * sum(len(part.row) for part in parts), np.uint8)
         sequence_digits = _hex_digits(group.sequence)
-        begin, sent = 0, text
+        begin, sent = 0, []
         for part in parts:
             end = begin + len(group) * len(part.row)
             rows = text[begin:end].reshape(len(group), len(part.row))
@@ -189,11 +190,11 @@ class FrameRenderer:
             rows[:] = part.row
             for at in part.sequence_at:
                 rows[:, at : at + ids.SEQUENCE_DIGITS] = sequence_digits
+            sent += [rows[:, at : at + stamps.DIGITS] for at in part.sent_at]
             place = part.payload
             if place is not None:
                 rows[:, place.due_at : place.due_at + stamps.DIGITS] = _decimal_digits(group.due_us)
                 rows[:, place.body_at : place.body_at + place.body_length] = bodies
-                sent = rows[:, place.sent_at : place.sent_at + stamps.DIGITS]
         return _Rows(text, sent)
 
     def _fill_templates(self, group: Group, bodies: Bodies) -> _Texts:
@@ -208,8 +209,7 @@ class FrameRenderer:
                 part = shape[number]
                 template, in_order = part.template
                 filled.append(template % in_order((sequence, due_us, stamps.MIN_US, text)))
-                if part.payload is not None:
-                    sent_at.append(length + part.payload.sent_at)
+                sent_at += [length + at for at in part.sent_at]
                 length += len(part.row)
         return _Texts(bytearray().join(filled), sent_at)
 

@@ -6,9 +6,10 @@ Commands are tuples of arguments, in the order in which they must reach the serv
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum, auto
+from typing import Any, Protocol
 
-from bench.wire.task import Task
+from bench.wire.task import Hashes, Task
 
 Argument = str | bytes
 Command = tuple[Argument, ...]
@@ -18,6 +19,55 @@ STATE_COMPLETED = "completed"
 STATE_PENDING = "pending"
 STATE_RETRY = "retry"
 STATE_ARCHIVED = "archived"
+
+
+class Where(Enum):
+    """What it means for an id to be in some place."""
+
+    PENDING = auto()
+    """It waits for a worker, or for its next attempt."""
+    ACTIVE = auto()
+    ELSEWHERE = auto()
+    """It has ended, or is also in one of the other places."""
+
+
+class Ending(Enum):
+    """How a task ended, as far as its hash tells."""
+
+    COMPLETED = auto()
+    ARCHIVED = auto()
+
+
+def ending_of(reply: Sequence[bytes | None]) -> Ending | None:
+    """What the reply to a layout's ``state`` says, or None for a task that has not ended.
+
+    A task whose hash is gone has succeeded: nothing else deletes one.
+    """
+    if reply[0] == STATE_ARCHIVED.encode():
+        return Ending.ARCHIVED
+    is_gone = not any(each is not None for each in reply)
+    return Ending.COMPLETED if is_gone or reply[0] == STATE_COMPLETED.encode() else None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A key that holds ids of tasks: a list, or a set sorted by time."""
+
+    key: str
+    where: Where
+    is_sorted_set: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A task that a worker has, and the moment at which it does something with it."""
+
+    queue: str
+    id: str
+    now_s: int = 0
+    """Unix time."""
+    message: bytes = b""
+    """The task as it was read, for layouts that rewrite it when it fails."""
 
 
 class Layout(Protocol):
@@ -33,8 +83,27 @@ class Layout(Protocol):
         """What stands between a parent queue and its sub-queue."""
         ...
 
+    @property
+    def needs_parent(self) -> bool:
+        """Whether each queue must be the sub-queue of a parent."""
+        ...
+
+    @property
+    def holds_json(self) -> bool:
+        """Whether payloads must be JSON text, rather than any bytes."""
+        ...
+
+    @property
+    def scripts(self) -> Sequence[str]:
+        """Lua that its commands call by digest: to be loaded before the first of them."""
+        ...
+
     def task(self, queue: str, task_id: str) -> str:
         """The key of a task's hash."""
+        ...
+
+    def keys_of(self, queue: str, task_id: str) -> Sequence[str]:
+        """All keys that are one task's alone."""
         ...
 
     def pending(self, queue: str) -> str:
@@ -45,12 +114,20 @@ class Layout(Protocol):
         """The key of the list of ids that a worker has."""
         ...
 
-    def result(self, task_id: str) -> str:
-        """The key of a task's result, where results are stored."""
+    def places(self, queue: str) -> Sequence[Place]:
+        """Every key that holds ids of a queue's tasks."""
+        ...
+
+    def counters(self, queue: str, now_s: int) -> Sequence[str]:
+        """Keys of a queue that outlive its tasks, as written at that unix time."""
         ...
 
     def worker(self, worker_id: str) -> str:
         """The key of a worker's heartbeat."""
+        ...
+
+    def registry(self) -> str | None:
+        """The key of the set of all queues' names, where there is one."""
         ...
 
     def enqueue(self, task: Task) -> Sequence[Command]:
@@ -61,126 +138,49 @@ class Layout(Protocol):
         """Read a task that was popped."""
         ...
 
-    def start(self, queue: str, task_id: str) -> Sequence[Command]:
+    def read(self, replies: Sequence[Any]) -> Hashes:
+        """What the replies (n,) to ``load`` say; each holds at least one field.
+
+        Raises ValueError when a task is none of this layout.
+        """
+        ...
+
+    def has_result(self, queue: str, task_id: str) -> Command:
+        """Answers 1 once a task's result is stored, and 0 before."""
+        ...
+
+    def state(self, queue: str, task_id: str) -> Command:
+        """Answers with a list: the task's state, and something that every task has. All of it is
+        nothing where the task is gone; ``ending_of`` reads it."""
+        ...
+
+    def successes(self, queue: str) -> tuple[str, str] | None:
+        """Two counters whose difference is the number of tasks that succeeded, if there are."""
+        ...
+
+    def start(self, taken: Taken) -> Sequence[Command]:
         """Take a task that was popped and read."""
         ...
 
-    def complete(self, queue: str, task_id: str, result: bytes | None) -> Sequence[Command]:
+    def complete(self, taken: Taken, result: bytes | None) -> Sequence[Command]:
         """Finish a task that succeeded; ``result`` is None where results are not stored."""
         ...
 
-    def retry(self, queue: str, task_id: str) -> Sequence[Command]:
+    def retry(self, taken: Taken, delay_s: float, error: str) -> Sequence[Command]:
         """Give up this attempt; ``requeue`` follows after the delay."""
         ...
 
-    def requeue(self, queue: str, task_id: str) -> Sequence[Command]:
+    def requeue(self, taken: Taken) -> Sequence[Command]:
         """Make a task that waits for its next attempt visible to workers again."""
         ...
 
-    def archive(self, queue: str, task_id: str, error: str) -> Sequence[Command]:
+    def archive(self, taken: Taken, error: str) -> Sequence[Command]:
         """Give up a task for good."""
         ...
 
-    def put_back(self, queue: str, task_id: str) -> Sequence[Command]:
+    def put_back(self, taken: Taken) -> Sequence[Command]:
         """Return a task that was taken but not begun, as the next one to be popped."""
         ...
-
-
-@dataclass(frozen=True)
-class RunqyLayout:
-    """The layout of the seed document: plain queue names, and one hash name space for all tasks.
-
-    The worker's commands and their order are those of the documented runqy worker.
-    """
-
-    name: str = "runqy"
-    separator: str = "_"
-
-    def task(self, queue: str, task_id: str) -> str:
-        """``asynq:t:{task_id}``."""
-        return f"asynq:t:{task_id}"
-
-    def pending(self, queue: str) -> str:
-        """``asynq:{queue}:pending``."""
-        return f"asynq:{queue}:pending"
-
-    def active(self, queue: str) -> str:
-        """``asynq:{queue}:active``."""
-        return f"asynq:{queue}:active"
-
-    def result(self, task_id: str) -> str:
-        """``asynq:result:{task_id}``."""
-        return f"asynq:result:{task_id}"
-
-    def worker(self, worker_id: str) -> str:
-        """``asynq:workers:{worker_id}``."""
-        return f"asynq:workers:{worker_id}"
-
-    def enqueue(self, task: Task) -> Sequence[Command]:
-        """HSET before LPUSH: a worker that pops an id without a hash has lost the task."""
-        pairs = [argument for pair in task.fields() for argument in pair]
-        return (
-            ("HSET", self.task(task.queue, task.id), *pairs),
-            ("LPUSH", self.pending(task.queue), task.id),
-        )
-
-    def load(self, queue: str, task_id: str) -> Command:
-        """HGETALL."""
-        return ("HGETALL", self.task(queue, task_id))
-
-    def start(self, queue: str, task_id: str) -> Sequence[Command]:
-        """Onto the active list, then the state."""
-        return (
-            ("LPUSH", self.active(queue), task_id),
-            ("HSET", self.task(queue, task_id), "state", STATE_ACTIVE),
-        )
-
-    def complete(self, queue: str, task_id: str, result: bytes | None) -> Sequence[Command]:
-        """The result where it is stored, off the active list, then the state."""
-        store: Sequence[Command] = ()
-        if result is not None:
-            store = (("SET", self.result(task_id), result),)
-        return (
-            *store,
-            ("LREM", self.active(queue), "1", task_id),
-            ("HSET", self.task(queue, task_id), "state", STATE_COMPLETED),
-        )
-
-    def retry(self, queue: str, task_id: str) -> Sequence[Command]:
-        """Off the active list, one retry more, then the state."""
-        return (
-            ("LREM", self.active(queue), "1", task_id),
-            ("HINCRBY", self.task(queue, task_id), "retry", "1"),
-            ("HSET", self.task(queue, task_id), "state", STATE_RETRY),
-        )
-
-    def requeue(self, queue: str, task_id: str) -> Sequence[Command]:
-        """The state goes first, so that it cannot overwrite what the next worker writes."""
-        return (
-            ("HSET", self.task(queue, task_id), "state", STATE_PENDING),
-            ("LPUSH", self.pending(queue), task_id),
-        )
-
-    def archive(self, queue: str, task_id: str, error: str) -> Sequence[Command]:
-        """Off the active list, then the state and the reason."""
-        return (
-            ("LREM", self.active(queue), "1", task_id),
-            ("HSET", self.task(queue, task_id), "state", STATE_ARCHIVED),
-            ("HSET", self.task(queue, task_id), "error", error),
-        )
-
-    def put_back(self, queue: str, task_id: str) -> Sequence[Command]:
-        """To the popping end of the list, so that it keeps its turn."""
-        return (
-            ("LREM", self.active(queue), "1", task_id),
-            ("HSET", self.task(queue, task_id), "state", STATE_PENDING),
-            ("RPUSH", self.pending(queue), task_id),
-        )
-
-
-RUNQY = RunqyLayout()
-
-LAYOUTS: dict[str, Layout] = {RUNQY.name: RUNQY}
 
 
 def split_queue(name: str, separator: str) -> tuple[str, str]:

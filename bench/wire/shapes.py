@@ -24,7 +24,6 @@ class PayloadPlace:
     """Where a payload stands in a part."""
 
     due_at: int
-    sent_at: int
     body_at: int
     body_length: int
 
@@ -35,6 +34,8 @@ class Part:
 
     row: Bytes
     sequence_at: Sequence[int]
+    sent_at: Sequence[int]
+    """Where the moment of sending stands: in the payload, and wherever else the layout notes it."""
     payload: PayloadPlace | None
     """None where these commands carry no payload."""
 
@@ -43,9 +44,9 @@ class Part:
         """The row as a ``%`` template, and a function that puts (sequence, due, sent, body) into
         the template's own order."""
         places = [(at, ids.SEQUENCE_DIGITS, b"%012x", 0) for at in self.sequence_at]
+        places += [(at, stamps.DIGITS, b"%d", 2) for at in self.sent_at]
         if self.payload is not None:
             places.append((self.payload.due_at, stamps.DIGITS, b"%d", 1))
-            places.append((self.payload.sent_at, stamps.DIGITS, b"%d", 2))
             places.append((self.payload.body_at, self.payload.body_length, b"%b", 3))
         text, end, order = b"", 0, []
         row = self.row.tobytes()
@@ -74,7 +75,8 @@ def lay_out(
     """
     marked_id = id_of(_MARK_SEQUENCE)
     payload = stamps.head(_MARK_DUE, _MARK_SENT) + bytes(body_length)
-    commands = layout.enqueue(Task(marked_id, queue, payload, max_retry=max_retry))
+    task = Task(marked_id, queue, payload, max_retry=max_retry, sent_us=_MARK_SENT)
+    commands = layout.enqueue(task)
     split = [[command] for command in commands] if by_command else [commands]
     return [_part(each, marked_id.encode(), payload, body_length) for each in split]
 
@@ -85,9 +87,9 @@ def _part(commands: Sequence[Command], marked_id: bytes, payload: bytes, body_le
     return Part(
         row=np.frombuffer(row, np.uint8),
         sequence_at=[place + ids.SEQUENCE_START for place in _occurrences(row, marked_id)],
+        sent_at=_occurrences(row, b"%d" % _MARK_SENT),
         payload=PayloadPlace(
             due_at=at + stamps.DUE_START,
-            sent_at=at + stamps.SENT_START,
             body_at=at + stamps.HEAD_LENGTH,
             body_length=body_length,
         )

@@ -5,22 +5,27 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.wire import ids, resp
-from bench.wire.layout import Command, Layout
+from bench.wire.layout import Command, Layout, Taken
 
-CommandsOf = Callable[[str, str], Sequence[Command]]
-"""(queue, task id) to commands: one of a layout's methods, or the like."""
+CommandsOf = Callable[[Taken], Sequence[Command]]
+"""One of a layout's methods, or the like."""
 
 _VECTOR_FROM = 16
 _MARK = ids.format_id(ids.TaskId((1 << 60) - 1, ids.MAX_PRODUCERS - 1, ids.MAX_SEQUENCE - 1))
 
 
 class Step:
-    """One move of a task, as bytes. Ids of our own length go through a template."""
+    """One move of a task, as bytes. Ids of our own length go through a template, which holds for
+    one second: the time that a layout writes down is part of it."""
 
     def __init__(self, commands_of: CommandsOf, queue: str) -> None:
         self._commands_of = commands_of
         self._queue = queue
-        commands = commands_of(queue, _MARK)
+        self._lay_out(0)
+
+    def _lay_out(self, now_s: int) -> None:
+        self._now_s = now_s
+        commands = self._commands_of(Taken(self._queue, _MARK, now_s))
         self.replies_per_task = len(commands)
         row = resp.encode(commands)
         parts = row.split(_MARK.encode())
@@ -30,8 +35,18 @@ class Step:
         before = np.cumsum([len(part) for part in parts[:-1]])
         self._ids_at = (before + ids.ID_LENGTH * np.arange(self._marks)).tolist()
 
-    def render(self, task_ids: Sequence[bytes]) -> bytes:
-        """The commands of all these tasks, task by task."""
+    def render(
+        self, task_ids: Sequence[bytes], now_s: int = 0, messages: Sequence[bytes] = ()
+    ) -> bytes:
+        """The commands of all these tasks (n,), task by task, as of that unix time.
+
+        ``messages`` (n,) are the tasks whole, for a move that rewrites them; else empty.
+        """
+        if messages:
+            pairs = zip(task_ids, messages, strict=True)
+            return b"".join(resp.encode(self.commands(*pair, now_s)) for pair in pairs)
+        if now_s != self._now_s:
+            self._lay_out(now_s)
         if len(task_ids) >= _VECTOR_FROM and set(map(len, task_ids)) == {ids.ID_LENGTH}:
             return self._fill_vectors(task_ids)
         template, marks = self._template, self._marks
@@ -39,7 +54,7 @@ class Step:
             [
                 template % ((task_id,) * marks)
                 if len(task_id) == ids.ID_LENGTH
-                else resp.encode(self.commands(task_id))
+                else resp.encode(self.commands(task_id, b"", now_s))
                 for task_id in task_ids
             ]
         )
@@ -52,38 +67,43 @@ class Step:
             rows[:, at : at + ids.ID_LENGTH] = columns
         return rows.tobytes()
 
-    def commands(self, task_id: bytes) -> Sequence[Command]:
+    def commands(self, task_id: bytes, message: bytes = b"", now_s: int = 0) -> Sequence[Command]:
         """The commands of one task, to be sent one by one."""
-        return self._commands_of(self._queue, task_id.decode())
+        return self._commands_of(Taken(self._queue, task_id.decode(), now_s, message))
 
 
 class Steps:
     """All moves of tasks of one queue. ``result`` is None where results are not stored."""
 
-    def __init__(self, layout: Layout, queue: str, result: bytes | None, error: str) -> None:
-        def load(queue: str, task_id: str) -> Sequence[Command]:
-            return (layout.load(queue, task_id),)
+    def __init__(
+        self, layout: Layout, queue: str, result: bytes | None, error: str, retry_delay_s: float
+    ) -> None:
+        def load(taken: Taken) -> Sequence[Command]:
+            return (layout.load(taken.queue, taken.id),)
 
-        def complete(queue: str, task_id: str) -> Sequence[Command]:
-            return layout.complete(queue, task_id, result)
+        def complete(taken: Taken) -> Sequence[Command]:
+            return layout.complete(taken, result)
 
-        def archive(queue: str, task_id: str) -> Sequence[Command]:
-            return layout.archive(queue, task_id, error)
+        def retry(taken: Taken) -> Sequence[Command]:
+            return layout.retry(taken, retry_delay_s, error)
+
+        def archive(taken: Taken) -> Sequence[Command]:
+            return layout.archive(taken, error)
 
         self.load = Step(load, queue)
         self.start = Step(layout.start, queue)
         self.complete = Step(complete, queue)
-        self.retry = Step(layout.retry, queue)
+        self.retry = Step(retry, queue)
         self.requeue = Step(layout.requeue, queue)
         self.archive = Step(archive, queue)
         self.put_back = Step(layout.put_back, queue)
         self.start_and_complete = Step(_both(layout.start, complete), queue)
-        self.start_and_retry = Step(_both(layout.start, layout.retry), queue)
+        self.start_and_retry = Step(_both(layout.start, retry), queue)
         self.start_and_archive = Step(_both(layout.start, archive), queue)
 
 
 def _both(first: CommandsOf, second: CommandsOf) -> CommandsOf:
-    def commands(queue: str, task_id: str) -> Sequence[Command]:
-        return (*first(queue, task_id), *second(queue, task_id))
+    def commands(taken: Taken) -> Sequence[Command]:
+        return (*first(taken), *second(taken))
 
     return commands

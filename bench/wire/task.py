@@ -1,12 +1,17 @@
-"""A task as the queue holds it: a hash of five text fields."""
+"""A task as the queue holds it: in the seed document's layout, a hash of five text fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+_IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
+"""Names of the second to fourth field, as an enqueue writes them."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task. ``payload`` is JSON text in UTF-8, opaque to Redis and to every worker."""
+    """One task. ``payload`` is opaque to Redis and to every worker; JSON text in UTF-8, where the
+    layout asks for it."""
 
     id: str
     queue: str
@@ -14,6 +19,8 @@ class Task:
     type: str = "task"
     retry: int = 0
     max_retry: int = 3
+    sent_us: int = 0
+    """When it is handed to Redis, in unix µs, for layouts that note it."""
 
     def fields(self) -> list[tuple[str, bytes]]:
         """The hash's fields, in the order in which the seed document writes them."""
@@ -24,6 +31,19 @@ class Task:
             ("max_retry", b"%d" % self.max_retry),
             ("queue", self.queue.encode()),
         ]
+
+
+@dataclass(frozen=True)
+class Hashes:
+    """What a worker must know of tasks (n,) that it has read."""
+
+    payloads: Sequence[bytes]
+    retries: Sequence[int]
+    """Attempts made after the first."""
+    limits: Sequence[int]
+    """Most attempts after the first."""
+    messages: Sequence[bytes] = ()
+    """The tasks whole, for layouts that rewrite them when they fail; else empty."""
 
 
 def decode(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
@@ -51,3 +71,28 @@ def decode(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
         retry=number("retry"),
         max_retry=number("max_retry"),
     )
+
+
+def read_hashes(replies: Sequence[Any]) -> Hashes:
+    """Many hashes at once, from HGETALL replies (n,): names and values in turn.
+
+    A field that is missing reads as empty, or as zero: workers of this layout do not mind.
+    """
+    if len(set(map(len, replies))) == 1:
+        # The server keeps small hashes in the order in which they were written.
+        places = list(zip(*replies, strict=True))
+        if [set(names) for names in places[2:7:2]] == _IN_ORDER:
+            return Hashes(places[3], _integers(places[5]), _integers(places[7]))
+    payloads, retries, limits = [], [], []
+    for pairs in replies:
+        found = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        payloads.append(found.get(b"payload", b""))
+        retries.append(int(found.get(b"retry", b"0")))
+        limits.append(int(found.get(b"max_retry", b"0")))
+    return Hashes(payloads, retries, limits)
+
+
+def _integers(texts: Sequence[bytes]) -> list[int]:
+    if len(set(texts)) == 1:
+        return [int(texts[0])] * len(texts)
+    return [int(text) for text in texts]

@@ -32,7 +32,7 @@ class Feed:
         self._payloads = payloads(scenario)
         expected = scenario.payload_size.mean if scenario.payload_file is None else 1024
         self._block = max(min(int(_BLOCK_BYTES / expected), _LARGEST_BLOCK), 1)
-        self._tasks = _tasks(scenario, producer)
+        self._tasks = tasks_of(scenario, producer)
         self._numbers: Integers = np.empty(0, np.int64)
         self._due_us: Integers = np.empty(0, np.int64)
         self._read = 0
@@ -100,10 +100,12 @@ def payloads(scenario: Scenario) -> payload.Filler | payload.Lines:
     """What fills the payloads. Raises ScenarioError when a payload file cannot be used."""
     if scenario.payload_file is not None:
         return payload.read_lines(Path(scenario.payload_file))
-    return payload.Filler(scenario.payload_size, scenario.seed)
+    return payload.Filler(scenario.payload_size, scenario.seed, scenario.payload_content)
 
 
-def _tasks(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Integers]]:
+def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Integers]]:
+    """(numbers, due times in µs after the start) of a producer's tasks, in chunks: the ``n``-th of
+    them has sequence number ``n``."""
     if scenario.arrivals == "max":
         return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
     chunks = schedule.arrivals(scenario.profile, scenario.arrivals, scenario.seed, scenario.tasks)

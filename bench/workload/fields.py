@@ -7,6 +7,7 @@ units, or raises UsageError with what is wrong; the caller adds which field of w
 import contextlib
 import difflib
 import math
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -14,10 +15,19 @@ from typing import Any, get_args
 from bench import units
 from bench.errors import UsageError
 from bench.wire.ids import MAX_PRODUCERS
-from bench.wire.layout import LAYOUTS
+from bench.wire.layouts import LAYOUTS
 from bench.workload import distribution, payload, slo
 from bench.workload.distribution import Distribution
-from bench.workload.scenario import ArrivalKind, Priority, ProducerKind, WorkerStart
+from bench.workload.payload import PayloadContent
+from bench.workload.scenario import (
+    ArrivalKind,
+    Priority,
+    ProducerKind,
+    SeenBy,
+    Watch,
+    WorkerKind,
+    WorkerStart,
+)
 from bench.workload.schedule import Stage
 
 MAX_CONCURRENCY = 500
@@ -178,6 +188,31 @@ def _share(written: object) -> float:
     return value
 
 
+def _traced(written: object) -> float | None:
+    if written == "auto":
+        return None
+    if isinstance(written, str):  # from a flag
+        try:
+            written = float(written)
+        except ValueError:
+            raise UsageError(f"write auto or a share from 0 to 1, not {written!r}") from None
+    share = _share(written)
+    if not share:
+        raise UsageError("at least some tasks must be followed: write auto, or 1 for all")
+    return share
+
+
+def _command(written: object) -> str:
+    text = _text(written)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} cannot be split into words: {error}") from None
+    if not words:
+        raise UsageError("the command is empty")
+    return text
+
+
 def _slos(written: object) -> tuple[str, ...]:
     expressions = [written] if isinstance(written, str) else _list(written)
     return tuple(slo.parse(_text(expression)).expression for expression in expressions)
@@ -239,6 +274,7 @@ FIELDS: dict[str, Field] = {
     "description": Field("description", _text, "One sentence: what it answers."),
     "queues": Field("queues", parse_weights, "Sub-queues with weights, highest priority first."),
     "layout": Field("layout", _one_of(list(LAYOUTS)), "How the queue lies in Redis."),
+    "duplicate_check": Field("duplicate_check", _flag, "asynq: refuse ids that are there."),
     "arrivals": Field("arrivals", _one_of(get_args(ArrivalKind)), "constant, poisson or max."),
     "rate": Field("rate_per_s", _rate, "Tasks a second, or max for a closed loop."),
     "stages": Field("stages", _stages, "Steps and ramps of the rate."),
@@ -246,6 +282,9 @@ FIELDS: dict[str, Field] = {
     "tasks": Field("tasks", _whole(1), "How many tasks to enqueue."),
     "seed": Field("seed", _whole(0), "The same seed gives the same workload."),
     "payload_size": Field("payload_size", _payload_size, "Bytes of each payload."),
+    "payload_content": Field(
+        "payload_content", _one_of(get_args(PayloadContent)), "letters, or binary (any bytes)."
+    ),
     "payload_file": Field("payload_file", _text, "JSONL file with one payload a line."),
     "max_retry": Field("max_retry", _whole(0, 1000), "Attempts after the first."),
     "producers": Field("producers", _whole(1, MAX_PRODUCERS - 1), "Producer processes."),
@@ -255,6 +294,11 @@ FIELDS: dict[str, Field] = {
     "max_backlog": Field("max_backlog", _whole(1), "Closed loop: wait at this list length."),
     "workers": Field("workers", _whole(0, 256), "Worker processes to start."),
     "external_workers": Field("external_workers", _flag, "Workers are started elsewhere."),
+    "worker": Field("worker", _one_of(get_args(WorkerKind)), "built-in, or external."),
+    "worker_command": Field("worker_command", _command, "Starts an external worker."),
+    "seen_by": Field("seen_by", _one_of(get_args(SeenBy)), "state or result of external tasks."),
+    "watch": Field("watch", _one_of(get_args(Watch)), "auto, events or polling."),
+    "traced": Field("traced", _traced, "auto, or a share: external tasks whose latency is seen."),
     "concurrency": Field("concurrency", _whole(1, MAX_CONCURRENCY), "Tasks at once a worker."),
     "prefetch": Field("prefetch", _whole(1, 10_000), "Tasks taken at a time; 1 = one by one."),
     "service_time": Field("service_time", _service_time, "none, 2ms, exp:2ms, lognormal:2ms,1."),

@@ -7,6 +7,7 @@ the rest of it: filler of a size drawn for the task, or the content of a line of
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from bench.wire import stamps
 from bench.wire.frames import Bodies
 from bench.workload.distribution import Distribution
 from bench.workload.draws import Integers, uniform
+
+PayloadContent = Literal["letters", "binary"]
 
 MIN_SIZE = stamps.HEAD_LENGTH + 1
 """Bytes of the smallest payload: the stamps and the closing brace."""
@@ -25,18 +28,20 @@ _SMALLEST_FILLED = len(_OPEN) + len(_CLOSE)
 _LETTERS = np.frombuffer(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", np.uint8
 )
+_ANY_BYTES = np.arange(256, dtype=np.uint8)
 _POOL = 1 << 16
 
 
 class Filler:
-    """Seeded letters, as many as each task's drawn size leaves room for."""
+    """Seeded letters, or bytes of any kind, as many as each task's drawn size leaves room for."""
 
-    def __init__(self, size: Distribution, seed: int) -> None:
+    def __init__(self, size: Distribution, seed: int, content: PayloadContent = "letters") -> None:
         self._size = size
         self._seed = seed
         longest = int(size.mean) if size.is_fixed else _POOL
-        choice = uniform(seed, "letters", np.arange(_POOL + longest)) * len(_LETTERS)
-        self._pool = _LETTERS[choice.astype(np.int64)]
+        alphabet = _LETTERS if content == "letters" else _ANY_BYTES
+        choice = uniform(seed, "letters", np.arange(_POOL + longest)) * len(alphabet)
+        self._pool = alphabet[choice.astype(np.int64)]
         self._pool_bytes = self._pool.tobytes()
 
     def bodies(self, numbers: Integers) -> Bodies:

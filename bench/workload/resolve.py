@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.errors import ScenarioError, UsageError
-from bench.wire.layout import LAYOUTS, split_queue
+from bench.wire.layout import Layout, split_queue
+from bench.wire.layouts import LAYOUTS
 from bench.workload import slo
 from bench.workload.fields import FIELDS, nearest
 from bench.workload.scenario import Scenario
@@ -28,6 +29,8 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
     if values.get("rate_per_s") == "max" and values.get("arrivals") in (None, "max"):
         values["rate_per_s"] = None
         values["arrivals"] = "max"
+    if values.get("worker_command") is not None:
+        values.setdefault("worker", "external")
     try:
         _require_consistent(values)
         return Scenario(**values)
@@ -37,7 +40,9 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
 
 def _require_consistent(values: Mapping[str, Any]) -> None:
     """Raise UsageError for fields that are each possible, but not together."""
-    _require_one_parent(list(values.get("queues") or ()), values.get("layout", "runqy"))
+    layout = LAYOUTS[values.get("layout", "runqy")]
+    _require_one_parent(list(values.get("queues") or ()), layout)
+    _require_possible_in(layout, values)
     _require_known_queues(values["queues"], values.get("slo", ()))
     closed = values.get("arrivals") == "max"
     staged = bool(values.get("stages"))
@@ -73,6 +78,15 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
             "worker_start: there are no workers to start",
         ),
         (
+            values.get("worker_command") is not None and values.get("worker") == "built-in",
+            "worker: a worker_command starts an external one",
+        ),
+        (
+            values.get("worker") == "external" and values.get("external_workers"),
+            "external_workers: those are this project's own, started elsewhere with 'bench "
+            "worker'; for anybody's worker say worker = external alone",
+        ),
+        (
             values.get("payload_file") is not None and "payload_size" in values,
             "payload_size: payload_file gives it; leave out one of the two",
         ),
@@ -82,6 +96,19 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
             raise UsageError(message)
 
 
+def _require_possible_in(layout: Layout, values: Mapping[str, Any]) -> None:
+    """Raise UsageError for fields that the layout has no use for."""
+    if values.get("duplicate_check") and layout.name != "asynq":
+        raise UsageError(f"duplicate_check: the {layout.name} layout has none; use layout = asynq")
+    if values.get("payload_content") == "binary" and layout.holds_json:
+        raise UsageError(
+            f"payload_content: binary is not JSON, which payloads of the {layout.name} layout must "
+            "be; use layout = asynq"
+        )
+    if values.get("producer") == "snippet" and layout.name != "runqy":
+        raise UsageError("producer: snippet is the seed's function, for the runqy layout alone")
+
+
 def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]) -> None:
     for objective in map(slo.parse, objectives):
         if objective.queue != "all" and objective.queue not in queues:
@@ -89,10 +116,12 @@ def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]
             raise UsageError(f"slo: {objective.expression!r}: no queue {objective.queue!r}{hint}")
 
 
-def _require_one_parent(queues: list[str], layout: str) -> None:
+def _require_one_parent(queues: list[str], layout: Layout) -> None:
     if not queues:
         raise UsageError("queues: name at least one, as in queues = {inference_high = 1}")
-    parents = sorted({_parent_of(queue, LAYOUTS[layout].separator) for queue in queues})
+    if not layout.needs_parent:
+        return
+    parents = sorted({_parent_of(queue, layout.separator) for queue in queues})
     if len(parents) > 1:
         raise UsageError(f"queues: {' and '.join(parents)} are two parents; a worker serves one")
 
@@ -108,6 +137,6 @@ def _parent_of(queue: str, separator: str) -> str:
 
 
 def parent_queue(scenario: Scenario) -> str:
-    """The queue that workers register for."""
+    """The queue that workers register for; where queues have no parent, the first of them."""
     first = next(iter(scenario.queues))
-    return split_queue(first, LAYOUTS[scenario.layout].separator)[0]
+    return split_queue(first, scenario.wire_layout.separator)[0] or first

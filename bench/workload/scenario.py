@@ -6,17 +6,23 @@ into a ``Scenario`` in base units, or says in one line what is wrong with it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
+from bench.wire import layouts
+from bench.wire.layout import Layout, split_queue
 from bench.workload.distribution import Distribution
+from bench.workload.payload import PayloadContent
 from bench.workload.schedule import Profile, Stage
 
 ArrivalKind = Literal["constant", "poisson", "max"]
 ProducerKind = Literal["frames", "redis-py", "snippet"]
 Priority = Literal["strict", "weighted"]
+WorkerKind = Literal["built-in", "external"]
+SeenBy = Literal["state", "result"]
+Watch = Literal["auto", "events", "polling"]
 WorkerStart = Literal["with-run", "after-fill"]
 
 
@@ -29,6 +35,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     queues: dict[str, float]
     """Sub-queue to the weight of its share of the tasks; highest priority first."""
     layout: str = "runqy"
+    duplicate_check: bool = False
+    """Whether enqueueing refuses an id that is there already, in layouts that can."""
 
     arrivals: ArrivalKind = "constant"
     rate_per_s: float | None = None
@@ -39,6 +47,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
     payload_size: Distribution = Distribution("constant", mean=64.0)
+    payload_content: PayloadContent = "letters"
     payload_file: str | None = None
     max_retry: int = 3
 
@@ -54,7 +63,17 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     """Worker processes that the run starts itself."""
     external_workers: bool = False
-    """Whether workers that somebody else started are expected to serve the queues."""
+    """Whether our own workers that somebody else started are expected to serve the queues."""
+    worker: WorkerKind = "built-in"
+    """External: somebody's that tells us nothing, so that completions are seen from outside."""
+    worker_command: str | None = None
+    """Starts an external worker; None for one that is there."""
+    seen_by: SeenBy = "state"
+    """What shows that an external worker has finished a task."""
+    watch: Watch = "auto"
+    """How it is looked for."""
+    traced: float | None = None
+    """Share of the tasks whose latency is followed; None for as many as the rate allows."""
     concurrency: int = 1
     prefetch: int = 1
     service_time: Distribution = Distribution()
@@ -70,6 +89,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     slo: tuple[str, ...] = ()
 
     @property
+    def wire_layout(self) -> Layout:
+        """The layout itself."""
+        return layouts.find(self.layout, self.duplicate_check)
+
+    @property
     def is_closed_loop(self) -> bool:
         """Whether tasks are sent as fast as replies come, rather than when they are due."""
         return self.arrivals == "max"
@@ -77,7 +101,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_workers(self) -> bool:
         """Whether anything is expected to serve the queues."""
-        return self.workers > 0 or self.external_workers
+        return self.workers > 0 or self.external_workers or self.is_observed
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether completions are seen from outside, by workers that tell us nothing."""
+        return self.worker == "external"
 
     @property
     def profile(self) -> Profile:
@@ -118,10 +147,15 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """The fields of ``base`` with ``changes`` on top.
 
-    A change also takes away what it contradicts: a rate replaces stages, a task count replaces a
+    Where only the layout changes, the queues are named as that layout names them. A change also
+    takes away what it contradicts: a rate replaces stages, a task count replaces a
     duration, and the other way round; a rate opens a closed loop, and ``max`` closes an open one.
     """
     merged = dict(base)
+    if "worker_command" in changes and "worker" not in changes:
+        merged["worker"] = "external"
+    if "layout" in changes and "queues" not in changes:
+        merged = _renamed_for(merged, str(changes["layout"]))
     for field in changes:
         for loser in _REPLACES.get(field, ()):
             if loser not in changes:
@@ -136,6 +170,31 @@ def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[
         merged.pop("rate", None)
     merged.update(changes)
     return merged
+
+
+def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]:
+    """The fields with the separator of another layout in the queues' names, objectives included.
+
+    Fields that cannot be read stay as they are: reading them tells what is wrong.
+    """
+    queues, old = fields.get("queues"), layouts.LAYOUTS.get(str(fields.get("layout", "runqy")))
+    new = layouts.LAYOUTS.get(layout)
+    if old is None or new is None or not isinstance(queues, Mapping):
+        return dict(fields)
+    names = {
+        str(name): new.separator.join(split_queue(str(name), old.separator)) for name in queues
+    }
+    renamed = {**fields, "queues": {names[str(name)]: weight for name, weight in queues.items()}}
+    objectives = fields.get("slo")
+    if isinstance(objectives, Sequence) and not isinstance(objectives, str):
+        renamed["slo"] = [_renamed_in(str(each), names) for each in objectives]
+    return renamed
+
+
+def _renamed_in(objective: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        objective = objective.replace(f"{{{old}}}", f"{{{new}}}")
+    return objective
 
 
 _REPLACES = {

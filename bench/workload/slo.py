@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from bench import units
 from bench.errors import UsageError
 
-STAGES = ("schedule_lag", "enqueue", "queue_wait", "service", "e2e", "e2e_from_send")
+STAGES = (
+    "schedule_lag",
+    "enqueue",
+    "queue_wait",
+    "service",
+    "e2e",
+    "e2e_from_send",
+    "e2e_earliest",
+)
 COUNTS = (
     *("due", "enqueued", "completed", "failed", "retried", "pending", "active"),
     *("lost", "duplicated", "unknown", "not_sent", "refused"),

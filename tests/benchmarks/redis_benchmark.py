@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 from bench.wire.task import Task
 
 _IDS = 100_000

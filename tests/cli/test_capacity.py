@@ -32,7 +32,7 @@ def test_a_search_is_made_of_real_runs_and_leaves_one_record(bench: Bench) -> No
     assert made.redis is not None
     assert made.redis.memory_bytes_per_queued_task
     assert made.service is not None
-    assert made.service.mean_s == pytest.approx(0.002, rel=0.8)
+    assert made.service.mean_s > 0.001  # of 2 ms on average; how much more is the machine's
     assert outcome.out.splitlines()[-1] == "record: capacity.json"
     assert "trial 3: slots 2 at " in outcome.err
     assert bench("report", str(path)).out.splitlines()[0] == outcome.out.splitlines()[0]

@@ -18,7 +18,7 @@ from bench.load.worker_loop import WorkerLoop
 from bench.load.worker_process import OneRun, settings_of
 from bench.measure.recorder import time_line
 from bench.wire import ids, stamps
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 from bench.wire.task import Task
 from bench.workload.resolve import resolve
 

@@ -14,7 +14,7 @@ from bench import server
 from bench.record import RunRecord
 from bench.server import EmbeddedServer
 from bench.wire.ids import parse_id
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 from tests.locust.conftest import LocustProcess, Start
 
 HEADLESS = ("--headless", "--only-summary", "--record", "record.json")

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,13 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.wire import frames, ids, resp, stamps
+from bench.wire.asynq import ASYNQ, ASYNQ_UNIQUE
 from bench.wire.frames import Batch, Bodies, FrameRenderer
 from bench.wire.ids import TaskId
-from bench.wire.layout import RUNQY
+from bench.wire.layout import Command, Layout
+from bench.wire.runqy import RUNQY
 from bench.wire.task import Task, decode
 from tests.talk import talk, talk_raw
 
 T = TypeVar("T")
+
+LAYOUTS: list[Layout] = [RUNQY, ASYNQ, ASYNQ_UNIQUE]
 
 VECTOR_FROM = frames._VECTOR_FROM
 MOMENTS = st.integers(stamps.MIN_US, stamps.MAX_US)
@@ -63,6 +68,7 @@ def tasks_of(
             queue=queues[queue],
             payload=stamps.head(int(batch.due_us[index]), sent_us) + body_of(batch.bodies, index),
             max_retry=max_retry,
+            sent_us=sent_us,
         )
         for queue in range(len(queues))
         for index in range(len(batch))
@@ -70,13 +76,15 @@ def tasks_of(
     ]
 
 
-def encode_plainly(tasks: Sequence[Task], by_command: bool = False) -> bytes:
+def encode_plainly(
+    tasks: Sequence[Task], by_command: bool = False, layout: Layout = RUNQY
+) -> bytes:
     if not by_command:
-        return b"".join(resp.encode(RUNQY.enqueue(task)) for task in tasks)
-    commands = []
+        return b"".join(resp.encode(layout.enqueue(task)) for task in tasks)
+    commands: list[Command] = []
     for _, queue in itertools.groupby(tasks, key=lambda task: task.queue):
-        of_tasks = [RUNQY.enqueue(task) for task in queue]
-        commands += [task[0] for task in of_tasks] + [task[1] for task in of_tasks]
+        columns = zip(*(layout.enqueue(task) for task in queue), strict=True)
+        commands += [command for column in columns for command in column]
     return resp.encode(commands)
 
 
@@ -107,6 +115,7 @@ def batches(draw: st.DrawFn, queues: int) -> Batch:
     max_retry=st.integers(0, 1000),
     sent_us=MOMENTS,
     by_command=st.booleans(),
+    layout=st.sampled_from(LAYOUTS),
 )
 def test_a_frame_is_what_the_plain_encoder_makes_of_its_tasks(
     data: st.DataObject,
@@ -116,30 +125,33 @@ def test_a_frame_is_what_the_plain_encoder_makes_of_its_tasks(
     max_retry: int,
     sent_us: int,
     by_command: bool,
+    layout: Layout,
 ) -> None:
     """Grouped by queue in the order of the queues; within a queue in the order of the batch, or
     of the commands."""
     batch = data.draw(batches(len(queues)))
-    renderer = FrameRenderer(RUNQY, queues, run, producer, max_retry, by_command)
+    renderer = FrameRenderer(layout, queues, run, producer, max_retry, by_command)
     rendered = renderer.render(batch).stamped(sent_us)
     tasks = tasks_of(batch, queues, run, producer, max_retry, sent_us)
-    assert rendered.tobytes() == encode_plainly(tasks, by_command)
+    assert rendered.tobytes() == encode_plainly(tasks, by_command, layout)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["runqy", "asynq", "asynq-unique"])
 @pytest.mark.parametrize("ragged", [False, True], ids=["equal", "ragged"])
-@pytest.mark.parametrize("queues", [1, 2, 3, 4])
+@pytest.mark.parametrize("queues", [1, 3])
 @pytest.mark.parametrize(
     "count", [1, 2, VECTOR_FROM - 1, VECTOR_FROM, VECTOR_FROM + 1, 4 * VECTOR_FROM, 500]
 )
 def test_both_sides_of_the_vector_threshold_give_the_same_bytes(
-    count: int, queues: int, ragged: bool
+    count: int, queues: int, ragged: bool, layout: Layout
 ) -> None:
     names = [f"inference_{number}" for number in range(queues)]
     texts = [b',"n":"%0*d"}' % (1 + n % 5 if ragged else 5, n) for n in range(count)]
     bodies = texts if ragged else np.frombuffer(b"".join(texts), np.uint8).reshape(count, -1)
     batch = simple_batch(count, bodies, queues)
-    rendered = FrameRenderer(RUNQY, names, 7, 3, 3).render(batch).stamped(SENT_US)
-    assert rendered.tobytes() == encode_plainly(tasks_of(batch, names, 7, 3, 3, SENT_US))
+    rendered = FrameRenderer(layout, names, 7, 3, 3).render(batch).stamped(SENT_US)
+    tasks = tasks_of(batch, names, 7, 3, 3, SENT_US)
+    assert rendered.tobytes() == encode_plainly(tasks, layout=layout)
 
 
 def test_a_crowded_queue_and_a_sparse_one_share_a_frame() -> None:
@@ -289,5 +301,5 @@ def test_a_server_holds_exactly_the_tasks_of_the_frame(
             b"max_retry": b"4",
             b"queue": task.queue.encode(),
         }
-        assert decode(task.id, fields) == task
+        assert decode(task.id, fields) == replace(task, sent_us=0)  # this layout notes none
         assert json.loads(task.payload)["sent_us"] == SENT_US

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.wire import ids
-from bench.wire.layout import LAYOUTS, RUNQY, Command, Layout, RunqyLayout, split_queue
+from bench.wire.layout import Command, Taken, split_queue
+from bench.wire.layouts import LAYOUTS
+from bench.wire.runqy import RUNQY, RunqyLayout
 from bench.wire.task import Task
 from tests.talk import talk
 
@@ -16,6 +18,7 @@ ID = "my-task-id"
 HASH = "asynq:t:my-task-id"
 PENDING = "asynq:inference_default:pending"
 ACTIVE = "asynq:inference_default:active"
+TAKEN = Taken(QUEUE, ID)
 
 
 @pytest.mark.parametrize(
@@ -53,15 +56,15 @@ def test_enqueue_is_the_redis_cli_example_of_the_seed_document() -> None:
     [
         ([RUNQY.load(QUEUE, ID)], [("HGETALL", HASH)]),
         (
-            RUNQY.start(QUEUE, ID),
+            RUNQY.start(TAKEN),
             [("LPUSH", ACTIVE, ID), ("HSET", HASH, "state", "active")],
         ),
         (
-            RUNQY.complete(QUEUE, ID, None),
+            RUNQY.complete(TAKEN, None),
             [("LREM", ACTIVE, "1", ID), ("HSET", HASH, "state", "completed")],
         ),
         (
-            RUNQY.complete(QUEUE, ID, b"{}"),
+            RUNQY.complete(TAKEN, b"{}"),
             [
                 ("SET", "asynq:result:my-task-id", b"{}"),
                 ("LREM", ACTIVE, "1", ID),
@@ -69,7 +72,7 @@ def test_enqueue_is_the_redis_cli_example_of_the_seed_document() -> None:
             ],
         ),
         (
-            RUNQY.retry(QUEUE, ID),
+            RUNQY.retry(TAKEN, 1.0, "boom"),
             [
                 ("LREM", ACTIVE, "1", ID),
                 ("HINCRBY", HASH, "retry", "1"),
@@ -77,11 +80,11 @@ def test_enqueue_is_the_redis_cli_example_of_the_seed_document() -> None:
             ],
         ),
         (
-            RUNQY.requeue(QUEUE, ID),
+            RUNQY.requeue(TAKEN),
             [("HSET", HASH, "state", "pending"), ("LPUSH", PENDING, ID)],
         ),
         (
-            RUNQY.archive(QUEUE, ID, "boom"),
+            RUNQY.archive(TAKEN, "boom"),
             [
                 ("LREM", ACTIVE, "1", ID),
                 ("HSET", HASH, "state", "archived"),
@@ -89,7 +92,7 @@ def test_enqueue_is_the_redis_cli_example_of_the_seed_document() -> None:
             ],
         ),
         (
-            RUNQY.put_back(QUEUE, ID),
+            RUNQY.put_back(TAKEN),
             [
                 ("LREM", ACTIVE, "1", ID),
                 ("HSET", HASH, "state", "pending"),
@@ -115,7 +118,10 @@ def test_commands_are_those_of_the_documented_worker_in_its_order(
 
 
 def test_each_layout_is_listed_under_its_own_name() -> None:
-    assert {name: layout.name for name, layout in LAYOUTS.items()} == {"runqy": "runqy"}
+    assert {name: layout.name for name, layout in LAYOUTS.items()} == {
+        "runqy": "runqy",
+        "asynq": "asynq",
+    }
 
 
 def test_the_separator_is_the_underscore_of_the_seed_document_unless_set() -> None:
@@ -155,9 +161,9 @@ def test_parent_and_sub_queue_come_back_from_the_name(
 class Queue:
     """A queue of its own on the server, with two tasks in it, the first of which was taken."""
 
-    def __init__(self, port: int, layout: Layout) -> None:
+    def __init__(self, port: int) -> None:
         self.port = port
-        self.layout = layout
+        self.layout = RUNQY
         run = ids.new_run()
         self.name = f"{ids.run_text(run)}_default"
         self.first, self.second = (
@@ -166,7 +172,12 @@ class Queue:
         for task_id in (self.first, self.second):
             self.do(self.layout.enqueue(Task(task_id, self.name, b"{}")))
         assert self.pop() == self.first
-        self.do(self.layout.start(self.name, self.first))
+        self.do(self.layout.start(self.taken))
+
+    @property
+    def taken(self) -> Taken:
+        """The first task, as its worker has it."""
+        return Taken(self.name, self.first)
 
     def do(self, commands: Sequence[Command]) -> list[object]:
         """Send the commands; no reply may be an error."""
@@ -188,11 +199,10 @@ class Queue:
         return self.do([("HGET", self.layout.task(self.name, self.first), field)])[0]
 
 
-@pytest.fixture(params=list(LAYOUTS.values()), ids=list(LAYOUTS))
-def queue(server_port: int, request: pytest.FixtureRequest) -> Queue:
+@pytest.fixture
+def queue(server_port: int) -> Queue:
     """A queue whose first task is being processed."""
-    layout: Layout = request.param
-    return Queue(server_port, layout)
+    return Queue(server_port)
 
 
 def test_a_started_task_is_on_the_active_list(queue: Queue) -> None:
@@ -201,34 +211,34 @@ def test_a_started_task_is_on_the_active_list(queue: Queue) -> None:
 
 
 def test_a_completed_task_leaves_the_active_list_and_stores_no_result(queue: Queue) -> None:
-    queue.do(queue.layout.complete(queue.name, queue.first, None))
+    queue.do(queue.layout.complete(queue.taken, None))
     assert queue.active() == []
     assert queue.first_task("state") == b"completed"
     assert queue.do([("EXISTS", queue.layout.result(queue.first))]) == [0]
 
 
 def test_a_completed_task_stores_its_result_where_asked(queue: Queue) -> None:
-    queue.do(queue.layout.complete(queue.name, queue.first, b'{"ok":true}'))
+    queue.do(queue.layout.complete(queue.taken, b'{"ok":true}'))
     assert queue.do([("GET", queue.layout.result(queue.first))]) == [b'{"ok":true}']
 
 
 def test_a_retried_task_waits_outside_both_lists_until_it_is_requeued(queue: Queue) -> None:
-    queue.do(queue.layout.retry(queue.name, queue.first))
+    queue.do(queue.layout.retry(queue.taken, 1.0, "boom"))
     assert queue.active() == []
     assert (queue.first_task("state"), queue.first_task("retry")) == (b"retry", b"1")
-    queue.do(queue.layout.requeue(queue.name, queue.first))
+    queue.do(queue.layout.requeue(queue.taken))
     assert queue.first_task("state") == b"pending"
     assert [queue.pop(), queue.pop(), queue.pop()] == [queue.second, queue.first, None]
 
 
 def test_an_archived_task_keeps_its_reason_and_is_never_popped_again(queue: Queue) -> None:
-    queue.do(queue.layout.archive(queue.name, queue.first, "boom"))
+    queue.do(queue.layout.archive(queue.taken, "boom"))
     assert queue.active() == []
     assert (queue.first_task("state"), queue.first_task("error")) == (b"archived", b"boom")
     assert [queue.pop(), queue.pop()] == [queue.second, None]
 
 
 def test_a_task_that_is_put_back_is_the_next_to_be_popped(queue: Queue) -> None:
-    queue.do(queue.layout.put_back(queue.name, queue.first))
+    queue.do(queue.layout.put_back(queue.taken))
     assert queue.active() == []
     assert [queue.pop(), queue.pop(), queue.pop()] == [queue.first, queue.second, None]

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.wire import ids, resp
+from bench.wire import asynq_message, ids, resp
+from bench.wire.asynq import ASYNQ
 from bench.wire.ids import TaskId
-from bench.wire.layout import RUNQY, Command
+from bench.wire.layout import Command, Layout, Taken
+from bench.wire.runqy import RUNQY
 from bench.wire.steps import Step, Steps
+from bench.wire.task import Task
 
 QUEUE_NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12)
 OWN_IDS = st.builds(
@@ -25,20 +28,22 @@ RESULTS = st.none() | st.binary(max_size=20)
 ERRORS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-def plain(name: str, queue: str, task_id: str, result: bytes | None, error: str) -> list[Command]:
+def plain(
+    layout: Layout, name: str, taken: Taken, result: bytes | None, error: str
+) -> list[Command]:
     """The commands of one move, as the layout gives them."""
-    complete = RUNQY.complete(queue, task_id, result)
-    archive = RUNQY.archive(queue, task_id, error)
-    start = RUNQY.start(queue, task_id)
-    retry = RUNQY.retry(queue, task_id)
+    complete = layout.complete(taken, result)
+    archive = layout.archive(taken, error)
+    start = layout.start(taken)
+    retry = layout.retry(taken, 2.0, error)
     commands: dict[str, Sequence[Command]] = {
-        "load": [RUNQY.load(queue, task_id)],
+        "load": [layout.load(taken.queue, taken.id)],
         "start": start,
         "complete": complete,
         "retry": retry,
-        "requeue": RUNQY.requeue(queue, task_id),
+        "requeue": layout.requeue(taken),
         "archive": archive,
-        "put_back": RUNQY.put_back(queue, task_id),
+        "put_back": layout.put_back(taken),
         "start_and_complete": [*start, *complete],
         "start_and_retry": [*start, *retry],
         "start_and_archive": [*start, *archive],
@@ -52,32 +57,57 @@ MOVES = (
 )
 
 
+@pytest.mark.parametrize("layout", [RUNQY, ASYNQ], ids=["runqy", "asynq"])
 @pytest.mark.parametrize("name", MOVES)
-@given(queue=QUEUE_NAMES, task_ids=TASK_IDS, result=RESULTS, error=ERRORS)
+@given(
+    queue=QUEUE_NAMES,
+    task_ids=TASK_IDS,
+    result=RESULTS,
+    error=ERRORS,
+    moments_s=st.lists(st.integers(10**9, 10**10 - 1), min_size=1, max_size=3),
+    has_messages=st.booleans(),
+)
 def test_a_move_is_what_the_plain_encoder_makes_of_its_commands(
-    name: str, queue: str, task_ids: list[str], result: bytes | None, error: str
+    layout: Layout,
+    name: str,
+    queue: str,
+    task_ids: list[str],
+    result: bytes | None,
+    error: str,
+    moments_s: list[int],
+    has_messages: bool,
 ) -> None:
-    """Task by task, for ids of our own length and of any other."""
-    step: Step = getattr(Steps(RUNQY, queue, result, error), name)
-    rendered = step.render([task_id.encode() for task_id in task_ids])
-    commands = [
-        command for task_id in task_ids for command in plain(name, queue, task_id, result, error)
-    ]
-    assert rendered == resp.encode(commands)
+    """Task by task, at any moment, for ids of our own length and of any other."""
+    step: Step = getattr(Steps(layout, queue, result, error, 2.0), name)
+    for now_s in moments_s:
+        messages = [
+            asynq_message.encode(Task(task_id, queue, b"{}")) if has_messages else b""
+            for task_id in task_ids
+        ]
+        rendered = step.render(
+            [task_id.encode() for task_id in task_ids], now_s, messages if has_messages else ()
+        )
+        commands = [
+            command
+            for task_id, message in zip(task_ids, messages, strict=True)
+            for command in plain(layout, name, Taken(queue, task_id, now_s, message), result, error)
+        ]
+        assert rendered == resp.encode(commands)
 
 
+@pytest.mark.parametrize("layout", [RUNQY, ASYNQ], ids=["runqy", "asynq"])
 @pytest.mark.parametrize("name", MOVES)
 @pytest.mark.parametrize("task_id", [ids.format_id(TaskId(1, 2, 3)), "my-task-id"])
-def test_a_move_has_as_many_replies_as_commands(name: str, task_id: str) -> None:
-    step: Step = getattr(Steps(RUNQY, "inference_high", b"{}", "no"), name)
-    commands = plain(name, "inference_high", task_id, b"{}", "no")
+def test_a_move_has_as_many_replies_as_commands(layout: Layout, name: str, task_id: str) -> None:
+    step: Step = getattr(Steps(layout, "inference_high", b"{}", "no", 2.0), name)
+    commands = plain(layout, name, Taken("inference_high", task_id), b"{}", "no")
     assert list(step.commands(task_id.encode())) == commands
     assert step.replies_per_task == len(commands)
 
 
 def test_every_move_is_tested() -> None:
-    assert set(vars(Steps(RUNQY, "inference_high", None, ""))) == set(MOVES)
+    assert set(vars(Steps(RUNQY, "inference_high", None, "", 1.0))) == set(MOVES)
 
 
 def test_no_tasks_are_no_bytes() -> None:
-    assert Steps(RUNQY, "inference_high", None, "").start.render([]) == b""
+    assert Steps(RUNQY, "inference_high", None, "", 1.0).start.render([]) == b""

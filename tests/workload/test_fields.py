@@ -112,7 +112,7 @@ def test_queues_keep_the_order_in_which_they_are_written() -> None:
         ("queues", {"{a_b}": 1}, "'{a_b}' is not a queue name"),
         ("queues", {"": 1}, "'' is not a queue name"),
         ("queues", "=1", "'' is not a queue name"),
-        ("layout", "runky", "'runky' is not one of runqy: did you mean 'runqy'?"),
+        ("layout", "runky", "'runky' is not one of runqy, asynq: did you mean 'runqy'?"),
         (
             "arrivals",
             "poison",

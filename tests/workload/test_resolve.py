@@ -7,7 +7,6 @@ import pytest
 
 from bench.errors import ScenarioError
 from bench.wire.frames import FrameRenderer
-from bench.wire.layout import LAYOUTS
 from bench.workload import library
 from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed
@@ -254,7 +253,7 @@ STAMPS = re.compile(rb'\{"due_us":\d{16},"sent_us":\d{16}')
 def send_all(fields: dict[str, object], start_us: int) -> tuple[bytes, list[int]]:
     """(the bytes of the whole workload, when each task is due after the start)."""
     scenario = resolve(fields)
-    layout = LAYOUTS[scenario.layout]
+    layout = scenario.wire_layout
     renderer = FrameRenderer(layout, list(scenario.queues), 1, 0, scenario.max_retry)
     feed = Feed(scenario, 0)
     sent, due_us = b"", []

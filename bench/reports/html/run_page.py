@@ -134,6 +134,9 @@ def _checks(record: RunRecord) -> facts.Facts:
         ("server", f"{run_words.cores(resources.server_cpu_cores)} cores"),
         ("clock", f"{clock.domain}, error at most {units.format_duration(clock.error_bound_s)}"),
     ]
+    observed = run_words.observed(record)
+    if observed:
+        found.append(("seen from outside", observed))
     if resources.generator_loop_lag_p99_s is not None:
         late = units.format_duration(resources.generator_loop_lag_p99_s)
         found.append(("event loop", f"{late} late at p99"))
@@ -152,7 +155,7 @@ def _stages(record: RunRecord) -> Table:
     rows = [
         [stage, meaning, *_percentiles(record.latency[stage]["all"])]
         for stage, meaning in run_words.STAGES.items()
-        if record.latency[stage]["all"].count
+        if stage in record.latency and record.latency[stage]["all"].count
     ]
     return Table(
         f"Latency of each stage{_suffix(record)}",

@@ -12,7 +12,7 @@ from bench.record import RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
-_STAGES = ("e2e", "e2e_from_send", "queue_wait", "service", "enqueue")
+_STAGES = ("e2e", "e2e_earliest", "e2e_from_send", "queue_wait", "service", "enqueue")
 
 
 def spectrum_picture(record: RunRecord, mark: str) -> Picture:

@@ -1,0 +1,146 @@
+"""Follows a run's tasks that others finish, as an observer sees them from outside.
+
+When a task ended is known only to lie between two looks at it. Both ends are kept: the later one
+as ``e2e``, so that no latency looks better than it was, and the earlier one beside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.load.expected import NO_DUE
+from bench.measure.bits import Bits
+from bench.measure.histogram import Histogram, Integers
+from bench.measure.ledger import WorkerLedger
+from bench.measure.recorder import (
+    Events,
+    Fine,
+    SecondLatencies,
+    Stage,
+    StageRecorder,
+    TimeLine,
+)
+from bench.measure.reports import Measured, Observed, WorkerReport
+
+_FLUSH_AT = 64
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A task that was seen to have ended. Times are in µs on the run's clock."""
+
+    queue: int
+    due_us: int
+    """``NO_DUE`` where it had ended before anybody could ask."""
+    after_us: int
+    """It had not ended then."""
+    by_us: int
+    """It had ended by then."""
+
+
+class CompletionRecorder:
+    """Histograms, series and the ledger of all of a run's completions."""
+
+    def __init__(self, line: TimeLine, method: str) -> None:
+        self._start_us = line.start_us
+        self._pending: list[Sighting] = []
+        self._stages = StageRecorder(line)
+        self._fine = Fine()
+        self._latencies = SecondLatencies()
+        self._started = Events()
+        self._finished = Events()
+        self._started_count = 0
+        self._finished_count = 0
+        self._widths = Histogram()
+        self._observed = Observed(method=method)
+        self._ledger = WorkerLedger()
+        self._settled: tuple[int, int] | None = None
+
+    @property
+    def started_count(self) -> int:
+        """Tasks that some worker has taken."""
+        return self._started_count
+
+    def traced(self, count: int) -> None:
+        """So many more tasks are looked out for."""
+        self._observed.traced += count
+
+    def counted(self, started: int, finished: int, now_us: int) -> None:
+        """So many tasks in all have been taken and finished by now; neither ever shrinks."""
+        for events, before, total in (
+            (self._started, self._started_count, started),
+            (self._finished, self._finished_count, finished),
+        ):
+            if total > before:
+                events.add(now_us - self._start_us, total - before)
+        self._started_count = max(self._started_count, started)
+        self._finished_count = max(self._finished_count, finished)
+
+    def counters_saw(self, successes: int) -> None:
+        """So many tasks succeeded by the queues' own counters."""
+        self._observed.counted = successes
+
+    def saw(self, sightings: Sequence[Sighting]) -> None:
+        """These tasks have ended."""
+        self._pending.extend(sightings)
+        if len(self._pending) >= _FLUSH_AT:
+            self._flush()
+
+    def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
+        """At the end: tasks of one queue and producer that were found completed, or given up."""
+        if len(completed):
+            self._ledger.finish(queue, producer, completed)
+        if len(archived):
+            self._ledger.archive(queue, producer, archived)
+        done, failed = self._settled or (0, 0)
+        self._settled = (done + len(completed), failed + len(archived))
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        known = [each for each in pending if each.due_us != NO_DUE]
+        self._observed.unseen += len(pending) - len(known)
+        columns = np.array(
+            [(each.queue, each.due_us, each.after_us, each.by_us) for each in known], np.int64
+        ).reshape(-1, 4)
+        for queue in np.unique(columns[:, 0]).tolist():
+            _, due_us, after_us, by_us = columns[columns[:, 0] == queue].T
+            self._record(queue, due_us, after_us, by_us)
+
+    def _record(self, queue: int, due_us: Integers, after_us: Integers, by_us: Integers) -> None:
+        latest_us = by_us - due_us
+        parts = self._stages.split(due_us)
+        self._stages.record(Stage.E2E, queue, latest_us, parts)
+        self._stages.record(Stage.E2E_EARLIEST, queue, after_us - due_us, parts)
+        self._widths.record_many(by_us - after_us)
+        self._fine.add(due_us - self._start_us, latest_us)
+        self._latencies.record(by_us - self._start_us, latest_us)
+
+    def report(self, full: bool) -> WorkerReport:
+        """The state so far; sets and histograms only in the full kind."""
+        self._flush()
+        report = WorkerReport(
+            name="",
+            started=self._started_count,
+            completed=self._finished_count,
+            started_by_point=self._started.counts,
+            finished_by_point=self._finished.counts,
+            observed=self._observed,
+        )
+        if self._settled is not None:
+            report.completed, report.failed = self._settled
+        if not full:
+            report.e2e_by_second = self._latencies.latest(3)
+            return report
+        self._latencies.close()
+        report.full = True
+        report.e2e_by_second = self._latencies.closed
+        report.measured = Measured(self._stages.parts(), self._fine)
+        report.completed_sets = _packed(self._ledger.completed)
+        report.archived_sets = _packed(self._ledger.archived)
+        self._observed.widths = self._widths.pack()
+        return report
+
+
+def _packed(sets: dict[int, Bits]) -> dict[int, bytes]:
+    return {number: bits.pack() for number, bits in sets.items()}

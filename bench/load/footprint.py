@@ -1,0 +1,100 @@
+"""What a run needs in a server beside its tasks, and taking all of it away again.
+
+Nothing is flushed: tasks go by id, and a key that outlives tasks goes only if it was not there
+before the run.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import redis
+
+from bench.errors import UsageError
+from bench.load import leftovers, remote
+from bench.wire.layout import Layout, Place, Where
+
+
+def length(client: redis.Redis, place: Place) -> int:
+    """How many ids a list or a sorted set holds. Raises redis-py's errors."""
+    return int(client.zcard(place.key) if place.is_sorted_set else client.llen(place.key))
+
+
+def lengths(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> dict[Where, int]:
+    """How many ids all places of each meaning hold, at one moment. Raises redis-py's errors."""
+    places = [place for queue in queues for place in layout.places(queue)]
+    with client.pipeline(transaction=True) as pipeline:
+        for place in places:
+            if place.is_sorted_set:
+                pipeline.zcard(place.key)
+            else:
+                pipeline.llen(place.key)
+        held = pipeline.execute()
+    found = dict.fromkeys((Where.PENDING, Where.ACTIVE), 0)
+    for place, count in zip(places, held, strict=True):
+        if place.where in found:
+            found[place.where] += int(count)
+    return found
+
+
+def load_scripts(client: redis.Redis, layout: Layout) -> None:
+    """Make the layout's commands known to the server. Raises redis-py's errors."""
+    for text in layout.scripts:
+        client.script_load(text)
+
+
+class Footprint:
+    """One run's, on its queues."""
+
+    def __init__(self, client: redis.Redis, layout: Layout, queues: Sequence[str]) -> None:
+        self._client = client
+        self._layout = layout
+        self._queues = list(queues)
+        self._registered: list[str] = []
+        """Queues that the run made known."""
+        self._counters: set[str] = set()
+        """Keys that would outlive the run, and were not there before it."""
+
+    def require_empty_queues(self) -> None:
+        """Raises UsageError when any queue holds tasks that wait or are being worked on."""
+        for queue in self._queues:
+            for place in self._layout.places(queue):
+                held = length(self._client, place) if place.where is not Where.ELSEWHERE else 0
+                if held:
+                    raise UsageError(
+                        f"{place.key} already holds {held} tasks, and the run would mix with "
+                        "them: use other --queues, or say --allow-shared"
+                    )
+
+    def lay(self, now_s: int) -> None:
+        """Before anything is enqueued. Raises redis-py's errors."""
+        load_scripts(self._client, self._layout)
+        self._note_counters(now_s)
+        registry = self._layout.registry()
+        if registry is not None:
+            self._registered = [
+                queue for queue in self._queues if self._client.sadd(registry, queue)
+            ]
+
+    def remove(self, run: int, sent: Mapping[int, int], now_s: int) -> None:
+        """Everything. ``sent`` is the number of tasks that each producer sent.
+
+        Raises redis-py's errors.
+        """
+        leftovers.remove(self._client, self._layout, self._queues, run, sent)
+        self._counters |= set(self._keys(now_s)) - set(self._keys(self._began_s))
+        if self._counters:
+            self._client.unlink(*self._counters)
+        registry = self._layout.registry()
+        if registry is not None and self._registered:
+            self._client.srem(registry, *self._registered)
+
+    def remove_talk(self, run: int) -> None:
+        """What the run and its workers left for each other. Raises redis-py's errors."""
+        remote.remove(self._client, run)
+
+    def _note_counters(self, now_s: int) -> None:
+        self._began_s = now_s
+        keys = self._keys(now_s)
+        self._counters = {key for key in keys if not self._client.exists(key)}
+
+    def _keys(self, now_s: int) -> list[str]:
+        return [key for queue in self._queues for key in self._layout.counters(queue, now_s)]

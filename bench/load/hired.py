@@ -1,0 +1,180 @@
+"""A worker of somebody else's, as a process that a run starts, watches and ends."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO
+from urllib.parse import urlsplit
+
+import psutil
+
+from bench.errors import UsageError
+from bench.load.connection import address
+from bench.load.orders import Begin, Order, Stop
+from bench.measure.reports import WorkerReport
+from bench.workload.resolve import parent_queue
+from bench.workload.scenario import Scenario
+
+LAST_LINES = 5
+"""How much of what a worker said is shown when it dies."""
+_GRACE_S = 10.0
+"""How long a worker may take to end in order."""
+_REFRESH_S = 0.25
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to start, and in which environment."""
+
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def command_of(scenario: Scenario, url: str) -> Command:
+    """The scenario's worker command with its places filled in.
+
+    The URL with its password goes into the environment alone: arguments can be seen by others.
+    """
+    parts = urlsplit(url)
+    filled = {
+        "{url}": address(url),
+        "{host}": parts.hostname or "localhost",
+        "{port}": str(parts.port or 6379),
+        "{queues}": ",".join(scenario.queues),
+        "{parent}": parent_queue(scenario),
+    }
+
+    def fill(word: str) -> str:
+        for place, value in filled.items():
+            word = word.replace(place, value)
+        return word
+
+    words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
+    return Command(words, {**os.environ, "BENCH_REDIS_URL": url})
+
+
+@dataclass
+class Hired:
+    """A member of the run that says nothing: only its process can be seen."""
+
+    name: str
+    command: Command
+    process: subprocess.Popen[bytes] | None = None
+    _said: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _began_s: float = 0.0
+    _cpu_s: float = 0.0
+    _peak_bytes: int = 0
+    _looked_s: float = 0.0
+    _stopping_since_s: float | None = None
+
+    def start(self) -> None:
+        """Start the process. Raises UsageError when there is no such program."""
+        try:
+            self.process = subprocess.Popen(
+                self.command.words,
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=subprocess.STDOUT,
+                env=dict(self.command.environment),
+                start_new_session=True,  # Ctrl-C reaches the run, which ends the whole group
+            )
+        except OSError as error:
+            program = self.command.words[0]
+            raise UsageError(
+                f"worker_command: {program!r} cannot be started: {error.strerror or error}"
+            ) from None
+        self._began_s = time.monotonic()
+
+    def order(self, order: Order) -> None:
+        """Begin and stop are all that it understands."""
+        if isinstance(order, Begin) and self.process is None:
+            self.start()
+        if isinstance(order, Stop) and self.process is not None and self._stopping_since_s is None:
+            self._look()
+            self._stopping_since_s = time.monotonic()
+            self._signal(signal.SIGTERM)
+
+    @property
+    def report(self) -> WorkerReport | None:
+        """What the process has used; of tasks it knows nothing. None before it was started."""
+        if self.process is None:
+            return None
+        if time.monotonic() - self._looked_s > _REFRESH_S:
+            self._look()
+        return WorkerReport(
+            name=self.name,
+            made_us=_FRESH_US,
+            cpu_s=self._cpu_s,
+            elapsed_s=max(self._looked_s - self._began_s, 0.0),
+            final=self.is_done,
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was told to stop and has ended, or had to be killed."""
+        if self._stopping_since_s is None or self.process is None:
+            return self.process is None
+        if self.process.poll() is None:
+            if time.monotonic() - self._stopping_since_s < _GRACE_S:
+                return False
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+        return True
+
+    def death(self) -> str | None:
+        """How it ended without being told to, with the last that it said, or None."""
+        if self.process is None or self._stopping_since_s is not None:
+            return None
+        code = self.process.poll()
+        if code is None:
+            return None
+        how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+        lines = self.last_lines()
+        said = "; it said nothing" if not lines else ": " + " | ".join(lines)
+        return f"the {self.name} ended {how}{said}"
+
+    def last_lines(self) -> list[str]:
+        """The end of what it wrote to standard output and standard error."""
+        size = os.fstat(self._said.fileno()).st_size
+        text = os.pread(self._said.fileno(), 4096, max(size - 4096, 0))
+        lines = text.decode(errors="replace").splitlines()
+        return [line.strip() for line in lines if line.strip()][-LAST_LINES:]
+
+    def end(self) -> None:
+        """Leave nothing of it behind."""
+        if self.process is not None:
+            self.order(Stop())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_GRACE_S)
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+        self._said.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+    def _look(self) -> None:
+        """Add up what its processes have used. Those that ended meanwhile are not seen again."""
+        if self.process is None:
+            return
+        self._looked_s = time.monotonic()
+        with contextlib.suppress(psutil.Error):
+            first = psutil.Process(self.process.pid)
+            cpu_s = 0.0
+            for each in [first, *first.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    times = each.cpu_times()
+                    cpu_s += times.user + times.system
+            self._cpu_s = max(self._cpu_s, cpu_s)
+
+
+_FRESH_US = 1 << 62
+"""It holds no news back: what is known of its process is as new as it gets."""

@@ -1,0 +1,133 @@
+"""Who serves a run's queues: its own workers, or somebody else's and an observer of them."""
+
+import time
+from dataclasses import dataclass, field
+
+import redis
+
+from bench.errors import UsageError
+from bench.load import keyspace
+from bench.load.fleet import Fleet
+from bench.load.hired import Hired, command_of
+from bench.load.orders import Begin, ObserverTask, WorkerTask
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.wire import ids
+from bench.workload.scenario import Scenario
+
+NOTICED_WITHIN_S = 8.0
+"""How long the first task may wait for an external worker before the run says that none takes
+any: soon enough to be told within ten seconds."""
+
+
+@dataclass
+class Serving:
+    """The workers' side of one run."""
+
+    fleet: Fleet
+    url: str
+    scenario: Scenario
+    run: int
+    offset_us: int
+    tallies: bool
+    owns_server: bool
+    board: str | None = field(init=False, default=None)
+    """The file on which producers note their progress; None where nobody looks at it."""
+    _waiting_since_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where an external worker cannot be observed."""
+        if self.scenario.is_observed:
+            self.board = self.fleet.make_board(self.scenario.producers)
+            if self.board is None:
+                raise UsageError(
+                    "worker: an external one is observed only where 'bench run' enqueues itself, "
+                    "without --distributed and without Locust"
+                )
+
+    def start(self, client: redis.Redis) -> None:
+        """Start all processes. Raises UsageError."""
+        if self.scenario.is_observed:
+            self._start_observer(client)
+            return
+        for number in range(self.scenario.workers):
+            name = f"bench-{ids.run_text(self.run)}-{number}"
+            task = WorkerTask(
+                url=self.url,
+                name=name,
+                scenario=self.scenario,
+                run=self.run,
+                offset_us=self.offset_us,
+                tallies=self.tallies,
+            )
+            self.fleet.start_worker(name, task)
+
+    def _start_observer(self, client: redis.Redis) -> None:
+        task = ObserverTask(
+            url=self.url,
+            name="observer",
+            scenario=self.scenario,
+            run=self.run,
+            offset_us=self.offset_us,
+            board=self.board or "",
+            by_events=self._uses_events(client),
+        )
+        self.fleet.start_worker(task.name, task)
+        if self.scenario.worker_command is None:
+            return
+        command = command_of(self.scenario, self.url)
+        for number in range(self.scenario.workers):
+            hired = Hired(f"worker command {number}", command)
+            self.fleet.hire(hired)
+            if self.scenario.worker_start == "with-run":
+                hired.start()  # its start-up is over by the time that tasks are due
+
+    def _uses_events(self, client: redis.Redis) -> bool:
+        """Raises UsageError when the server must tell of changes and does not."""
+        if self.scenario.watch == "polling":
+            return False
+        written = keyspace.flags(client)
+        if keyspace.are_enough(written):
+            return True
+        if self.scenario.watch == "auto":
+            return False
+        if self.owns_server:
+            client.config_set("notify-keyspace-events", keyspace.NEEDED)
+            return True
+        raise UsageError(
+            f"watch: the server's notify-keyspace-events is {written!r}, and watching by events "
+            f"needs {keyspace.NEEDED!r}: set it there, or say --watch polling"
+        )
+
+    def begin(self, line: TimeLine) -> None:
+        """The run begins: an observer watches from now on, workers serve if they are to."""
+        with_run = self.scenario.worker_start == "with-run"
+        for worker in self.fleet.workers:
+            is_observer = self.scenario.is_observed and not isinstance(worker, Hired)
+            if with_run or is_observer:
+                worker.order(Begin(line))
+
+    def begin_after_fill(self, line: TimeLine) -> None:
+        """The queues are full: workers that were to wait for that serve from now on."""
+        if self.scenario.worker_start == "after-fill":
+            for worker in self.fleet.workers:
+                worker.order(Begin(line))
+
+    def idleness(self, producers: list[ProducerReport], workers: list[WorkerReport]) -> str | None:
+        """That no external worker takes any task, in words, once that has been so for a while."""
+        watching = [each for each in workers if each.observed is not None]
+        enqueued = sum(report.enqueued for report in producers)
+        if not watching or not enqueued or any(each.started for each in watching):
+            self._waiting_since_s = None
+            return None
+        if self._waiting_since_s is None:
+            self._waiting_since_s = time.monotonic()
+        if time.monotonic() - self._waiting_since_s < NOTICED_WITHIN_S:
+            return None
+        queues = ", ".join(self.scenario.queues)
+        said = [line for hired in self.fleet.hired for line in hired.last_lines()]
+        last = f"; it said last: {' | '.join(said)}" if said else ""
+        return (
+            f"no worker took a task within {NOTICED_WITHIN_S:.0f} s: check that one serves "
+            f"{queues} on this server, in the {self.scenario.layout} layout{last}"
+        )

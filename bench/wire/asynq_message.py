@@ -1,0 +1,66 @@
+"""A task as asynq keeps it: one protobuf message in one field of the task's hash.
+
+The codec is protobuf's own; this says which of the message's fields are which of ours.
+"""
+
+from collections.abc import Mapping
+
+from google.protobuf.message import DecodeError
+
+from bench.wire.protobuf.task_message_pb2 import TaskMessage
+from bench.wire.task import Task, decode
+
+TIMEOUT_S = 1800
+"""What asynq's client writes where nobody says how long a task may take."""
+
+
+def encode(task: Task) -> bytes:
+    """The message that asynq's client would write for this task."""
+    return TaskMessage(
+        type=task.type,
+        payload=task.payload,
+        id=task.id,
+        queue=task.queue,
+        retry=task.max_retry,
+        retried=task.retry,
+        timeout=TIMEOUT_S,
+    ).SerializeToString(deterministic=True)
+
+
+def read(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
+    """The task from its hash: from ``msg``, or from the seed's five plain fields in its place,
+    as today's runqy workers accept them too.
+
+    Raises ValueError when neither is there or ``msg`` is no such message.
+    """
+    text = fields.get(b"msg")
+    if text is None:
+        if b"payload" not in fields:
+            raise ValueError(f"task {task_id} has neither a field 'msg' nor the plain fields")
+        return decode(task_id, fields)
+    message = parse(task_id, text)
+    return Task(
+        id=message.id,
+        queue=message.queue,
+        payload=message.payload,
+        type=message.type,
+        retry=message.retried,
+        max_retry=message.retry,
+    )
+
+
+def parse(task_id: str, text: bytes) -> TaskMessage:
+    """The message itself. Raises ValueError."""
+    try:
+        return TaskMessage.FromString(text)
+    except DecodeError:
+        raise ValueError(f"task {task_id}: field 'msg' is not a TaskMessage") from None
+
+
+def failed(text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
+    """The message after an attempt that failed; ``retried`` where another one follows."""
+    message = TaskMessage.FromString(text)
+    message.retried += retried
+    message.error_msg = error
+    message.last_failed_at = now_s
+    return message.SerializeToString(deterministic=True)

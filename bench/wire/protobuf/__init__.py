@@ -1,0 +1,1 @@
+"""What the protobuf compiler made of the ``.proto`` files here. Not edited by hand."""

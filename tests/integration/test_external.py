@@ -1,0 +1,193 @@
+"""Workers that tell us nothing: what is seen of them from outside, against what they know."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from bench.errors import MeasurementError, UsageError
+from bench.record import RunRecord
+from bench.server import EmbeddedServer
+from tests.integration.conftest import QUEUE, run
+from tests.peers.build import asynq_peer
+
+WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
+
+
+def plain_worker(summary: Path, *words: str) -> str:
+    return shlex.join([sys.executable, str(WORKER), str(summary), QUEUE, *words])
+
+
+def p50_us(record: RunRecord, stage: str) -> float:
+    found = record.latency[stage]["all"].p50_s
+    assert found is not None
+    return found * 1e6
+
+
+def require_agreement(record: RunRecord, counted: int, own_p50_us: float) -> None:
+    """The worker's own figures: its count exactly, its median to within the resolution."""
+    assert record.verdict == "valid", record.warnings
+    assert record.counts.completed == record.counts.enqueued == counted
+    seen = record.observation
+    assert seen is not None
+    assert seen.resolution_p50_s is not None
+    assert abs(p50_us(record, "e2e") - own_p50_us) <= seen.resolution_p50_s * 1e6
+    assert p50_us(record, "e2e_earliest") <= p50_us(record, "e2e")
+
+
+@pytest.mark.parametrize("watch", ["polling", "events"])
+@pytest.mark.parametrize("seen_by", ["state", "result"])
+def test_a_worker_of_the_runqy_layout_is_seen_to_do_what_it_does(
+    embedded: EmbeddedServer, tmp_path: Path, watch: str, seen_by: str
+) -> None:
+    summary = tmp_path / "summary.json"
+    record = run(
+        embedded.url,
+        {
+            "rate": 200,
+            "duration": 4,
+            "worker_command": plain_worker(summary, *(["--store"] if seen_by == "result" else [])),
+            "watch": watch,
+            "seen_by": seen_by,
+        },
+    )
+    own = json.loads(summary.read_text())
+    require_agreement(record, own["done"], own["e2e_p50_us"])
+    assert record.observation is not None
+    assert record.observation.traced_share == 1
+    assert record.observation.unseen == 0
+    assert record.rates.completed_per_s == pytest.approx(200, rel=0.01)
+
+
+@pytest.mark.parametrize("watch", ["polling", "events"])
+def test_a_real_asynq_server_is_seen_to_do_what_it_does(
+    embedded: EmbeddedServer, tmp_path: Path, watch: str
+) -> None:
+    """It deletes what it has done: the task's going away is what is seen."""
+    summary = tmp_path / "summary.json"
+    words = [
+        *("env", "BENCH_REDIS_ADDR={host}:{port}", "sh", "-c"),
+        f"exec {asynq_peer()} serve -queues inference.default=1 > {summary}",
+    ]
+    record = run(
+        embedded.url,
+        {
+            "layout": "asynq",
+            "queues": {"inference.default": 1},
+            "rate": 500,
+            "duration": 4,
+            "worker_command": shlex.join(words),
+            "watch": watch,
+        },
+    )
+    own = json.loads(summary.read_text())
+    require_agreement(record, own["processed"], own["e2e_p50_us"])
+    assert record.rates.completed_per_s == pytest.approx(500, rel=0.01)
+
+
+def test_a_backlog_worked_off_by_a_worker_elsewhere_is_followed_by_a_sample(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    """In a closed loop only the tasks say when they were due; the ledger still rests on all."""
+    summary = tmp_path / "summary.json"
+    record = run(
+        embedded.url,
+        {
+            "rate": "max",
+            "tasks": 2000,
+            "worker_command": plain_worker(summary),
+            "worker_start": "after-fill",
+            "traced": 0.1,
+        },
+    )
+    own = json.loads(summary.read_text())
+    assert own["done"] == record.counts.completed == 2000
+    seen = record.observation
+    assert seen is not None
+    assert seen.traced == record.latency["e2e"]["all"].count + seen.unseen
+    assert 100 < seen.traced < 300
+    assert seen.unseen == 0
+    assert abs(p50_us(record, "e2e") - own["e2e_p50_us"]) < 0.2 * own["e2e_p50_us"]
+
+
+def test_strict_queues_of_a_worker_elsewhere_are_shown_as_they_are_served(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    """BRPOP takes the first list that is not empty: the first queue is never behind the last."""
+    summary = tmp_path / "summary.json"
+    high, low = "inference_high", "inference_low"
+    words = [sys.executable, str(WORKER), str(summary), high, low, high]
+    record = run(
+        embedded.url,
+        {
+            "queues": {high: 1, low: 1},
+            "rate": "max",
+            "tasks": 1000,
+            "worker_command": shlex.join(words),
+            "worker_start": "after-fill",
+            "traced": 1,
+        },
+    )
+    order = json.loads(summary.read_text())["order"]
+    assert order.index(low) == order.count(high)
+    e2e = record.latency["e2e"]
+    first_low_s, last_high_s = e2e[low].min_s, e2e[high].max_s
+    assert first_low_s is not None
+    assert last_high_s is not None
+    assert record.observation is not None
+    assert record.observation.resolution_max_s is not None
+    assert first_low_s > last_high_s - record.observation.resolution_max_s - 0.5
+
+
+def test_a_worker_command_that_dies_at_once_is_told_with_its_last_lines(
+    embedded: EmbeddedServer,
+) -> None:
+    command = shlex.join(["sh", "-c", "echo one; echo cannot connect >&2; exit 3"])
+    with pytest.raises(MeasurementError, match=r"exit code 3: one \| cannot connect"):
+        run(embedded.url, {"rate": 100, "duration": 5, "worker_command": command})
+
+
+def test_a_worker_that_dies_later_ends_the_run_which_keeps_what_it_measured(
+    embedded: EmbeddedServer,
+) -> None:
+    command = shlex.join(["sh", "-c", "sleep 3; echo out of memory; kill -9 $$"])
+    record = run(embedded.url, {"rate": 100, "duration": 60, "worker_command": command})
+    assert record.verdict == "incomplete"
+    assert "by SIGKILL: out of memory" in record.warnings[0].message
+    assert 0 < record.counts.enqueued == record.counts.pending
+
+
+def test_a_worker_that_takes_nothing_is_told_within_ten_seconds(embedded: EmbeddedServer) -> None:
+    record = run(embedded.url, {"rate": 100, "duration": 60, "worker": "external"})
+    assert record.duration_s < 10
+    assert record.verdict == "incomplete"
+    assert "no worker took a task within 8 s" in record.warnings[0].message
+    assert QUEUE in record.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"worker_command": "/no/such/program"}, "cannot be started"),
+        ({"worker": "external", "watch": "events"}, "notify-keyspace-events"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused_before_anything_is_sent(
+    embedded: EmbeddedServer, fields: dict[str, object], message: str
+) -> None:
+    with redis.Redis(port=embedded.port) as client:
+        with pytest.raises(UsageError, match=message):
+            run(embedded.url, {"rate": 10, "duration": 1, **fields}, owns_server=False)
+        assert client.dbsize() == 0
+
+
+def test_a_password_in_a_worker_command_is_not_in_the_record(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    words = plain_worker(tmp_path / "summary.json") + " redis://:secret@localhost:1/0"
+    record: Any = run(embedded.url, {"rate": 50, "duration": 1, "worker_command": words})
+    assert "secret" not in str(record)

@@ -1,0 +1,1 @@
+"""Programs that exist only for tests: other people's clients and workers."""
