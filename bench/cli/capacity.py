@@ -81,7 +81,7 @@ class SearchFlags:
 
 
 def capacity(
-    scenario: str = _DEFAULT_SCENARIO,
+    scenario: str | None = None,
     /,
     *,
     flags: CapacityFlags | None = None,
@@ -95,16 +95,18 @@ def capacity(
     Parameters
     ----------
     scenario
-        A built-in scenario or a TOML file. Its rate and duration are the search's to choose.
+        A built-in scenario ('capacity' by default) or a TOML file. Its rate and duration are the
+        search's to choose.
     """
     flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
     url = where.url()
     if url is not None and how.server_binary is not None:
         raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
     if how.resume is not None:
+        _require_nothing_else(scenario, flags, how)
         path, record = how.resume, capacity_record.load(how.resume)
     else:
-        record = _new(scenario, flags, how)
+        record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
         path = how.output or files.RESULTS / f"{files.stamped_name('capacity')}.json"
         files.require_writable(path)
     is_quiet = how.quiet or how.json
@@ -162,6 +164,24 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         server={},
         is_complete=False,
     )
+
+
+def _require_nothing_else(scenario: str | None, flags: CapacityFlags, how: SearchFlags) -> None:
+    """A search goes on with the workload that it began with. Raises UsageError."""
+    levels = {"workers": flags.workers, "slots": flags.slots}
+    given = [f"--{name.replace('_', '-')}" for name in flags.changes()]
+    given += [f"--{name}" for name, value in levels.items() if value is not None]
+    fresh = SearchFlags()
+    for name in ("server_binary", "budget", "width", "output"):
+        if getattr(how, name) != getattr(fresh, name):
+            given.append(f"--{name.replace('_', '-')}")
+    if scenario is not None:
+        given.insert(0, scenario)
+    if given:
+        raise UsageError(
+            f"--resume goes on with what {how.resume} was begun with, and takes no other: leave "
+            f"out {', '.join(given)}, or begin a new search"
+        )
 
 
 def _levels(flag: str, text: str) -> list[int]:

@@ -74,6 +74,10 @@ def test_an_interrupted_search_keeps_its_trials_and_goes_on(bench: Bench, tmp_pa
         ((*SLO, "--slots", "1", "--width", "wide"), "'wide' is not a share"),
         ((*SLO, "--slots", "1", "--external-workers"), "the search starts workers itself"),
         (("--resume", "nowhere.json"), "nowhere.json: No such file"),
+        (
+            ("default", "--resume", "found.json", *SLO, "--slots", "3", "--budget", "9m"),
+            "was begun with, and takes no other: leave out default, --slo, --slots, --budget",
+        ),
         ((*SLO, "--slots", "1", "-o", "file/x.json"), "cannot write file/x.json"),
     ],
 )

@@ -34,16 +34,7 @@ def notes(record: CapacityRecord) -> Iterator[str]:
     """What a reader must know, a line each."""
     if not record.is_complete:
         yield "the search was not brought to its end"
-    for level in record.levels:
-        name = f"{record.axis} {level.units}"
-        if level.lower_per_s is None and level.upper_per_s is not None:
-            yield f"{name}: no rate that was tried holds, down to " + units.format_rate(
-                level.upper_per_s
-            )
-        elif not level.is_settled:
-            yield f"{name}: the time was over before both bounds were proven"
-        elif level.upper_per_s is None:
-            yield f"{name}: no rate that was tried fails; the limit lies higher"
+    yield from _open_bounds(record)
     if record.scaling is None and record.is_complete:
         yield (
             "no law of scaling was fitted: that takes three levels or more with both bounds found, "
@@ -54,6 +45,25 @@ def notes(record: CapacityRecord) -> Iterator[str]:
     for what, name in (("capacity", "law of scaling"), ("e2e.p99", "model of the queue")):
         if capacity_record.is_rejected(record, what):
             yield f"the {name} is rejected: it missed what was measured after it was asked"
+
+
+def _open_bounds(record: CapacityRecord) -> Iterator[str]:
+    """Levels of which the search could not say all."""
+    unproven: list[str] = []
+    for level in record.levels:
+        name = f"{record.axis} {level.units}"
+        if level.lower_per_s is None and level.upper_per_s is not None:
+            rate = units.format_rate(level.upper_per_s)
+            yield f"{name}: no rate that was tried holds, down to {rate}"
+        elif not level.is_settled:
+            unproven.append(str(level.units))
+        elif level.upper_per_s is None:
+            yield f"{name}: no rate that was tried fails; the limit lies higher"
+    if unproven:
+        yield (
+            f"{record.axis} {', '.join(unproven)}: the time was over before both bounds were "
+            "proven; a longer --budget proves them"
+        )
 
 
 def told(prediction: Prediction, axis: str) -> tuple[str, str, str, str, str]:

@@ -75,7 +75,8 @@ def _levels(record: CapacityRecord) -> Table:
     rows = [
         [
             f"{level.units}{' (foretold)' if level.is_held_out else ''}",
-            level.limit or "–",
+            # How near that was to all they can do stands in the columns beside it.
+            level.limit.partition(", at ")[0] or "–",
             units.format_rate(level.lower_per_s),
             units.format_rate(level.upper_per_s),
             units.format_rate(level.saturation_per_s),
@@ -118,8 +119,8 @@ def _law(record: CapacityRecord) -> str:
         f"X(N) = γN / (1 + α(N − 1) + βN(N − 1)) with γ = {units.format_rate(scaling.gamma)} "
         f"({units.format_rate(scaling.gamma_interval[0])} to "
         f"{units.format_rate(scaling.gamma_interval[1])}), α = {round(scaling.alpha, 9):.3g} "
-        f"({scaling.alpha_interval[0]:.2g} to {scaling.alpha_interval[1]:.2g}), β = "
-        f"{round(scaling.beta, 9):.2g} ({scaling.beta_interval[0]:.1g} to "
+        f"({round(scaling.alpha_interval[0], 9):.2g} to {scaling.alpha_interval[1]:.2g}), β = "
+        f"{round(scaling.beta, 9):.2g} ({round(scaling.beta_interval[0], 9):.1g} to "
         f"{scaling.beta_interval[1]:.1g}). Throughput is highest between {peak} {record.axis} "
         "(90% intervals). Levels that were fitted are off by "
         f"{max(map(abs, scaling.residuals)):.1%} at the most."

@@ -26,6 +26,8 @@ QUIET = "#808080"
 """For lines that explain; readable on white and on black."""
 INK = "#1b1b1f"
 """Of text, axes and grid: a colour that nothing else has, so that a page can put its own there."""
+PAPER = "#fefefe"
+"""Behind words that lines run through; likewise a page's to choose."""
 LINES: Sequence[dict[str, Any]] = (
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": RED, "linestyle": "--", "marker": "s"},

@@ -1,8 +1,8 @@
-"""A picture's SVG made part of a page: its ink is the page's, and its names are its own."""
+"""A picture's SVG made part of a page: ink and paper are the page's, names are its own."""
 
 import re
 
-from bench.reports.plots.canvas import INK
+from bench.reports.plots.canvas import INK, PAPER
 
 _NOISE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -23,7 +23,7 @@ def inlined(svg: str, name: str, label: str) -> str:
 
 
 def _own(tag: str, name: str) -> str:
-    tag = tag.replace(INK, "currentColor")
+    tag = tag.replace(INK, "currentColor").replace(PAPER, "var(--ground)")
     return _NAMED.sub(rf"\g<1>{name}-", _FONT.sub(_font, tag))
 
 

@@ -113,6 +113,8 @@ def _picture(
                 textcoords="offset points",
                 ha="right",
                 fontsize="small",
+                # Readable where a line runs through it, and the line still seen.
+                bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
             )
         seen = [value for points in lines.values() for _, value, _ in points]
         durations.logarithmic(axes, axes.yaxis, [*seen, *(each.limit for each in limits)])
