@@ -4,7 +4,7 @@
 
 Each figure is a median over the repetitions, and each comparison a ratio within one repetition,
 against the mean of the peer before and after, since a machine's speed drifts. Nothing else should
-run on the machine meanwhile. Names: ceiling, drain, e2e, pacing, latency, locust, memory (ten
+run on the machine meanwhile. Names: ceiling, layouts, drain, e2e, pacing, latency, locust, memory (ten
 minutes; left out unless named).
 """
 
@@ -90,6 +90,22 @@ def ceiling(binary: str | None, repeat: int) -> Iterator[Row]:
     yield "generator CPU at the ceiling", f"{spread(generator_cores, '.2f')} cores", "≤ 0.35"
 
 
+def layouts(binary: str | None, repeat: int) -> Iterator[Row]:
+    """The asynq layout's ceilings against the runqy layout's before and after."""
+
+    def per_s(*words: str) -> float:
+        return float(bench_run(binary, "enqueue-max", *words)["rates"]["enqueued_per_s"])
+
+    shares: dict[str, list[float]] = {"": [], "--duplicate-check": []}
+    for _ in range(repeat):
+        for flag, found in shares.items():
+            before = per_s()
+            asynq = per_s("--layout", "asynq", *([flag] if flag else []))
+            found.append(asynq / ((before + per_s()) / 2))
+    yield "asynq layout / runqy layout, ceiling", spread(shares[""], ".2f"), "≥ 0.60"
+    yield "… with the duplicate check", spread(shares["--duplicate-check"], ".2f"), ""
+
+
 def drain(binary: str | None, repeat: int) -> Iterator[Row]:
     """The batched worker against the server's own limit for its sequence."""
     own, limits = [], []
@@ -173,6 +189,7 @@ def locust(binary: str | None, repeat: int) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[str | None, int], Iterator[Row]]] = {
     "ceiling": ceiling,
+    "layouts": layouts,
     "drain": drain,
     "e2e": e2e,
     "pacing": pacing,

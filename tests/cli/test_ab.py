@@ -51,7 +51,8 @@ def test_where_nobody_knows_how_long_a_run_takes_the_first_one_tells(bench: Benc
     job = ab_job.load(Path("job"))
     assert job.plan is not None
     assert job.plan.run_s == job.done[0].seconds
-    assert [each.file for each in job.done][:4] == NAMES
+    # On a busy machine a run may be invalid, and another is made in its stead.
+    assert [each.file for each in job.done if each.file in NAMES] == NAMES
 
 
 def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -> None:
@@ -67,7 +68,8 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     outcome = bench("ab", "--resume", "job")
     assert outcome.code in (3, 4), outcome.err
     job = ab_job.load(Path("job"))
-    assert [each.file for each in job.done][:4] == NAMES
+    # On a busy machine a run may be invalid, and another is made in its stead.
+    assert [each.file for each in job.done if each.file in NAMES] == NAMES
     if done:
         assert first.read_bytes() == before
         assert ", of which 1 there already" in outcome.err

@@ -29,14 +29,20 @@ def p50_us(record: RunRecord, stage: str) -> float:
 
 
 def require_agreement(record: RunRecord, counted: int, own_p50_us: float) -> None:
-    """The worker's own figures: its count exactly, its median to within the resolution."""
+    """The worker's own figures: its count exactly, its median within the interval that is told.
+
+    Every task ended within its own interval, so the median lies between the medians of their ends;
+    the worker's stamp is some way off that end itself, by a round trip or a wake-up.
+    """
     assert record.verdict == "valid", record.warnings
     assert record.counts.completed == record.counts.enqueued == counted
     seen = record.observation
     assert seen is not None
     assert seen.resolution_p50_s is not None
-    assert abs(p50_us(record, "e2e") - own_p50_us) <= seen.resolution_p50_s * 1e6
-    assert p50_us(record, "e2e_earliest") <= p50_us(record, "e2e")
+    slack_us = seen.resolution_p50_s * 1e6
+    earliest_us, latest_us = p50_us(record, "e2e_earliest"), p50_us(record, "e2e")
+    assert earliest_us - slack_us <= own_p50_us <= latest_us + slack_us
+    assert earliest_us <= latest_us
 
 
 @pytest.mark.parametrize("watch", ["polling", "events"])

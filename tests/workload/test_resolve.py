@@ -62,7 +62,7 @@ def test_stages_give_rate_and_duration() -> None:
     ("fields", "message"),
     [
         ({**BASE, "rte": 5}, "mine.toml: unknown field 'rte': did you mean 'rate'?"),
-        ({**BASE, "worker": 5}, "mine.toml: unknown field 'worker': did you mean 'workers'?"),
+        ({**BASE, "wrkers": 5}, "mine.toml: unknown field 'wrkers': did you mean 'workers'?"),
         ({**BASE, "xyzzy": 5}, "mine.toml: unknown field 'xyzzy'"),
         (
             {**BASE, "queues": {"inference_high": 0}},
