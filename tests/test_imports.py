@@ -16,7 +16,7 @@ PACKAGE = Path(bench.__file__).parent
 
 BASE = {"errors", "units", "clock", "usage", "version"}
 PURE = BASE | {"wire", "workload", "measure"}
-RECORD = PURE | {"files", "versioned", "record", "gate_record", "capacity_record"}
+RECORD = PURE | {"files", "versioned", "record", "gate_record", "capacity_record", "clients_record"}
 LOAD = RECORD | {"environment", "load"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record": PURE | {"files", "versioned"},
     "gate_record": {"versioned"},
     "capacity_record": PURE | {"files", "versioned"},
+    "clients_record": {"record", "versioned"},
     "environment": {"version"},
     "analysis": RECORD,
     "reports": RECORD | {"analysis"},
@@ -41,7 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"errors"},
     "client": LOAD,
     "jobs": LOAD | {"analysis"},
-    "cli": LOAD | {"analysis", "jobs", "reports", "server", "client"},
+    "clients": LOAD,
+    "cli": LOAD | {"analysis", "clients", "jobs", "reports", "server", "client"},
     "locust": LOAD | {"reports", "server"},
     "__init__": {"version", "client"},
     "__main__": {"cli"},
@@ -52,7 +54,7 @@ OWNERS = {
     "hdrh": {"bench.measure.histogram"},
     "rich": {"bench.cli", "bench.reports"},
     "cyclopts": {"bench.cli"},
-    "redis": {"bench.load", "bench.client", "bench.locust.users"},
+    "redis": {"bench.load", "bench.client", "bench.clients", "bench.locust.users"},
     "scipy": {"bench.analysis"},
     "ruptures": {"bench.analysis.history"},
     "matplotlib": {"bench.reports.plots"},

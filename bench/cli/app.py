@@ -30,6 +30,7 @@ for _name, _function, _help in (
     ("ab", "ab:ab", "Hold two ways to run a scenario against each other, and decide."),
     ("capacity", "capacity:capacity", "Find the highest rate that holds, by number of workers."),
     ("plan", "plan:plan", "Say what a rate takes, from a capacity record alone."),
+    ("clients", "clients:clients", "Hold the ways to enqueue against each other, key by key."),
     ("history", "history:history", "Show how a figure moved over many runs, and where it changed."),
     ("export", "records:export", "Print a record's data in a format that other tools read."),
     ("scenarios", "records:scenarios", "List the built-in scenarios, or print one as TOML."),

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bench import capacity_record, files, gate_record
+from bench import capacity_record, clients_record, files, gate_record
 from bench import record as records
 from bench.errors import RecordError, UsageError
 from bench.jobs import ab_job
 from bench.reports.capacity import print_capacity
+from bench.reports.clients import print_clients
 from bench.reports.gate.terminal import print_gate
 from bench.reports.terminal import print_report
 
@@ -46,6 +47,12 @@ _KINDS = {
         print_capacity,
         "bench.reports.html.capacity_page",
     ),
+    clients_record.FORMAT: _Kind(
+        clients_record.load,
+        clients_record.encode,
+        print_clients,
+        "bench.reports.html.clients_page",
+    ),
 }
 """By format; all else is a run, or is told what it lacks to be one."""
 _PAGES = (".html", ".htm")
@@ -73,8 +80,8 @@ def report(
     Parameters
     ----------
     record
-        Records of runs, comparisons or capacities, or the folders of 'ab' jobs. Several make one
-        page.
+        Records of runs, comparisons, capacities or clients, or the folders of 'ab' jobs. Several
+        make one page.
     """
     if not record:
         raise UsageError("name one or more records")

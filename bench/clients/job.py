@@ -1,0 +1,181 @@
+"""All clients in turn against one server: run, looked at, cleaned up after, one at a time."""
+
+import datetime
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import redis
+
+from bench import environment
+from bench.clients import build, check, processes
+from bench.clients.build import Program, Say, Unavailable
+from bench.clients.catalogue import ASYNQ, Client, why_not
+from bench.clients.check import Checker, Expected
+from bench.clients.check_asynq import AsynqChecker
+from bench.clients.check_runqy import RunqyChecker
+from bench.clients.processes import Interrupted
+from bench.clients.rows import Trial, Tried
+from bench.clients_record import ClientsRecord
+from bench.errors import MeasurementError, UsageError
+from bench.load import server_info
+from bench.load.connection import open_client, translated_errors
+from bench.wire.layout import RUNQY
+
+CHECKERS: dict[str, Callable[[str], Checker]] = {RUNQY.name: RunqyChecker, ASYNQ: AsynqChecker}
+"""By layout: what makes a checker for a queue."""
+_QUEUE = re.compile(r"[^\s{}'\"\\]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to run, and on which server."""
+
+    url: str
+    owns_server: bool
+    """Whether the server was started for this, so that nobody else's keys are there."""
+    clients: Sequence[Client]
+    layout: str
+    queue: str
+    tasks: int
+    repeat: int
+    command: str
+    """How the user asked for it, without secrets."""
+
+
+def require_possible(queue: str, tasks: int, repeat: int) -> None:
+    """Raises UsageError for what no server is needed to refuse."""
+    if not _QUEUE.fullmatch(queue) or not queue.isprintable():
+        raise UsageError(f"--queue: {queue!r} is not a queue name")
+    if tasks < 1:
+        raise UsageError(f"--tasks {tasks}: it must be at least 1")
+    if repeat < 1:
+        raise UsageError(f"--repeat {repeat}: it must be at least 1")
+
+
+def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> ClientsRecord:
+    """Run every client that can be run, ``repeat`` times, and return what came of it.
+
+    A client that fails is told in its row, and is not run again; the others go on. Once
+    ``should_stop`` says yes, the record holds what was measured until then. Raises UsageError when
+    the queue holds tasks already, and ServerUnreachable.
+    """
+    began_s = time.monotonic()
+    started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    checker = CHECKERS[request.layout](request.queue)
+    with open_client(request.url) as client, translated_errors(request.url):
+        check.require_empty(client, checker)
+        checker.begin(client)
+        server = server_info.describe(client, request.url)
+        all_tried = [Tried(each, []) for each in request.clients]
+        programs = dict(_programs(request, all_tried, say))
+        bench = _Bench(request, client, checker, should_stop)
+        for number, tried in _turns(request, all_tried, programs):
+            if should_stop():
+                break
+            if not tried.failed:
+                say(f"{tried.client.name}, {number} of {request.repeat}")
+                bench.attempt(tried, programs[tried.client.name])
+    return ClientsRecord(
+        started_at=started_at,
+        duration_s=time.monotonic() - began_s,
+        command=request.command,
+        layout=request.layout,
+        queue=request.queue,
+        tasks=request.tasks,
+        repeat=request.repeat,
+        is_complete=not should_stop(),
+        environment=environment.describe(1, 0),
+        server=server,
+        clients=[tried.row() for tried in all_tried],
+    )
+
+
+def _programs(
+    request: Request, all_tried: Sequence[Tried], say: Say
+) -> Iterator[tuple[str, Program]]:
+    """What to start for each client that can be run; the others are told why not."""
+    for tried in all_tried:
+        client = tried.client
+        tried.skipped = why_not(client, request.layout, request.url)
+        if tried.skipped:
+            continue
+        try:
+            program = build.prepare(client, say)
+        except Unavailable as reason:
+            tried.skipped = str(reason)
+            continue
+        tried.runs_on = program.runs_on
+        yield client.name, program
+
+
+def _turns(
+    request: Request, all_tried: Sequence[Tried], programs: dict[str, Program]
+) -> Iterator[tuple[int, Tried]]:
+    """Repetitions with the clients in turn, each time beginning with the next one of them."""
+    able = [tried for tried in all_tried if tried.client.name in programs]
+    for number in range(request.repeat):
+        first = number % len(able) if able else 0
+        for tried in [*able[first:], *able[:first]]:
+            yield number + 1, tried
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """The server that all clients run against."""
+
+    request: Request
+    client: redis.Redis
+    checker: Checker
+    should_stop: Callable[[], bool]
+
+    def attempt(self, tried: Tried, program: Program) -> None:
+        """One repetition of a client; a failure goes into what is told of it."""
+        try:
+            trial = self._trial(tried.client, program)
+        except MeasurementError as error:
+            tried.failed = str(error)
+        except Interrupted:
+            return
+        else:
+            if trial is not None:
+                tried.trials.append(trial)
+
+    def _trial(self, client: Client, program: Program) -> Trial | None:
+        """Raises MeasurementError when it failed, or left something else than it should have."""
+        request = self.request
+        expected = Expected(request.tasks, client.is_ordered, client.is_stamped)
+        before_s = self._server_cpu_s()
+        fault = ""
+        trial = None
+        try:
+            line = processes.run(
+                client, program, request.url, request.tasks, request.queue, self.should_stop
+            )
+            trial = Trial(line, self._server_cpu_s() - before_s)
+        except MeasurementError as error:
+            fault = str(error)
+        finally:
+            fault = self._look_and_remove(expected, fault)
+        if fault:
+            raise MeasurementError(fault)
+        return trial
+
+    def _look_and_remove(self, expected: Expected, fault: str) -> str:
+        """The first fault, the one given before those that are found now."""
+        owns_server = self.request.owns_server
+        found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
+        left = check.remove(self.client, self.checker, found)
+        fault = fault or found.fault or left
+        if fault and owns_server:
+            check.remove_all(self.client, self.checker)
+        elif fault and found.others:
+            fault += (
+                f"; {found.others} ids were left in {self.checker.pending}, "
+                "as they may be somebody else's"
+            )
+        return fault
+
+    def _server_cpu_s(self) -> float:
+        return server_info.cpu_s(self.client.info("cpu"))

@@ -1,0 +1,72 @@
+"""What the clients' programs that are written in Python share: their orders, and their loop.
+
+The Redis URL comes through the environment, as process lists can be read.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.clients.line import Latencies, Line, encode
+
+URL_VARIABLE = "BENCH_REDIS_URL"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a program is told to do."""
+
+    url: str
+    tasks: int
+    queue: str
+    batch: int
+    """Tasks to send together; 0 for all."""
+
+
+def read_order() -> Order:
+    """From the command line and the environment. Ends the process where they say no such thing."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--tasks", type=int, required=True)
+    parser.add_argument("--queue", required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    given = parser.parse_args()
+    url = os.environ.get(URL_VARIABLE)
+    if not url:
+        parser.error(f"set {URL_VARIABLE}")
+    return Order(url, given.tasks, given.queue, given.batch)
+
+
+def payload(number: int) -> dict[str, str]:
+    """The content of the task of that number, from 0 on."""
+    return {"input": f"hello {number}"}
+
+
+def measure(client: str, order: Order, enqueue: Callable[[range], None]) -> Line:
+    """Enqueue all tasks, a batch of their numbers a call, and measure the loop.
+
+    Every task of a batch takes from just before the call until it returns.
+    """
+    latencies = Latencies()
+    began_cpu_s, began_ns = time.process_time(), time.monotonic_ns()
+    for start in range(0, order.tasks, order.batch):
+        numbers = range(start, min(start + order.batch, order.tasks))
+        before_ns = time.monotonic_ns()
+        enqueue(numbers)
+        latencies.record(time.monotonic_ns() - before_ns, len(numbers))
+    elapsed_s = (time.monotonic_ns() - began_ns) / 1e9
+    return Line(
+        client=client,
+        tasks=order.tasks,
+        elapsed_s=elapsed_s,
+        cpu_s=time.process_time() - began_cpu_s,
+        latency_us=latencies.pairs(),
+    )
+
+
+def write(line: Line) -> None:
+    """Print the one line."""
+    sys.stdout.buffer.write(encode(line))
+    sys.stdout.buffer.flush()

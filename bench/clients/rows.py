@@ -1,0 +1,72 @@
+"""From what a client measured, repetition by repetition, to its row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.clients.catalogue import Client
+from bench.clients.line import Line
+from bench.clients_record import ClientRow, Figures, Repetition
+from bench.load.assemble import summarise
+from bench.measure.histogram import merged
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One repetition: what the client printed, and what the server used while its program ran."""
+
+    line: Line
+    server_cpu_s: float
+
+
+@dataclass
+class Tried:
+    """A client, and how it went so far. At most one of ``skipped`` and ``failed`` is not empty."""
+
+    client: Client
+    trials: list[Trial]
+    runs_on: str = ""
+    skipped: str = ""
+    failed: str = ""
+
+    def row(self) -> ClientRow:
+        """For the record; a client that failed has no figures, whatever it did before."""
+        client = self.client
+        skipped = self.skipped
+        if not self.trials and not self.failed:
+            skipped = skipped or "interrupted before its turn"
+        return ClientRow(
+            name=client.name,
+            does=client.does,
+            round_trips=client.round_trips,
+            batch=client.batch,
+            runs_on=self.runs_on,
+            figures=None if self.failed or not self.trials else figures(self.trials),
+            skipped=skipped,
+            failed=self.failed,
+        )
+
+
+def figures(trials: Sequence[Trial]) -> Figures:
+    """Medians over the repetitions; latencies of all of them, merged."""
+    rates = [trial.line.tasks / trial.line.elapsed_s for trial in trials]
+    return Figures(
+        tasks_per_s=median(rates),
+        tasks_per_s_low=min(rates),
+        tasks_per_s_high=max(rates),
+        enqueue=summarise(merged(trial.line.histogram() for trial in trials)),
+        client_cpu_us_per_task=median(
+            trial.line.cpu_s / trial.line.tasks * 1e6 for trial in trials
+        ),
+        server_cpu_us_per_task=median(
+            trial.server_cpu_s / trial.line.tasks * 1e6 for trial in trials
+        ),
+        repetitions=[
+            Repetition(
+                elapsed_s=trial.line.elapsed_s,
+                client_cpu_s=trial.line.cpu_s,
+                server_cpu_s=trial.server_cpu_s,
+            )
+            for trial in trials
+        ],
+    )

@@ -1,0 +1,28 @@
+"""The command line as the tests of it call it, and which tools are here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench import server
+from bench.clients.build import Unavailable, prepare
+from bench.clients.catalogue import Client
+from bench.server import EmbeddedServer
+from tests.cli.conftest import bench, folder, url
+
+__all__ = ["bench", "embedded", "folder", "require", "url"]
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedServer]:
+    """A server of the test's own."""
+    with server.running() as started:
+        yield started
+
+
+def require(client: Client) -> None:
+    """Skip the test where the client cannot be run; what is built for it is built once a user."""
+    try:
+        prepare(client, lambda _: None)
+    except Unavailable as reason:
+        pytest.skip(f"{client.name}: {reason}")

@@ -1,0 +1,270 @@
+"""What a client left is looked at field by field: nothing that is wrong passes."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from bench.clients import check
+from bench.clients.check import Checker, Expected, Found
+from bench.clients.check_asynq import AsynqChecker
+from bench.clients.check_runqy import RunqyChecker
+from bench.errors import UsageError
+from bench.server import EmbeddedServer
+
+QUEUE = "inference_default"
+TASKS = 5
+PENDING = f"asynq:{QUEUE}:pending"
+Client = redis.Redis
+
+IDS = [f"id-{number}" for number in range(TASKS)]
+KEY = "asynq:t:id-2"
+"""Of the task that is spoiled."""
+
+
+@pytest.fixture
+def client(embedded: EmbeddedServer) -> Iterator[Client]:
+    with redis.Redis.from_url(embedded.url, protocol=2) as opened:
+        yield opened
+
+
+def payload_of(number: int) -> str:
+    return json.dumps({"input": f"hello {number}"})
+
+
+def enqueue(client: Client, numbers: range = range(TASKS)) -> None:
+    """As the guide does."""
+    for number in numbers:
+        fields = {
+            "type": "task",
+            "payload": payload_of(number),
+            "retry": "0",
+            "max_retry": "3",
+            "queue": QUEUE,
+        }
+        client.hset(f"asynq:t:id-{number}", mapping=fields)  # type: ignore[arg-type]
+        client.lpush(PENDING, f"id-{number}")
+
+
+def look(client: Client, *, owns_server: bool = True, **changes: bool) -> Found:
+    expected = Expected(TASKS, **changes)
+    return check.inspect(client, RunqyChecker(QUEUE), expected, owns_server=owns_server)
+
+
+def test_what_the_guide_writes_is_right(client: Client) -> None:
+    enqueue(client)
+    assert look(client) == Found(IDS)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ['{"input":"hello 2"}', ' {"input" : "hello\\u00202"} '],
+    ids=["without blanks", "with blanks and an escape"],
+)
+def test_a_payload_is_compared_by_what_its_json_says(client: Client, payload: str) -> None:
+    enqueue(client)
+    client.hset(KEY, "payload", payload)
+    assert look(client).fault == ""
+
+
+Spoil = Callable[[Client], object]
+SPOILED: dict[str, tuple[Spoil, str]] = {
+    "another type": (lambda c: c.hset(KEY, "type", "Task"), "'type': expected 'task', found 'Ta"),
+    "retry counted": (lambda c: c.hset(KEY, "retry", "1"), "'retry': expected '0', found '1'"),
+    "no retry": (lambda c: c.hdel(KEY, "retry"), "field 'retry': expected '0', found none"),
+    "fewer retries": (lambda c: c.hset(KEY, "max_retry", "2"), "'max_retry': expected '3', found"),
+    "another queue": (
+        lambda c: c.hset(KEY, "queue", "inference"),
+        "field 'queue': expected 'inference_default', found 'inference'",
+    ),
+    "no payload": (lambda c: c.hdel(KEY, "payload"), '\'payload\': expected {"input": "hello N"}'),
+    "payload of another": (
+        lambda c: c.hset(KEY, "payload", payload_of(7)),
+        "expected numbers below 5, found 7",
+    ),
+    "payload twice": (
+        lambda c: c.hset(KEY, "payload", payload_of(1)),
+        "expected number 1 once, found it again",
+    ),
+    "payload with more in it": (
+        lambda c: c.hset(KEY, "payload", '{"input": "hello 2", "n": 1}'),
+        'found \'{"input": "hello 2", "n": 1}\'',
+    ),
+    "payload that is no JSON": (lambda c: c.hset(KEY, "payload", "{'input': 2}"), "'payload'"),
+    "payload that is no object": (lambda c: c.hset(KEY, "payload", '"hello 2"'), "'payload'"),
+    "payload of a number": (lambda c: c.hset(KEY, "payload", '{"input": 2}'), "'payload'"),
+    "a field more": (
+        lambda c: c.hset(KEY, "state", "x"),
+        "field 'state': expected none, found 'x'",
+    ),
+    "no hash": (lambda c: c.delete(KEY), f"{KEY}: expected a hash, found no such key"),
+    "a text for a hash": (lambda c: c.set(KEY, "x"), f"{KEY}: expected a hash, found a key of an"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.parametrize("owns_server", [True, False])
+def test_a_task_that_is_wrong_anywhere_is_named_with_what_was_expected_and_found(
+    client: Client, name: str, owns_server: bool
+) -> None:
+    spoil, part = SPOILED[name]
+    enqueue(client)
+    spoil(client)
+    found = look(client, owns_server=owns_server)
+    assert found.fault.startswith("task id-2: ")
+    assert part in found.fault
+    assert (list(found.own), found.others) == (["id-0", "id-1", "id-3", "id-4"], 1)
+
+
+LISTS: dict[str, tuple[Spoil, str]] = {
+    "an id is missing": (
+        lambda c: c.lrem(PENDING, 1, "id-2"),
+        f"{PENDING}: expected 5 ids, found 4 (is a worker serving the queue?); task id-3: expected "
+        "number 2 in turn, found 3",
+    ),
+    "an id twice": (
+        lambda c: c.lpush(PENDING, "id-2"),
+        f"{PENDING}: expected 5 ids, found 6 (is somebody else enqueueing there?); task id-2: "
+        f"expected once in {PENDING}, found 2 times",
+    ),
+    "another's id": (
+        lambda c: c.rpush(PENDING, "theirs"),
+        f"{PENDING}: expected 5 ids, found 6 (is somebody else enqueueing there?); task theirs: ",
+    ),
+    "pushed at the wrong end": (
+        lambda c: (c.lrem(PENDING, 1, "id-4"), c.rpush(PENDING, "id-4")),
+        "task id-4: expected number 0 in turn, found 4",
+    ),
+    "nothing at all": (lambda c: c.delete(PENDING), f"{PENDING}: expected 5 ids, found 0"),
+    "a key more": (lambda c: c.set("asynq:stray", "x"), "the server: expected 6 keys, found 7"),
+    "a task that is not in the list": (
+        lambda c: c.hset("asynq:t:stray", "type", "task"),
+        "the server: expected 6 keys, found 7",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_that_is_wrong_is_told(client: Client, name: str) -> None:
+    spoil, part = LISTS[name]
+    enqueue(client)
+    spoil(client)
+    assert look(client).fault.startswith(part)
+
+
+def test_the_order_matters_only_where_it_is_promised(client: Client) -> None:
+    enqueue(client, range(1, TASKS))
+    enqueue(client, range(1))
+    assert look(client, is_ordered=False) == Found(["id-1", "id-2", "id-3", "id-4", "id-0"])
+    assert "expected number 0 in turn, found 1" in look(client).fault
+
+
+def test_stamps_are_allowed_where_they_are_expected_and_nowhere_else(client: Client) -> None:
+    enqueue(client)
+    for number in range(TASKS):
+        stamped = {"due_us": 1, "sent_us": 2, "input": f"hello {number}"}
+        client.hset(f"asynq:t:id-{number}", "payload", json.dumps(stamped))
+    assert look(client, is_stamped=True).fault == ""
+    assert "field 'payload'" in look(client).fault
+
+
+def test_on_a_server_of_others_only_the_clients_own_tasks_are_removed(client: Client) -> None:
+    enqueue(client)
+    client.hset("asynq:t:theirs", mapping={"type": "task", "payload": "{}"})
+    client.rpush(PENDING, "theirs")
+    client.set("others:text", "value")
+    found = look(client, owns_server=False)
+    assert check.remove(client, RunqyChecker(QUEUE), found) == ""
+    assert {*client.scan_iter()} == {b"asynq:t:theirs", PENDING.encode(), b"others:text"}
+    assert client.lrange(PENDING, 0, -1) == [b"theirs"]
+
+
+def test_what_comes_back_after_it_was_removed_is_told(client: Client) -> None:
+    enqueue(client)
+    found = look(client)
+    client.lpush(PENDING, "late")
+    assert "1 list entries came back" in check.remove(client, RunqyChecker(QUEUE), found)
+
+
+@pytest.mark.parametrize("checker", [RunqyChecker(QUEUE), AsynqChecker(QUEUE)])
+@pytest.mark.parametrize("state", ["pending", "active"])
+def test_a_queue_that_holds_tasks_is_refused(client: Client, checker: Checker, state: str) -> None:
+    check.require_empty(client, checker)
+    key = getattr(checker, state)
+    client.lpush(key, "theirs")
+    with pytest.raises(UsageError, match="already holds 1 tasks"):
+        check.require_empty(client, checker)
+
+
+ASYNQ_KEY = "asynq:{inference_default}:t:id-2"
+ASYNQ_PENDING = "asynq:{inference_default}:pending"
+
+
+def enqueue_as_asynq(client: Client) -> None:
+    for number in range(TASKS):
+        fields = {"msg": b"\x0a\x04task", "state": "pending", "pending_since": "1764000000000000"}
+        client.hset(f"asynq:{{inference_default}}:t:id-{number}", mapping=fields)  # type: ignore[arg-type]
+        client.lpush(ASYNQ_PENDING, f"id-{number}")
+    client.sadd("asynq:queues", QUEUE)
+
+
+def look_as_asynq(client: Client, checker: Checker, *, owns_server: bool = True) -> Found:
+    return check.inspect(client, checker, Expected(TASKS), owns_server=owns_server)
+
+
+def test_what_asynq_writes_is_right_and_removed_to_the_last_key(client: Client) -> None:
+    checker = AsynqChecker(QUEUE)
+    checker.begin(client)
+    enqueue_as_asynq(client)
+    found = look_as_asynq(client, checker)
+    assert found == Found(IDS)
+    assert check.remove(client, checker, found) == ""
+    assert client.dbsize() == 0
+
+
+def test_a_queue_that_asynq_knew_before_stays_known(client: Client) -> None:
+    client.sadd("asynq:queues", QUEUE)
+    checker = AsynqChecker(QUEUE)
+    checker.begin(client)
+    enqueue_as_asynq(client)
+    check.remove(client, checker, look_as_asynq(client, checker))
+    assert client.smembers("asynq:queues") == {QUEUE.encode()}
+
+
+ASYNQ: dict[str, tuple[Spoil, str]] = {
+    "state": (
+        lambda c: c.hset(ASYNQ_KEY, "state", "active"),
+        "task id-2: field 'state': expected 'pending', found 'active'",
+    ),
+    "since": (
+        lambda c: c.hset(ASYNQ_KEY, "pending_since", "now"),
+        "task id-2: field 'pending_since': expected digits, found 'now'",
+    ),
+    "message": (lambda c: c.hdel(ASYNQ_KEY, "msg"), "task id-2: field 'msg': expected a message"),
+    "more": (lambda c: c.hset(ASYNQ_KEY, "x", "y"), "task id-2: field 'x': expected none"),
+    "set": (
+        lambda c: c.srem("asynq:queues", QUEUE),
+        "asynq:queues: expected member 'inference_default', found none",
+    ),
+    "key": (lambda c: c.set("asynq:stray", "x"), "the server: expected 7 keys, found 8"),
+    "list": (lambda c: c.lpush(ASYNQ_PENDING, "id-2"), f"{ASYNQ_PENDING}: expected 5 ids, found 6"),
+}
+
+
+@pytest.mark.parametrize("name", ASYNQ)
+def test_what_asynq_would_not_write_is_told(client: Client, name: str) -> None:
+    spoil, part = ASYNQ[name]
+    enqueue_as_asynq(client)
+    spoil(client)
+    assert look_as_asynq(client, AsynqChecker(QUEUE)).fault.startswith(part)
+
+
+def test_without_numbers_and_with_tasks_of_others_among_them_none_is_taken_for_our_own(
+    client: Client,
+) -> None:
+    enqueue_as_asynq(client)
+    client.hset("asynq:{inference_default}:t:theirs", mapping=client.hgetall(ASYNQ_KEY))  # type: ignore[arg-type]
+    client.lpush(ASYNQ_PENDING, "theirs")
+    found = look_as_asynq(client, AsynqChecker(QUEUE), owns_server=False)
+    assert (list(found.own), found.others) == ([], 6)

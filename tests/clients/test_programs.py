@@ -1,0 +1,89 @@
+"""Every client's program for real, where its tools are here: what it prints, and what it leaves."""
+
+import json
+
+import pytest
+import redis
+
+from bench.clients import build, check, processes
+from bench.clients.catalogue import CLIENTS, Client
+from bench.clients.check import Expected
+from bench.clients.job import CHECKERS
+from bench.clients.line import Line
+from bench.errors import MeasurementError
+from bench.server import EmbeddedServer
+from tests.clients.conftest import require
+
+QUEUE = "guide_default"
+TASKS = 250
+"""Two batches and a half."""
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.name)
+def each(request: pytest.FixtureRequest) -> Client:
+    """Every client in turn."""
+    client: Client = request.param
+    require(client)
+    return client
+
+
+def run(client: Client, url: str) -> Line:
+    program = build.prepare(client, lambda _: None)
+    return processes.run(client, program, url, TASKS, QUEUE, lambda: False)
+
+
+def test_a_client_writes_what_the_guide_says_and_prints_its_line(
+    each: Client, embedded: EmbeddedServer
+) -> None:
+    line = run(each, embedded.url)
+    assert (line.client, line.tasks) == (each.name, TASKS)
+    assert line.cpu_s > 0
+    batches = -(-TASKS // each.batch) if each.batch else 1
+    assert len(line.latency_us) <= batches
+    # In a closed loop one thing comes after the other, so no latency is longer than the whole.
+    assert line.histogram().max_us / 1e6 <= line.elapsed_s * 1.01 + 1e-3
+    checker = CHECKERS[each.layout](QUEUE)
+    expected = Expected(TASKS, each.is_ordered, each.is_stamped)
+    with redis.Redis.from_url(embedded.url) as client:
+        found = check.inspect(client, checker, expected, owns_server=True)
+    assert found.fault == ""
+    assert len(found.own) == TASKS
+
+
+def test_asynqs_own_message_holds_the_payload(embedded: EmbeddedServer) -> None:
+    asynq = CLIENTS[-1]
+    require(asynq)
+    run(asynq, embedded.url)
+    with redis.Redis.from_url(embedded.url) as client:
+        waiting = client.lrange(f"asynq:{{{QUEUE}}}:pending", 0, -1)
+        for number, task_id in enumerate(reversed(waiting)):
+            message = client.hget(f"asynq:{{{QUEUE}}}:t:{task_id.decode()}", "msg")
+            assert message is not None
+            assert (
+                json.dumps({"input": f"hello {number}"}, separators=(",", ":")).encode() in message
+            )
+            assert task_id in message
+
+
+def test_a_password_is_understood_and_never_among_the_words(
+    each: Client, embedded: EmbeddedServer
+) -> None:
+    password = "open/se same"  # noqa: S105 - of a server that lives as long as this test
+    with redis.Redis.from_url(embedded.url) as client:
+        client.config_set("requirepass", password)
+    place = embedded.url.removeprefix("redis://")
+    assert run(each, f"redis://:open%2Fse%20same@{place}").tasks == TASKS
+
+
+def test_a_refused_password_is_told_without_it(each: Client, embedded: EmbeddedServer) -> None:
+    with redis.Redis.from_url(embedded.url) as client:
+        client.config_set("requirepass", "right")
+    place = embedded.url.removeprefix("redis://")
+    with pytest.raises(MeasurementError, match="exit code 1") as failed:
+        run(each, f"redis://:abracadabra@{place}")
+    assert "abracadabra" not in str(failed.value)
+
+
+def test_a_server_that_is_not_there_ends_a_client(each: Client) -> None:
+    with pytest.raises(MeasurementError, match=r"it ended with exit code 1: .*[Cc]onnect"):
+        run(each, "redis://127.0.0.1:1/0")
