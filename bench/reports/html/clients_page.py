@@ -17,7 +17,7 @@ def section(record: ClientsRecord) -> Section:
     return Section(
         kind="clients",
         group="Clients",
-        title="Ways to enqueue",
+        title="Clients",
         verdict=verdict,
         mood=mood,
         answer=f"{client_words.sentence(record)}.",

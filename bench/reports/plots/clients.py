@@ -17,8 +17,8 @@ from bench.reports import client_words
 from bench.reports.plots import canvas
 from bench.reports.plots.picture import Picture
 
-_SINGLE: dict[str, Any] = {"color": canvas.BLUE, "hatch": ""}
-_BATCHES: dict[str, Any] = {"color": canvas.ORANGE, "hatch": "//", "edgecolor": "white"}
+_SINGLE: dict[str, Any] = {"facecolor": canvas.BLUE}
+_BATCHES: dict[str, Any] = {"facecolor": canvas.ORANGE, "hatch": "//", "edgecolor": "white"}
 _HEIGHT = 0.4
 _ROOM = 0.62
 """Of a row, above its bar: for its name."""
@@ -38,6 +38,7 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
             _bar(axes, place, row, figures)
         axes.set_yticks([])
         axes.grid(visible=False, axis="y")
+        axes.set_axisbelow(True)
         axes.set_xlabel("tasks a second (log scale)")
         steps = (1,) if is_narrow else (1, 2, 5)
         axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=100))
@@ -51,7 +52,7 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
         "CPU and the client's own."
     )
     height = 1.7 + _ROOM * len(rows)
-    return Picture("clients", "Ways to enqueue", caption, height, draw)
+    return Picture("clients", "Ways to enqueue: tasks a second, and CPU a task", caption, height, draw)
 
 
 def _limits(rows: Sequence[tuple[ClientRow, Figures]]) -> tuple[float, float]:
