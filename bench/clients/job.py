@@ -25,6 +25,7 @@ from bench.wire.layout import RUNQY
 
 CHECKERS: dict[str, Callable[[str], Checker]] = {RUNQY.name: RunqyChecker, ASYNQ: AsynqChecker}
 """By layout: what makes a checker for a queue."""
+_MORE_LOOKS = 20
 _QUEUE = re.compile(r"[^\s{}'\"\\]+")
 
 
@@ -168,6 +169,11 @@ class _Bench:
         found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
         left = check.remove(self.client, self.checker, found)
         fault = fault or found.fault or left
+        # Of a client that was stopped, the server may still have commands to read.
+        for _ in range(_MORE_LOOKS if left else 0):
+            found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
+            if not check.remove(self.client, self.checker, found):
+                break
         if fault and owns_server:
             check.remove_all(self.client, self.checker)
         elif fault and found.others:

@@ -11,8 +11,8 @@ CAPTION = (
     "batch is sent when the one before has been answered."
 )
 BATCHES = (
-    "A task in a batch takes from before its batch is sent until all of the batch has been "
-    "answered."
+    "A task in a batch takes from before its batch is sent until its reply has been read: with "
+    "all clients but bench until the whole batch has been answered."
 )
 COLUMNS = ("tasks/s", "range", "p50", "p99", "client CPU", "Redis CPU", "round trips")
 

@@ -21,12 +21,24 @@ const tasks = Number(given.tasks);
 const batch = Number(given.batch);
 
 // Nothing is ever sent twice: a repeated enqueue would be two tasks.
-const redis = new Redis(process.env.BENCH_REDIS_URL, {
+const redis = new Redis(placeOf(process.env.BENCH_REDIS_URL), {
   retryStrategy: null,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
 });
 redis.on('error', (error) => fail(error));
+
+// ioredis reads redis:// and rediss:// itself, but no unix:// with a password.
+function placeOf(url) {
+  const unix = /^unix:\/\/(?:(?<user>[^:@]*)(?::(?<password>.*))?@)?(?<path>\/.*)$/.exec(url);
+  if (!unix) return url;
+  const { user, password, path } = unix.groups;
+  return {
+    path: path,
+    username: user ? decodeURIComponent(user) : undefined,
+    password: password ? decodeURIComponent(password) : undefined,
+  };
+}
 
 async function enqueueTask(queue, payload, maxRetry = 3) {
   const taskId = uuidv4();

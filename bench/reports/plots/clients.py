@@ -19,6 +19,8 @@ from bench.reports.plots.picture import Picture
 
 _SINGLE: dict[str, Any] = {"facecolor": canvas.BLUE}
 _BATCHES: dict[str, Any] = {"facecolor": canvas.ORANGE, "hatch": "//", "edgecolor": "white"}
+_MANY = 300
+"""From lowest to highest: how far apart they are where only powers of ten are named."""
 _HEIGHT = 0.4
 _ROOM = 0.62
 """Of a row, above its bar: for its name."""
@@ -40,7 +42,8 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
         axes.grid(visible=False, axis="y")
         axes.set_axisbelow(True)
         axes.set_xlabel("tasks a second (log scale)")
-        steps = (1,) if is_narrow else (1, 2, 5)
+        low, high = axes.get_xlim()
+        steps = (1,) if is_narrow or high / low > _MANY else (1, 2, 5)
         axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=100))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.format_count(value)))
@@ -52,7 +55,8 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
         "CPU and the client's own."
     )
     height = 1.7 + _ROOM * len(rows)
-    return Picture("clients", "Ways to enqueue: tasks a second, and CPU a task", caption, height, draw)
+    title = "Ways to enqueue: tasks a second, and CPU a task"
+    return Picture("clients", title, caption, height, draw)
 
 
 def _limits(rows: Sequence[tuple[ClientRow, Figures]]) -> tuple[float, float]:
