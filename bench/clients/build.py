@@ -28,8 +28,8 @@ _TIMEOUT_S = 600
 _LEAST_NODE = 18
 _NEEDS_REDIS_CLI = "needs redis-cli: apt-get install redis-tools"
 _NEEDS_NODE = f"needs Node.js {_LEAST_NODE} or newer and npm: apt-get install nodejs npm"
-_NO_NEWS = ("npm error A complete log", "npm error     ")
-"""How lines begin that say nothing about why npm failed."""
+_NPM_LINE = re.compile(r"^npm (?:error|ERR!) (\S.*)$", re.MULTILINE)
+_NPM_CODES = ("code ", "errno ", "syscall ")
 
 
 class Unavailable(Exception):  # noqa: N818 - what happened, not a fault
@@ -178,13 +178,14 @@ def _run(words: list[str], folder: Path) -> None:
         raise Unavailable(f"{told} was not done within {_TIMEOUT_S // 60} minutes") from None
     except subprocess.CalledProcessError as error:
         told = " ".join(words[:2])
-        raise Unavailable(f"{told} failed: {_last_line(error.stderr or error.stdout)}") from None
+        raise Unavailable(f"{told} failed: {_reason(error.stderr or error.stdout)}") from None
 
 
-def _last_line(said: str) -> str:
-    lines = [
-        line.strip()
-        for line in said.splitlines()
-        if line.strip() not in ("", "npm error") and not line.startswith(_NO_NEWS)
-    ]
+def _reason(said: str) -> str:
+    """The last line; of npm, which adds its stack and advice to it, the first that says something.
+
+    ``npm error code ECONNREFUSED`` and the like are followed by the same in words.
+    """
+    told = [line[1] for line in _NPM_LINE.finditer(said) if not line[1].startswith(_NPM_CODES)]
+    lines = told[:1] or [line.strip() for line in said.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"

@@ -178,8 +178,8 @@ class _Bench:
             check.remove_all(self.client, self.checker)
         elif fault and found.others:
             fault += (
-                f"; {found.others} ids were left in {self.checker.pending}, "
-                "as they may be somebody else's"
+                f"; ids that may be somebody else's were left in {self.checker.pending}: "
+                f"{found.others}"
             )
         return fault
 

@@ -63,7 +63,7 @@ def test_a_missing_tool_says_what_to_install(tools: Path, name: str, needs: str)
                 "npm": "echo 'npm error code ENOTFOUND' >&2; echo 'npm error no network' >&2;"
                 "echo 'npm error A complete log of this run is elsewhere' >&2; exit 1",
             },
-            "npm ci failed: npm error no network",
+            "npm ci failed: no network",
         ),
         ({"node": "echo v20.1.0", "npm": "exit 7"}, "npm ci failed: it said nothing"),
     ],
