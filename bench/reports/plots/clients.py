@@ -55,7 +55,7 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
         "CPU and the client's own."
     )
     height = 1.7 + _ROOM * len(rows)
-    title = "Ways to enqueue: tasks a second, and CPU a task"
+    title = "Ways to enqueue, and their CPU for a task"
     return Picture("clients", title, caption, height, draw)
 
 
