@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from bench import clients_record, server
-from bench.clients import build
+from bench.clients import build, processes
 from bench.clients.build import Program
 from bench.clients.catalogue import CLIENTS, Client
 from tests.cli.conftest import Bench, Outcome, interrupted
@@ -217,6 +217,18 @@ def test_a_client_that_is_wrong_is_told_and_the_others_go_on(
     assert "figures" in rows["bench"]
     assert outcome.err.startswith(f"bench: python-seed: {said}")
     assert outcome.err.count("\n") == 1
+
+
+def test_a_client_that_hangs_is_ended_and_told(
+    bench: Bench, replaced: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_START_S", 1.0)
+    monkeypatch.setattr(processes, "_SLOWEST_TASK_S", 0.0)
+    replaced("import signal; signal.pause()")
+    outcome = bench(*FEW, "--only", "python-seed", "--quiet")
+    assert outcome.code == 4
+    assert outcome.err == "bench: python-seed: it hung: it did not end in time\n"
+    assert "it hung" in outcome.out, "quiet is only for when all is well"
 
 
 def test_on_a_server_of_others_what_cannot_be_told_apart_is_left_and_told(
