@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UsageError
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 from bench.workload.fields import nearest
 
 Toolchain = Literal["python", "redis-cli", "node", "go"]
@@ -120,8 +120,20 @@ CLIENTS: tuple[Client, ...] = (
         program=("--kind", "asynq"),
         layout=ASYNQ,
     ),
+    Client(
+        name="bench-asynq",
+        does=f"this project's producer on that layout: batches of {BATCH}, four on the way at once",
+        round_trips=f"1 for {BATCH}",
+        toolchain="python",
+        program=("bench.clients.python.own", "--layout", ASYNQ),
+        batch=BATCH,
+        layout=ASYNQ,
+        is_ordered=False,
+        is_stamped=True,
+    ),
 )
-NAMES = tuple(client.name for client in CLIENTS)
+BY_NAME = {client.name: client for client in CLIENTS}
+NAMES = tuple(BY_NAME)
 LAYOUTS = tuple(dict.fromkeys(client.layout for client in CLIENTS))
 
 

@@ -85,8 +85,8 @@ class Checker(Protocol):
         """Note what ``forget_queue`` must know, before the first client."""
         ...
 
-    def number(self, fields: Fields, *, is_stamped: bool) -> int | None:
-        """The number of the task with these fields; None where the layout does not show it.
+    def number(self, fields: Fields, *, is_stamped: bool) -> int:
+        """The number of the task with these fields.
 
         Raises Wrong, naming the field: ``field 'retry': expected '0', found '1'``.
         """
@@ -129,12 +129,9 @@ def inspect(
                 faults.append(f"task {task_id}: {wrong}")
                 continue
             own.append(task_id)
-            if expected.is_ordered and number not in (None, place):
+            if expected.is_ordered and number != place:
                 faults.append(f"task {task_id}: expected number {place} in turn, found {number}")
     if len(waiting) != expected.tasks:
-        if not tasks.seen and not owns_server:
-            # Without numbers nothing tells the client's tasks from those that somebody else added.
-            own.clear()
         faults.insert(
             0,
             f"{checker.pending}: expected {expected.tasks} ids, found {len(waiting)}"
@@ -210,7 +207,7 @@ class _Tasks:
     """How often each id is in the list."""
     seen: set[int] = field(default_factory=set)
 
-    def number(self, task_id: str, fields: Fields | None) -> int | None:
+    def number(self, task_id: str, fields: Fields | None) -> int:
         """Which of the client's tasks it is, where that can be seen. Raises Wrong."""
         if self.times[task_id] != 1:
             raise Wrong(
@@ -220,12 +217,11 @@ class _Tasks:
             found = "a key of another type" if fields is None else "no such key"
             raise Wrong(f"{self.checker.task(task_id)}: expected a hash, found {found}")
         number = self.checker.number(fields, is_stamped=self.expected.is_stamped)
-        if number is not None:
-            if number >= self.expected.tasks:
-                raise Wrong(f"expected numbers below {self.expected.tasks}, found {number}")
-            if number in self.seen:
-                raise Wrong(f"expected number {number} once, found it again")
-            self.seen.add(number)
+        if number >= self.expected.tasks:
+            raise Wrong(f"expected numbers below {self.expected.tasks}, found {number}")
+        if number in self.seen:
+            raise Wrong(f"expected number {number} once, found it again")
+        self.seen.add(number)
         return number
 
 

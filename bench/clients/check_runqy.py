@@ -8,7 +8,7 @@ import redis
 
 from bench.clients.check import Fields, Wrong, require, require_no_others, shown
 from bench.wire import stamps
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 
 _NAMES = ("type", "payload", "retry", "max_retry", "queue")
 _INPUT = re.compile(r"hello (0|[1-9]\d{0,17})", re.ASCII)
@@ -50,7 +50,7 @@ class RunqyChecker:
         require(plain, fields)
         require_no_others(_NAMES, fields)
         payload = fields.get(b"payload")
-        number = _number(payload, is_stamped)
+        number = number_in(payload, is_stamped)
         if number is None:
             raise Wrong(
                 f'field \'payload\': expected {{"input": "hello N"}}, found {shown(payload)}'
@@ -65,7 +65,7 @@ class RunqyChecker:
         """There is nothing to forget: a list goes with its last id."""
 
 
-def _number(payload: bytes | None, is_stamped: bool) -> int | None:
+def number_in(payload: bytes | None, is_stamped: bool) -> int | None:
     """N of ``{"input": "hello N"}``, whatever the JSON's blanks; None where it says else."""
     try:
         content = json.loads(payload or b"")

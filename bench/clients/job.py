@@ -21,7 +21,7 @@ from bench.clients_record import ClientsRecord
 from bench.errors import MeasurementError, UsageError
 from bench.load import server_info
 from bench.load.connection import open_client, translated_errors
-from bench.wire.layout import RUNQY
+from bench.wire.runqy import RUNQY
 
 CHECKERS: dict[str, Callable[[str], Checker]] = {RUNQY.name: RunqyChecker, ASYNQ: AsynqChecker}
 """By layout: what makes a checker for a queue."""

@@ -24,6 +24,7 @@ class Order:
     queue: str
     batch: int
     """Tasks to send together; 0 for all."""
+    layout: str = "runqy"
 
 
 def read_order() -> Order:
@@ -32,11 +33,12 @@ def read_order() -> Order:
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--queue", required=True)
     parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--layout", default="runqy")
     given = parser.parse_args()
     url = os.environ.get(URL_VARIABLE)
     if not url:
         parser.error(f"set {URL_VARIABLE}")
-    return Order(url, given.tasks, given.queue, given.batch)
+    return Order(url, given.tasks, given.queue, given.batch, given.layout)
 
 
 def payload(number: int) -> dict[str, str]:

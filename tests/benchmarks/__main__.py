@@ -4,7 +4,8 @@
 
 Each figure is a median over the repetitions, and each comparison a ratio within one repetition,
 against the mean of the peer before and after, since a machine's speed drifts. Nothing else should
-run on the machine meanwhile. Names: ceiling, layouts, drain, e2e, pacing, latency, locust, memory (ten
+run on the machine meanwhile. Names: ceiling, layouts, drain, e2e, pacing, latency, locust, memory
+(ten
 minutes; left out unless named).
 """
 

@@ -7,10 +7,9 @@ import pytest
 
 from bench.clients import build, catalogue
 from bench.clients.build import Unavailable
-from bench.clients.catalogue import CLIENTS, Client
+from bench.clients.catalogue import BY_NAME, CLIENTS, Client
 from bench.errors import UsageError
 
-BY_NAME = {client.name: client for client in CLIENTS}
 NODE = "needs Node.js 18 or newer and npm: apt-get install nodejs npm"
 
 
@@ -125,6 +124,7 @@ def test_the_names_are_these() -> None:
     assert (
         *("redis-cli", "redis-cli-pipe", "python-seed", "python-pipelined", "bench"),
         *("node-seed", "node-pipelined", "go-seed", "go-pipelined", "go-asynq"),
+        "bench-asynq",
     ) == catalogue.NAMES
 
 

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +14,8 @@ from bench.clients.check_asynq import AsynqChecker
 from bench.clients.check_runqy import RunqyChecker
 from bench.errors import UsageError
 from bench.server import EmbeddedServer
+from bench.wire import asynq_message
+from bench.wire.task import Task
 
 QUEUE = "inference_default"
 TASKS = 5
@@ -201,10 +205,25 @@ ASYNQ_KEY = "asynq:{inference_default}:t:id-2"
 ASYNQ_PENDING = "asynq:{inference_default}:pending"
 
 
+def asynq_key(number: int) -> str:
+    return f"asynq:{{inference_default}}:t:id-{number}"
+
+
+def write_message(client: Client, number: int, task: Task) -> None:
+    client.hset(asynq_key(number), "msg", asynq_message.encode(task))
+
+
+def other_message(**fields: Any) -> Spoil:
+    """Task 2's message with something else in it."""
+    task = replace(Task("id-2", QUEUE, b'{"input":"hello 2"}'), **fields)
+    return lambda client: write_message(client, 2, task)
+
+
 def enqueue_as_asynq(client: Client) -> None:
     for number in range(TASKS):
-        fields = {"msg": b"\x0a\x04task", "state": "pending", "pending_since": "1764000000000000"}
-        client.hset(f"asynq:{{inference_default}}:t:id-{number}", mapping=fields)  # type: ignore[arg-type]
+        payload = json.dumps({"input": f"hello {number}"}).encode()
+        write_message(client, number, Task(f"id-{number}", QUEUE, payload))
+        client.hset(asynq_key(number), mapping={"state": "pending", "pending_since": "17640000"})
         client.lpush(ASYNQ_PENDING, f"id-{number}")
     client.sadd("asynq:queues", QUEUE)
 
@@ -242,6 +261,19 @@ ASYNQ: dict[str, tuple[Spoil, str]] = {
         "task id-2: field 'pending_since': expected digits, found 'now'",
     ),
     "message": (lambda c: c.hdel(ASYNQ_KEY, "msg"), "task id-2: field 'msg': expected a message"),
+    "no message": (
+        lambda c: c.hset(ASYNQ_KEY, "msg", b"\xff"),
+        "task id-2: field 'msg': expected a message",
+    ),
+    "type": (other_message(type="job"), "task id-2: field 'type': expected 'task', found 'job'"),
+    "attempts": (other_message(retry=1), "task id-2: field 'retry': expected '0', found '1'"),
+    "most": (other_message(max_retry=25), "task id-2: field 'max_retry': expected '3', found '25'"),
+    "queue": (other_message(queue="x"), "task id-2: field 'queue': expected 'inference_default'"),
+    "payload": (other_message(payload=b"{}"), "task id-2: field 'payload': expected"),
+    "number": (
+        other_message(payload=b'{"input":"hello 1"}'),
+        "task id-2: expected number 1 once, found it again",
+    ),
     "more": (lambda c: c.hset(ASYNQ_KEY, "x", "y"), "task id-2: field 'x': expected none"),
     "set": (
         lambda c: c.srem("asynq:queues", QUEUE),
@@ -258,13 +290,3 @@ def test_what_asynq_would_not_write_is_told(client: Client, name: str) -> None:
     enqueue_as_asynq(client)
     spoil(client)
     assert look_as_asynq(client, AsynqChecker(QUEUE)).fault.startswith(part)
-
-
-def test_without_numbers_and_with_tasks_of_others_among_them_none_is_taken_for_our_own(
-    client: Client,
-) -> None:
-    enqueue_as_asynq(client)
-    client.hset("asynq:{inference_default}:t:theirs", mapping=client.hgetall(ASYNQ_KEY))  # type: ignore[arg-type]
-    client.lpush(ASYNQ_PENDING, "theirs")
-    found = look_as_asynq(client, AsynqChecker(QUEUE), owns_server=False)
-    assert (list(found.own), found.others) == ([], 6)

@@ -11,7 +11,7 @@ import redis
 from bench import clients_record, server
 from bench.clients import build, processes
 from bench.clients.build import Program
-from bench.clients.catalogue import CLIENTS, Client
+from bench.clients.catalogue import BY_NAME, CLIENTS, Client
 from tests.cli.conftest import Bench, Outcome, interrupted
 from tests.clients.conftest import require
 
@@ -57,12 +57,14 @@ def test_the_figures_fit_each_other(bench: Bench) -> None:
         assert figures.server_cpu_us_per_task > 0
 
 
-def test_on_asynqs_layout_its_own_client_is_run_and_no_other(bench: Bench) -> None:
-    require(CLIENTS[-1])
+def test_on_asynqs_layout_its_own_client_and_ours_are_run_and_no_other(bench: Bench) -> None:
+    require(BY_NAME["go-asynq"])
     outcome = bench(*FEW, "--layout", "asynq", "--json")
     assert (outcome.code, outcome.err) == (0, "")
     rows = read(outcome)
-    assert [name for name, row in rows.items() if "figures" in row] == ["go-asynq"]
+    assert [name for name, row in rows.items() if "figures" in row] == [
+        *("go-asynq", "bench-asynq"),
+    ]
     assert "run it with --layout runqy" in str(rows["bench"]["skipped"])
 
 
@@ -137,7 +139,7 @@ def test_on_a_server_of_others_nothing_is_left_and_nothing_else_is_touched(
 
 
 def test_asynqs_queue_is_forgotten_on_a_server_of_others(bench: Bench, shared: redis.Redis) -> None:
-    require(CLIENTS[-1])
+    require(BY_NAME["go-asynq"])
     before = snapshot(shared)
     assert bench(*FEW, "--layout", "asynq", "--quiet").code == 0
     assert snapshot(shared) == before

