@@ -1,5 +1,7 @@
 """``bench run`` on a server that others use: theirs stays as it was, and nothing of ours stays."""
 
+import shlex
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -84,6 +86,58 @@ def test_keep_leaves_what_was_written_and_clean_removes_it_by_id(
     assert snapshot(client).keys() == before.keys() | between
     assert client.lrange(f"asynq:{parent}_high:pending", 0, -1) == [theirs.encode()]
     assert bench("clean", "record.json").out.startswith("removed 0 keys of run ")
+
+
+def asynq_words(parent: str, *more: str) -> list[str]:
+    queues = f"{parent}.high=1,{parent}.low=2"
+    words = [*SHORT_RUN, "--layout", "asynq", "--queues", queues]
+    return [*words, "--quiet", "-o", "record.json", *more]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--workers", "0"),
+        ("--store-results",),
+        ("--failure-rate", "1", "--max-retry", "0"),
+        ("--duplicate-check", "--prefetch", "8"),
+    ],
+    ids=["served", "left", "stored", "archived", "duplicate-check"],
+)
+def test_nothing_is_left_in_the_asynq_layout_either(
+    bench: Bench, client: redis.Redis, parent: str, words: tuple[str, ...]
+) -> None:
+    client.sadd("asynq:queues", "theirs.default")
+    before = snapshot(client)
+    bench(*asynq_words(parent, *words))
+    saved = record.load(Path("record.json"))
+    assert saved.counts.enqueued == 60
+    assert saved.counts.lost == 0
+    assert snapshot(client) == before
+
+
+def test_nothing_is_left_of_a_run_that_somebody_elses_worker_served(
+    bench: Bench, client: redis.Redis, parent: str
+) -> None:
+    worker = Path(__file__).parents[1] / "peers" / "plain_worker.py"
+    words = [sys.executable, str(worker), "summary.json", f"{parent}_high", f"{parent}_low"]
+    before = snapshot(client)
+    bench(*run_words(parent, "--worker-command", shlex.join(words), "--store-results"))
+    assert record.load(Path("record.json")).counts.completed == 60
+    assert snapshot(client) == before
+
+
+def test_what_keep_left_in_the_asynq_layout_is_removed_by_id(
+    bench: Bench, client: redis.Redis, parent: str
+) -> None:
+    """All but the queues' names: they may have become somebody's meanwhile."""
+    before = snapshot(client)
+    bench(*asynq_words(parent, "--keep", "--workers", "0"))
+    assert len(snapshot(client).keys() - before.keys()) == 60 + 2 + (b"asynq:queues" not in before)
+    outcome = bench("clean", "record.json")
+    assert outcome.out.startswith("removed 60 keys of run ")
+    assert snapshot(client).keys() - before.keys() <= {b"asynq:queues"}
 
 
 @pytest.mark.parametrize("state", ["pending", "active"])
