@@ -7,6 +7,8 @@ from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
 from bench.load.standalone import serve
 from bench.load.worker_process import settings_of
+from bench.wire.layouts import LAYOUTS
+from bench.wire.runqy import RUNQY
 from bench.workload.resolve import parent_queue, resolve
 
 _SUB_QUEUES = ("high", "default", "low")
@@ -26,12 +28,14 @@ def worker(
         The queue to register for, as inference.
     """
     url = (where or ServerFlags()).require_url()
+    changes = (flags or WorkerFlags()).changes()
+    layout = LAYOUTS.get(str(changes.get("layout", RUNQY.name)), RUNQY)  # an unknown one is told
     defaults = {
-        "queues": ",".join(f"{parent}_{each}" for each in _SUB_QUEUES),
+        "queues": ",".join(f"{parent}{layout.separator}{each}" for each in _SUB_QUEUES),
         "rate": "max",
         "duration": "1s",
     }
-    scenario = resolve({**defaults, **(flags or WorkerFlags()).changes()}, "flags")
+    scenario = resolve({**defaults, **changes}, "flags")
     if parent_queue(scenario) != parent:
         raise UsageError(f"--queues: {', '.join(scenario.queues)} are no sub-queues of {parent!r}")
     stopped = False
