@@ -6,6 +6,7 @@
     ├── RecordError         a run record cannot be read, or is of another format 2
     ├── TaskNotFound        there is no task of that id                          2
     ├── NoResult            a task has no result, or none yet                    3
+    ├── NothingToVerify     no queue holds anything that could be looked at      3
     ├── ServerUnreachable   no server, or one that will not let us in            6
     └── MeasurementError    the run began but could not be measured              4
 
@@ -60,6 +61,12 @@ class TaskNotFound(BenchError):  # noqa: N818 - the name says what happened
 
 class NoResult(BenchError):  # noqa: N818 - the name says what happened
     """The task has ended without a result, or the time was over before there was one."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+class NothingToVerify(BenchError):  # noqa: N818 - the name says what happened
+    """There is no queue, or none that holds a task."""
 
     exit_code = ExitCode.INCONCLUSIVE
 

@@ -10,6 +10,7 @@ from bench.errors import (
     ExitCode,
     MeasurementError,
     NoResult,
+    NothingToVerify,
     RecordError,
     ScenarioError,
     ServerUnreachable,
@@ -24,6 +25,7 @@ EXIT_CODES: list[tuple[type[BenchError], int]] = [
     (RecordError, 2),
     (TaskNotFound, 2),
     (NoResult, 3),
+    (NothingToVerify, 3),
     (ServerUnreachable, 6),
     (MeasurementError, 4),
 ]

@@ -17,7 +17,7 @@ PACKAGE = Path(bench.__file__).parent
 BASE = {"errors", "units", "clock", "usage", "version"}
 PURE = BASE | {"wire", "workload", "measure"}
 RECORD = PURE | {"files", "versioned", "record", "gate_record", "capacity_record", "clients_record"}
-LOAD = RECORD | {"environment", "load"}
+LOAD = RECORD | {"environment", "load", "conformance"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": BASE,
     "workload": BASE | {"wire"},
     "measure": BASE | {"wire", "workload"},
+    "conformance": BASE | {"wire"},
     "scenarios": set(),
     "files": {"errors"},
     "versioned": {"errors"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clients_record": {"record", "versioned"},
     "environment": {"version"},
     "analysis": RECORD,
-    "reports": RECORD | {"analysis"},
+    "reports": RECORD | {"analysis", "conformance"},
     "load": LOAD,
     "server": {"errors"},
     "client": LOAD,
