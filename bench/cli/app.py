@@ -35,6 +35,7 @@ for _name, _function, _help in (
     ("export", "records:export", "Print a record's data in a format that other tools read."),
     ("scenarios", "records:scenarios", "List the built-in scenarios, or print one as TOML."),
     ("clean", "records:clean", "Remove what a run with --keep left on a server, by id."),
+    ("verify", "verify:verify", "Look whether what is in a server's queues follows the layout."),
     ("enqueue", "tasks:enqueue", "Enqueue one task and print its id."),
     ("status", "tasks:status", "Print a task's fields and state as JSON."),
     ("result", "tasks:result", "Wait for a task's result and print it as JSON."),

@@ -1,0 +1,65 @@
+"""``bench verify``: whether what lies in a server's queues follows the layout. It only reads."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from bench import versioned
+from bench.cli.options import ServerFlags
+from bench.errors import UsageError
+from bench.jobs import verify_job
+from bench.jobs.verify_job import Asked
+from bench.load.connection import open_client, translated_errors
+from bench.reports.verify import print_verification
+from bench.wire.asynq import ASYNQ
+from bench.wire.layouts import LAYOUTS
+from bench.workload.fields import nearest
+
+_DEFAULT_SAMPLE = 1000
+_LARGEST_SAMPLE = 100_000
+
+
+def verify(
+    *,
+    layout: Annotated[str, Parameter(help="Which layout to hold it against.")] = "runqy",
+    queues: Annotated[
+        str | None, Parameter(help="Which queues, as a_high,a_low; else all that are found.")
+    ] = None,
+    sample: Annotated[
+        int, Parameter(help="Ids of each list or set to look at, at most.")
+    ] = _DEFAULT_SAMPLE,
+    where: ServerFlags | None = None,
+    json: Annotated[bool, Parameter(help="Print the answer as one JSON object.")] = False,
+) -> int:
+    """Look at a sample of a server's tasks and say whether they follow the layout."""
+    if layout not in LAYOUTS:
+        known = ", ".join(LAYOUTS)
+        raise UsageError(f"--layout: {layout!r} is not one of {known}{nearest(layout, LAYOUTS)}")
+    if not 1 <= sample <= _LARGEST_SAMPLE:
+        raise UsageError(f"--sample: {sample} is out of range: from 1 to {_LARGEST_SAMPLE:,}")
+    names = _names(queues, layout)
+    url = (where or ServerFlags()).require_url()
+    with open_client(url) as client, translated_errors(url):
+        answer = verify_job.verify(client, Asked(url, layout, names, sample))
+    if json:
+        sys.stdout.write(versioned.encode(answer).decode())
+    else:
+        print_verification(answer)
+    return answer.exit_code
+
+
+def _names(queues: str | None, layout: str) -> Sequence[str]:
+    """The names of ``a,b``, each once. Raises UsageError."""
+    if queues is None:
+        return []
+    names = [part.strip() for part in queues.split(",")]
+    for name in names:
+        if not name or any(character.isspace() for character in name):
+            raise UsageError(f"--queues: {name!r} is not a queue name: write a_high,a_low")
+        if layout == ASYNQ.name and ("{" in name or "}" in name):
+            raise UsageError(
+                f"--queues: write {name.strip('{}')!r} for {name!r}: the braces are the layout's"
+            )
+    return list(dict.fromkeys(names))

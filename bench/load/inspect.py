@@ -1,0 +1,132 @@
+"""Reading what is in a server's queues: reading commands alone, in chunks, and never a long list
+whole."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+
+from bench.conformance.rules import RuleBook
+from bench.conformance.sampling import Span
+from bench.conformance.seen import SeenPlace, SeenTask, key_of
+from bench.wire.layout import STATE_ACTIVE, Command, Place
+
+_CHUNK = 100
+"""Tasks that are read at a time: payloads may be large."""
+_MOST_AT_ONCE = 400
+"""Commands in a pipeline."""
+LEASE = "lease"
+"""The place that holds no tasks of its own: those of the active list are in it too."""
+
+
+class Inspector:
+    """Reads by one layout's rules, over one connection. All raise redis-py's errors."""
+
+    def __init__(self, client: redis.Redis, book: RuleBook) -> None:
+        self._client = client
+        self._book = book
+        self._layout = book.layout
+        self._leases: dict[str, str] = {}
+        """Keys of the sets of leases that can be read, by queue."""
+
+    def places(self, queues: Sequence[str]) -> list[SeenPlace]:
+        """Every place of these queues, in the layout's order."""
+        named = [(queue, place) for queue in queues for place in self._layout.places(queue)]
+        kinds = self._ask([("TYPE", place.key) for _, place in named])
+        lengths = self._ask([(_length_command(place), place.key) for _, place in named])
+        made = [
+            SeenPlace(
+                queue=queue,
+                name=place.key.rpartition(":")[2],
+                key=place.key,
+                is_sorted_set=place.is_sorted_set,
+                kind=kind.decode(),
+                length=length or 0,
+            )
+            for (queue, place), kind, length in zip(named, kinds, lengths, strict=True)
+        ]
+        self._leases.update(
+            (each.queue, each.key) for each in made if each.name == LEASE and each.is_of_its_type
+        )
+        return made
+
+    def ids(self, place: SeenPlace, spans: Sequence[Span]) -> list[list[bytes]]:
+        """The ids of each span, beginning with the one that is popped next."""
+        command = "ZRANGE" if place.is_sorted_set else "LRANGE"
+        # From the end first: what is popped meanwhile is then not seen twice.
+        replies = self._ask(
+            [(command, place.key, str(-span.stop), str(-span.start - 1)) for span in spans]
+        )
+        return [reply[::-1] if reply else [] for reply in replies]
+
+    def tasks(self, seen: Sequence[tuple[SeenPlace, bytes]]) -> Iterator[SeenTask]:
+        """What is under these ids now."""
+        for start in range(0, len(seen), _CHUNK):
+            yield from self._chunk(seen[start : start + _CHUNK])
+
+    def _chunk(self, chunk: Sequence[tuple[SeenPlace, bytes]]) -> Iterator[SeenTask]:
+        keys = [key_of(self._layout, place.queue, task_id) for place, task_id in chunk]
+        names = [key.encode(errors="surrogateescape") for key in keys]
+        leased = [
+            (self._leases[place.queue], task_id)
+            for place, task_id in chunk
+            if self._is_leased(place)
+        ]
+        commands: list[Command] = [("TYPE", name) for name in names]
+        commands += [("HMGET", name, *self._book.fields) for name in names]
+        commands += [("ZSCORE", key, task_id) for key, task_id in leased]
+        commands += [("TIME",)] if leased else []
+        replies = self._ask(commands)
+        kinds, hashes = replies[: len(chunk)], replies[len(chunk) : 2 * len(chunk)]
+        scores = iter(replies[2 * len(chunk) :])
+        now_s = _seconds(replies[-1]) if leased else 0.0
+        for (place, task_id), key, kind, values in zip(chunk, keys, kinds, hashes, strict=True):
+            until_s = next(scores) if self._is_leased(place) else now_s
+            yield SeenTask(
+                id=task_id,
+                queue=place.queue,
+                place=place.name,
+                place_key=place.key,
+                key=key,
+                kind=kind.decode(),
+                fields=self._fields(values),
+                has_lease=until_s is not None,
+                lease_left_s=0.0 if until_s is None else until_s - now_s,
+            )
+
+    def _is_leased(self, place: SeenPlace) -> bool:
+        return place.name == STATE_ACTIVE and place.queue in self._leases
+
+    def _fields(self, values: Sequence[bytes | None] | None) -> dict[str, bytes]:
+        return {
+            name: value
+            for name, value in zip(self._book.fields, values or (), strict=False)
+            if value is not None
+        }
+
+    def _ask(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies, asked for in chunks; None where a key is of another type."""
+        replies: list[Any] = []
+        for start in range(0, len(commands), _MOST_AT_ONCE):
+            pipeline: Any  # its types know no plain commands
+            with self._client.pipeline(transaction=False) as pipeline:
+                for command in commands[start : start + _MOST_AT_ONCE]:
+                    pipeline.execute_command(*command)
+                replies += pipeline.execute(raise_on_error=False)
+        return [_or_none(reply) for reply in replies]
+
+
+def _length_command(place: Place) -> str:
+    return "ZCARD" if place.is_sorted_set else "LLEN"
+
+
+def _or_none(reply: Any) -> Any:
+    if isinstance(reply, redis.exceptions.ResponseError) and str(reply).startswith("WRONGTYPE"):
+        return None
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
+def _seconds(time: tuple[int, int]) -> float:
+    return time[0] + time[1] / 1e6

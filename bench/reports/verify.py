@@ -1,0 +1,83 @@
+"""Whether a server's queues follow their layout, for a person at a terminal: the answer first."""
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bench import units
+from bench.conformance.verification import Finding, Verification
+from bench.reports.console import console_for_stdout
+from bench.reports.tables import plain_table
+
+_MARKS = {"error": ("✗ ", "bold red"), "warning": ("! ", "bold yellow")}
+
+
+def print_verification(verification: Verification) -> None:
+    """Print it."""
+    console = console_for_stdout()
+    for part in render(verification):
+        console.print(part)
+
+
+def render(verification: Verification) -> Iterable[RenderableType]:
+    """The parts of the report, from the top."""
+    yield _answer(verification)
+    yield ""
+    yield _places(verification)
+    if verification.findings:
+        yield ""
+    for finding in verification.findings:
+        yield _told(finding)
+    notes = list(verification.notes)
+    if verification.moved_on:
+        notes.append(
+            f"{_count(verification.moved_on, 'id')} seemed wrong, and had moved on or were right "
+            "when looked at again"
+        )
+    if notes:
+        yield ""
+    for note in notes:
+        yield Text(note, style="dim")
+
+
+def _answer(verification: Verification) -> Text:
+    of = _count(verification.looked_at, "task")
+    layout = verification.layout
+    if not verification.follows:
+        what = f"{units.format_count(verification.wrong)} of {of} looked at"
+        if not verification.wrong:
+            what = f"{of} looked at, and keys that are wrong themselves"
+        return Text.assemble((f"does not follow the {layout} layout", "bold red"), f": {what}")
+    warnings = sum(finding.severity == "warning" for finding in verification.findings)
+    said = f", {_count(warnings, 'warning')}" if warnings else ""
+    return Text.assemble(
+        (f"follows the {layout} layout", "bold green"), f": {of} looked at, none wrong{said}"
+    )
+
+
+def _places(verification: Verification) -> Table:
+    table = plain_table("queue", "place", "ids", "looked at", "wrong", text_columns=2)
+    shown = ""
+    for row in verification.places:
+        # Workers use these two; the others are worth a line where they hold something.
+        if row.ids or row.place in ("pending", "active"):
+            figures = [units.format_count(each) for each in (row.ids, row.looked_at, row.wrong)]
+            name = "" if row.queue == shown else row.queue
+            table.add_row(Text(name), row.place, *figures, style="red" if row.wrong else "")
+            shown = row.queue
+    return table
+
+
+def _told(finding: Finding) -> Text:
+    return Text.assemble(
+        _MARKS[finding.severity],
+        (finding.title, "bold"),
+        f": {units.format_count(finding.count)} of {units.format_count(finding.looked_at)}"
+        f" looked at ({', '.join(finding.examples)}). {finding.cause}. {finding.cure}.",
+    )
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{units.format_count(count)} {noun}{'' if count == 1 else 's'}"
