@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from bench import versioned
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
-from bench.jobs import verify_job
-from bench.jobs.verify_job import Asked
+from bench.load import verify as look
 from bench.load.connection import open_client, translated_errors
+from bench.load.verify import Asked
 from bench.reports.verify import print_verification
 from bench.wire.asynq import ASYNQ
 from bench.wire.layouts import LAYOUTS
@@ -42,7 +42,7 @@ def verify(
     names = _names(queues, layout)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
-        answer = verify_job.verify(client, Asked(url, layout, names, sample))
+        answer = look.verify(client, Asked(url, layout, names, sample))
     if json:
         sys.stdout.write(versioned.encode(answer).decode())
     else:

@@ -33,8 +33,8 @@ def spans(length: int, sample: int) -> list[Span]:
     if wanted == 0:
         return []
     size = max(_SMALLEST, -(-wanted // _MOST_SPANS))
-    count = max(-(-wanted // size), min(2, wanted))
     left_out = length - wanted
+    count = max(-(-wanted // size), min(2, wanted) if left_out else 1)
     made, start = [], 0
     for number in range(count):
         # What is left out lies evenly between the spans, and so does what does not divide.
