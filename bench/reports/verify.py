@@ -33,8 +33,8 @@ def render(verification: Verification) -> Iterable[RenderableType]:
     notes = list(verification.notes)
     if verification.moved_on:
         notes.append(
-            f"{_count(verification.moved_on, 'id')} seemed wrong, and had moved on or were right "
-            "when looked at again"
+            f"{_count(verification.moved_on, 'id')} seemed wrong, and moved on or came right "
+            "before being looked at again"
         )
     if notes:
         yield ""
@@ -43,17 +43,18 @@ def render(verification: Verification) -> Iterable[RenderableType]:
 
 
 def _answer(verification: Verification) -> Text:
-    of = _count(verification.looked_at, "task")
+    of = f"{_count(verification.looked_at, 'task')} looked at"
+    if verification.looked_at < verification.ids:
+        of += f" (there are {units.format_count(verification.ids)})"
     layout = verification.layout
     if not verification.follows:
-        what = f"{units.format_count(verification.wrong)} of {of} looked at"
-        if not verification.wrong:
-            what = f"{of} looked at, and keys that are wrong themselves"
+        wrong = units.format_count(verification.wrong)
+        what = f"{wrong} of {of}" if verification.wrong else f"{of}, and keys of the wrong type"
         return Text.assemble((f"does not follow the {layout} layout", "bold red"), f": {what}")
     warnings = sum(finding.severity == "warning" for finding in verification.findings)
     said = f", {_count(warnings, 'warning')}" if warnings else ""
     return Text.assemble(
-        (f"follows the {layout} layout", "bold green"), f": {of} looked at, none wrong{said}"
+        (f"follows the {layout} layout", "bold green"), f": {of}, none wrong{said}"
     )
 
 

@@ -171,7 +171,7 @@ def test_a_url_that_is_none_is_refused(bench: Bench, url: str) -> None:
     assert "redis://" in outcome.err
 
 
-@pytest.mark.parametrize("words", [["worker", "inference"], ["clean", "a-record"]])
+@pytest.mark.parametrize("words", [["worker", "inference"], ["clean", "a-record"], ["verify"]])
 def test_what_needs_a_server_never_takes_the_one_of_redis_url(
     bench: Bench, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
@@ -185,7 +185,8 @@ def test_what_needs_a_server_never_takes_the_one_of_redis_url(
 
 
 @pytest.mark.parametrize(
-    "words", [["run", "smoke"], ["status", "x"], ["result", "x"], ["worker", "inference"]]
+    "words",
+    [["run", "smoke"], ["status", "x"], ["result", "x"], ["worker", "inference"], ["verify"]],
 )
 def test_no_server_is_one_line_and_exit_code_6(bench: Bench, words: list[str]) -> None:
     with socket.socket() as silent:  # bound, so that nobody else takes the port; not listening

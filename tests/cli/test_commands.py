@@ -130,7 +130,9 @@ def test_the_version_is_the_packages(bench: Bench) -> None:
     assert bench("--version").out.strip() == __version__
 
 
-@pytest.mark.parametrize("command", ["run", "report", "export", "scenarios", "worker", "clean"])
+@pytest.mark.parametrize(
+    "command", ["run", "report", "export", "scenarios", "worker", "clean", "verify"]
+)
 def test_help_is_not_an_error(bench: Bench, command: str) -> None:
     outcome = bench(command, "--help")
     assert (outcome.code, outcome.err) == (0, "")

@@ -26,7 +26,7 @@ def guarded() -> Iterator[str]:
 
 @pytest.mark.parametrize("user", ["", "default", "somebody"])
 @pytest.mark.parametrize(
-    "words", [["run", "smoke", "--quiet"], ["status", "x"], ["enqueue", "a_b", "{}"]]
+    "words", [["run", "smoke", "--quiet"], ["status", "x"], ["enqueue", "a_b", "{}"], ["verify"]]
 )
 def test_a_wrong_password_is_one_line_without_it_and_exit_code_6(
     bench: Bench, guarded: str, words: list[str], user: str
