@@ -110,6 +110,7 @@ def too_many_retries(task: SeenTask) -> str | None:
 BOOK = RuleBook(
     layout=ASYNQ,
     fields=("msg", "state", "pending_since", *runqy_rules.FIELDS),
+    large=("msg", "payload"),
     steps=(
         *rules.EVERYWHERE,
         (

@@ -53,6 +53,8 @@ class RuleBook:
     layout: Layout
     fields: tuple[str, ...]
     """Fields of a task's hash that its checks ask for."""
+    large: tuple[str, ...]
+    """Those of them that may be of any length."""
     steps: Sequence[Step]
 
 

@@ -53,6 +53,7 @@ def too_many_retries(task: SeenTask) -> str | None:
 BOOK = RuleBook(
     layout=RUNQY,
     fields=(*FIELDS, "state"),
+    large=("payload",),
     steps=(
         *rules.EVERYWHERE,
         (

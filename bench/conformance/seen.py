@@ -58,8 +58,6 @@ class SeenQueue:
     """One queue as a whole."""
 
     name: str
-    parent: str
-    """What workers register for; empty where the name has none."""
     pending: int
     is_registered: bool = True
     """Whether the set of all queues names it; true where the layout has no such set."""

@@ -12,7 +12,9 @@ from bench.conformance.seen import SeenPlace, SeenTask, key_of
 from bench.wire.layout import STATE_ACTIVE, Command, Place
 
 _CHUNK = 100
-"""Tasks that are read at a time: payloads may be large."""
+_CHUNK_BYTES = 4_000_000
+"""Tasks are read so many at a time, or so few that they are not larger together: the server keeps
+replies in memory until they are taken."""
 _MOST_AT_ONCE = 400
 """Commands in a pipeline."""
 LEASE = "lease"
@@ -62,11 +64,30 @@ class Inspector:
     def tasks(self, seen: Sequence[tuple[SeenPlace, bytes]]) -> Iterator[SeenTask]:
         """What is under these ids now."""
         for start in range(0, len(seen), _CHUNK):
-            yield from self._chunk(seen[start : start + _CHUNK])
+            for chunk in self._small_enough(seen[start : start + _CHUNK]):
+                yield from self._chunk(chunk)
+
+    def _small_enough(
+        self, seen: Sequence[tuple[SeenPlace, bytes]]
+    ) -> Iterator[Sequence[tuple[SeenPlace, bytes]]]:
+        large = self._book.large
+        replies = self._ask(
+            [("HSTRLEN", self._key(*each), name) for each in seen for name in large]
+        )
+        begin, total = 0, 0
+        for number in range(len(seen)):
+            size = sum(reply or 0 for reply in replies[number * len(large) :][: len(large)])
+            if total + size > _CHUNK_BYTES and number > begin:
+                yield seen[begin:number]
+                begin, total = number, 0
+            total += size
+        yield seen[begin:]
+
+    def _key(self, place: SeenPlace, task_id: bytes) -> bytes:
+        return key_of(self._layout, place.queue, task_id).encode(errors="surrogateescape")
 
     def _chunk(self, chunk: Sequence[tuple[SeenPlace, bytes]]) -> Iterator[SeenTask]:
-        keys = [key_of(self._layout, place.queue, task_id) for place, task_id in chunk]
-        names = [key.encode(errors="surrogateescape") for key in keys]
+        names = [self._key(*each) for each in chunk]
         leased = [
             (self._leases[place.queue], task_id)
             for place, task_id in chunk
@@ -80,14 +101,14 @@ class Inspector:
         kinds, hashes = replies[: len(chunk)], replies[len(chunk) : 2 * len(chunk)]
         scores = iter(replies[2 * len(chunk) :])
         now_s = _seconds(replies[-1]) if leased else 0.0
-        for (place, task_id), key, kind, values in zip(chunk, keys, kinds, hashes, strict=True):
+        for (place, task_id), kind, values in zip(chunk, kinds, hashes, strict=True):
             until_s = next(scores) if self._is_leased(place) else now_s
             yield SeenTask(
                 id=task_id,
                 queue=place.queue,
                 place=place.name,
                 place_key=place.key,
-                key=key,
+                key=key_of(self._layout, place.queue, task_id),
                 kind=kind.decode(),
                 fields=self._fields(values),
                 has_lease=until_s is not None,

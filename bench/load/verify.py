@@ -24,7 +24,7 @@ from bench.load import census
 from bench.load.census import Queues
 from bench.load.connection import address
 from bench.load.inspect import LEASE, Inspector
-from bench.wire.layout import Layout, split_queue
+from bench.wire.layout import Layout
 
 PASSING_S = 0.25
 """How long a worker may take between two of its commands for one task, and pass for healthy."""
@@ -170,7 +170,6 @@ def _queues(
     return [
         SeenQueue(
             name=name,
-            parent=split_queue(name, layout.separator)[0],
             pending=pending[name],
             is_registered=registered is None or name in registered,
             has_worker=workers.serve(layout, name),

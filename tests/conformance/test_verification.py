@@ -45,7 +45,7 @@ def test_an_id_that_is_there_too_often(
     assert found == expected
 
 
-HEALTHY = SeenQueue("a_b", "a", pending=1)
+HEALTHY = SeenQueue("a_b", pending=1)
 
 
 @pytest.mark.parametrize(

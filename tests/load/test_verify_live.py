@@ -4,13 +4,16 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import redis
 
 from bench import enqueue_task, server
+from bench.conformance.seen import SeenPlace, SeenTask
 from bench.errors import NothingToVerify
+from bench.load import census
+from bench.load.inspect import Inspector
 from bench.load.run import Request, execute
 from bench.server import EmbeddedServer
 from bench.workload.resolve import resolve
@@ -71,11 +74,49 @@ def test_a_long_list_is_sampled_and_not_read_whole(
     assert counted["hmget"] == 1000 * (1 if is_whole else 4)
     assert counted["lrange"] <= 20 * (1 if is_whole else 7)
     assert set(counted) <= {
-        *("ping", "scan", "type", "hget", "hmget", "llen", "lrange", "info", "client|setinfo"),
-        "config|resetstat",
+        *("ping", "scan", "type", "hget", "hmget", "hstrlen", "llen", "lrange", "info"),
+        *("client|setinfo", "config|resetstat"),
     }
     whole = LONG * 36
     assert info["total_net_output_bytes"] < (0.1 if is_whole else 2) * whole
+
+
+def test_large_tasks_are_read_few_at_a_time(
+    embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def noted(self: Inspector, chunk: Sequence[tuple[SeenPlace, bytes]]) -> Iterator[SeenTask]:
+        sizes.append(len(chunk))
+        return read(self, chunk)
+
+    read = Inspector._chunk
+    monkeypatch.setattr(Inspector, "_chunk", noted)
+    with redis.Redis.from_url(embedded.url, protocol=2) as client:
+        for number in range(10):
+            text = "x" * (1_500_000 if number % 5 else 5_000_000)
+            enqueue_task("a_b", {"input": text}, url=embedded.url)
+        client.hset("asynq:workers:w", "queue", "a")
+    assert look(embedded.url, "runqy").findings == []
+    assert sizes == [1, 2, 2, 1, 2, 2]
+
+
+def test_a_search_that_ends_early_says_so_and_accuses_nobody(
+    embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        enqueue_task(f"a{number}_b", {"input": 1}, url=embedded.url)
+    monkeypatch.setattr(census, "MOST_QUEUES", 20)
+    answer = look(embedded.url, "runqy")
+    assert len(answer.places) == 40
+    (note,) = answer.notes
+    assert "not all queues were looked at" in note
+    assert [finding.code for finding in answer.findings] == ["no-worker"]
+    monkeypatch.setattr(census, "_MOST_SCANS", 1)
+    monkeypatch.setattr(census, "_SCAN_COUNT", 200)
+    answer = look(embedded.url, "runqy")
+    assert answer.findings == []
+    assert len(answer.notes) == 1
 
 
 @pytest.mark.parametrize("layout", ["runqy", "asynq"])
