@@ -6,8 +6,11 @@ from dataclasses import dataclass
 _SMALLEST = 50
 """Ids in a span, at least."""
 _MOST_SPANS = 40
+"""Of one list: a span more is a command more."""
 _TOWARDS_THE_END = 500
+"""How far an id is followed: what workers pop in a moment."""
 _AWAY_FROM_IT = 50
+"""And what they give back."""
 
 
 @dataclass(frozen=True)

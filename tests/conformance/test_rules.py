@@ -206,7 +206,6 @@ def test_whatever_lies_there_is_judged_without_an_error(
         held = {name: value for name, value in fields.items() if name in book.fields}
         task = SeenTask(task_id, "q", place, "l", "k", kind, held if kind == "hash" else {})
         found = list(rules.faults(book, task))
-        assert all("{" not in fault.rule.title.format(detail=fault.detail[:0]) for fault in found)
         assert found or kind == "hash"
 
 

@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 import redis
@@ -21,6 +23,7 @@ from tests.load.verify_server import look
 from tests.peers.build import asynq_peer
 
 LONG = 100_000
+PLAIN_WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +162,34 @@ def test_while_workers_are_at_work_nothing_is_wrong(embedded: EmbeddedServer, la
     assert looked_at > 500
 
 
+def variables(embedded: EmbeddedServer) -> dict[str, str]:
+    """Where the peers find the server."""
+    address = f"127.0.0.1:{embedded.port}"
+    return {**os.environ, "BENCH_REDIS_URL": embedded.url, "BENCH_REDIS_ADDR": address}
+
+
+@pytest.mark.parametrize("layout", ["runqy", "asynq"])
+def test_while_somebody_elses_worker_is_at_work_nothing_is_wrong(
+    embedded: EmbeddedServer, tmp_path: Path, layout: str
+) -> None:
+    """The documented worker, command by command, and asynq's own server."""
+    words = [sys.executable, str(PLAIN_WORKER), str(tmp_path / "summary"), "inference_default"]
+    if layout == "asynq":
+        words = [str(asynq_peer()), "serve", "-queues", "inference.default=1", "-tasks", "50000"]
+    run(embedded, layout, {"rate": "max", "tasks": 50_000, "workers": 0})
+    with subprocess.Popen(words, env=variables(embedded), stdout=subprocess.DEVNULL) as worker:
+        try:
+            answers = [look(embedded.url, layout, sample=300) for _ in range(10)]
+        finally:
+            worker.terminate()
+    assert {each.code for answer in answers for each in answer.findings} <= {"no-worker"}
+    assert answers[-1].ids < 50_000
+
+
 def test_what_asynqs_own_client_enqueues_follows(embedded: EmbeddedServer) -> None:
     subprocess.run(
         [asynq_peer(), "enqueue", "-queue", "inference.default", "-tasks", "50"],
-        env={**os.environ, "BENCH_REDIS_ADDR": f"127.0.0.1:{embedded.port}"},
+        env=variables(embedded),
         capture_output=True,
         check=True,
     )
