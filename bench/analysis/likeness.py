@@ -113,6 +113,8 @@ def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
     for field, value in workload.items():
         if field not in _SCENARIO_WORDS:
             yield f"scenario.{field}", _text(value)
+    seen = record.observation
+    yield "observation.method", "by the workers" if seen is None else seen.method
     for group, fields, values in (
         ("server", _SERVER_FIELDS, record.server),
         ("environment", _ENVIRONMENT_FIELDS, record.environment),

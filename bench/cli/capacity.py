@@ -141,6 +141,11 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         raise UsageError("say what must hold: --slo 'e2e.p99 < 50ms'; may be given several times")
     if not scenario.has_workers or scenario.external_workers:
         raise UsageError("the search starts workers itself: --external-workers does not go with it")
+    if scenario.is_observed and (axis == "slots" or scenario.worker_command is None):
+        raise UsageError(
+            "the search starts workers itself: of external ones it takes a --worker-command, and "
+            "--workers levels of it"
+        )
     changes = {key: value for key, value in flags.changes().items() if key != "slo"}
     binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
     budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)

@@ -34,7 +34,8 @@ class ClientFlags:
 
     tasks: Annotated[int, Parameter(help="How many tasks each client enqueues each time.")] = 5000
     only: Annotated[
-        list[str] | None, Parameter(help="Only this client; may be given several times.")
+        list[str] | None,
+        Parameter(help=f"Only these, with commas or one by one: {', '.join(catalogue.NAMES)}."),
     ] = None
     layout: Annotated[
         str, Parameter(help="How the queue lies in Redis: runqy, or asynq for its own client.")
@@ -62,14 +63,20 @@ class ClientFlags:
             hint = nearest(self.layout, catalogue.LAYOUTS)
             known = ", ".join(catalogue.LAYOUTS)
             raise UsageError(f"--layout: {self.layout!r} is not one of {known}{hint}")
-        return catalogue.chosen(self.only or [])
+        return catalogue.chosen(self.named)
+
+    @property
+    def named(self) -> list[str]:
+        """The clients that were asked for by name."""
+        words = ",".join(self.only or []).split(",")
+        return [word.strip() for word in words if word.strip()]
 
 
 def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None) -> int:
     """Run each way to enqueue against the same server, check what it wrote, and compare.
 
-    Exits 0 when all that ran were right, and 4 when one failed or wrote something else than the
-    guide says.
+    Exits 0 when all that ran were right, 4 when one failed or wrote something else than the guide
+    says, and 3 when none could be run, or one that --only names.
     """
     how, where = how or ClientFlags(), where or ServerFlags()
     chosen = how.clients()
@@ -80,13 +87,15 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
     path = how.output or files.RESULTS / f"{files.stamped_name('clients')}.json"
     files.require_writable(path)
+    if how.images is not None:
+        files.require_writable(how.images / "picture.svg")
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None:
             url = stack.enter_context(server.running(how.server_binary)).url
         say = stack.enter_context(status_line(how.quiet or how.json))
         record = job.measure(_request(how, chosen, url, owns_server), should_stop, say)
-        code = _code(record)
+        code = _code(record, how.named)
     files.write_whole(path, clients_record.encode(record))
     if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
         sys.stderr.write(
@@ -116,10 +125,15 @@ def _request(how: ClientFlags, chosen: Sequence[Client], url: str, owns_server: 
     )
 
 
-def _code(record: ClientsRecord) -> ExitCode:
+def _code(record: ClientsRecord, named: Sequence[str]) -> ExitCode:
     if not record.is_complete:
         return ExitCode.INTERRUPTED
-    return ExitCode.INVALID if any(client_words.failures(record)) else ExitCode.PASSED
+    if any(client_words.failures(record)):
+        return ExitCode.INVALID
+    is_missing = any(row.skipped for row in record.clients if row.name in named)
+    if is_missing or not client_words.measured(record):
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.PASSED
 
 
 def _draw(record: ClientsRecord, folder: Path) -> None:

@@ -6,6 +6,7 @@ flag and a TOML field accept the same and complain in the same words.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -48,7 +49,9 @@ class WorkerFlags:
     service_time: Annotated[
         str | None, _flag(_SERVING, "Time of a task: none, 2ms, exp:2ms or lognormal:2ms,0.5.")
     ] = None
-    failure_rate: Annotated[float | None, _flag(_SERVING, "Share of attempts that fail.")] = None
+    failure_rate: Annotated[
+        str | None, _flag(_SERVING, "Share of attempts that fail, as 5% or 0.05.")
+    ] = None
     retry_delay: Annotated[str | None, _flag(_SERVING, "Wait before the next attempt.")] = None
     priority: Annotated[str | None, _flag(_SERVING, "strict or weighted.")] = None
     store_results: Annotated[bool | None, _flag(_SERVING, "Workers store results in Redis.")] = None
@@ -121,7 +124,7 @@ class ScenarioFlags(WorkerFlags):
         str | None, _flag(_SERVING, "How that is looked for: auto, events or polling.")
     ] = None
     traced: Annotated[
-        str | None, _flag(_SERVING, "Share of an external worker's tasks to time: auto, or 0.1.")
+        str | None, _flag(_SERVING, "Share of an external worker's tasks to time: auto, or 10%.")
     ] = None
     worker_start: Annotated[
         str | None, _flag(_SERVING, "with-run; or after-fill: first fill, then drain.")
@@ -166,11 +169,35 @@ class ServerFlags:
         return url
 
 
+_OF_BUILT_IN = (
+    *("concurrency", "prefetch", "service_time", "failure_rate", "retry_delay", "priority"),
+    "store_results",
+)
+"""Fields that describe the project's own worker, and nobody else's."""
+_OF_EXTERNAL = ("seen_by", "watch", "traced")
+
+
+def _require_meant(changes: Mapping[str, object], scenario: Scenario) -> None:
+    """Raise UsageError for flags that this scenario's workers would not hear of.
+
+    A scenario's file may hold them: it may be run with either kind of worker.
+    """
+    unheard = _OF_BUILT_IN if scenario.is_observed else _OF_EXTERNAL
+    given = [f"--{name.replace('_', '-')}" for name in unheard if name in changes]
+    if scenario.is_observed and "workers" in changes and scenario.worker_command is None:
+        given.append("--workers")
+    if given:
+        kind = "an external worker" if scenario.is_observed else "the built-in worker"
+        raise UsageError(f"flags: {', '.join(given)}: {kind} does not hear of that; leave it out")
+
+
 def scenario_from(name_or_path: str, flags: ScenarioFlags) -> Scenario:
-    """The scenario with the flags on top. Raises ScenarioError."""
+    """The scenario with the flags on top. Raises ScenarioError, and UsageError."""
     source, written = library.load(name_or_path)
     changes = flags.changes()
     if not changes:
         return resolve(written, source)
     resolve(written, source)  # an error in the file is told as the file's
-    return resolve(override(written, changes), "flags")
+    scenario = resolve(override(written, changes), "flags")
+    _require_meant(changes, scenario)
+    return scenario

@@ -152,7 +152,7 @@ def chosen(names: Sequence[str]) -> list[Client]:
 def why_not(client: Client, layout: str, url: str) -> str:
     """Why a client cannot be run on that layout or through that URL; empty where it can."""
     if client.layout != layout:
-        return f"it speaks the {client.layout} layout: run it with --layout {client.layout}"
+        return f"of the {client.layout} layout: run with --layout {client.layout}"
     if client.needs_plain_url and "?" in url.rpartition("@")[2]:
         return (
             "the options in the Redis URL (behind its '?') are redis-py's and mean nothing to it: "

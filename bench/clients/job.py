@@ -68,6 +68,11 @@ def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> Clie
     with open_client(request.url) as client, translated_errors(request.url):
         check.require_empty(client, checker)
         checker.begin(client)
+        if not request.owns_server and _somebody_waits(client):
+            say(
+                "somebody waits for tasks on this server: where that is a worker of "
+                f"{request.queue}, say another --queue"
+            )
         server = server_info.describe(client, request.url)
         all_tried = [Tried(each, []) for each in request.clients]
         programs = dict(_programs(request, all_tried, say))
@@ -91,6 +96,14 @@ def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> Clie
         server=server,
         clients=[tried.row() for tried in all_tried],
     )
+
+
+def _somebody_waits(client: redis.Redis) -> bool:
+    """Whether a client is blocked on a list; of which keys a server does not tell."""
+    try:
+        return int(client.info("clients").get("blocked_clients", 0)) > 0
+    except redis.exceptions.ResponseError:
+        return False
 
 
 def _programs(
@@ -176,6 +189,11 @@ class _Bench:
                 break
         if fault and owns_server:
             check.remove_all(self.client, self.checker)
+        elif fault and len(found.own) + found.others < expected.tasks:
+            fault += (
+                f"; up to {expected.tasks - len(found.own)} tasks that were taken from "
+                f"{self.checker.pending} meanwhile are left on the server"
+            )
         elif fault and found.others:
             fault += (
                 f"; ids that may be somebody else's were left in {self.checker.pending}: "

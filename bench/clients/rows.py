@@ -34,7 +34,7 @@ class Tried:
         client = self.client
         skipped = self.skipped
         if not self.trials and not self.failed:
-            skipped = skipped or "interrupted before its turn"
+            skipped = skipped or "interrupted before it was done"
         return ClientRow(
             name=client.name,
             does=client.does,

@@ -17,7 +17,7 @@ from bench.measure.bits import Bits, Integers
 from bench.measure.histogram import Histogram
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Fine, Stage, TimeLine
-from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.reports import Observed, ProducerReport, WorkerReport
 from bench.record import (
     ClockInfo,
     Rates,
@@ -30,6 +30,7 @@ from bench.record import (
     Warning_,
 )
 from bench.wire.ids import run_text
+from bench.wire.layout import STATE_ACTIVE, STATE_PENDING
 from bench.workload import slo
 from bench.workload.mix import Mix
 from bench.workload.scenario import Scenario
@@ -80,7 +81,7 @@ def assemble(run: Collected) -> RunRecord:
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
     counts = _account(run)
-    watcher = next((each for each in run.workers if each.observed is not None), None)
+    watched = _observed(run)
     window = _Window(cut.left_out_s, _enqueue_end_s(run))
     rates = _rates(run, window)
     resources = _resources(run, counts["all"], window)
@@ -108,7 +109,7 @@ def assemble(run: Collected) -> RunRecord:
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
         latency=_latency(histograms, queues),
-        observation=None if watcher is None else observation.describe(watcher, counts["all"]),
+        observation=None if watched is None else observation.describe(watched, counts["all"]),
         series=_series(run, queues),
         resources=resources,
         clock=ClockInfo(
@@ -155,8 +156,8 @@ def _account(run: Collected) -> dict[str, Counts]:
             queues=list(run.scenario.queues),
             queue_of=queue_of,
             producers={report.number: report.ledger() for report in run.producers},
-            workers=[_ledger_of(report, run.producers) for report in run.workers],
-            pending=run.pending,
+            workers=[report.ledger() for report in run.workers],
+            pending=_pending(run),
             active=run.active,
         )
     )
@@ -167,19 +168,46 @@ def _account(run: Collected) -> dict[str, Counts]:
     return {**counts, "all": ledger.total(counts.values())}
 
 
+def _observed(run: Collected) -> Observed | None:
+    """What an observer saw; None where workers measured themselves."""
+    return next((each.observed for each in run.workers if each.observed is not None), None)
+
+
+def _off_the_lists(observed: Observed | None, counts: Counts) -> dict[str, int]:
+    """States of tasks that had not ended, without those that the lists account for."""
+    states = {} if observed is None else dict(observed.unfinished)
+    for state, on_lists in ((STATE_PENDING, counts.pending), (STATE_ACTIVE, counts.active)):
+        if states.get(state, 0) <= on_lists:
+            states.pop(state, None)
+    return states
+
+
+def _pending(run: Collected) -> Mapping[int, Bits]:
+    """Those on lists, and those that are on none and wait for their next attempt."""
+    found = {number: bits.copy() for number, bits in run.pending.items()}
+    for report in run.workers:
+        for number, packed in report.waiting_sets.items():
+            found.setdefault(number, Bits()).merge(Bits(packed))
+    return found
+
+
+def _lost_data(run: Collected) -> str:
+    """What the server did to its data meanwhile, in words; empty for nothing."""
+    before, after = run.usage_before, run.usage_after
+    if after is None:
+        return ""
+    if after.run_id != before.run_id:
+        return "was started anew"
+    if after.flushes > before.flushes:
+        return "was flushed"
+    if after.evicted > before.evicted:
+        return f"evicted {after.evicted - before.evicted} keys for want of memory"
+    return ""
+
+
 def _serving(run: Collected) -> list[WorkerReport]:
     """Those who do the work, rather than watch it being done."""
     return [report for report in run.workers if report.observed is None]
-
-
-def _ledger_of(report: WorkerReport, producers: Sequence[ProducerReport]) -> ledger.WorkerLedger:
-    """A worker's sets; an observer's without what was never enqueued, since that is gone, too."""
-    found = report.ledger()
-    if report.observed is not None:
-        for producer in producers:
-            if producer.number in found.completed:
-                found.completed[producer.number].keep_only(producer.ledger().acknowledged)
-    return found
 
 
 def _enqueue_end_s(run: Collected) -> float:
@@ -223,12 +251,14 @@ def _resources(run: Collected, counts: Counts, window: _Window) -> Resources:
             return None
         return sum(each.cpu_s / each.elapsed_s for each in reports if each.elapsed_s > 0)
 
+    observed = _observed(run)
+    looks = 0 if observed is None else observed.commands
     costs: dict[str, float] = {}
     if run.usage_after is not None and counts.enqueued:
         before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
         costs = {
             "server_cpu_us_per_task": (after.cpu_s - before.cpu_s) * 1e6 / tasks,
-            "server_commands_per_task": (after.commands - before.commands) / tasks,
+            "server_commands_per_task": (after.commands - before.commands - looks) / tasks,
             "server_bytes_per_task": (after.network_bytes - before.network_bytes) / tasks,
             "server_memory_bytes_per_task": (after.memory_bytes - before.memory_bytes) / tasks,
         }
@@ -276,7 +306,7 @@ def _facts(
     counts: Counts,
     histograms: summary.Latencies,
 ) -> verdict.Facts:
-    scenario = run.scenario
+    scenario, observed = run.scenario, _observed(run)
     lag_us = histograms[Stage.SCHEDULE_LAG, "all"].percentile_us(99)
     everything = [histograms[stage, "all"] for stage in Stage]
     return verdict.Facts(
@@ -304,9 +334,13 @@ def _facts(
         reconnects=sum(report.reconnects for report in run.producers),
         is_steady=cut.is_steady,
         most_warmup_s=run.most_warmup_s,
-        counted_successes=next(
-            (each.observed.counted for each in run.workers if each.observed is not None), None
-        ),
+        seen_by=scenario.seen_by if scenario.is_observed else None,
+        ends_seen=histograms[Stage.E2E, "all"].count,
+        awaits_reports=scenario.external_workers and not run.has_remote_workers,
+        is_fate_known=observed is None or observed.is_settled,
+        lost_data=_lost_data(run),
+        unfinished=_off_the_lists(observed, counts),
+        counted_successes=None if observed is None else observed.counted,
     )
 
 

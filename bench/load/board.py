@@ -4,12 +4,13 @@ A file of counters that both map into their memory: a producer writes its own ro
 came, and never waits for anybody.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-_COLUMNS = 3
-_SENT, _ANSWERED_BEFORE, _ENQUEUED = range(_COLUMNS)
+_COLUMNS = 4
+_SENT, _ANSWERED_BEFORE, _ENQUEUED, _EXCLUDED = range(_COLUMNS)
 
 
 class Board:
@@ -17,6 +18,7 @@ class Board:
 
     def __init__(self, path: Path, producers: int) -> None:
         """Open it; ``producers`` must be as it was made with."""
+        self._path = path
         self._rows = np.memmap(path, np.int64, "r+", shape=(producers, _COLUMNS))
 
     @classmethod
@@ -28,7 +30,28 @@ class Board:
     def note(self, producer: int, sent: int, answered_before: int, enqueued: int) -> None:
         """What a producer has done: tasks sent; the sequence number before which every task was
         answered; tasks that the server acknowledged."""
-        self._rows[producer] = (sent, answered_before, enqueued)
+        self._rows[producer, :_EXCLUDED] = (sent, answered_before, enqueued)
+
+    def exclude(self, producer: int, sequences: Sequence[int]) -> None:
+        """These tasks may never have been in Redis: the server refused them, or did not answer.
+
+        To be called before the note that says they were answered.
+        """
+        with self._file(producer).open("ab") as file:
+            file.write(np.array(sequences, np.int64).tobytes())
+        self._rows[producer, _EXCLUDED] += len(sequences)
+
+    def excluded_count(self, producer: int) -> int:
+        """How many there are by now."""
+        return int(self._rows[producer, _EXCLUDED])
+
+    def excluded(self, producer: int) -> set[int]:
+        """Their sequence numbers."""
+        count = self.excluded_count(producer)
+        return set(np.fromfile(self._file(producer), np.int64, count).tolist()) if count else set()
+
+    def _file(self, producer: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{producer}")
 
     def answered_before(self, producer: int) -> int:
         """Every task with a smaller sequence number is in Redis, or was refused or lost."""

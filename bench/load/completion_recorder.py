@@ -4,7 +4,7 @@ When a task ended is known only to lie between two looks at it. Both ends are ke
 as ``e2e``, so that no latency looks better than it was, and the earlier one beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +55,11 @@ class CompletionRecorder:
         self._widths = Histogram()
         self._observed = Observed(method=method)
         self._ledger = WorkerLedger()
-        self._settled: tuple[int, int] | None = None
+        self._settled = (0, 0)
+        """Tasks found completed, and given up."""
+        self._waiting: dict[int, Bits] = {}
+        self.is_settled = False
+        """Whether every task has been asked: then what was found replaces what was counted."""
 
     @property
     def started_count(self) -> int:
@@ -81,6 +85,19 @@ class CompletionRecorder:
         """So many tasks succeeded by the queues' own counters."""
         self._observed.counted = successes
 
+    def found_unfinished(self, states: Mapping[str, int]) -> None:
+        """At the end: what the hashes say of tasks that have not ended."""
+        self._observed.unfinished = dict(states)
+
+    def found_waiting(self, producer: int, sequences: Integers) -> None:
+        """At the end: these tasks wait, maybe on no list, for their next attempt."""
+        if len(sequences):
+            self._waiting.setdefault(producer, Bits()).add(sequences)
+
+    def has_asked(self, commands: int) -> None:
+        """So many commands went to the server for looking, in all."""
+        self._observed.commands = commands
+
     def saw(self, sightings: Sequence[Sighting]) -> None:
         """These tasks have ended."""
         self._pending.extend(sightings)
@@ -88,12 +105,12 @@ class CompletionRecorder:
             self._flush()
 
     def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
-        """At the end: tasks of one queue and producer that were found completed, or given up."""
+        """Tasks of one queue and producer that were found completed, or given up."""
         if len(completed):
             self._ledger.finish(queue, producer, completed)
         if len(archived):
             self._ledger.archive(queue, producer, archived)
-        done, failed = self._settled or (0, 0)
+        done, failed = self._settled
         self._settled = (done + len(completed), failed + len(archived))
 
     def _flush(self) -> None:
@@ -127,7 +144,8 @@ class CompletionRecorder:
             finished_by_point=self._finished.counts,
             observed=self._observed,
         )
-        if self._settled is not None:
+        self._observed.is_settled = self.is_settled
+        if self.is_settled:
             report.completed, report.failed = self._settled
         if not full:
             report.e2e_by_second = self._latencies.latest(3)
@@ -138,6 +156,7 @@ class CompletionRecorder:
         report.measured = Measured(self._stages.parts(), self._fine)
         report.completed_sets = _packed(self._ledger.completed)
         report.archived_sets = _packed(self._ledger.archived)
+        report.waiting_sets = _packed(self._waiting)
         self._observed.widths = self._widths.pack()
         return report
 

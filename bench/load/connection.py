@@ -13,6 +13,7 @@ import ssl
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
+from urllib.parse import unquote
 
 import redis
 from redis.backoff import NoBackoff
@@ -51,6 +52,16 @@ def _without_secrets(word: str) -> str:
     if word.startswith("--"):
         flag, equals, url = word.partition("=")
     return f"{flag}{equals}{address(url)}" if "://" in url else word
+
+
+def without_url(text: str, url: str) -> str:
+    """A text that may quote a URL or its password, without either."""
+    text = text.replace(url, address(url))
+    secret = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    for form in (secret, unquote(secret)):
+        if form:
+            text = text.replace(form, "…")
+    return text
 
 
 def has_password(url: str) -> bool:

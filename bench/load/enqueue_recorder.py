@@ -46,6 +46,12 @@ class _Sent:
         first = int(self.groups[self.group].sequence[self.answered])
         return min([first, *(int(group.sequence[0]) for group in self.groups[self.group + 1 :])])
 
+    def unanswered_sequences(self) -> Integers:
+        """Those of all tasks that are still to be answered."""
+        left = [group.sequence for group in self.groups[self.group :]]
+        left[0] = left[0][self.answered :]
+        return np.concatenate(left)
+
     def answered_sequences(self) -> Integers:
         """Those of all tasks that were answered so far."""
         done = [group.sequence for group in self.groups[: self.group]]
@@ -72,6 +78,7 @@ class EnqueueRecorder:
         self.enqueued_count = 0
         self.refused_count = 0
         self._refused_by_queue: dict[int, int] = {}
+        self._doubtful: list[int] = []
         self.sent_count = 0
         self.in_flight = 0
         self.first_error = ""
@@ -120,7 +127,15 @@ class EnqueueRecorder:
             waiting = self._waiting.pop(number, None)
             if waiting:
                 self.in_flight -= sum(sent.unanswered for sent in waiting)
+                for sent in waiting:
+                    self._doubtful.extend(sent.unanswered_sequences().tolist())
                 self._close(waiting[0])  # replies are in order: only the first may have some
+
+    def take_doubtful(self) -> list[int]:
+        """Sequence numbers, since the last call, of tasks that may never have been in Redis: it
+        refused them, or did not answer."""
+        doubtful, self._doubtful = self._doubtful, []
+        return doubtful
 
     @property
     def answered_before(self) -> int:
@@ -158,7 +173,9 @@ class EnqueueRecorder:
             accepted = np.ones(tasks, np.bool_)
             accepted[list(errors)] = False
             sequence = group.sequence[sent.answered : sent.answered + tasks]
-            sent.refused.extend(sequence[~accepted].tolist())
+            refused = sequence[~accepted].tolist()
+            sent.refused.extend(refused)
+            self._doubtful.extend(refused)
             self.refused_count += len(errors)
             refused_before = self._refused_by_queue.get(group.queue, 0)
             self._refused_by_queue[group.queue] = refused_before + len(errors)

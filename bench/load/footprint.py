@@ -10,6 +10,7 @@ import redis
 
 from bench.errors import UsageError
 from bench.load import leftovers, remote
+from bench.measure.ledger import Counts
 from bench.wire.layout import Layout, Place, Where
 
 
@@ -50,8 +51,8 @@ class Footprint:
         self._queues = list(queues)
         self._registered: list[str] = []
         """Queues that the run made known."""
-        self._counters: set[str] = set()
-        """Keys that would outlive the run, and were not there before it."""
+        self._counted: dict[str, int | None] = {}
+        """Counters as they were before the run; None for those that were not there."""
 
     def require_empty_queues(self) -> None:
         """Raises UsageError when any queue holds tasks that wait or are being worked on."""
@@ -67,22 +68,24 @@ class Footprint:
     def lay(self, now_s: int) -> None:
         """Before anything is enqueued. Raises redis-py's errors."""
         load_scripts(self._client, self._layout)
-        self._note_counters(now_s)
+        for queue in self._queues:
+            for key in self._layout.counters(queue, now_s).keys:
+                value = self._client.get(key)
+                self._counted[key] = None if value is None else int(value)
         registry = self._layout.registry()
         if registry is not None:
             self._registered = [
                 queue for queue in self._queues if self._client.sadd(registry, queue)
             ]
 
-    def remove(self, run: int, sent: Mapping[int, int], now_s: int) -> None:
-        """Everything. ``sent`` is the number of tasks that each producer sent.
-
-        Raises redis-py's errors.
-        """
+    def remove(
+        self, run: int, sent: Mapping[int, int], now_s: int, counts: Mapping[str, Counts]
+    ) -> None:
+        """Everything. ``sent`` is the number of tasks that each producer sent, ``counts`` what
+        became of each queue's, as far as is known. Raises redis-py's errors."""
         leftovers.remove(self._client, self._layout, self._queues, run, sent)
-        self._counters |= set(self._keys(now_s)) - set(self._keys(self._began_s))
-        if self._counters:
-            self._client.unlink(*self._counters)
+        for queue in self._queues:
+            self._uncount(queue, now_s, counts.get(queue, Counts()))
         registry = self._layout.registry()
         if registry is not None and self._registered:
             self._client.srem(registry, *self._registered)
@@ -91,10 +94,19 @@ class Footprint:
         """What the run and its workers left for each other. Raises redis-py's errors."""
         remote.remove(self._client, run)
 
-    def _note_counters(self, now_s: int) -> None:
-        self._began_s = now_s
-        keys = self._keys(now_s)
-        self._counters = {key for key in keys if not self._client.exists(key)}
-
-    def _keys(self, now_s: int) -> list[str]:
-        return [key for queue in self._queues for key in self._layout.counters(queue, now_s)]
+    def _uncount(self, queue: str, now_s: int, counts: Counts) -> None:
+        """Take the run's own tasks out of the counters again, and no more than they have grown."""
+        counters = self._layout.counters(queue, now_s)
+        failures = counts.failed + counts.retried
+        own = {
+            **dict.fromkeys(counters.attempts, counts.completed + failures),
+            **dict.fromkeys(counters.failures, failures),
+        }
+        for key, count in own.items():
+            before = self._counted.get(key)
+            if before is None:  # it was not there: all of it is the run's
+                self._client.unlink(key)
+                continue
+            grown = int(self._client.get(key) or 0) - before
+            if min(count, grown) > 0:
+                self._client.decrby(key, min(count, grown))

@@ -1,7 +1,9 @@
 """A worker of somebody else's, as a process that a run starts, watches and ends."""
 
 import contextlib
+import difflib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -15,17 +17,20 @@ from urllib.parse import urlsplit
 import psutil
 
 from bench.errors import UsageError
-from bench.load.connection import address
+from bench.load.connection import address, without_url
 from bench.load.orders import Begin, Order, Stop
 from bench.measure.reports import WorkerReport
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
 
+_PLACE = re.compile(r"(?<!\$)\{[a-z_]+\}")
 LAST_LINES = 5
 """How much of what a worker said is shown when it dies."""
 _GRACE_S = 10.0
 """How long a worker may take to end in order."""
 _REFRESH_S = 0.25
+_TAIL_BYTES = 4096
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,12 @@ class Command:
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
+    url: str
 
 
 def command_of(scenario: Scenario, url: str) -> Command:
-    """The scenario's worker command with its places filled in.
+    """The scenario's worker command with its places filled in. Raises UsageError for one that is
+    all but right.
 
     The URL with its password goes into the environment alone: arguments can be seen by others.
     """
@@ -53,10 +60,16 @@ def command_of(scenario: Scenario, url: str) -> Command:
     def fill(word: str) -> str:
         for place, value in filled.items():
             word = word.replace(place, value)
+        for place in _PLACE.findall(word):
+            # What is like none of ours is the worker's own.
+            for meant in difflib.get_close_matches(place, filled, n=1, cutoff=0.75):
+                raise UsageError(
+                    f"worker_command: unknown place {place!r}: did you mean {meant!r}?"
+                )
         return word
 
     words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
-    return Command(words, {**os.environ, "BENCH_REDIS_URL": url})
+    return Command(words, {**os.environ, "BENCH_REDIS_URL": url}, url)
 
 
 @dataclass
@@ -67,9 +80,11 @@ class Hired:
     command: Command
     process: subprocess.Popen[bytes] | None = None
     _said: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _earlier: bytes = b""
+    """The end of what it said before the file was last cut."""
+    _family: list[psutil.Process] = field(default_factory=list)
     _began_s: float = 0.0
     _cpu_s: float = 0.0
-    _peak_bytes: int = 0
     _looked_s: float = 0.0
     _stopping_since_s: float | None = None
 
@@ -140,11 +155,21 @@ class Hired:
         return f"the {self.name} ended {how}{said}"
 
     def last_lines(self) -> list[str]:
-        """The end of what it wrote to standard output and standard error."""
+        """The end of what it wrote to standard output and standard error, without the secrets that
+        it was given."""
+        text = (self._earlier + self._tail()).decode(errors="replace")
+        lines = [without_url(line, self.command.url).strip() for line in text.splitlines()]
+        return [line for line in lines if line][-LAST_LINES:]
+
+    def _tail(self) -> bytes:
         size = os.fstat(self._said.fileno()).st_size
-        text = os.pread(self._said.fileno(), 4096, max(size - 4096, 0))
-        lines = text.decode(errors="replace").splitlines()
-        return [line.strip() for line in lines if line.strip()][-LAST_LINES:]
+        return os.pread(self._said.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
+
+    def _forget_most(self) -> None:
+        """Of a worker that says much only the end is kept, so that it fills no disk."""
+        if os.fstat(self._said.fileno()).st_blocks * 512 > _MOST_BYTES:
+            self._earlier = self._tail()
+            os.ftruncate(self._said.fileno(), 0)
 
     def end(self) -> None:
         """Leave nothing of it behind."""
@@ -154,6 +179,9 @@ class Hired:
                 self.process.wait(_GRACE_S)
             self._signal(signal.SIGKILL)
             self.process.wait()
+            for each in self._family:  # those that left its group
+                with contextlib.suppress(psutil.Error):
+                    each.kill()
         self._said.close()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -166,10 +194,12 @@ class Hired:
         if self.process is None:
             return
         self._looked_s = time.monotonic()
+        self._forget_most()
         with contextlib.suppress(psutil.Error):
             first = psutil.Process(self.process.pid)
+            self._family = [first, *first.children(recursive=True)]
             cpu_s = 0.0
-            for each in [first, *first.children(recursive=True)]:
+            for each in self._family:
                 with contextlib.suppress(psutil.Error):
                     times = each.cpu_times()
                     cpu_s += times.user + times.system

@@ -4,6 +4,7 @@ Each event is told with a moment after which it happened. For that a fence goes 
 connection now and then, a PING: what arrives after its answer happened after it was sent.
 """
 
+import re
 import select
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,20 @@ import hiredis
 import redis
 
 from bench.clock import Clock
+from bench.errors import MeasurementError
 from bench.load.connection import ConnectionLost, Wire, open_client
 from bench.wire import ids, resp
 from bench.wire.layout import Layout
 
 _FENCE_EVERY_US = 1_000
+_CONFIRM_S = 10.0
+_MARK = "\x00"
+_SPECIAL = re.compile(r"([\\*?\[\]^])")
+
+
+def _literal(text: str) -> str:
+    """A text as a pattern that matches it alone."""
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 @dataclass(frozen=True)
@@ -56,25 +66,46 @@ class Keyspace:
             database = client.connection_pool.connection_kwargs.get("db", 0)
         text = ids.run_text(run)
         any_id = f"{text[:8]}-{text[8:12]}-8???-8{text[12:]}-*"
-        keys = sorted({key for queue in queues for key in layout.keys_of(queue, any_id)})
+        # Of a queue's name every letter is meant as it is.
+        keys = sorted(
+            {
+                _literal(key.removesuffix(_MARK)) + any_id
+                for queue in queues
+                for key in layout.keys_of(queue, _MARK)
+            }
+        )
+        self._patterns = len(keys)
         self._subscribe = resp.encode(
             [("PSUBSCRIBE", *(f"__keyspace@{database}__:{key}" for key in keys))]
         )
         self._open()
 
     def _open(self) -> None:
-        self._wire = Wire(self._url)
-        self._reader = hiredis.Reader()
+        wire, reader = Wire(self._url), hiredis.Reader()
+        wire.send(self._subscribe)
+        confirmed = 0
+        while confirmed < self._patterns:
+            if not select.select([wire], [], [], _CONFIRM_S)[0]:
+                raise ConnectionLost("the server does not confirm the subscription")
+            reader.feed(wire.receive())
+            while (message := reader.gets()) is not False:
+                if isinstance(message, hiredis.ReplyError):
+                    raise MeasurementError(f"the server tells of no changes: {message}")
+                confirmed += message[0] == b"psubscribe"
+        self._wire, self._reader = wire, reader
         self._fence_us = 0
         """What comes now happened after this."""
         self._sent_us: int | None = None
         """When the fence went out whose answer has not come."""
-        self._wire.send(self._subscribe)
 
     def reconnect(self) -> None:
-        """On a new connection; what happened in between is not told. Raises ServerUnreachable."""
-        self._wire.close()
+        """On a new connection; what happened in between is not told.
+
+        Raises ServerUnreachable and ConnectionLost.
+        """
+        old = self._wire
         self._open()
+        old.close()
 
     def fileno(self) -> int:
         """For ``select``."""

@@ -8,7 +8,7 @@ import hiredis
 
 from bench.errors import MeasurementError
 from bench.load.connection import ConnectionLost, Wire
-from bench.wire.layout import Command, Ending, Layout, Taken, ending_of
+from bench.wire.layout import Command, Ending, Layout, Taken, ending_of, state_of
 from bench.wire.steps import Step
 from bench.workload.scenario import SeenBy
 
@@ -32,10 +32,23 @@ class Looks:
         def load(taken: Taken) -> Sequence[Command]:
             return (layout.load(taken.queue, taken.id),)
 
+        def state(taken: Taken) -> Sequence[Command]:
+            return (layout.state(taken.queue, taken.id),)
+
         self._look = {queue: Step(look, queue) for queue in queues}
+        self._state = {queue: Step(state, queue) for queue in queues}
         self._load = {queue: Step(load, queue) for queue in queues}
         self._wire = Wire(url)
         self._reader = hiredis.Reader()
+        self.asked = 0
+        """Commands sent so far."""
+
+    def states(self, by_queue: Mapping[str, Sequence[bytes]]) -> list[str]:
+        """What the hash of each of these tasks says of it. Raises as ``endings`` does."""
+        return [
+            "no hash" if state is None else state
+            for state in map(state_of, self._ask(self._state, by_queue))
+        ]
 
     def endings(self, by_queue: Mapping[str, Sequence[bytes]]) -> list[Ending | None]:
         """How each of these tasks ended, in the order of the mapping; None for not yet.
@@ -51,13 +64,24 @@ class Looks:
 
     def reconnect(self) -> None:
         """On a new connection. Raises ServerUnreachable."""
+        wire = Wire(self._url)
         self.close()
-        self._wire = Wire(self._url)
-        self._reader = hiredis.Reader()
+        self._wire, self._reader = wire, hiredis.Reader()
 
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()
+
+    def settled(self, by_queue: Mapping[str, Sequence[bytes]]) -> list[Ending | None]:
+        """The same at the end, where a stored result counts as well as the state."""
+        endings = [ending_of(reply) for reply in self._ask(self._state, by_queue)]
+        if not self._by_result:
+            return endings
+        results = self._ask(self._look, by_queue)
+        return [
+            Ending.COMPLETED if result and ending is not Ending.ARCHIVED else ending
+            for ending, result in zip(endings, results, strict=True)
+        ]
 
     def _ending(self, reply: Any) -> Ending | None:  # whatever the server said
         if self._by_result:
@@ -66,6 +90,7 @@ class Looks:
 
     def _ask(self, steps: Mapping[str, Step], by_queue: Mapping[str, Sequence[bytes]]) -> list[Any]:
         count = sum(map(len, by_queue.values()))
+        self.asked += count
         self._wire.send(b"".join(steps[queue].render(ids) for queue, ids in by_queue.items()))
         replies: list[Any] = []
         while len(replies) < count:

@@ -122,7 +122,10 @@ class Producer:
 
     def _note_progress(self) -> None:
         recorder = self._recorder
+        doubtful = recorder.take_doubtful()
         if self._board is not None:
+            if doubtful:
+                self._board.exclude(self._number, doubtful)
             self._board.note(
                 self._number,
                 recorder.sent_count,
@@ -194,6 +197,9 @@ class Producer:
 
     def _final_report(self) -> ProducerReport:
         """With what was due by now but not sent any more."""
-        if self._scenario.is_closed_loop:
-            return self._books.final(0)
-        return self._books.final(self._feed.due_by(self._clock.now_us() - self._start_us))
+        unsent = 0
+        if not self._scenario.is_closed_loop:
+            unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
+        report = self._books.final(unsent)
+        self._note_progress()  # what was not answered by now never will be
+        return report

@@ -6,13 +6,14 @@ This is the only place where the parts meet. It takes a URL and never starts a s
 import contextlib
 import datetime
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
+from bench.errors import UsageError
 from bench.load import clock_sync, leftovers, remote, server_info
 from bench.load.assemble import Collected, assemble
 from bench.load.children import Children
@@ -24,6 +25,7 @@ from bench.load.orders import Begin, ProducerTask, Stop
 from bench.load.sampler import INTERVAL_US, Sampler
 from bench.load.serving import Serving
 from bench.measure.bits import Bits
+from bench.measure.ledger import Counts
 from bench.measure.progress import Progress, progress_of
 from bench.measure.recorder import TimeLine, time_line
 from bench.measure.reports import ProducerReport, WorkerReport
@@ -101,7 +103,7 @@ def execute_with(
             run.clean_up()
             raise
         # What was measured is worth more than a clean server: a failure here is a warning.
-        problem = run.clean_up()
+        problem = run.clean_up(record.queues)
         if problem is None:
             return record
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
@@ -120,6 +122,8 @@ class _Run:
     interruptions: list[str] = field(default_factory=list)
     drain_timed_out: bool = False
     usage_after: server_info.Usage | None = None
+    _pending: dict[int, Bits] = field(default_factory=dict)
+    _active: dict[int, Bits] = field(default_factory=dict)
     drain_started_s: float | None = None
     _remote: dict[str, WorkerReport] = field(default_factory=dict)
     _next_look_us: int = 0
@@ -132,12 +136,16 @@ class _Run:
         self.layout = self.scenario.wire_layout
         queues = list(self.scenario.queues)
         self._footprint = Footprint(self.client, self.layout, queues)
+        if self.request.allow_shared and self.scenario.is_observed:
+            raise UsageError(
+                "--allow-shared: what an external worker does with others' tasks cannot be told "
+                "from outside: use queues of the run's own"
+            )
         if not self.request.allow_shared:
             self._footprint.require_empty_queues()
         self.server = server_info.describe(self.client, self.request.url)
         self.offset: Offset = clock_sync.measure_offset(self.client)
         self.clock = RunClock(self.offset.offset_us)
-        self._footprint.lay(self.clock.now_us() // 1_000_000)
         self.sampler = Sampler(self.client, self.layout, queues)
         self._draining = Draining(self.client, self.layout, queues, self.clock)
         producers = self.fleet.gather(self.scenario, self.should_stop)
@@ -164,6 +172,7 @@ class _Run:
             self.fleet.start_producer(f"producer {number}", task)
         self.serving.start(self.client)
         self.fleet.await_ready(self.should_stop)
+        self._footprint.lay(self.clock.now_us() // 1_000_000)
         self.usage_before = server_info.read_usage(self.client)
 
     def start(self) -> None:
@@ -243,7 +252,8 @@ class _Run:
         if self.should_stop():
             self.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
-            self.drain_timed_out = not self._draining.is_empty()
+            busy = any(each.in_hand or each.waiting_retry for each in self._worker_reports())
+            self.drain_timed_out = busy or not self._draining.is_empty()
         elif (trouble := self._trouble()) is not None:
             self.interruptions.append(trouble)
 
@@ -260,10 +270,10 @@ class _Run:
         with contextlib.suppress(redis.exceptions.RedisError):
             # Before an observer looks at every task once more.
             self.usage_after = server_info.read_usage(self.client)
-        workers = self.fleet.workers
-        for worker in workers:
-            worker.order(Stop())
-        self._until(lambda: all(child.is_done for child in workers), _COLLECT_TIMEOUT_S, "stopping")
+        self._stop(self.serving.servers)
+        # Before an observer's last look: a task that ends in between is then found in both.
+        self._find_leftovers()
+        self._stop(self.serving.observers)
         self.duration_s = (self.clock.now_us() - self.line.start_us) / 1e6
         for child in self._members:
             death = child.death()
@@ -273,22 +283,40 @@ class _Run:
                 self.interruptions.append(death)
         self.interruptions += [each.error for each in self._producer_reports() if each.error]
 
+    def _stop(self, workers: Sequence[Member[WorkerReport]]) -> None:
+        """Tell them, and wait for their final reports for as long as they have any news."""
+        for worker in workers:
+            worker.order(Stop())
+        deadline_s, news = 0.0, -1
+        while not all(worker.is_done for worker in workers):
+            heard = sum(worker.report.revision for worker in workers if worker.report is not None)
+            if heard != news:
+                deadline_s, news = time.monotonic() + _COLLECT_TIMEOUT_S, heard
+            if time.monotonic() > deadline_s:
+                return
+            self._turn("stopping")
+
+    def _find_leftovers(self) -> None:
+        where = (self.client, self.layout, list(self.scenario.queues))
+        try:
+            self._pending = leftovers.find(*where, Where.PENDING, self.number)
+            self._active = leftovers.find(*where, Where.ACTIVE, self.number)
+        except redis.exceptions.RedisError:
+            self._note_silence()
+
+    def _note_silence(self) -> None:
+        silence = "the server stopped answering: what is left in its queues is not known"
+        if silence not in self.interruptions:
+            self.interruptions.append(silence)
+
     def collected(self) -> Collected:
         """All that was seen, for the record."""
-        pending: dict[int, Bits] = {}
-        active: dict[int, Bits] = {}
         clock_error_us = 0.0
         try:
-            queues = list(self.scenario.queues)
-            where = (self.client, self.layout, queues)
-            pending = leftovers.find(*where, Where.PENDING, self.number)
-            active = leftovers.find(*where, Where.ACTIVE, self.number)
             self._poll_remote()
             clock_error_us = self._clock_error_us()
         except redis.exceptions.RedisError:
-            self.interruptions.append(
-                "the server stopped answering: what is left in its queues is not known"
-            )
+            self._note_silence()
         self._show("stopping")
         return Collected(
             run=self.number,
@@ -303,8 +331,8 @@ class _Run:
             producers=self._producer_reports(),
             workers=self._worker_reports(),
             has_remote_workers=bool(self._remote),
-            pending=pending,
-            active=active,
+            pending=self._pending,
+            active=self._active,
             looks=self.sampler.looks,
             usage_before=self.usage_before,
             usage_after=self.usage_after,
@@ -324,15 +352,19 @@ class _Run:
         worst_us = max(errors_us)
         return worst_us + (self.offset.error_us + drift_us if worst_us else 0.0)
 
-    def clean_up(self) -> Warning_ | None:
-        """Remove what the run wrote, unless it was asked to leave it or the server goes away."""
+    def clean_up(self, counts: Mapping[str, Counts] | None = None) -> Warning_ | None:
+        """Remove what the run wrote, unless it was asked to leave it or the server goes away.
+
+        ``counts`` is what became of each queue's tasks, where that is known.
+        """
         if self.request.owns_server:
             return None
         try:
             self._footprint.remove_talk(self.number)
             if not self.request.keep:
                 sent = {report.number: report.sent for report in self._producer_reports()}
-                self._footprint.remove(self.number, sent, self.clock.now_us() // 1_000_000)
+                now_s = self.clock.now_us() // 1_000_000
+                self._footprint.remove(self.number, sent, now_s, counts or {})
         except redis.exceptions.RedisError as error:
             return Warning_(
                 "not_removed",

@@ -23,6 +23,10 @@ class Usage:
     commands: int
     """Commands of producers and workers."""
     network_bytes: int
+    run_id: str = ""
+    """Another one after a restart."""
+    flushes: int = 0
+    evicted: int = 0
 
 
 def read_usage(client: redis.Redis) -> Usage:
@@ -42,6 +46,9 @@ def read_usage(client: redis.Redis) -> Usage:
         commands=sum(count for name, count in calls.items() if name not in _OWN_COMMANDS),
         network_bytes=int(info.get("total_net_input_bytes", 0))
         + int(info.get("total_net_output_bytes", 0)),
+        run_id=str(info.get("run_id", "")),
+        flushes=calls.get("flushall", 0) + calls.get("flushdb", 0),
+        evicted=int(info.get("evicted_keys", 0)),
     )
 
 

@@ -1,13 +1,14 @@
 """Who serves a run's queues: its own workers, or somebody else's and an observer of them."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import redis
 
 from bench.errors import UsageError
 from bench.load import keyspace
-from bench.load.fleet import Fleet
+from bench.load.fleet import Fleet, Member
 from bench.load.hired import Hired, command_of
 from bench.load.orders import Begin, ObserverTask, WorkerTask
 from bench.measure.recorder import TimeLine
@@ -34,6 +35,7 @@ class Serving:
     board: str | None = field(init=False, default=None)
     """The file on which producers note their progress; None where nobody looks at it."""
     _waiting_since_s: float | None = None
+    _is_serving: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError where an external worker cannot be observed."""
@@ -77,7 +79,8 @@ class Serving:
             return
         command = command_of(self.scenario, self.url)
         for number in range(self.scenario.workers):
-            hired = Hired(f"worker command {number}", command)
+            name = "worker command" if self.scenario.workers == 1 else f"worker command {number}"
+            hired = Hired(name, command)
             self.fleet.hire(hired)
             if self.scenario.worker_start == "with-run":
                 hired.start()  # its start-up is over by the time that tasks are due
@@ -99,16 +102,29 @@ class Serving:
             f"needs {keyspace.NEEDED!r}: set it there, or say --watch polling"
         )
 
+    @property
+    def servers(self) -> Sequence[Member[WorkerReport]]:
+        """Those who do the work."""
+        observers = self.observers
+        return [worker for worker in self.fleet.workers if worker not in observers]
+
+    @property
+    def observers(self) -> Sequence[Member[WorkerReport]]:
+        """Those who watch it being done."""
+        if not self.scenario.is_observed:
+            return []
+        return [worker for worker in self.fleet.workers if not isinstance(worker, Hired)]
+
     def begin(self, line: TimeLine) -> None:
         """The run begins: an observer watches from now on, workers serve if they are to."""
         with_run = self.scenario.worker_start == "with-run"
-        for worker in self.fleet.workers:
-            is_observer = self.scenario.is_observed and not isinstance(worker, Hired)
-            if with_run or is_observer:
-                worker.order(Begin(line))
+        for worker in self.fleet.workers if with_run else self.observers:
+            worker.order(Begin(line))
+        self._is_serving = with_run
 
     def begin_after_fill(self, line: TimeLine) -> None:
         """The queues are full: workers that were to wait for that serve from now on."""
+        self._is_serving = True
         if self.scenario.worker_start == "after-fill":
             for worker in self.fleet.workers:
                 worker.order(Begin(line))
@@ -117,7 +133,8 @@ class Serving:
         """That no external worker takes any task, in words, once that has been so for a while."""
         watching = [each for each in workers if each.observed is not None]
         enqueued = sum(report.enqueued for report in producers)
-        if not watching or not enqueued or any(each.started for each in watching):
+        is_due = self._is_serving and bool(watching) and enqueued > 0
+        if not is_due or any(each.started for each in watching):
             self._waiting_since_s = None
             return None
         if self._waiting_since_s is None:

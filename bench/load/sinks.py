@@ -12,8 +12,9 @@ import numpy as np
 import redis
 
 from bench.clock import Clock
-from bench.load.connection import ConnectionLost, open_client
+from bench.load.connection import ConnectionLost, open_client, translated_errors
 from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.load.footprint import load_scripts
 from bench.load.frame_lane import FrameLane
 from bench.load.waiting import wait_for
 from bench.wire import ids, stamps
@@ -85,8 +86,9 @@ class FrameSink:
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
         self._url = url
         self._clock = clock
+        self._layout = scenario.wire_layout
         self._renderer = FrameRenderer(
-            scenario.wire_layout,
+            self._layout,
             list(scenario.queues),
             run,
             number,
@@ -130,6 +132,8 @@ class FrameSink:
         """What was on the way is gone; its replies will never come."""
         self.close()
         self._lanes = self._connect()
+        with open_client(self._url) as client, translated_errors(self._url):
+            load_scripts(client, self._layout)  # a server that came back has none
 
     def close(self) -> None:
         """Close all connections."""
@@ -176,6 +180,8 @@ class _BlockingSink:
         """A new client."""
         self.close()
         self._client = open_client(self._url)
+        with translated_errors(self._url):
+            load_scripts(self._client, self._layout)
 
     def close(self) -> None:
         """Close the client's connections."""

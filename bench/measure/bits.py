@@ -50,11 +50,11 @@ class Bits:
         self._bytes[first + 1 : last] = 0xFF
         self._bytes[last] |= tail
 
-    def keep_only(self, other: "Bits") -> None:
-        """Take all numbers out that are not in another set."""
-        common = min(len(self._bytes), len(other._bytes))
-        self._bytes[:common] &= other._bytes[:common]
-        self._bytes[common:] = 0
+    def copy(self) -> "Bits":
+        """A set of its own with the same numbers."""
+        own = Bits()
+        own._bytes = self._bytes.copy()
+        return own
 
     def merge(self, other: "Bits") -> None:
         """Put all numbers of another set in."""

@@ -4,7 +4,7 @@ import msgspec
 
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.ledger import Counts
-from bench.measure.reports import WorkerReport
+from bench.measure.reports import Observed
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,11 +27,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Widths; None where no end was seen."""
 
 
-def describe(watcher: WorkerReport, counts: Counts) -> Observation:
-    """From an observer's final report. Raises ValueError for a report that is none."""
-    observed = watcher.observed
-    if observed is None:
-        raise ValueError("this worker served rather than watched")
+def describe(observed: Observed, counts: Counts) -> Observation:
+    """From what an observer reported at its end."""
     widths = Histogram() if observed.widths is None else unpack(observed.widths)
 
     def seconds(value_us: float | None) -> float | None:

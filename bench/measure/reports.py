@@ -66,6 +66,12 @@ class Observed(msgspec.Struct, kw_only=True):
     """Of those, ended before they were first looked at, without a due time to count from."""
     counted: int | None = None
     """Successes that the queues' own counters saw meanwhile; None where there are none."""
+    is_settled: bool = False
+    """Whether every task was asked at the end what became of it."""
+    unfinished: dict[str, int] = {}
+    """At the end: states of the tasks that had not ended, those on lists included."""
+    commands: int = 0
+    """What it has asked the server, to be left out of what the tasks cost."""
     widths: Packed | None = None
     """Between the last look at which a task had not ended and the first at which it had, µs."""
 
@@ -99,6 +105,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     measured: Measured = msgspec.field(default_factory=Measured)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
+    waiting_sets: dict[int, bytes] = {}
+    """Of an observer: tasks whose next attempt is to come, on a list or not."""
     duplicated: dict[str, int] = {}
     retried: dict[str, int] = {}
     observed: Observed | None = None

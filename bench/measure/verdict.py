@@ -3,8 +3,8 @@
 Each rule yields a warning with its reason, and the verdict that follows from it. The worst wins.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -20,6 +20,8 @@ LOOP_LAG_LIMIT_S = 0.010
 SATURATED_CORES = 0.95
 GROWTH_SHARE = 0.01
 """Growth of the backlog, as a share of the offered rate, from which it counts as growing."""
+SHORT_GROWTH_SHARE = 0.10
+"""The same where there are too few rows for a slope."""
 _FEWEST_BACKLOG_ROWS = 5
 _MOST_BACKLOG_ROWS = 400
 
@@ -69,6 +71,18 @@ class Facts:
     """How late event loops ran their producers, where producers share one."""
     is_steady: bool
     most_warmup_s: float
+    lost_data: str = ""
+    """What the server did to its data during the run, in words."""
+    is_fate_known: bool = True
+    """Whether it could be found out at the end what became of the tasks."""
+    seen_by: str | None = None
+    """What shows a task's end, where it is looked for from outside."""
+    ends_seen: int = 0
+    """How many traced tasks were seen to end."""
+    awaits_reports: bool = False
+    """Whether workers elsewhere were to report, and none has."""
+    unfinished: Mapping[str, int] = field(default_factory=dict)
+    """From outside: states of tasks that were on no list at the end and had not ended."""
     counted_successes: int | None = None
     """What the queues' own counters say, where completions were seen from outside."""
 
@@ -94,20 +108,31 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
     for reason in facts.interruptions:
         yield Finding("incomplete", reason, Verdict.INCOMPLETE)
     counts = facts.counts
-    if facts.drain_timed_out:
+    if facts.lost_data:
+        yield Finding(
+            "server_lost_data",
+            f"the server {facts.lost_data} during the run: what became of its tasks is not known",
+            Verdict.INCOMPLETE,
+        )
+    if not facts.is_fate_known:
+        yield Finding(
+            "fate_unknown",
+            "the tasks could not be asked at the end what became of them: completed and lost in "
+            "the ledger are not known",
+            Verdict.INCOMPLETE,
+        )
+        return
+    has_completions = bool(counts.completed + counts.failed)
+    if facts.drain_timed_out and has_completions:
         left = counts.pending + counts.active
         yield Finding(
             "drain_timed_out",
-            f"{units.format_count(left)} tasks were still queued or active when the time to drain "
+            f"{units.format_count(left)} tasks were still waiting or active when the time to drain "
             "was over: offer less, add workers, or raise --drain-timeout",
             Verdict.INCOMPLETE,
         )
-    if facts.expects_completions and counts.enqueued and not counts.completed + counts.failed:
-        yield Finding(
-            "no_completions",
-            "no task was finished: no worker served these queues; check that one runs for them",
-            Verdict.INCOMPLETE,
-        )
+    if facts.expects_completions and counts.enqueued and not has_completions:
+        yield Finding("no_completions", _nobody(facts), Verdict.INCOMPLETE)
     if not counts.enqueued:
         yield Finding(
             "nothing_enqueued",
@@ -116,9 +141,36 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _nobody(facts: Facts) -> str:
+    """Why no task was finished."""
+    counts = facts.counts
+    taken = counts.enqueued - counts.pending
+    if facts.seen_by is not None and taken:
+        other = "result" if facts.seen_by == "state" else "state"
+        return (
+            f"{units.format_count(taken)} tasks were taken from their queues, and none shows by "
+            f"its {facts.seen_by} that it was finished{_hashes(facts)}: if the worker does finish "
+            f"them, say --seen-by {other}, or let it write what is looked for (docs/external.md)"
+        )
+    if facts.awaits_reports and taken:
+        return (
+            "no 'bench worker' reported on these tasks, though they were taken from their queues: "
+            "for anybody else's worker say --worker external"
+        )
+    return "no task was finished: no worker served these queues; check that one runs for them"
+
+
+def _hashes(facts: Facts) -> str:
+    """What the hashes of tasks say that were not seen to end; empty where nothing is known."""
+    said = ", ".join(
+        f"{state} {units.format_count(count)}" for state, count in facts.unfinished.items()
+    )
+    return f" (their hashes say: {said})" if said else ""
+
+
 def _lossy(facts: Facts) -> Iterator[Finding]:
     counts = facts.counts
-    if counts.lost:
+    if counts.lost and facts.is_fate_known:
         why = (
             f"; workers popped {units.format_count(facts.missing_tasks)} ids that had no task "
             "behind them"
@@ -128,7 +180,7 @@ def _lossy(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             "lost",
             f"{units.format_count(counts.lost)} tasks were enqueued and are nowhere: "
-            f"not finished, pending or active{why}",
+            f"not finished, pending or active{why}{_hashes(facts)}",
             Verdict.LOSSY,
         )
     if counts.duplicated:
@@ -177,7 +229,10 @@ def _unstable(facts: Facts) -> Iterator[Finding]:
     if not facts.watches_backlog or not facts.asked_per_s:
         return
     growth = backlog_growth(facts.backlog)
-    if growth is not None and growth > GROWTH_SHARE * facts.asked_per_s:
+    limit = GROWTH_SHARE
+    if growth is None:
+        growth, limit = short_growth(facts.backlog), SHORT_GROWTH_SHARE
+    if growth is not None and growth > limit * facts.asked_per_s:
         yield Finding(
             "backlog_grows",
             f"the backlog grew by {units.format_rate(growth)} through the window: workers do not "
@@ -199,6 +254,16 @@ def backlog_growth(backlog: Sequence[float]) -> float | None:
     rows = rows[::step]
     first, second = np.triu_indices(len(rows), 1)
     return float(np.median((rows[second] - rows[first]) / ((second - first) * step)))
+
+
+def short_growth(backlog: Sequence[float]) -> float | None:
+    """Tasks a second from the first to the last of a few rows; None for less than two.
+
+    Too few for a slope that a burst does not sway, so more growth is let pass.
+    """
+    if len(backlog) < 2:
+        return None
+    return (backlog[-1] - backlog[0]) / (len(backlog) - 1)
 
 
 def _notes(facts: Facts) -> Iterator[Finding]:
@@ -224,13 +289,20 @@ def _notes(facts: Facts) -> Iterator[Finding]:
             f"the producers' event loop ran {units.format_duration(facts.loop_lag_p99_s)} late at "
             "p99: their enqueue latencies include that; use more processes, or free a core",
         )
+    if facts.seen_by is not None and facts.counts.completed and not facts.ends_seen:
+        other = "result" if facts.seen_by == "state" else "state"
+        yield Finding(
+            "no_end_seen",
+            f"tasks were completed, but none was seen to end by its {facts.seen_by}, so there is "
+            f"no end-to-end latency: say --seen-by {other}",
+        )
     counted, completed = facts.counted_successes, facts.counts.completed
     if counted and counted != completed:  # a worker need not count
         yield Finding(
             "counters_disagree",
             f"the queues' own counters saw {units.format_count(counted)} tasks succeed, and "
-            f"{units.format_count(completed)} are completed or gone: somebody else uses these "
-            "queues, or tasks were deleted undone",
+            f"{units.format_count(completed)} are completed or gone: the rest failed and was "
+            "deleted, or somebody else uses these queues",
         )
     if facts.reconnects:
         yield Finding(

@@ -65,10 +65,13 @@ def failures(record: ClientsRecord) -> Iterator[str]:
 
 
 def skips(record: ClientsRecord) -> Iterator[str]:
-    """What was not run and why, a line a client."""
+    """What was not run and why: a line for all that have the same reason."""
+    names: dict[str, list[str]] = {}
     for row in record.clients:
         if row.skipped:
-            yield f"{row.name}: {row.skipped}"
+            names.setdefault(row.skipped, []).append(row.name)
+    for reason, skipped in names.items():
+        yield f"{', '.join(skipped)}: {reason}"
 
 
 def footer(record: ClientsRecord) -> str:

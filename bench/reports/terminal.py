@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import units
+from bench.measure.ledger import Counts
 from bench.record import RunRecord, StageSummary
 from bench.reports import run_words
 from bench.reports.console import console_for_stdout
@@ -134,6 +135,9 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
     if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
+        if _ledger_width(rows) <= width:
+            yield _upright_ledger(rows, columns)
+            return
         for name, counts in rows:
             figures = ", ".join(
                 f"{column.replace('_', ' ')} {units.format_count(getattr(counts, column))}"
@@ -146,6 +150,23 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
         values = [units.format_count(getattr(counts, column)) for column in columns]
         table.add_row(name, *values, style="bold" if name == "all" else "")
     yield table
+
+
+_Rows = Sequence[tuple[str, Counts]]
+
+
+def _ledger_width(rows: _Rows) -> int:
+    """Of the table with a column for each sub-queue, in letters."""
+    longest = max(units.format_count(counts.due) for _, counts in rows)
+    return len("ledger     ") + sum(max(len(name), len(longest)) + 3 for name, _ in rows)
+
+
+def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
+    table = plain_table("ledger", *(name for name, _ in rows), text_columns=1)
+    for column in columns:
+        values = [units.format_count(getattr(counts, column)) for _, counts in rows]
+        table.add_row(column.replace("_", " "), *values)
+    return table
 
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:

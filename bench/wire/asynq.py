@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.wire import asynq_message, asynq_scripts, layout
 from bench.wire.asynq_scripts import Script
-from bench.wire.layout import Argument, Command, Place, Taken, Where
+from bench.wire.layout import Argument, Command, Counters, Place, Taken, Where
 from bench.wire.task import Hashes, Task
 
 LEASE_S = 30
@@ -70,9 +70,12 @@ class AsynqLayout:
             sorted_set("archived", Where.ELSEWHERE),
         )
 
-    def counters(self, queue: str, now_s: int) -> Sequence[str]:
+    def counters(self, queue: str, now_s: int) -> Counters:
         """Totals, and those of the day."""
-        return (*self._totals(queue, "processed", now_s), *self._totals(queue, "failed", now_s))
+        return Counters(
+            attempts=self._totals(queue, "processed", now_s),
+            failures=self._totals(queue, "failed", now_s),
+        )
 
     def registry(self) -> str | None:
         """``asynq:queues``."""
@@ -141,7 +144,7 @@ class AsynqLayout:
 
     def retry(self, taken: Taken, delay_s: float, error: str) -> Sequence[Command]:
         """To the set of those that wait for their next attempt."""
-        message = asynq_message.failed(taken.message, error, taken.now_s, retried=True)
+        message = self._failed(taken, error, retried=True)
         due_s = str(int(taken.now_s + delay_s))
         return (self._fail(taken, "retry", due_s, message, layout.STATE_RETRY),)
 
@@ -153,7 +156,7 @@ class AsynqLayout:
 
     def archive(self, taken: Taken, error: str) -> Sequence[Command]:
         """To the set of those given up."""
-        message = asynq_message.failed(taken.message, error, taken.now_s, retried=False)
+        message = self._failed(taken, error, retried=False)
         now_s = str(taken.now_s)
         return (self._fail(taken, "archived", now_s, message, layout.STATE_ARCHIVED),)
 
@@ -167,6 +170,9 @@ class AsynqLayout:
             self.task(queue, taken.id),
         )
         return (_call(asynq_scripts.PUT_BACK, keys, (taken.id,)),)
+
+    def _failed(self, taken: Taken, error: str, *, retried: bool) -> bytes:
+        return asynq_message.failed(taken.id, taken.message, error, taken.now_s, retried=retried)
 
     def _fail(self, taken: Taken, set_name: str, score: str, message: bytes, state: str) -> Command:
         failed = self._totals(taken.queue, "failed", taken.now_s)

@@ -57,9 +57,10 @@ def parse(task_id: str, text: bytes) -> TaskMessage:
         raise ValueError(f"task {task_id}: field 'msg' is not a TaskMessage") from None
 
 
-def failed(text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
-    """The message after an attempt that failed; ``retried`` where another one follows."""
+def failed(task_id: str, text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
+    """A task's message after an attempt that failed; ``retried`` where another one follows."""
     message = TaskMessage.FromString(text)
+    message.id = task_id  # one made of plain fields has none
     message.retried += retried
     message.error_msg = error
     message.last_failed_at = now_s

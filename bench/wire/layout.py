@@ -36,17 +36,28 @@ class Ending(Enum):
 
     COMPLETED = auto()
     ARCHIVED = auto()
+    GONE = auto()
+    """Its hash is not there (any more): a task that was enqueued has succeeded, as nothing else
+    deletes one."""
+
+
+_ENDINGS = {STATE_COMPLETED: Ending.COMPLETED, STATE_ARCHIVED: Ending.ARCHIVED}
+
+
+def state_of(reply: Sequence[bytes | None]) -> str | None:
+    """The state in the reply to a layout's ``state``; ``pending`` where a task has none yet, None
+    where its hash is gone."""
+    if not any(each is not None for each in reply):
+        return None
+    return STATE_PENDING if reply[0] is None else reply[0].decode(errors="replace")
 
 
 def ending_of(reply: Sequence[bytes | None]) -> Ending | None:
-    """What the reply to a layout's ``state`` says, or None for a task that has not ended.
-
-    A task whose hash is gone has succeeded: nothing else deletes one.
-    """
-    if reply[0] == STATE_ARCHIVED.encode():
-        return Ending.ARCHIVED
-    is_gone = not any(each is not None for each in reply)
-    return Ending.COMPLETED if is_gone or reply[0] == STATE_COMPLETED.encode() else None
+    """What the reply to a layout's ``state`` says, or None for a task that has not ended."""
+    state = state_of(reply)
+    if state is None:
+        return Ending.GONE
+    return _ENDINGS.get(state)
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,19 @@ class Place:
     key: str
     where: Where
     is_sorted_set: bool = False
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Keys that count what has been done with a queue's tasks."""
+
+    attempts: Sequence[str] = ()
+    failures: Sequence[str] = ()
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """All of them."""
+        return (*self.attempts, *self.failures)
 
 
 @dataclass(frozen=True)
@@ -118,7 +142,7 @@ class Layout(Protocol):
         """Every key that holds ids of a queue's tasks."""
         ...
 
-    def counters(self, queue: str, now_s: int) -> Sequence[str]:
+    def counters(self, queue: str, now_s: int) -> Counters:
         """Keys of a queue that outlive its tasks, as written at that unix time."""
         ...
 

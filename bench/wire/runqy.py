@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.wire import layout
-from bench.wire.layout import Command, Place, Taken, Where
+from bench.wire.layout import Command, Counters, Place, Taken, Where
 from bench.wire.task import Hashes, Task, read_hashes
 
 
@@ -45,9 +45,9 @@ class RunqyLayout:
             Place(self.active(queue), Where.ACTIVE),
         )
 
-    def counters(self, queue: str, now_s: int) -> Sequence[str]:
+    def counters(self, queue: str, now_s: int) -> Counters:
         """None."""
-        return ()
+        return Counters()
 
     def registry(self) -> str | None:
         """There is none."""

@@ -7,6 +7,7 @@ units, or raises UsageError with what is wrong; the caller adds which field of w
 import contextlib
 import difflib
 import math
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ def _service_time(written: object) -> Distribution:
 
 
 def _share(written: object) -> float:
-    value = _number(written)
+    value = _share_from_text(written) if isinstance(written, str) else _number(written)
     if not 0 <= value <= 1:
         raise UsageError(f"{value:g} is not a share: it must be from 0 to 1")
     return value
@@ -191,15 +192,13 @@ def _share(written: object) -> float:
 def _traced(written: object) -> float | None:
     if written == "auto":
         return None
-    if isinstance(written, str):  # from a flag
-        try:
-            written = float(written)
-        except ValueError:
-            raise UsageError(f"write auto or a share from 0 to 1, not {written!r}") from None
     share = _share(written)
     if not share:
         raise UsageError("at least some tasks must be followed: write auto, or 1 for all")
     return share
+
+
+_PASSWORD = re.compile(r"://[^/\s@]*:[^\s@]+@")
 
 
 def _command(written: object) -> str:
@@ -210,7 +209,17 @@ def _command(written: object) -> str:
         raise UsageError(f"{text!r} cannot be split into words: {error}") from None
     if not words:
         raise UsageError("the command is empty")
+    if _PASSWORD.search(text):
+        raise UsageError(
+            "a password would stand in records and process lists: the worker finds the server's "
+            "URL, with its password, in the environment variable BENCH_REDIS_URL"
+        )
     return text
+
+
+def _share_from_text(text: str) -> float:
+    """``5%``, ``0.05``, or ``0``."""
+    return 0.0 if text.strip() in ("0", "0%") else units.parse_share(text)
 
 
 def _slos(written: object) -> tuple[str, ...]:

@@ -91,9 +91,29 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
             "payload_size: payload_file gives it; leave out one of the two",
         ),
     )
+    _require_observable(values)
     for contradicts, message in contradictions:
         if contradicts:
             raise UsageError(message)
+
+
+def _require_observable(values: Mapping[str, Any]) -> None:
+    """Raise UsageError for what makes no sense with a worker that is only seen from outside."""
+    if values.get("worker") != "external":
+        return
+    for objective in map(slo.parse, values.get("slo", ())):
+        if objective.name in ("queue_wait", "service", "e2e_from_send"):
+            raise UsageError(
+                f"slo: {objective.expression!r}: of an external worker only the end of a task can "
+                "be seen: write e2e or enqueue"
+            )
+    if values.get("workers") == 0 and values.get("worker_command") is not None:
+        raise UsageError("workers: with 0 of them the worker_command is never started")
+    if values.get("worker_start") == "after-fill" and values.get("worker_command") is None:
+        raise UsageError(
+            "worker_start: an external worker that is there already serves when it likes; with a "
+            "worker_command it can wait"
+        )
 
 
 def _require_possible_in(layout: Layout, values: Mapping[str, Any]) -> None:
@@ -131,7 +151,7 @@ def _parent_of(queue: str, separator: str) -> str:
     if not parent or not sub_queue:
         raise UsageError(
             f"queues: {queue!r} is not a sub-queue: write PARENT{separator}NAME, "
-            f"for example inference{separator}high"
+            f"for example inference{separator}high; or say layout = asynq, which takes any name"
         )
     return parent
 

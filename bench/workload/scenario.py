@@ -181,9 +181,10 @@ def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]
     new = layouts.LAYOUTS.get(layout)
     if old is None or new is None or not isinstance(queues, Mapping):
         return dict(fields)
-    names = {
-        str(name): new.separator.join(split_queue(str(name), old.separator)) for name in queues
-    }
+    names: dict[str, str] = {}
+    for name in map(str, queues):
+        parts = split_queue(name, old.separator)
+        names[name] = new.separator.join(parts) if all(parts) else name
     renamed = {**fields, "queues": {names[str(name)]: weight for name, weight in queues.items()}}
     objectives = fields.get("slo")
     if isinstance(objectives, Sequence) and not isinstance(objectives, str):
@@ -204,4 +205,5 @@ _REPLACES = {
     "tasks": ("duration",),
     "payload_size": ("payload_file",),
     "payload_file": ("payload_size",),
+    "worker": ("worker_command",),
 }

@@ -123,7 +123,7 @@ def test_nothing_is_left_of_a_run_that_somebody_elses_worker_served(
     worker = Path(__file__).parents[1] / "peers" / "plain_worker.py"
     words = [sys.executable, str(worker), "summary.json", f"{parent}_high", f"{parent}_low"]
     before = snapshot(client)
-    bench(*run_words(parent, "--worker-command", shlex.join(words), "--store-results"))
+    bench(*run_words(parent, "--worker-command", shlex.join([*words, "--store"])))
     assert record.load(Path("record.json")).counts.completed == 60
     assert snapshot(client) == before
 

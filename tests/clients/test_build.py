@@ -152,7 +152,7 @@ def test_a_client_is_run_on_its_own_layout_alone(client: Client) -> None:
     other = "runqy" if client.layout == "asynq" else "asynq"
     url = "redis://127.0.0.1:6379/0"
     assert catalogue.why_not(client, client.layout, url) == ""
-    assert f"run it with --layout {client.layout}" in catalogue.why_not(client, other, url)
+    assert f"run with --layout {client.layout}" in catalogue.why_not(client, other, url)
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)

@@ -37,7 +37,7 @@ def test_every_client_that_can_run_is_right_and_the_others_say_why_not(bench: Be
         row = rows[client.name]
         assert ("figures" in row) != ("skipped" in row)
         assert "failed" not in row
-    assert "run it with --layout asynq" in str(rows["go-asynq"]["skipped"])
+    assert "run with --layout asynq" in str(rows["go-asynq"]["skipped"])
     assert json.loads(Path("record.json").read_text()) == json.loads(outcome.out)
 
 
@@ -65,7 +65,7 @@ def test_on_asynqs_layout_its_own_client_and_ours_are_run_and_no_other(bench: Be
     assert [name for name, row in rows.items() if "figures" in row] == [
         *("go-asynq", "bench-asynq"),
     ]
-    assert "run it with --layout runqy" in str(rows["bench"]["skipped"])
+    assert "run with --layout runqy" in str(rows["bench"]["skipped"])
 
 
 def test_the_table_the_record_and_the_picture(bench: Bench) -> None:
@@ -271,7 +271,7 @@ def test_an_interrupted_run_saves_what_it_has_and_leaves_nothing(
     assert code == 130
     record = clients_record.load(folder / "record.json")
     assert not record.is_complete
-    assert record.clients[0].skipped == "interrupted before its turn"
+    assert record.clients[0].skipped == "interrupted before it was done"
     orphans = {key for key in snapshot(shared) if key not in before}
     assert len(orphans) <= 1, "a task whose second command had not been sent"
     assert PENDING.encode() not in orphans

@@ -3,15 +3,17 @@
 import json
 import shlex
 import sys
+import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 
 from bench.errors import MeasurementError, UsageError
+from bench.load.run import Request, execute
 from bench.record import RunRecord
 from bench.server import EmbeddedServer
+from bench.workload.resolve import resolve
 from tests.integration.conftest import QUEUE, run
 from tests.peers.build import asynq_peer
 
@@ -191,9 +193,157 @@ def test_what_cannot_be_watched_is_refused_before_anything_is_sent(
         assert client.dbsize() == 0
 
 
-def test_a_password_in_a_worker_command_is_not_in_the_record(
+def test_a_password_in_a_worker_command_is_refused_without_being_told() -> None:
+    """It would stand in records, jobs and process lists."""
+    with pytest.raises(UsageError, match="BENCH_REDIS_URL") as refused:
+        resolve({"queues": {QUEUE: 1}, "rate": 1, "tasks": 1, "worker_command": "w redis://:s3@h"})
+    assert "s3" not in str(refused.value)
+
+
+def test_tasks_that_the_server_refused_are_not_taken_for_finished(
     embedded: EmbeddedServer, tmp_path: Path
 ) -> None:
-    words = plain_worker(tmp_path / "summary.json") + " redis://:secret@localhost:1/0"
-    record: Any = run(embedded.url, {"rate": 50, "duration": 1, "worker_command": words})
-    assert "secret" not in str(record)
+    """A hash that was never written is as gone as one that a worker deleted."""
+    with redis.Redis(port=embedded.port) as client:
+        client.execute_command("ACL", "SETUSER", "half", "on", ">pass", "~*", "&*", "+@all")
+        url = embedded.url.replace("redis://", "redis://half:pass@")
+        done = threading.Event()
+
+        def forbid() -> None:
+            while not client.dbsize() and not done.wait(0.01):
+                pass
+            done.wait(1.0)
+            client.execute_command("ACL", "SETUSER", "half", "-hset", "-lpush")
+            done.wait(0.5)
+            client.execute_command("ACL", "SETUSER", "half", "+hset", "+lpush")
+
+        thread = threading.Thread(target=forbid)
+        thread.start()
+        words = plain_worker(tmp_path / "summary.json", "--delete")
+        command = f"env BENCH_REDIS_URL={embedded.url} {words}"
+        record = run(url, {"rate": 200, "duration": 4, "worker_command": command})
+        done.set()
+        thread.join()
+    own = json.loads((tmp_path / "summary.json").read_text())
+    assert record.counts.refused > 20
+    assert record.counts.completed == record.counts.enqueued == own["done"]
+    assert record.counts.due == record.counts.enqueued + record.counts.refused
+    assert record.latency["e2e"]["all"].count == own["done"]
+
+
+def test_a_task_that_waits_on_no_list_for_its_next_attempt_is_waited_for(
+    embedded: EmbeddedServer,
+) -> None:
+    """Our own worker, told to report nothing: its failed tasks wait in its memory."""
+    command = (
+        f"{sys.executable} -m bench worker inference --queues {{queues}} --failure-rate 30% "
+        "--retry-delay 2s"
+    )
+    record = run(embedded.url, {"rate": 50, "duration": 2, "worker_command": command})
+    assert record.verdict == "valid", record.warnings
+    assert record.counts.completed + record.counts.failed == record.counts.enqueued == 100
+    assert record.latency["e2e"]["all"].count == 100
+    assert (record.latency["e2e"]["all"].max_s or 0) > 2
+
+
+def test_tasks_that_still_wait_for_an_attempt_when_time_is_over_are_pending_and_not_lost(
+    embedded: EmbeddedServer,
+) -> None:
+    command = (
+        f"{sys.executable} -m bench worker inference --queues {{queues}} --failure-rate 100% "
+        "--retry-delay 60s"
+    )
+    record = run(
+        embedded.url,
+        {"rate": 50, "duration": 2, "worker_command": command, "drain_timeout": "1s"},
+    )
+    assert record.verdict == "incomplete"
+    assert record.counts.lost == 0
+    assert record.counts.pending == record.counts.enqueued
+
+
+def test_tasks_that_failed_for_good_are_failed_also_where_results_are_looked_for(
+    embedded: EmbeddedServer,
+) -> None:
+    command = (
+        f"{sys.executable} -m bench worker inference --queues {{queues}} --failure-rate 20% "
+        "--store-results"
+    )
+    record = run(
+        embedded.url,
+        {
+            "rate": 100,
+            "duration": 2,
+            "max_retry": 0,
+            "worker_command": command,
+            "seen_by": "result",
+        },
+    )
+    assert record.counts.lost == 0
+    assert record.counts.failed > 10
+    assert record.counts.completed + record.counts.failed == record.counts.enqueued == 200
+
+
+def test_a_server_that_was_flushed_has_finished_nothing(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    with redis.Redis(port=embedded.port) as client:
+
+        def flush() -> None:
+            while client.dbsize() < 100:
+                pass
+            client.flushall()  # the test's own server
+
+        thread = threading.Thread(target=flush)
+        thread.start()
+        words = plain_worker(tmp_path / "summary.json", "--seconds", "0.02")
+        record = run(embedded.url, {"rate": 200, "duration": 3, "worker_command": words})
+        thread.join()
+    assert record.verdict == "incomplete"
+    assert "was flushed during the run" in record.warnings[0].message
+
+
+def test_a_worker_that_shows_its_work_otherwise_is_told_apart_from_one_that_does_none(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    words = plain_worker(tmp_path / "summary.json")
+    fields = {"rate": 100, "duration": 1, "worker_command": words, "drain_timeout": "1s"}
+    record = run(embedded.url, {**fields, "seen_by": "result"})
+    # The state is what it writes, and at the end that counts as well.
+    assert record.counts.completed == 100
+    assert record.latency["e2e"]["all"].count == 0
+    assert "say --seen-by state" in " ".join(each.message for each in record.warnings)
+
+
+def test_a_fill_may_take_longer_than_a_worker_may_be_idle(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    record = run(
+        embedded.url,
+        {
+            "rate": 20,
+            "duration": 10,
+            "worker_command": plain_worker(tmp_path / "summary.json"),
+            "worker_start": "after-fill",
+        },
+    )
+    assert record.counts.completed == record.counts.enqueued == 200
+
+
+def test_with_tasks_of_others_in_the_queues_nothing_can_be_told(embedded: EmbeddedServer) -> None:
+    scenario = resolve({"queues": {QUEUE: 1}, "rate": 1, "tasks": 1, "worker": "external"})
+    request = Request(embedded.url, scenario, "a test", allow_shared=True)
+    with pytest.raises(UsageError, match="--allow-shared"):
+        execute(request, lambda _: None, lambda: False)
+
+
+def test_what_an_external_worker_would_not_hear_of_is_refused() -> None:
+    base = {"queues": {QUEUE: 1}, "rate": 1, "tasks": 1, "worker": "external"}
+    for fields, message in (
+        ({"slo": "queue_wait.p99 < 5ms"}, "only the end of a task"),
+        ({"worker_start": "after-fill"}, "already serves when it likes"),
+        ({"workers": 0, "worker_command": "w"}, "never started"),
+        ({"external_workers": True}, "external_workers"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            resolve({**base, **fields})

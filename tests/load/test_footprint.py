@@ -9,12 +9,14 @@ import redis
 from bench import server
 from bench.errors import UsageError
 from bench.load.footprint import Footprint, lengths
+from bench.measure.ledger import Counts
 from bench.wire.asynq import ASYNQ
 from bench.wire.layout import Taken, Where
 from bench.wire.task import Task
 
 QUEUE = "inference.default"
 NOW_S = 1_800_000_000
+ONE_DONE = {QUEUE: Counts(completed=1)}
 DAY = f"asynq:{{{QUEUE}}}:processed:2027-01-15"
 TOTAL = f"asynq:{{{QUEUE}}}:processed"
 
@@ -40,7 +42,7 @@ def test_counters_and_names_that_were_not_there_before_go(client: Any) -> None:
     finish_one(client)
     assert client.get(TOTAL) == client.get(DAY) == b"1"
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
-    footprint.remove(1, {0: 0}, NOW_S)
+    footprint.remove(1, {0: 0}, NOW_S, ONE_DONE)
     assert client.dbsize() == 0
 
 
@@ -50,17 +52,35 @@ def test_those_that_were_there_stay(client: Any) -> None:
     footprint = Footprint(client, ASYNQ, [QUEUE])
     footprint.lay(NOW_S)
     finish_one(client)
-    footprint.remove(1, {0: 0}, NOW_S)
-    assert client.get(TOTAL) == b"42"
+    footprint.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"41"
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
     assert client.dbsize() == 2
+
+
+def test_what_others_counted_meanwhile_stays_counted(client: Any) -> None:
+    client.set(TOTAL, 41)
+    footprint = Footprint(client, ASYNQ, [QUEUE])
+    footprint.lay(NOW_S)
+    finish_one(client)
+    client.incrby(TOTAL, 5)
+    footprint.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"46"
+
+
+def test_a_worker_that_does_not_count_is_not_counted_down(client: Any) -> None:
+    client.set(TOTAL, 41)
+    footprint = Footprint(client, ASYNQ, [QUEUE])
+    footprint.lay(NOW_S)
+    footprint.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"41"
 
 
 def test_the_counters_of_a_day_that_began_meanwhile_go_too(client: Any) -> None:
     footprint = Footprint(client, ASYNQ, [QUEUE])
     footprint.lay(NOW_S - 24 * 3600)
     finish_one(client)
-    footprint.remove(1, {0: 0}, NOW_S)
+    footprint.remove(1, {0: 0}, NOW_S, ONE_DONE)
     assert client.dbsize() == 0
 
 

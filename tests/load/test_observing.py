@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.errors import UsageError
 from bench.load import keyspace
 from bench.load.board import Board
 from bench.load.completion_recorder import CompletionRecorder, Sighting
@@ -18,7 +20,7 @@ from bench.measure.histogram import unpack
 from bench.measure.ledger import Counts
 from bench.measure.observation import describe
 from bench.measure.recorder import Stage, time_line
-from bench.measure.reports import WorkerReport
+from bench.measure.reports import Observed, WorkerReport
 from bench.workload.feed import Feed
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
@@ -83,6 +85,12 @@ def test_what_a_producer_notes_on_the_board_is_what_an_observer_reads(tmp_path: 
     written.note(1, 5, 5, 4)
     assert (read.sent(0), read.answered_before(0)) == (10, 7)
     assert (read.sent(1), read.answered_before(1), read.enqueued) == (5, 5, 10)
+    assert read.excluded(0) == set()
+    written.exclude(0, [3, 1])
+    written.note(0, 11, 8, 6)
+    written.exclude(0, [9])
+    assert (read.excluded(0), read.excluded(1)) == ({1, 3, 9}, set())
+    assert (read.sent(0), read.enqueued) == (11, 10)
 
 
 def recorder() -> CompletionRecorder:
@@ -93,6 +101,11 @@ def histogram_of(report: WorkerReport, stage: Stage) -> list[int]:
     (part,) = [each for each in report.measured.parts if each.stage is stage]
     histogram = unpack(part.histogram)
     return [histogram.count, int(histogram.min_us or 0), int(histogram.max_us or 0)]
+
+
+def observed_in(report: WorkerReport) -> Observed:
+    assert report.observed is not None
+    return report.observed
 
 
 def test_both_ends_of_the_interval_are_kept_and_the_later_one_is_e2e() -> None:
@@ -109,7 +122,7 @@ def test_both_ends_of_the_interval_are_kept_and_the_later_one_is_e2e() -> None:
     report = seen.report(full=True)
     assert histogram_of(report, Stage.E2E) == [2, 500, 900]
     assert histogram_of(report, Stage.E2E_EARLIEST) == [2, 0, 300]
-    told = describe(report, Counts(enqueued=6))
+    told = describe(observed_in(report), Counts(enqueued=6))
     assert (told.traced, told.traced_share, told.unseen) == (3, 0.5, 1)
     assert told.resolution_max_s == pytest.approx(900e-6, rel=0.01)
 
@@ -123,6 +136,8 @@ def test_counts_never_shrink_and_what_is_settled_replaces_them() -> None:
     assert (report.started, report.completed) == (9, 8)
     assert report.finished_by_point == [3, 0, 5]
     seen.settle("inference_high", 0, np.array([0, 2]), np.array([1]))
+    assert seen.report(full=False).completed == 8  # as long as not every task was asked
+    seen.is_settled = True
     report = seen.report(full=True)
     assert (report.completed, report.failed) == (2, 1)
     assert Bits(report.completed_sets[0]).flags(0, 3).tolist() == [True, False, True]
@@ -130,13 +145,8 @@ def test_counts_never_shrink_and_what_is_settled_replaces_them() -> None:
 
 
 def test_nothing_seen_has_no_resolution() -> None:
-    told = describe(recorder().report(full=True), Counts())
+    told = describe(observed_in(recorder().report(full=True)), Counts())
     assert (told.traced_share, told.resolution_p50_s, told.resolution_max_s) == (0.0, None, None)
-
-
-def test_a_worker_that_serves_is_no_observer() -> None:
-    with pytest.raises(ValueError, match="served rather than watched"):
-        describe(WorkerReport(name="w"), Counts())
 
 
 @pytest.mark.parametrize(
@@ -155,17 +165,6 @@ def test_events_are_relied_on_only_where_the_server_tells_of_all(flags: str, eno
     assert keyspace.are_enough(flags) == enough
 
 
-@given(present=st.sets(st.integers(0, 200)), kept=st.sets(st.integers(0, 200)))
-def test_keeping_only_what_is_in_another_set_is_the_intersection(
-    present: set[int], kept: set[int]
-) -> None:
-    first, second = Bits(), Bits()
-    first.add(np.array(sorted(present), np.int64))
-    second.add(np.array(sorted(kept), np.int64))
-    first.keep_only(second)
-    assert np.flatnonzero(first.flags(0, 201)).tolist() == sorted(present & kept)
-
-
 def test_the_places_of_a_command_are_filled_in_and_the_password_is_not_among_them() -> None:
     chosen = scenario(
         worker_command="w --at {host}:{port} -u {url} --for {parent} '{queues}' '{\"json\": {}}'"
@@ -179,7 +178,8 @@ def test_the_places_of_a_command_are_filled_in_and_the_password_is_not_among_the
 
 
 def hired(script: str) -> Hired:
-    made = Hired("worker command 0", command_of(scenario(worker_command=script), "redis://h:1/0"))
+    url = "redis://:open%20sesame@h:1/0"
+    made = Hired("worker command", command_of(scenario(worker_command=script), url))
     made.start()
     return made
 
@@ -189,9 +189,56 @@ def test_a_hired_process_that_ends_is_told_with_what_it_said_last() -> None:
     assert made.process is not None
     made.process.wait(10)
     assert made.death() == (
-        "the worker command 0 ended with exit code 4: line 3 | line 4 | line 5 | line 6 | line 7"
+        "the worker command ended with exit code 4: line 3 | line 4 | line 5 | line 6 | line 7"
     )
     made.end()
+
+
+@pytest.mark.parametrize("words", ["$BENCH_REDIS_URL", "'password: open sesame'", "open%20sesame"])
+def test_what_a_hired_process_says_is_shown_without_the_password(words: str) -> None:
+    made = hired(f'sh -c "echo connecting to {words}; exit 1"')
+    assert made.process is not None
+    made.process.wait(10)
+    death = made.death()
+    assert death is not None
+    assert "connecting to" in death
+    assert "sesame" not in death
+    made.end()
+
+
+def test_a_hired_process_that_says_much_fills_no_disk() -> None:
+    made = hired("sh -c 'yes long-winded | head -c 30000000; echo the last; exit 1'")
+    assert made.process is not None
+    while made.process.poll() is None:
+        assert made.report is not None
+        made._look()  # as a run does now and then
+    made._look()
+    assert made.last_lines()[-1] == "the last"
+    assert made._said.seek(0, 2) >= 0
+    made.end()
+
+
+def test_a_child_that_left_the_group_of_a_hired_process_is_ended_too() -> None:
+    made = hired("sh -c 'setsid sleep 600 & wait'")
+    assert made.process is not None
+    children: list[psutil.Process] = []
+    while not children:
+        children = psutil.Process(made.process.pid).children(recursive=True)
+    made._look()
+    made.end()
+    psutil.wait_procs(children, timeout=10)
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.parametrize("place", ["{queue}", "{hots}", "{ports}"])
+def test_a_place_that_is_all_but_right_is_refused(place: str) -> None:
+    with pytest.raises(UsageError, match="unknown place"):
+        command_of(scenario(worker_command=f"w {place}"), "redis://h:1/0")
+
+
+def test_what_a_shell_fills_in_is_left_to_it() -> None:
+    command = command_of(scenario(worker_command="sh -c 'echo ${port} {weird}'"), "redis://h:1/0")
+    assert "{weird}" in command.words[2]
 
 
 def test_a_hired_process_that_was_told_to_stop_has_not_died() -> None:

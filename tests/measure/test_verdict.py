@@ -48,13 +48,31 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         },
         Verdict.INCOMPLETE,
         "drain_timed_out",
-        "10 tasks were still queued or active when the time to drain was over",
+        "10 tasks were still waiting or active when the time to drain was over",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, pending=1000)},
         Verdict.INCOMPLETE,
         "no_completions",
         "no task was finished: no worker served these queues",
+    ),
+    (
+        {
+            "counts": Counts(due=1000, enqueued=1000, active=1000),
+            "seen_by": "state",
+            "unfinished": {"working": 1000},
+        },
+        Verdict.INCOMPLETE,
+        "no_completions",
+        "1,000 tasks were taken from their queues, and none shows by its state that it was "
+        "finished (their hashes say: working 1,000): if the worker does finish them, say "
+        "--seen-by result",
+    ),
+    (
+        {"counts": Counts(due=1000, enqueued=1000, active=1000), "awaits_reports": True},
+        Verdict.INCOMPLETE,
+        "no_completions",
+        "for anybody else's worker say --worker external",
     ),
     (
         {"counts": Counts(), "expects_completions": False},
@@ -123,6 +141,30 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "the backlog grew by 100/s through the window: workers do not keep up",
     ),
     (
+        {"backlog": GROWING[:4], "asked_per_s": 500.0},
+        Verdict.UNSTABLE,
+        "backlog_grows",
+        "the backlog grew by 100/s through the window",
+    ),
+    (
+        {"lost_data": "was flushed"},
+        Verdict.INCOMPLETE,
+        "server_lost_data",
+        "the server was flushed during the run",
+    ),
+    (
+        {"is_fate_known": False, "counts": Counts(due=1000, enqueued=1000, lost=1000)},
+        Verdict.INCOMPLETE,
+        "fate_unknown",
+        "completed and lost in the ledger are not known",
+    ),
+    (
+        {"seen_by": "result", "ends_seen": 0},
+        Verdict.VALID,
+        "no_end_seen",
+        "none was seen to end by its result, so there is no end-to-end latency",
+    ),
+    (
         {"negative_latencies": 4},
         Verdict.VALID,
         "negative_latencies",
@@ -174,7 +216,8 @@ def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
         {"busiest_producer_cores": 1.0, "is_closed_loop": True},
         {"backlog": GROWING, "watches_backlog": False},
         {"backlog": GROWING, "asked_per_s": None},
-        {"backlog": GROWING[:4]},
+        {"backlog": GROWING[:1]},
+        {"backlog": [0.0, 90.0, 10.0, 25.0]},  # less than a tenth of the rate a second
         {"backlog": []},
         {"backlog": GROWING[::-1]},
         {"backlog": [1.0 * second for second in range(10)]},  # a hundredth of the rate

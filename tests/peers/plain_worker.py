@@ -1,6 +1,6 @@
 """The documented worker of the runqy layout, written plainly with redis-py, as a test peer.
 
-    python plain_worker.py SUMMARY QUEUE... [--store] [--seconds 0.002]
+    python plain_worker.py SUMMARY QUEUE... [--store] [--delete] [--seconds 0.002]
 
 The server is in BENCH_REDIS_URL. When it is told to end it writes what it counted itself, and the
 latencies that it stamped itself, to the file SUMMARY.
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("summary", type=Path)
     parser.add_argument("queues", nargs="+")
     parser.add_argument("--store", action="store_true")
+    parser.add_argument("--delete", action="store_true", help="Delete what is done.")
     parser.add_argument("--seconds", type=float, default=0.0)
     asked = parser.parse_args()
     stopping = False
@@ -50,7 +51,10 @@ def main() -> None:
         if asked.store:
             client.set(f"asynq:result:{task}", "{}")
         client.lrem(f"asynq:{queue}:active", 1, task)
-        client.hset(f"asynq:t:{task}", "state", "completed")
+        if asked.delete:
+            client.delete(f"asynq:t:{task}")
+        else:
+            client.hset(f"asynq:t:{task}", "state", "completed")
         finished_us = time.time_ns() // 1000
         done += 1
         order.append(queue)

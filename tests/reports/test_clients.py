@@ -37,7 +37,7 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def row(client: Client) -> ClientRow:
-    reason = "" if client.layout == "runqy" else "it speaks the asynq layout: run it with …"
+    reason = "" if client.layout == "runqy" else "of the asynq layout: run with …"
     if client.toolchain == "node":
         reason = "needs Node.js 18 or newer and npm: apt-get install nodejs npm"
     known = _FIGURES.get(client.name)
@@ -88,7 +88,7 @@ def broken() -> ClientsRecord:
     """One wrote something wrong, and the user had no patience."""
     wrong = "task 0a1b: field 'retry': expected '0', found '1'"
     failed = changed(row(CLIENTS[2]), figures=None, failed=wrong)
-    late = changed(row(CLIENTS[0]), figures=None, skipped="interrupted before its turn")
+    late = changed(row(CLIENTS[0]), figures=None, skipped="interrupted before it was done")
     return changed(example(), is_complete=False, repeat=1, clients=[late, failed])
 
 

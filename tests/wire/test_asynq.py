@@ -43,7 +43,7 @@ def test_places_and_counters_are_asynqs() -> None:
     assert set(names) == {
         *("pending", "active", "scheduled", "retry", "lease", "completed", "archived"),
     }
-    assert ASYNQ.counters("q", NOW_S) == (
+    assert ASYNQ.counters("q", NOW_S).keys == (
         "asynq:{q}:processed",
         f"asynq:{{q}}:processed:{DAY}",
         "asynq:{q}:failed",
@@ -96,9 +96,16 @@ def test_a_hash_without_a_task_is_refused(fields: dict[bytes, bytes]) -> None:
 @pytest.mark.parametrize(("retried", "expected"), [(True, 3), (False, 2)])
 def test_a_failed_attempt_leaves_its_reason_and_moment(retried: bool, expected: int) -> None:
     text = asynq_message.encode(Task(ID, QUEUE, b"{}", retry=2))
-    message = asynq_message.parse(ID, asynq_message.failed(text, "boom", NOW_S, retried=retried))
+    failed = asynq_message.failed(ID, text, "boom", NOW_S, retried=retried)
+    message = asynq_message.parse(ID, failed)
     assert (message.retried, message.error_msg, message.last_failed_at) == (expected, "boom", NOW_S)
     assert message.payload == b"{}"
+
+
+def test_a_message_made_of_plain_fields_has_its_tasks_id_once_it_is_written() -> None:
+    plain = Task("that was popped", QUEUE, b"{}")
+    text = asynq_message.failed(ID, asynq_message.encode(plain), "boom", NOW_S, retried=True)
+    assert asynq_message.parse(ID, text).id == ID
 
 
 class Queue:

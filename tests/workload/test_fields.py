@@ -183,7 +183,7 @@ def test_queues_keep_the_order_in_which_they_are_written() -> None:
         ("service_time", 10**400, "expected a number, got 1000"),
         ("failure_rate", 1.1, "1.1 is not a share: it must be from 0 to 1"),
         ("failure_rate", -0.1, "-0.1 is not a share: it must be from 0 to 1"),
-        ("failure_rate", "half", "expected a number, got 'half'"),
+        ("failure_rate", "half", "'half' is not a share: write for example 5% or 0.05"),
         ("retry_delay", -1, "it cannot be negative"),
         ("priority", "strickt", "did you mean 'strict'?"),
         ("store_results", 0, "expected true or false, got 0"),

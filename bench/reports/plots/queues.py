@@ -9,12 +9,19 @@ from bench.record import RunRecord, StageSummary
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
+_STAGES = {
+    "queue_wait": "waited for a worker",
+    "e2e": "took, from due to finished",
+    "enqueue": "waited for the server's reply",
+}
 _MARKS = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
 
 
 def queues_picture(record: RunRecord, mark: str) -> Picture | None:
     """One row a sub-queue, highest priority on top; None without samples."""
-    stage = "queue_wait" if record.latency["queue_wait"]["all"].count else "enqueue"
+    # Where workers tell nothing, nobody knows when they began a task, but when it had ended.
+    stages = [stage for stage in _STAGES if record.latency[stage]["all"].count]
+    stage = stages[0] if stages else "enqueue"
     waits = {
         queue: record.latency[stage][queue]
         for queue in record.queues
@@ -34,10 +41,10 @@ def queues_picture(record: RunRecord, mark: str) -> Picture | None:
         axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
         canvas.key(drawn, lines, is_narrow=False)
 
-    wait = "waited for a worker" if stage == "queue_wait" else "waited for the server's reply"
     caption = (
-        f"How long tasks of each sub-queue {wait}: half of them (p50), 99 in 100 (p99), all (max). "
-        "The highest priority is on top; where priorities work, marks move right from row to row."
+        f"How long tasks of each sub-queue {_STAGES[stage]}: half of them (p50), 99 in 100 (p99), "
+        "all (max). The highest priority is on top; where priorities work, marks move right from "
+        "row to row."
     )
     if stage == "enqueue":
         caption = caption.partition(" The highest")[0]

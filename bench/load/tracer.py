@@ -1,0 +1,230 @@
+"""Follows single tasks of a run until each is seen to have ended.
+
+A task is looked at again at once when the server tells of a change to its keys, else after a share
+of its age, so that the last look at which it had not ended is never far back in proportion to its
+latency, and tasks that wait long or never end cost little.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.clock import Clock
+from bench.load.board import Board
+from bench.load.completion_recorder import CompletionRecorder, Sighting
+from bench.load.connection import ConnectionLost
+from bench.load.expected import NO_DUE, Arrivals, id_of
+from bench.load.keyspace import Keyspace
+from bench.load.looks import Looks
+from bench.load.orders import ObserverTask
+from bench.wire import stamps
+
+AUTO_TRACED_PER_S = 2_000
+"""How many tasks a second are traced where nobody says."""
+_FASTEST_PER_S = 50_000
+"""What a closed loop is taken to enqueue: nobody knows beforehand."""
+_MOST_A_ROUND = 64
+_MOST_AT_THE_END = 2_000
+_AGE_SHARE = 50
+"""A task is looked at again when it has become older by one part in so many."""
+
+
+@dataclass(slots=True)
+class _Out:
+    """A traced task that has not been seen to have ended."""
+
+    queue: int
+    task_id: bytes
+    due_us: int
+    after_us: int
+    """It had not ended then."""
+
+
+class Tracer:
+    """The traced tasks of one run."""
+
+    def __init__(
+        self,
+        task: ObserverTask,
+        start_us: int,
+        clock: Clock,
+        board: Board,
+        looks: Looks,
+        recorder: CompletionRecorder,
+    ) -> None:
+        scenario = task.scenario
+        self._run = task.run
+        self._start_us = start_us
+        self._clock = clock
+        self._board = board
+        self._layout = scenario.wire_layout
+        self._queues = list(scenario.queues)
+        self._looks = looks
+        self._recorder = recorder
+        self.events = (
+            Keyspace(task.url, self._layout, self._queues, task.run) if task.by_events else None
+        )
+        """Where the server tells of changes; None where it does not."""
+        share = traced_share(task)
+        self._arrivals = [Arrivals(scenario, number, share) for number in range(scenario.producers)]
+        self._unread: deque[_Out] = deque()
+        """Tasks whose due time only they know."""
+        self._out: list[tuple[int, int, _Out]] = []
+        """(when to look, order, task), a heap."""
+        self._order = 0
+        self._silent: dict[bytes, _Out] = {}
+        """Tasks of which the server will tell."""
+
+    def admit(self) -> None:
+        """Take up the traced tasks that have become visible."""
+        for number, arrivals in enumerate(self._arrivals):
+            new = arrivals.before(self._board.answered_before(number))
+            if not len(new):
+                continue
+            doubtful = self._board.excluded(number)
+            columns = (new.queue.tolist(), new.due_us.tolist(), new.sequence.tolist())
+            for queue, due_us, sequence in zip(*columns, strict=True):
+                if sequence not in doubtful:
+                    self._take_up(queue, due_us, id_of(self._run, number, sequence))
+
+    def _take_up(self, queue: int, due_us: int, task_id: bytes) -> None:
+        self._recorder.traced(1)
+        if due_us == NO_DUE:
+            self._unread.append(_Out(queue, task_id, NO_DUE, NO_DUE))
+        else:
+            at_us = self._start_us + due_us
+            self._look_at(_Out(queue, task_id, at_us, at_us), at_us)
+
+    def turn(self) -> int:
+        """Look at what is to be looked at now; return how many tasks were.
+
+        Raises ConnectionLost, MeasurementError.
+        """
+        return self._read_new(_MOST_A_ROUND) + self._look(_MOST_A_ROUND)
+
+    def finish(self) -> None:
+        """Look at every task that is still out once more. Raises as ``turn`` does."""
+        self.admit()
+        while self._read_new(_MOST_AT_THE_END):
+            pass
+        self._wake_all()
+        for _ in range(-(-len(self._out) // _MOST_AT_THE_END)):
+            self._look(_MOST_AT_THE_END)
+
+    def reconnect(self) -> None:
+        """On new connections. Raises ServerUnreachable and ConnectionLost."""
+        self._looks.reconnect()
+        if self.events is not None:
+            self.events.reconnect()
+            self._wake_all()  # what happened meanwhile was told to nobody
+
+    def _wake_all(self) -> None:
+        waiting = [*self._silent.values(), *(each for _, _, each in self._out)]
+        self._silent.clear()
+        self._out.clear()
+        for each in waiting:
+            self._look_at(each, 0)
+
+    def _read_new(self, most: int) -> int:
+        """Ask tasks when they were due; return how many were asked."""
+        chosen = [self._unread.popleft() for _ in range(min(len(self._unread), most))]
+        if not chosen:
+            return 0
+        by_queue = self._by_queue(chosen)
+        try:
+            hashes = self._looks.hashes(_ids(by_queue))
+        except ConnectionLost:
+            self._unread.extendleft(reversed(chosen))
+            raise
+        seen_us = self._clock.now_us()
+        for each, fields in zip(_flat(by_queue), hashes, strict=True):
+            due_us = self._due_of(fields)
+            if due_us == NO_DUE:
+                self._recorder.saw([Sighting(each.queue, NO_DUE, NO_DUE, seen_us)])
+            else:
+                each.due_us = each.after_us = due_us
+                self._look_at(each, seen_us)
+        return len(chosen)
+
+    def _due_of(self, fields: Sequence[bytes]) -> int:
+        """When the task with this hash was due; ``NO_DUE`` where it does not say, or is gone."""
+        if not fields:
+            return NO_DUE
+        try:
+            moments = stamps.read(self._layout.read([fields]).payloads[0])
+        except ValueError:  # what its worker has left of it is no task
+            return NO_DUE
+        return NO_DUE if moments is None else moments[0]
+
+    def _look(self, most: int) -> int:
+        """Look at the next tasks; return how many were looked at."""
+        if self.events is not None:
+            self._hear(self.events)
+        asked_us = self._clock.now_us()
+        chosen = list(self._due_for_a_look(asked_us, most))
+        if not chosen:
+            return 0
+        by_queue = self._by_queue(chosen)
+        try:
+            endings = self._looks.endings(_ids(by_queue))
+        except ConnectionLost:
+            for each in chosen:
+                self._look_at(each, asked_us)
+            raise
+        seen_us = self._clock.now_us()
+        sightings = []
+        for each, ending in zip(_flat(by_queue), endings, strict=True):
+            if ending is not None:
+                sightings.append(Sighting(each.queue, each.due_us, each.after_us, seen_us))
+                continue
+            each.after_us = max(each.after_us, asked_us)
+            if self.events is None:
+                self._look_at(each, seen_us + (seen_us - each.due_us) // _AGE_SHARE)
+            else:
+                self._silent[each.task_id] = each
+        self._recorder.saw(sightings)
+        return len(chosen)
+
+    def _due_for_a_look(self, now_us: int, most: int) -> Iterator[_Out]:
+        for _ in range(most):
+            if not self._out or self._out[0][0] > now_us:
+                return
+            yield heapq.heappop(self._out)[2]
+
+    def _look_at(self, each: _Out, at_us: int) -> None:
+        """Look at it at that moment, or as soon after as the budget allows."""
+        self._order += 1
+        heapq.heappush(self._out, (at_us, self._order, each))
+
+    def _hear(self, events: Keyspace) -> None:
+        """Look at the tasks that the server tells of."""
+        for change in events.hear(self._clock):
+            each = self._silent.pop(change.task_id, None)
+            if each is not None:
+                # It had not ended when it was last looked at, and nothing has changed it from
+                # then until this.
+                each.after_us = max(each.after_us, change.after_us)
+                self._look_at(each, 0)
+
+    def _by_queue(self, chosen: Iterable[_Out]) -> dict[str, list[_Out]]:
+        found: dict[str, list[_Out]] = {}
+        for each in chosen:
+            found.setdefault(self._queues[each.queue], []).append(each)
+        return found
+
+
+def traced_share(task: ObserverTask) -> float:
+    """The share of a run's tasks that is traced: as asked for, or what the rate allows."""
+    scenario = task.scenario
+    if scenario.traced is not None:
+        return scenario.traced
+    return min(AUTO_TRACED_PER_S / (scenario.peak_per_s or _FASTEST_PER_S), 1.0)
+
+
+def _ids(by_queue: Mapping[str, Sequence[_Out]]) -> dict[str, list[bytes]]:
+    return {queue: [each.task_id for each in members] for queue, members in by_queue.items()}
+
+
+def _flat(by_queue: Mapping[str, Sequence[_Out]]) -> list[_Out]:
+    return [each for members in by_queue.values() for each in members]
