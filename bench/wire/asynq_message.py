@@ -3,20 +3,33 @@
 The codec is protobuf's own; this says which of the message's fields are which of ours.
 """
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
-from bench.wire.protobuf.task_message_pb2 import TaskMessage
 from bench.wire.task import Task, decode
+
+if TYPE_CHECKING:
+    from bench.wire.protobuf.task_message_pb2 import TaskMessage
 
 TIMEOUT_S = 1800
 """What asynq's client writes where nobody says how long a task may take."""
 
 
+@functools.cache
+def _codec() -> type[TaskMessage]:
+    """The message's class, loaded when it is first needed: producers and workers of the other
+    layout do without the library's memory."""
+    from bench.wire.protobuf.task_message_pb2 import TaskMessage  # noqa: PLC0415
+
+    return TaskMessage
+
+
 def encode(task: Task) -> bytes:
     """The message that asynq's client would write for this task."""
-    return TaskMessage(
+    return _codec()(
         type=task.type,
         payload=task.payload,
         id=task.id,
@@ -51,15 +64,17 @@ def read(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
 
 def parse(task_id: str, text: bytes) -> TaskMessage:
     """The message itself. Raises ValueError."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
+
     try:
-        return TaskMessage.FromString(text)
+        return _codec().FromString(text)
     except DecodeError:
         raise ValueError(f"task {task_id}: field 'msg' is not a TaskMessage") from None
 
 
 def failed(task_id: str, text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
     """A task's message after an attempt that failed; ``retried`` where another one follows."""
-    message = TaskMessage.FromString(text)
+    message = _codec().FromString(text)
     message.id = task_id  # one made of plain fields has none
     message.retried += retried
     message.error_msg = error
