@@ -14,8 +14,9 @@ from cyclopts import Group, Parameter
 
 from bench.errors import UsageError
 from bench.workload import library
+from bench.workload.fields import FIELDS
 from bench.workload.resolve import resolve
-from bench.workload.scenario import Scenario, override
+from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario, override
 
 URL_VARIABLE = "BENCH_REDIS_URL"
 
@@ -169,21 +170,13 @@ class ServerFlags:
         return url
 
 
-_OF_BUILT_IN = (
-    *("concurrency", "prefetch", "service_time", "failure_rate", "retry_delay", "priority"),
-    "store_results",
-)
-"""Fields that describe the project's own worker, and nobody else's."""
-_OF_EXTERNAL = ("seen_by", "watch", "traced")
-
-
 def _require_meant(changes: Mapping[str, object], scenario: Scenario) -> None:
     """Raise UsageError for flags that this scenario's workers would not hear of.
 
     A scenario's file may hold them: it may be run with either kind of worker.
     """
-    unheard = _OF_BUILT_IN if scenario.is_observed else _OF_EXTERNAL
-    given = [f"--{name.replace('_', '-')}" for name in unheard if name in changes]
+    unheard = OF_BUILT_IN if scenario.is_observed else OF_EXTERNAL
+    given = [f"--{name.replace('_', '-')}" for name in changes if FIELDS[name].attribute in unheard]
     if scenario.is_observed and "workers" in changes and scenario.worker_command is None:
         given.append("--workers")
     if given:

@@ -26,6 +26,15 @@ Watch = Literal["auto", "events", "polling"]
 WorkerStart = Literal["with-run", "after-fill"]
 
 
+OF_BUILT_IN = (
+    *("concurrency", "prefetch", "service_time", "failure_rate", "retry_delay_s", "priority"),
+    "store_results",
+)
+"""Fields that describe the project's own worker, and nobody else's."""
+OF_EXTERNAL = ("seen_by", "watch", "traced", "worker_command")
+"""Fields that say how somebody else's is started and watched."""
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """The whole workload as resolved. Seconds, tasks a second and bytes."""
 

@@ -33,10 +33,14 @@ def files(folder: Path) -> None:
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """No server, producer or worker is started: that would end the test."""
 
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a process was started")
+    class Refused(subprocess.Popen[bytes]):
+        """A class, as modules that are loaded meanwhile name it in their annotations."""
 
-    monkeypatch.setattr(subprocess, "Popen", refuse)
+        def __init__(self, *_: object, **__: object) -> None:
+            self.returncode = 0  # it is asked for this as it goes
+            raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "Popen", Refused)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from bench import units
 from bench.workload.distribution import Distribution
-from bench.workload.scenario import Scenario
+from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario
 from bench.workload.schedule import Stage
 
 Facts = list[tuple[str, str]]
@@ -39,9 +39,11 @@ def of_scenario(scenario: Scenario) -> Facts:
 
 
 def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    # Settings that this run's workers never heard of would read as if they described them.
+    unheard = OF_BUILT_IN if scenario.is_observed else OF_EXTERNAL
     for name in scenario.__struct_fields__:
         value = getattr(scenario, name)
-        if value is None or value in ("", ()) or name in ("name", "description"):
+        if value is None or value in ("", ()) or name in ("name", "description", *unheard):
             continue
         yield _field_name(name), _field_value(name, value)
 

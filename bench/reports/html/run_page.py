@@ -31,6 +31,7 @@ def section(record: RunRecord) -> Section:
             "objectives": _objectives(record),
             "ledger": _ledger(record),
             "checks": _checks(record),
+            "observed": run_words.observed(record),
             "stages": _stages(record),
             "queues": _queues(record),
             "priorities": priority_lines(record),
@@ -134,9 +135,6 @@ def _checks(record: RunRecord) -> facts.Facts:
         ("server", f"{run_words.cores(resources.server_cpu_cores)} cores"),
         ("clock", f"{clock.domain}, error at most {units.format_duration(clock.error_bound_s)}"),
     ]
-    observed = run_words.observed(record)
-    if observed:
-        found.append(("seen from outside", observed))
     if resources.generator_loop_lag_p99_s is not None:
         late = units.format_duration(resources.generator_loop_lag_p99_s)
         found.append(("event loop", f"{late} late at p99"))

@@ -83,6 +83,8 @@ def _caption(record: RunRecord) -> str:
         "How long tasks took, from the fastest (left) to the slowest (the right end of each line, "
         "which is the maximum). A line that bends upwards has a tail of slow tasks"
     )
-    if record.latency["e2e"]["all"].count and not record.scenario.is_closed_loop:
+    if record.observation is not None:
+        said += "; each task took between what e2e_earliest and e2e say"
+    elif record.latency["e2e"]["all"].count and not record.scenario.is_closed_loop:
         said += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
     return said + "."
