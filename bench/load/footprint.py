@@ -11,6 +11,7 @@ import redis
 from bench.errors import UsageError
 from bench.load import leftovers, remote
 from bench.measure.ledger import Counts
+from bench.record import Warning_
 from bench.wire.layout import Layout, Place, Where
 
 
@@ -78,6 +79,29 @@ class Footprint:
                 queue for queue in self._queues if self._client.sadd(registry, queue)
             ]
 
+    def clean_up(
+        self,
+        run: int,
+        sent: Mapping[int, int],
+        now_s: int,
+        counts: Mapping[str, Counts],
+        *,
+        keep: bool,
+    ) -> Warning_ | None:
+        """Remove all that the run wrote, its tasks too unless they are to be kept; a warning where
+        the server does not let it. Arguments as those of ``remove``."""
+        try:
+            remote.remove(self._client, run)
+            if not keep:
+                self.remove(run, sent, now_s, counts)
+        except redis.exceptions.RedisError as error:
+            return Warning_(
+                "not_removed",
+                f"the run's tasks could not be removed from the server ({error}): "
+                "'bench clean' with this record removes them later",
+            )
+        return None
+
     def remove(
         self, run: int, sent: Mapping[int, int], now_s: int, counts: Mapping[str, Counts]
     ) -> None:
@@ -89,10 +113,6 @@ class Footprint:
         registry = self._layout.registry()
         if registry is not None and self._registered:
             self._client.srem(registry, *self._registered)
-
-    def remove_talk(self, run: int) -> None:
-        """What the run and its workers left for each other. Raises redis-py's errors."""
-        remote.remove(self._client, run)
 
     def _uncount(self, queue: str, now_s: int, counts: Counts) -> None:
         """Take the run's own tasks out of the counters again, and no more than they have grown."""

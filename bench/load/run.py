@@ -13,7 +13,6 @@ import msgspec
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
-from bench.errors import UsageError
 from bench.load import clock_sync, leftovers, remote, server_info
 from bench.load.assemble import Collected, assemble
 from bench.load.children import Children
@@ -100,7 +99,7 @@ def execute_with(
             run.collect()
             record = assemble(run.collected())
         except BaseException:
-            run.clean_up()
+            run.clean_up({})
             raise
         # What was measured is worth more than a clean server: a failure here is a warning.
         problem = run.clean_up(record.queues)
@@ -136,11 +135,6 @@ class _Run:
         self.layout = self.scenario.wire_layout
         queues = list(self.scenario.queues)
         self._footprint = Footprint(self.client, self.layout, queues)
-        if self.request.allow_shared and self.scenario.is_observed:
-            raise UsageError(
-                "--allow-shared: what an external worker does with others' tasks cannot be told "
-                "from outside: use queues of the run's own"
-            )
         if not self.request.allow_shared:
             self._footprint.require_empty_queues()
         self.server = server_info.describe(self.client, self.request.url)
@@ -158,6 +152,7 @@ class _Run:
             self.offset.offset_us,
             self.request.tallies,
             self.request.owns_server,
+            self.request.allow_shared,
         )
         for number in range(self.scenario.producers):
             task = ProducerTask(
@@ -314,7 +309,9 @@ class _Run:
         clock_error_us = 0.0
         try:
             self._poll_remote()
-            clock_error_us = self._clock_error_us()
+            errors_us = [report.clock_error_us for report in self._remote.values()]
+            errors_us += [report.clock_error_us for report in self._producer_reports()]
+            clock_error_us = clock_sync.error_us(self.client, self.offset, errors_us)
         except redis.exceptions.RedisError:
             self._note_silence()
         self._show("stopping")
@@ -341,37 +338,18 @@ class _Run:
             drain_timed_out=self.drain_timed_out,
         )
 
-    def _clock_error_us(self) -> float:
-        """How far stamps of two hosts can be apart: both mappings' errors, and their drift."""
-        if not self._remote and not any(each.clock_error_us for each in self._producer_reports()):
-            return 0.0
-        again = clock_sync.measure_offset(self.client)
-        drift_us = abs(again.offset_us - self.offset.offset_us)
-        errors_us = [report.clock_error_us for report in self._remote.values()]
-        errors_us += [report.clock_error_us for report in self._producer_reports()]
-        worst_us = max(errors_us)
-        return worst_us + (self.offset.error_us + drift_us if worst_us else 0.0)
-
-    def clean_up(self, counts: Mapping[str, Counts] | None = None) -> Warning_ | None:
+    def clean_up(self, counts: Mapping[str, Counts]) -> Warning_ | None:
         """Remove what the run wrote, unless it was asked to leave it or the server goes away.
 
         ``counts`` is what became of each queue's tasks, where that is known.
         """
         if self.request.owns_server:
             return None
-        try:
-            self._footprint.remove_talk(self.number)
-            if not self.request.keep:
-                sent = {report.number: report.sent for report in self._producer_reports()}
-                now_s = self.clock.now_us() // 1_000_000
-                self._footprint.remove(self.number, sent, now_s, counts or {})
-        except redis.exceptions.RedisError as error:
-            return Warning_(
-                "not_removed",
-                f"the run's tasks could not be removed from the server ({error}): "
-                "'bench clean' with this record removes them later",
-            )
-        return None
+        sent = {report.number: report.sent for report in self._producer_reports()}
+        problem = self._footprint.clean_up(
+            self.number, sent, self.clock.now_us() // 1_000_000, counts, keep=self.request.keep
+        )
+        return problem or (None if self.request.keep else self.serving.still_held(counts))
 
     def _until(self, condition: Callable[[], bool], timeout_s: float, phase: str) -> bool:
         """Keep listening until the condition holds; whether it did in time."""

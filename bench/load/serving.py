@@ -1,7 +1,7 @@
 """Who serves a run's queues: its own workers, or somebody else's and an observer of them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -11,8 +11,10 @@ from bench.load import keyspace
 from bench.load.fleet import Fleet, Member
 from bench.load.hired import Hired, command_of
 from bench.load.orders import Begin, ObserverTask, WorkerTask
+from bench.measure.ledger import Counts
 from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.record import Warning_
 from bench.wire import ids
 from bench.workload.scenario import Scenario
 
@@ -32,6 +34,7 @@ class Serving:
     offset_us: int
     tallies: bool
     owns_server: bool
+    allow_shared: bool
     board: str | None = field(init=False, default=None)
     """The file on which producers note their progress; None where nobody looks at it."""
     _waiting_since_s: float | None = None
@@ -40,6 +43,11 @@ class Serving:
     def __post_init__(self) -> None:
         """Raises UsageError where an external worker cannot be observed."""
         if self.scenario.is_observed:
+            if self.allow_shared:
+                raise UsageError(
+                    "--allow-shared: what an external worker does with others' tasks cannot be "
+                    "told from outside: use queues of the run's own"
+                )
             self.board = self.fleet.make_board(self.scenario.producers)
             if self.board is None:
                 raise UsageError(
@@ -147,4 +155,16 @@ class Serving:
         return (
             f"no worker took a task within {NOTICED_WITHIN_S:.0f} s: check that one serves "
             f"{queues} on this server, in the {self.scenario.layout} layout{last}"
+        )
+
+    def still_held(self, counts: Mapping[str, Counts]) -> Warning_ | None:
+        """A worker that is not the run's goes on with what it holds."""
+        held = sum(each.active for each in counts.values())
+        is_theirs = self.scenario.is_observed and self.scenario.worker_command is None
+        if not held or not is_theirs:
+            return None
+        return Warning_(
+            "still_held",
+            f"{held} tasks were in a worker's hands when the run cleaned up: what it writes of "
+            "them after that stays; 'bench clean' with this record removes it later",
         )

@@ -19,6 +19,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Of those enqueued."""
     unseen: int
     """Of the traced: ended before they could be asked when they were due."""
+    unended: int = 0
+    """Of the traced: not seen to end at all."""
     counted: int | None = None
     """Successes that the queues' own counters saw; None where the layout has none."""
     resolution_p50_s: float | None
@@ -39,6 +41,7 @@ def describe(observed: Observed, counts: Counts) -> Observation:
         traced=observed.traced,
         traced_share=observed.traced / counts.enqueued if counts.enqueued else 0.0,
         unseen=observed.unseen,
+        unended=observed.traced - observed.unseen - widths.count,
         counted=observed.counted,
         resolution_p50_s=seconds(widths.percentile_us(50)),
         resolution_p99_s=seconds(widths.percentile_us(99)),

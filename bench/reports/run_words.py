@@ -55,13 +55,14 @@ def observed(record: RunRecord) -> str:
         return ""
     if seen.resolution_p50_s is None or seen.resolution_p99_s is None:
         return f"completions were looked for from outside by {seen.method}, and none was seen"
+    unended = f"; {units.format_count(seen.unended)} did not" if seen.unended else ""
     unseen = f"; {units.format_count(seen.unseen)} ended unseen" if seen.unseen else ""
     return (
         f"completions seen from outside by {seen.method}, each to within "
         f"{units.format_duration(seen.resolution_p50_s)} (p50) and "
         f"{units.format_duration(seen.resolution_p99_s)} (p99): e2e lies between e2e_earliest and "
         f"e2e; {units.format_count(seen.traced)} tasks followed "
-        f"({seen.traced_share:.0%}){unseen}"
+        f"({seen.traced_share:.0%}){unended}{unseen}"
     )
 
 

@@ -1,7 +1,9 @@
 """Workers that tell us nothing: what is seen of them from outside, against what they know."""
 
 import json
+import os
 import shlex
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -282,6 +284,22 @@ def test_tasks_that_failed_for_good_are_failed_also_where_results_are_looked_for
     assert record.counts.lost == 0
     assert record.counts.failed > 10
     assert record.counts.completed + record.counts.failed == record.counts.enqueued == 200
+
+
+def test_what_a_worker_of_somebody_else_still_holds_is_told(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    """It goes on after the run has cleaned up, and what it writes then stays."""
+    words = [sys.executable, str(WORKER), str(tmp_path / "summary.json"), QUEUE, "--seconds", "1"]
+    worker = subprocess.Popen(words, env={**os.environ, "BENCH_REDIS_URL": embedded.url})
+    try:
+        fields = {"rate": 5, "duration": 2, "worker": "external", "drain_timeout": "0.2s"}
+        record = run(embedded.url, fields, owns_server=False)
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert record.counts.active == 1
+    assert "1 tasks were in a worker's hands" in record.warnings[-1].message
 
 
 def test_a_server_that_was_flushed_has_finished_nothing(

@@ -123,7 +123,7 @@ def test_both_ends_of_the_interval_are_kept_and_the_later_one_is_e2e() -> None:
     assert histogram_of(report, Stage.E2E) == [2, 500, 900]
     assert histogram_of(report, Stage.E2E_EARLIEST) == [2, 0, 300]
     told = describe(observed_in(report), Counts(enqueued=6))
-    assert (told.traced, told.traced_share, told.unseen) == (3, 0.5, 1)
+    assert (told.traced, told.traced_share, told.unseen, told.unended) == (3, 0.5, 1, 0)
     assert told.resolution_max_s == pytest.approx(900e-6, rel=0.01)
 
 
@@ -145,7 +145,10 @@ def test_counts_never_shrink_and_what_is_settled_replaces_them() -> None:
 
 
 def test_nothing_seen_has_no_resolution() -> None:
-    told = describe(observed_in(recorder().report(full=True)), Counts())
+    unended = recorder()
+    unended.traced(4)
+    told = describe(observed_in(unended.report(full=True)), Counts())
+    assert told.unended == 4
     assert (told.traced_share, told.resolution_p50_s, told.resolution_max_s) == (0.0, None, None)
 
 
