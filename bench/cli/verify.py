@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from bench import versioned
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
-from bench.load import verify as look
 from bench.load.connection import open_client, translated_errors
-from bench.load.verify import Asked
+from bench.load.verifying import verify as look
+from bench.load.verifying.verify import Asked
 from bench.reports.verify import print_verification
 from bench.wire.asynq import ASYNQ
 from bench.wire.layouts import LAYOUTS

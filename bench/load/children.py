@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Generic, TypeVar
 
 from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
-from bench.load.board import Board
 from bench.load.channel import ChannelClosed, Reader, Writer
 from bench.load.hired import Hired
+from bench.load.observing.board import Board
 from bench.load.orders import Failed, Message, ObserverTask, Order, Ready
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.workload.scenario import Scenario
@@ -105,7 +105,7 @@ class Children:
     def start_worker(self, name: str, task: Order) -> None:
         """Start a worker, and give it its task."""
         is_observer = isinstance(task, ObserverTask)
-        module = "observer_process" if is_observer else "worker_process"
+        module = "observing.observer_process" if is_observer else "worker_process"
         self._workers.append(_start(name, f"bench.load.{module}", task))
 
     def make_board(self, producers: int) -> str | None:

@@ -11,10 +11,10 @@ import numpy as np
 
 from bench.clock import Clock
 from bench.errors import ServerUnreachable
-from bench.load.board import Board
 from bench.load.child import Control
 from bench.load.connection import ConnectionLost, open_client
 from bench.load.enqueue_recorder import EnqueueRecorder
+from bench.load.observing.board import Board
 from bench.load.orders import ProducerTask
 from bench.load.producer_books import ProducerBooks
 from bench.load.sinks import Sink

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import redis
 
 from bench.errors import UsageError
-from bench.load import keyspace
 from bench.load.fleet import Fleet, Member
 from bench.load.hired import Hired, command_of
+from bench.load.observing import keyspace
 from bench.load.orders import Begin, ObserverTask, WorkerTask
 from bench.measure.ledger import Counts
 from bench.measure.recorder import TimeLine

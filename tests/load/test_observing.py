@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UsageError
-from bench.load import keyspace
-from bench.load.board import Board
-from bench.load.completion_recorder import CompletionRecorder, Sighting
-from bench.load.expected import NO_DUE, Arrivals
 from bench.load.hired import Hired, command_of
+from bench.load.observing import keyspace
+from bench.load.observing.board import Board
+from bench.load.observing.completion_recorder import CompletionRecorder, Sighting
+from bench.load.observing.expected import NO_DUE, Arrivals
 from bench.load.orders import Stop
 from bench.measure.bits import Bits
 from bench.measure.histogram import unpack

@@ -14,9 +14,9 @@ import redis
 from bench import enqueue_task, server
 from bench.conformance.seen import SeenPlace, SeenTask
 from bench.errors import NothingToVerify
-from bench.load import census
-from bench.load.inspect import Inspector
 from bench.load.run import Request, execute
+from bench.load.verifying import census
+from bench.load.verifying.inspect import Inspector
 from bench.server import EmbeddedServer
 from bench.workload.resolve import resolve
 from tests.load.verify_server import look

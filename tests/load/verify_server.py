@@ -6,7 +6,7 @@ from typing import Any
 import redis
 
 from bench.conformance.verification import Verification
-from bench.load.verify import Asked, verify
+from bench.load.verifying.verify import Asked, verify
 from bench.server import EmbeddedServer
 from bench.wire import asynq_message
 from bench.wire.asynq import ASYNQ

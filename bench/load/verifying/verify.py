@@ -20,10 +20,10 @@ from bench.conformance.sampling import Span
 from bench.conformance.seen import SeenPlace, SeenQueue
 from bench.conformance.verification import Looked, Verification, conclude
 from bench.errors import NothingToVerify
-from bench.load import census
-from bench.load.census import Queues
 from bench.load.connection import address
-from bench.load.inspect import LEASE, Inspector
+from bench.load.verifying import census
+from bench.load.verifying.census import Queues
+from bench.load.verifying.inspect import LEASE, Inspector
 from bench.wire.layout import Layout
 
 PASSING_S = 0.25

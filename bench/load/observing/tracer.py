@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.clock import Clock
-from bench.load.board import Board
-from bench.load.completion_recorder import CompletionRecorder, Sighting
 from bench.load.connection import ConnectionLost
-from bench.load.expected import NO_DUE, Arrivals, id_of
-from bench.load.keyspace import Keyspace
-from bench.load.looks import Looks
+from bench.load.observing.board import Board
+from bench.load.observing.completion_recorder import CompletionRecorder, Sighting
+from bench.load.observing.expected import NO_DUE, Arrivals, id_of
+from bench.load.observing.keyspace import Keyspace
+from bench.load.observing.looks import Looks
 from bench.load.orders import ObserverTask
 from bench.wire import stamps
 

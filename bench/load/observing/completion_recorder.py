@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.load.expected import NO_DUE
+from bench.load.observing.expected import NO_DUE
 from bench.measure.bits import Bits
 from bench.measure.histogram import Histogram, Integers
 from bench.measure.ledger import WorkerLedger

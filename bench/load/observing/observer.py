@@ -12,16 +12,16 @@ import redis
 
 from bench.clock import Clock
 from bench.errors import ServerUnreachable
-from bench.load.board import Board
 from bench.load.child import Control
-from bench.load.completion_recorder import CompletionRecorder
 from bench.load.connection import ConnectionLost, open_client
 from bench.load.footprint import lengths
-from bench.load.keyspace import Keyspace
-from bench.load.looks import Looks
+from bench.load.observing.board import Board
+from bench.load.observing.completion_recorder import CompletionRecorder
+from bench.load.observing.keyspace import Keyspace
+from bench.load.observing.looks import Looks
+from bench.load.observing.roll_call import RollCall
+from bench.load.observing.tracer import Tracer
 from bench.load.orders import ObserverTask
-from bench.load.roll_call import RollCall
-from bench.load.tracer import Tracer
 from bench.measure.recorder import TimeLine
 from bench.measure.reports import WorkerReport
 from bench.usage import Usage, peak_memory_bytes

@@ -1,12 +1,12 @@
-"""``python -m bench.load.observer_process``: an observer as a process that a run starts."""
+"""``python -m bench.load.observing.observer_process``: an observer as a process of a run."""
 
 import sys
 from pathlib import Path
 
 from bench.clock import RunClock
-from bench.load.board import Board
 from bench.load.child import Control, run_child
-from bench.load.observer import Observer
+from bench.load.observing.board import Board
+from bench.load.observing.observer import Observer
 from bench.load.orders import ObserverTask, Order
 
 

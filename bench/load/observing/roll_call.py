@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bench.load.board import Board
-from bench.load.completion_recorder import CompletionRecorder
-from bench.load.expected import id_of
-from bench.load.looks import Looks
+from bench.load.observing.board import Board
+from bench.load.observing.completion_recorder import CompletionRecorder
+from bench.load.observing.expected import id_of
+from bench.load.observing.looks import Looks
 from bench.load.orders import ObserverTask
 from bench.measure.bits import Flags, Integers
 from bench.wire.layout import STATE_RETRY, Ending
