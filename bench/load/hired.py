@@ -163,7 +163,8 @@ class Hired:
 
     def _tail(self) -> bytes:
         size = os.fstat(self._said.fileno()).st_size
-        return os.pread(self._said.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
+        tail = os.pread(self._said.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
+        return tail.lstrip(b"\0")  # where the file was cut, its writer goes on behind a hole
 
     def _forget_most(self) -> None:
         """Of a worker that says much only the end is kept, so that it fills no disk."""
