@@ -10,7 +10,7 @@ import numpy as np
 from bench import environment, usage
 from bench.load.connection import without_secrets
 from bench.load.sampler import Look
-from bench.load.server_info import Usage
+from bench.load.server_info import Usage, lost_data
 from bench.measure import ledger, observation, summary, verdict
 from bench.measure.attribution import attribute
 from bench.measure.bits import Bits, Integers
@@ -191,20 +191,6 @@ def _pending(run: Collected) -> Mapping[int, Bits]:
     return found
 
 
-def _lost_data(run: Collected) -> str:
-    """What the server did to its data meanwhile, in words; empty for nothing."""
-    before, after = run.usage_before, run.usage_after
-    if after is None:
-        return ""
-    if after.run_id != before.run_id:
-        return "was started anew"
-    if after.flushes > before.flushes:
-        return "was flushed"
-    if after.evicted > before.evicted:
-        return f"evicted {after.evicted - before.evicted} keys for want of memory"
-    return ""
-
-
 def _serving(run: Collected) -> list[WorkerReport]:
     """Those who do the work, rather than watch it being done."""
     return [report for report in run.workers if report.observed is None]
@@ -306,7 +292,7 @@ def _facts(
     counts: Counts,
     histograms: summary.Latencies,
 ) -> verdict.Facts:
-    scenario, observed = run.scenario, _observed(run)
+    scenario, observed, after = run.scenario, _observed(run), run.usage_after
     lag_us = histograms[Stage.SCHEDULE_LAG, "all"].percentile_us(99)
     everything = [histograms[stage, "all"] for stage in Stage]
     return verdict.Facts(
@@ -338,7 +324,7 @@ def _facts(
         ends_seen=histograms[Stage.E2E, "all"].count,
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
         is_fate_known=observed is None or observed.is_settled,
-        lost_data=_lost_data(run),
+        lost_data="" if after is None else lost_data(run.usage_before, after),
         unfinished=_off_the_lists(observed, counts),
         counted_successes=None if observed is None else observed.counted,
     )

@@ -29,6 +29,17 @@ class Usage:
     evicted: int = 0
 
 
+def lost_data(before: Usage, after: Usage) -> str:
+    """What a server did to its data in between, in words; empty for nothing."""
+    if after.run_id != before.run_id:
+        return "was started anew"
+    if after.flushes > before.flushes:
+        return "was flushed"
+    if after.evicted > before.evicted:
+        return f"evicted {after.evicted - before.evicted} keys for want of memory"
+    return ""
+
+
 def read_usage(client: redis.Redis) -> Usage:
     """Totals as of now. Raises redis-py's errors."""
     info: dict[str, Any] = client.info("everything")

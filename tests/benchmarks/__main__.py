@@ -5,8 +5,7 @@
 Each figure is a median over the repetitions, and each comparison a ratio within one repetition,
 against the mean of the peer before and after, since a machine's speed drifts. Nothing else should
 run on the machine meanwhile. Names: ceiling, layouts, drain, e2e, pacing, latency, locust, memory
-(ten
-minutes; left out unless named).
+(ten minutes; left out unless named).
 """
 
 import argparse
