@@ -78,15 +78,6 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
             "worker_start: there are no workers to start",
         ),
         (
-            values.get("worker_command") is not None and values.get("worker") == "built-in",
-            "worker: a worker_command starts an external one",
-        ),
-        (
-            values.get("worker") == "external" and values.get("external_workers"),
-            "external_workers: those are this project's own, started elsewhere with 'bench "
-            "worker'; for anybody's worker say worker = external alone",
-        ),
-        (
             values.get("payload_file") is not None and "payload_size" in values,
             "payload_size: payload_file gives it; leave out one of the two",
         ),
@@ -100,7 +91,14 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
 def _require_observable(values: Mapping[str, Any]) -> None:
     """Raise UsageError for what makes no sense with a worker that is only seen from outside."""
     if values.get("worker") != "external":
+        if values.get("worker_command") is not None:
+            raise UsageError("worker: a worker_command starts an external one")
         return
+    if values.get("external_workers"):
+        raise UsageError(
+            "external_workers: those are this project's own, started elsewhere with 'bench "
+            "worker'; for anybody's worker say worker = external alone"
+        )
     for objective in map(slo.parse, values.get("slo", ())):
         if objective.name in ("queue_wait", "service", "e2e_from_send"):
             raise UsageError(
