@@ -51,15 +51,12 @@ def spread(values: list[float], form: str = ",.0f") -> str:
 
 
 def bracketed(
-    binary: str | None, peer: Callable[[int, bytes], Peer], run: Callable[[], dict[str, Any]]
+    binary: str | None,
+    peer: Callable[[str | None, bytes], Peer],
+    run: Callable[[], dict[str, Any]],
 ) -> tuple[dict[str, Any], Peer]:
-    """A run's record, and the mean of the peer's figures on a fresh server before and after it."""
-
-    def measured() -> Peer:
-        with server.running(binary) as started:
-            return peer(started.port, _PAYLOAD)
-
-    before, record, after = measured(), run(), measured()
+    """A run's record, and the mean of the peer's figures on fresh servers before and after it."""
+    before, record, after = peer(binary, _PAYLOAD), run(), peer(binary, _PAYLOAD)
     cpu_us = (before.server_cpu_us + after.server_cpu_us) / 2
     return record, Peer((before.per_s + after.per_s) / 2, cpu_us)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 ENQUEUE_MAX = (
-    *("-u", "4", "-r", "4", "-t", "30s", "--enqueue-only", "--tasks", "1000000"),
-    *("--pipeline", "256", "--queues", "inference_default=1"),
+    *("-u", "12", "-r", "12", "-t", "30s", "--enqueue-only", "--tasks", "1000000"),
+    *("--pipeline", "176", "--queues", "inference_default=1"),
 )
-"""As the scenario enqueue-max: a million tasks, four batches of 256 on the way."""
+"""As the scenario enqueue-max: a million tasks, twelve batches of 176 on the way."""
 PACED = ("-u", "10", "-r", "10", "-t", "10s", "--rate", "5000/s", "--start-worker")
 _PLAIN = ("-u", "20", "-r", "20", "-t", "10s")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 
+from bench import server
 from bench.wire.runqy import RUNQY
 from bench.wire.task import Task
 
@@ -58,43 +59,48 @@ def _cpu_s(client: Any) -> float:
     return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
 
-def enqueue_pair(port: int, payload: bytes, requests: int = 1_000_000) -> Peer:
-    """Tasks a second for one HSET and one LPUSH of the seed's shape, on ids that are new."""
-    hset, lpush = RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload))
-    client: Any = redis.Redis(port=port)
+def enqueue_pair(binary: str | None, payload: bytes, requests: int = 1_000_000) -> Peer:
+    """Tasks a second for one HSET and one LPUSH of the seed's shape, on ids that are new.
+
+    Each command has a server of its own, as a run has: on one that was just flushed, LPUSH finds
+    its memory mapped, and shares its time with the allocator giving the hashes' back.
+    """
     rates = []
     cpu_s = 0.0
-    for command in (hset, lpush):
-        client.flushall()  # the benchmark's own server
+    for command in RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload)):
         # So many random ids that nearly all are new, as a task's is.
         arguments = [each if isinstance(each, str) else each.decode() for each in command]
-        before_s = _cpu_s(client)
-        rates.append(rate(port, requests, 10**9, *arguments))
-        cpu_s += _cpu_s(client) - before_s
-    client.flushall()
+        with server.running(binary) as started:
+            client: Any = redis.Redis(port=started.port)
+            before_s = _cpu_s(client)
+            rates.append(rate(started.port, requests, 10**9, *arguments))
+            cpu_s += _cpu_s(client) - before_s
     return Peer(combined(rates), cpu_s / requests * 1e6)
 
 
-def worker_sequence(port: int, payload: bytes, requests: int = 500_000) -> Peer:
+def worker_sequence(binary: str | None, payload: bytes, requests: int = 500_000) -> Peer:
     """Tasks a second for the documented worker's commands, each on keys as it finds them."""
-    client: Any = redis.Redis(port=port)
-    client.flushall()
+    task, active = RUNQY.task(QUEUE, _RANDOM_ID), RUNQY.active(QUEUE)
+    name = _RANDOM_ID.replace("__rand_int__", "0" * 12)
+    with server.running(binary) as started:
+        client: Any = redis.Redis(port=started.port)
+        _fill(client, payload)
+        before_s = _cpu_s(client)
+        rates = [
+            rate(started.port, requests, _IDS, "HGETALL", task),
+            rate(started.port, requests, _IDS, "LPUSH", active, name),
+            rate(started.port, requests, _IDS, "HSET", task, "state", "active"),
+            rate(started.port, requests, _IDS, "LREM", active, "1", name),
+            rate(started.port, requests, _IDS, "HSET", task, "state", "completed"),
+        ]
+        cpu_s = _cpu_s(client) - before_s
+    return Peer(combined(rates), cpu_s / requests * 1e6)
+
+
+def _fill(client: Any, payload: bytes) -> None:
     with client.pipeline(transaction=False) as pipeline:
         for number in range(_IDS):
             name = _RANDOM_ID.replace("__rand_int__", f"{number:012d}")
             for command in RUNQY.enqueue(Task(name, QUEUE, payload)):
                 pipeline.execute_command(*command)
         pipeline.execute()
-    task, active = RUNQY.task(QUEUE, _RANDOM_ID), RUNQY.active(QUEUE)
-    name = _RANDOM_ID.replace("__rand_int__", "0" * 12)
-    before_s = _cpu_s(client)
-    rates = [
-        rate(port, requests, _IDS, "HGETALL", task),
-        rate(port, requests, _IDS, "LPUSH", active, name),
-        rate(port, requests, _IDS, "HSET", task, "state", "active"),
-        rate(port, requests, _IDS, "LREM", active, "1", name),
-        rate(port, requests, _IDS, "HSET", task, "state", "completed"),
-    ]
-    cpu_s = _cpu_s(client) - before_s
-    client.flushall()
-    return Peer(combined(rates), cpu_s / requests * 1e6)
