@@ -10,6 +10,7 @@ value in the minimum, the maximum and the mean.
 
 import functools
 import math
+import mmap
 from collections.abc import Iterable
 
 import msgspec
@@ -55,31 +56,15 @@ class Packed(msgspec.Struct, frozen=True):
     max_us: int
 
 
-class _Sheets:
-    """Zeros for histograms, cut from sheets for many.
+def _zeros() -> Integers:
+    """Counters of a new histogram, in memory that is mapped for it alone.
 
-    The kernel hands out large sheets without touching them, so only the pages that are counted in
-    ever take memory. Zeros for a single histogram would come from the heap, written out in full,
-    and a run has hundreds of histograms that each use a few pages.
+    Only the pages that are counted in ever take memory, and all of them are given back with the
+    histogram. Zeros from the heap are written out in full as soon as it hands out what was used
+    before, and a run has hundreds of histograms that each use a few pages.
     """
-
-    _HISTOGRAMS = 16  # below the size for which numpy asks for huge pages, taken whole
-
-    def __init__(self) -> None:
-        self._sheet: Integers = np.empty((0, _LENGTH), np.int64)
-        self._used = 0
-
-    def take(self) -> Integers:
-        """Counters of a new histogram."""
-        if self._used == len(self._sheet):
-            self._sheet = np.zeros((self._HISTOGRAMS, _LENGTH), np.int64)
-            self._used = 0
-        self._used += 1
-        counters: Integers = self._sheet[self._used - 1]
-        return counters
-
-
-_sheets = _Sheets()
+    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return np.frombuffer(mmap.mmap(-1, _LENGTH * np.int64().itemsize, flags=private), np.int64)
 
 
 class Histogram:
@@ -88,7 +73,7 @@ class Histogram:
     __slots__ = ("counts", "max_us", "min_us", "negative", "overflow", "recorded", "sum_us")
 
     def __init__(self) -> None:
-        self.counts = _sheets.take()
+        self.counts = _zeros()
         self.recorded = 0
         self.negative = 0
         self.overflow = 0

@@ -2,9 +2,11 @@
 
 import gc
 import math
+import mmap
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,3 +261,21 @@ def test_decoding_leaves_nothing_for_the_garbage_collector() -> None:
         assert sum(isinstance(each, HdrHistogram) for each in gc.get_objects()) == before
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for the memory used")
+def test_a_histogram_that_is_gone_gives_its_memory_back_whatever_else_stays() -> None:
+    """A long run makes thousands that live for a moment beside a few that stay."""
+
+    def resident_bytes() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    before = resident_bytes()
+    kept = []
+    for number in range(1600):
+        each = Histogram()
+        each.counts[:] = 1
+        if number % 16 == 0:
+            kept.append(each)
+    size = kept[0].counts.nbytes
+    assert resident_bytes() - before < 2 * len(kept) * size
