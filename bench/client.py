@@ -17,9 +17,9 @@ from collections.abc import Mapping
 import redis
 
 from bench.errors import NoResult, TaskNotFound, UsageError
-from bench.load.connection import open_client, translated_errors
+from bench.layouts.runqy.layout import RUNQY
+from bench.redisio.connection import open_client, translated_errors
 from bench.wire.layout import split_queue
-from bench.wire.runqy import RUNQY
 from bench.wire.task import Task
 
 DEFAULT_URL = "redis://localhost:6379/0"

@@ -6,7 +6,7 @@ import sys
 import time
 
 
-class Usage:
+class ProcessUsage:
     """What this process has used since the object was made."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from locust import User, task
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bench.wire.runqy import RUNQY
+from bench.layouts.runqy.layout import RUNQY
 from bench.wire.task import Task
 
 QUEUE = "inference_default"

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from bench import enqueue_task, server, task_status, wait_for_result
+from bench import enqueue_task, task_status, wait_for_result
 from bench.errors import NoResult, TaskNotFound, UsageError
+from bench.redisio import embedded
 
 TIMEOUT_S = 20.0
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -18,7 +19,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server of this module's own."""
-    with server.running() as running:
+    with embedded.running() as running:
         yield running.url
 
 

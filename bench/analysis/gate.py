@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from bench.analysis import rule
 from bench.analysis.compare import Comparison, Pair
-from bench.gate_record import GateRecord, Side
-from bench.record import RunRecord
+from bench.records.comparison_record import GateRecord, Side
+from bench.records.run_record import RunRecord
 
 
 def side(label: str, what: str, records: Sequence[RunRecord]) -> Side:

@@ -15,11 +15,11 @@ import numpy as np
 import ruptures
 from scipy import stats
 
-from bench.analysis import likeness
+from bench.analysis import comparability
 from bench.analysis.gate import revision_of
 from bench.analysis.metrics import Metric
-from bench.analysis.rule import Floats
-from bench.record import RunRecord
+from bench.arrays import Floats
+from bench.records.run_record import RunRecord
 
 SHORTEST_LEVEL = 4
 """Runs that a level must last for: fewer may be a bad day."""
@@ -41,7 +41,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Step:
+class ChangePoint:
     """Where a level ends and another begins. ``worse`` is a share of the old level, positive where
     the new one is worse; ``p`` is the chance of such a difference without a change (Mann and
     Whitney), which is too small by the choice of the place."""
@@ -60,7 +60,7 @@ class Trend:
     scenario: str
     metric: Metric
     points: Sequence[Point]
-    steps: Sequence[Step]
+    steps: Sequence[ChangePoint]
     notes: Sequence[str]
 
 
@@ -80,7 +80,7 @@ def trends(records: Iterable[RunRecord], metrics_of: Mapping[str, Sequence[Metri
 def _by_workload(records: Iterable[RunRecord]) -> list[list[RunRecord]]:
     groups: dict[str, list[RunRecord]] = {}
     for record in sorted(records, key=lambda each: each.started_at):
-        groups.setdefault(likeness.workload_of(record), []).append(record)
+        groups.setdefault(comparability.workload_of(record), []).append(record)
     return list(groups.values())
 
 
@@ -108,12 +108,12 @@ def _notes(
     if len(points) < len(valid):
         yield f"left out, as they have no such figure: {len(valid) - len(points)} of the runs"
     for before, after in pairwise(valid):
-        changed = likeness.named(likeness.surroundings_changed(before, after))
+        changed = comparability.named(comparability.surroundings_changed(before, after))
         if changed:
             yield f"at run {after.id} the surroundings changed: {changed}"
 
 
-def steps(values: Sequence[float], higher_is_better: bool) -> list[Step]:
+def steps(values: Sequence[float], higher_is_better: bool) -> list[ChangePoint]:
     """Where a series changes its level for good.
 
     Levels are found on logarithms by PELT (Killick et al., 2012) with absolute deviations, which a
@@ -138,14 +138,14 @@ def steps(values: Sequence[float], higher_is_better: bool) -> list[Step]:
     return found
 
 
-def _step(before: Floats, after: Floats, index: int, higher_is_better: bool) -> Step | None:
+def _step(before: Floats, after: Floats, index: int, higher_is_better: bool) -> ChangePoint | None:
     p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
     old, new = float(np.median(before)), float(np.median(after))
     worse = math.expm1(new - old)
     if p > _SURE or abs(worse) < _WORTH_TELLING:
         return None
     sign = -1 if higher_is_better else 1
-    return Step(index, math.exp(sign * old), math.exp(sign * new), worse, p)
+    return ChangePoint(index, math.exp(sign * old), math.exp(sign * new), worse, p)
 
 
 def _noise(series: Floats) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import UsageError
-from bench.record import RunRecord, StageSummary
+from bench.records.run_record import LatencySummary, RunRecord
 from bench.workload import slo
 from bench.workload.scenario import Scenario
 
@@ -51,7 +51,7 @@ class Metric:
         if match is None:
             return None
         queue = match["queue"] or "all"
-        summary: StageSummary | None = record.latency.get(match["stage"], {}).get(queue)
+        summary: LatencySummary | None = record.latency.get(match["stage"], {}).get(queue)
         value: float | None = getattr(summary, _STATISTICS[match["statistic"]], None)
         return value
 

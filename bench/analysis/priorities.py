@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from bench.record import RunRecord
+from bench.records.run_record import RunRecord
 
 _STATISTICS = {"p50": "p50_s", "p99": "p99_s"}
 

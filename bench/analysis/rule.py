@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-Floats = npt.NDArray[np.float64]
+from bench.arrays import Floats
 
 ALPHA = 0.05
 """The chance of each of the two errors: a false alarm at a change of just the margin, and a false

@@ -3,12 +3,12 @@
 import numpy as np
 
 from bench.measure.histogram import Histogram, decode
-from bench.record import StageSummary
+from bench.records.run_record import LatencySummary
 
 _POINTS_PER_DECADE = 30
 
 
-def spectrum(summary: StageSummary) -> list[tuple[float, float]]:
+def spectrum(summary: LatencySummary) -> list[tuple[float, float]]:
     """(1 / (1 − share of samples), latency in s) from the least sample to the greatest.
 
     Of n samples the greatest stands at n: it is the one in n that took so long. Empty without
@@ -27,7 +27,7 @@ def spectrum(summary: StageSummary) -> list[tuple[float, float]]:
     return [*curve, (float(summary.count), summary.max_s)]
 
 
-def _whole(summary: StageSummary) -> Histogram:
+def _whole(summary: LatencySummary) -> Histogram:
     """With the samples beyond the histogram's range, and the exact extremes."""
     histogram = decode(summary.hdr)
     histogram.negative = summary.negative

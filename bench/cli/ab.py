@@ -12,24 +12,25 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Group, Parameter
 
-from bench import files, gate_record, units
-from bench.analysis import likeness, metrics
+from bench import files, units
+from bench.analysis import comparability, metrics
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
+from bench.cli.arguments import flag_words
 from bench.cli.command_line import command_line
 from bench.cli.compare import Judging
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.cli.run import RunFlags
-from bench.cli.words import flag_words
 from bench.errors import ExitCode, UsageError
 from bench.jobs import ab_job, arms
 from bench.jobs.ab_job import Job
 from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
 from bench.jobs.revision import commit_of, installed
-from bench.jobs.runs import Interrupted
+from bench.jobs.runs import RunInterrupted
+from bench.records import comparison_record
 from bench.workload import library
 from bench.workload.scenario import Scenario
 
@@ -126,13 +127,13 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
         try:
             with ab_view(outputs.quiet) as watch:
                 ab_job.measure(folder, job, should_stop, watch)
-        except Interrupted:
+        except RunInterrupted:
             sys.stderr.write(
                 f"bench: interrupted; go on with: bench ab --resume {shlex.quote(str(folder))}\n"
             )
             return ExitCode.INTERRUPTED
     gate = ab_job.conclude(folder, job)
-    files.write_whole(folder / ab_job.GATE, gate_record.encode(gate))
+    files.write_whole(folder / ab_job.GATE, comparison_record.encode(gate))
     outputs.write(gate, str(folder))
     return gate.exit_code
 
@@ -149,7 +150,7 @@ def _new_job(
     if which.noise_pairs < 1 or (which.pairs is not None and which.pairs < 1):
         raise UsageError("--pairs and --noise-pairs: at least one")
     gated = [metric.name for metric in judging.gated(base)]
-    differing = [*likeness.intended(base, candidate), *judging.allowed]
+    differing = [*comparability.intended(base, candidate), *judging.allowed]
     if (first.url, _binary(first)) != (second.url, _binary(second)):
         differing.append("server")
     job = Job(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from bench import units
 from bench.analysis.compare import Comparison
 from bench.analysis.rule import Decision
-from bench.jobs.ab_job import NOISE, Job, Situation, Watch
+from bench.jobs.ab_job import NOISE, AbProgress, Job, OnStep
 from bench.reports.figures import share
-from bench.reports.gate import words
+from bench.reports.gate import text
 from bench.reports.status import status_line
 
 
@@ -31,13 +31,13 @@ def opening(job: Job, folder: str) -> str:
 
 
 @contextlib.contextmanager
-def ab_view(is_quiet: bool) -> Iterator[Watch]:
+def ab_view(is_quiet: bool) -> Iterator[OnStep]:
     """What to call with each new situation. Everything goes to standard error."""
     with status_line(is_quiet) as show:
         yield lambda situation: show(state_line(situation))
 
 
-def state_line(situation: Situation) -> str:
+def state_line(situation: AbProgress) -> str:
     """One situation as one line."""
     step, plan = situation.step, situation.job.plan
     kind = "noise pair" if step.phase == NOISE else "pair"
@@ -52,6 +52,6 @@ def state_line(situation: Situation) -> str:
 
 
 def _standing(comparison: Comparison) -> list[str]:
-    said = [f"{row.metric} {words.change(row)}" for row in comparison.rows if row.is_gated]
+    said = [f"{row.metric} {text.change(row)}" for row in comparison.rows if row.is_gated]
     decision = comparison.decision
     return [*said, "undecided" if decision is Decision.INCONCLUSIVE else f"so far {decision}"]

@@ -10,17 +10,18 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import capacity_record, files, units
+from bench import files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.capacity_record import Axis, CapacityRecord
+from bench.cli.arguments import flag_words
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
-from bench.cli.words import flag_words
 from bench.errors import ExitCode, UsageError
 from bench.jobs import capacity_job
-from bench.jobs.runs import Interrupted
+from bench.jobs.runs import RunInterrupted
+from bench.records import capacity_record
+from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.workload.scenario import Scenario
 
@@ -116,7 +117,7 @@ def capacity(
         try:
             with capacity_view(is_quiet) as watch:
                 record = capacity_job.measure(record, path, url, should_stop, watch)
-        except Interrupted:
+        except RunInterrupted:
             sys.stderr.write(
                 "bench: interrupted; go on with: bench capacity --resume "
                 f"{shlex.quote(str(path))}\n"

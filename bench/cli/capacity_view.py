@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from bench import units
 from bench.analysis.capacity.effort import held_out_levels
-from bench.analysis.capacity.steps import Step
-from bench.capacity_record import CapacityRecord
-from bench.jobs.capacity_job import Watch
+from bench.analysis.capacity.steps import SearchStep
+from bench.jobs.capacity_job import OnTrial
+from bench.records.capacity_record import CapacityRecord
 from bench.reports.status import status_line
 
 
@@ -25,13 +25,13 @@ def opening(record: CapacityRecord, path: str) -> str:
 
 
 @contextlib.contextmanager
-def capacity_view(is_quiet: bool) -> Iterator[Watch]:
+def capacity_view(is_quiet: bool) -> Iterator[OnTrial]:
     """What to call with each new situation. Everything goes to standard error."""
     with status_line(is_quiet) as show:
         yield lambda record, step: show(state_line(record, step))
 
 
-def state_line(record: CapacityRecord, step: Step | None) -> str:
+def state_line(record: CapacityRecord, step: SearchStep | None) -> str:
     """One state as one line."""
     spent_s = math.fsum(trial.took_s for trial in record.trials)
     parts = [f"{spent_s:5.0f} s", _now(record, step)]
@@ -41,7 +41,7 @@ def state_line(record: CapacityRecord, step: Step | None) -> str:
     return " · ".join(parts)
 
 
-def _now(record: CapacityRecord, step: Step | None) -> str:
+def _now(record: CapacityRecord, step: SearchStep | None) -> str:
     if step is None:
         return "all trials are made"
     what = {

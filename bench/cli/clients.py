@@ -9,17 +9,19 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import clients_record, files, server
+from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.options import URL_VARIABLE, ServerFlags
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
-from bench.clients.job import Request
-from bench.clients_record import ClientsRecord
+from bench.clients.job import ClientsRequest
 from bench.errors import ExitCode, UsageError
-from bench.load.connection import has_password
-from bench.reports import client_words
+from bench.records import clients_record
+from bench.records.clients_record import ClientsRecord
+from bench.redisio import embedded
+from bench.redisio.connection import has_password
+from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status import status_line
 from bench.workload.fields import nearest
@@ -92,7 +94,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None:
-            url = stack.enter_context(server.running(how.server_binary)).url
+            url = stack.enter_context(embedded.running(how.server_binary)).url
         say = stack.enter_context(status_line(how.quiet or how.json))
         record = job.measure(_request(how, chosen, url, owns_server), should_stop, say)
         code = _code(record, how.named)
@@ -102,7 +104,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
             "bench: a password on the command line can be seen by others: "
             f"{URL_VARIABLE} hides it\n"
         )
-    for failure in client_words.failures(record):
+    for failure in clients_text.failures(record):
         sys.stderr.write(f"bench: {failure}\n")
     if how.images is not None:
         _draw(record, how.images)
@@ -112,8 +114,10 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     return code
 
 
-def _request(how: ClientFlags, chosen: Sequence[Client], url: str, owns_server: bool) -> Request:
-    return Request(
+def _request(
+    how: ClientFlags, chosen: Sequence[Client], url: str, owns_server: bool
+) -> ClientsRequest:
+    return ClientsRequest(
         url=url,
         owns_server=owns_server,
         clients=chosen,
@@ -128,10 +132,10 @@ def _request(how: ClientFlags, chosen: Sequence[Client], url: str, owns_server: 
 def _code(record: ClientsRecord, named: Sequence[str]) -> ExitCode:
     if not record.is_complete:
         return ExitCode.INTERRUPTED
-    if any(client_words.failures(record)):
+    if any(clients_text.failures(record)):
         return ExitCode.INVALID
     is_missing = any(row.skipped for row in record.clients if row.name in named)
-    if is_missing or not client_words.measured(record):
+    if is_missing or not clients_text.measured(record):
         return ExitCode.INCONCLUSIVE
     return ExitCode.PASSED
 

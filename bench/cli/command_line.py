@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextvars import ContextVar
 
-from bench.load.connection import without_secrets
+from bench.redisio.connection import without_secrets
 
 _tokens: ContextVar[tuple[str, ...]] = ContextVar("tokens", default=())
 

@@ -8,15 +8,16 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import record, units
-from bench.analysis import gate, likeness, metrics
+from bench import units
+from bench.analysis import comparability, gate, metrics
 from bench.analysis.compare import Question, compare, in_pairs
 from bench.analysis.metrics import Metric
 from bench.analysis.rule import MARGIN
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
 from bench.errors import MeasurementError, UsageError
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 from bench.workload.scenario import Scenario
 
 _JUDGING = Group("Judging", sort_key=3)
@@ -80,7 +81,7 @@ def compare_records(
     """
     judging, outputs = judging or Judging(), outputs or GateOutputs()
     left, right = _sides(records)
-    base, candidate = record.load_all(left), record.load_all(right)
+    base, candidate = run_record.load_all(left), run_record.load_all(right)
     gated = judging.gated(base[0].scenario)
     margin = judging.margin_share()
     outputs.require_writable()
@@ -88,7 +89,7 @@ def compare_records(
     _require_alike(base, candidate, judging.allowed)
     pairs = in_pairs(base, candidate)
     question = Question(gated, metrics.shown_besides(base[0].scenario), margin)
-    comparison = compare(pairs, question, only_valid=likeness.VERDICT not in judging.allowed)
+    comparison = compare(pairs, question, only_valid=comparability.VERDICT not in judging.allowed)
     sides = (
         gate.side("base", _names(left), base),
         gate.side("candidate", _names(right), candidate),
@@ -126,17 +127,17 @@ def _require_alike(
     base: Sequence[RunRecord], candidate: Sequence[RunRecord], allowed: Sequence[str]
 ) -> None:
     """Raise UsageError for what differs and matters, MeasurementError for runs not to be quoted."""
-    found = likeness.differences(base, candidate, allowed)
+    found = comparability.differences(base, candidate, allowed)
     if found:
         first = found[0]
         reason = (
             "the two sides were not measured in turns, so a machine that drifted between them looks"
             " like a change ('bench ab' takes turns)"
-            if first.field == likeness.ORDER
-            else f"the runs differ in {likeness.named(found)}"
+            if first.field == comparability.ORDER
+            else f"the runs differ in {comparability.named(found)}"
         )
         raise UsageError(f"{reason}: say --allow {first.field} to compare them all the same")
-    spoilt = [] if likeness.VERDICT in allowed else likeness.invalid([*base, *candidate])
+    spoilt = [] if comparability.VERDICT in allowed else comparability.invalid([*base, *candidate])
     if spoilt:
         raise MeasurementError(
             f"run {spoilt[0].id} of {spoilt[0].started_at} is {spoilt[0].verdict}, and "
@@ -148,16 +149,16 @@ def _notes(
     base: Sequence[RunRecord], candidate: Sequence[RunRecord], allowed: Sequence[str]
 ) -> list[str]:
     notes = []
-    if not likeness.is_interleaved(base, candidate):
+    if not comparability.is_interleaved(base, candidate):
         notes.append(
             "the sides were not measured in turns: a drift of the machine is in every change here"
         )
-    if likeness.VERDICT in allowed and likeness.invalid([*base, *candidate]):
+    if comparability.VERDICT in allowed and comparability.invalid([*base, *candidate]):
         notes.append("runs that are not valid were compared, as --allow verdict asked")
-    differing = likeness.differences(base, candidate)
-    others = [each for each in differing if each.field != likeness.ORDER]
+    differing = comparability.differences(base, candidate)
+    others = [each for each in differing if each.field != comparability.ORDER]
     if others:
-        notes.append(f"the sides differ in {likeness.named(others)}")
+        notes.append(f"the sides differ in {comparability.named(others)}")
     return notes
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import files, gate_record
-from bench.gate_record import GateRecord
+from bench import files
+from bench.records import comparison_record
+from bench.records.comparison_record import GateRecord
 from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
@@ -39,7 +40,7 @@ class GateOutputs:
     def write(self, gate: GateRecord, place: str | None) -> None:
         """Everything that was asked for. ``place`` is where the runs' records are."""
         if self.json is not None:
-            files.write_whole(self.json, gate_record.encode(gate))
+            files.write_whole(self.json, comparison_record.encode(gate))
         if self.markdown is not None:
             files.write_whole(self.markdown, markdown(gate).encode())
         if self.junit is not None:

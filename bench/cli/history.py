@@ -7,12 +7,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import files, record
+from bench import files
 from bench.analysis import metrics
 from bench.analysis.history import trends
 from bench.analysis.metrics import Metric
 from bench.errors import UsageError
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 from bench.reports.history import otava_csv, print_trends
 
 
@@ -38,7 +39,7 @@ def history(
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
-    found = record.load_all([folder])
+    found = run_record.load_all([folder])
     names = sorted({each.scenario.name for each in found})
     if scenario is not None:
         found = [each for each in found if each.scenario.name == scenario]

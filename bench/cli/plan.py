@@ -7,9 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import capacity_record, units, versioned
-from bench.analysis.capacity.plan import Wish, make_plan
+from bench import units
+from bench.analysis.capacity.plan import PlanRequest, make_plan
 from bench.errors import ExitCode, UsageError
+from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
 from bench.workload import fields
 
@@ -32,9 +33,9 @@ class WishFlags:
         str | None, Parameter(help="What if the sub-queues had these shares: high=1,low=3.")
     ] = None
 
-    def wish(self, rate: str) -> Wish:
+    def request(self, rate: str) -> PlanRequest:
         """As a value. Raises UsageError."""
-        return Wish(
+        return PlanRequest(
             rate_per_s=_positive("--rate", units.parse_rate(rate)),
             headroom=_below_one("--headroom", units.parse_share(self.headroom)),
             slo=tuple(self.slo or ()),
@@ -66,9 +67,9 @@ def plan(
     rate
         Tasks a second, as 12000/s.
     """
-    made = make_plan(capacity_record.load(record), (flags or WishFlags()).wish(rate))
+    made = make_plan(capacity_record.load(record), (flags or WishFlags()).request(rate))
     if json:
-        sys.stdout.write(versioned.encode(made).decode())
+        sys.stdout.write(formats.encode(made).decode())
     else:
         print_plan(made)
     return ExitCode.PASSED if made.chosen is not None else ExitCode.INCONCLUSIVE

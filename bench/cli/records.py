@@ -8,13 +8,14 @@ from cyclopts import Parameter
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench import record as records
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
-from bench.load import leftovers, remote
-from bench.load.connection import open_client, translated_errors
+from bench.ipc import remote
+from bench.records import run_record as records
+from bench.redisio.connection import open_client, translated_errors
 from bench.reports import exports
 from bench.reports.console import console_for_stdout
+from bench.run import cleanup
 from bench.workload import library
 
 
@@ -66,7 +67,7 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     sent = dict.fromkeys(range(loaded.scenario.producers), loaded.counts.due)
     with open_client(url) as client, translated_errors(url):
         remote.remove(client, run)
-        removed = leftovers.remove(
+        removed = cleanup.remove(
             client, loaded.scenario.wire_layout, list(loaded.queues), run, sent
         )
     sys.stdout.write(f"removed {removed:,} keys of run {loaded.id}\n")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from bench import capacity_record, clients_record, files, gate_record
-from bench import record as records
+from bench import files
 from bench.errors import RecordError, UsageError
 from bench.jobs import ab_job
+from bench.records import capacity_record, clients_record, comparison_record
+from bench.records import run_record as records
 from bench.reports.capacity import print_capacity
 from bench.reports.clients import print_clients
 from bench.reports.gate.terminal import print_gate
@@ -35,9 +36,9 @@ class _Kind:
 
 _RUN = _Kind(records.load, records.encode, print_report, "bench.reports.html.run_page")
 _KINDS = {
-    gate_record.FORMAT: _Kind(
-        gate_record.load,
-        gate_record.encode,
+    comparison_record.FORMAT: _Kind(
+        comparison_record.load,
+        comparison_record.encode,
         lambda gate, _: print_gate(gate, None),
         "bench.reports.html.gate_page",
     ),

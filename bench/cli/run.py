@@ -8,18 +8,20 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import files, record, server
+from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
-from bench.load import distributed
-from bench.load.connection import has_password
-from bench.load.distributed import Cluster
-from bench.load.run import Request, execute
-from bench.record import RunRecord
+from bench.locust import launcher
+from bench.locust.launcher import LocustCluster
+from bench.records import run_record
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded
+from bench.redisio.connection import has_password
 from bench.reports.live import live_view
 from bench.reports.terminal import print_report
+from bench.run.run import RunRequest, execute
 from bench.workload import library
 from bench.workload.feed import payloads
 
@@ -62,7 +64,7 @@ class RunFlags:
         bool, Parameter(group=_OUTPUT, help="No progress, and no report when all is well.")
     ] = False
 
-    def cluster(self) -> Cluster | None:
+    def cluster(self) -> LocustCluster | None:
         """Where Locust's workers are, or None for a run on its own. Raises UsageError."""
         if not self.distributed:
             if self.expect_workers is not None or self.master_bind_port is not None:
@@ -71,13 +73,13 @@ class RunFlags:
         if self.expect_workers is not None and self.expect_workers < 1:
             raise UsageError("--expect-workers: at least one must come")
         if self.expect_workers is None:
-            return Cluster(None, "127.0.0.1", distributed.free_port())
-        port = self.master_bind_port or distributed.DEFAULT_PORT
-        cluster = Cluster(self.expect_workers, self.master_bind_host, port)
+            return LocustCluster(None, "127.0.0.1", launcher.free_port())
+        port = self.master_bind_port or launcher.DEFAULT_PORT
+        cluster = LocustCluster(self.expect_workers, self.master_bind_host, port)
         if not self.quiet:
             sys.stderr.write(
                 f"bench: waiting for {self.expect_workers} workers; start each with\n"
-                f"    {distributed.joining_line(cluster)}\n"
+                f"    {launcher.joining_line(cluster)}\n"
             )
         return cluster
 
@@ -105,13 +107,13 @@ def run(
         named = "--redis-url" if where.redis_url else URL_VARIABLE
         raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
     cluster = how.cluster()
-    path = how.output or record.default_path(chosen.name)
+    path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None and cluster is None:
-            url = stack.enter_context(server.running(how.server_binary)).url
-        request = Request(
+            url = stack.enter_context(embedded.running(how.server_binary)).url
+        request = RunRequest(
             url=url or "",
             scenario=chosen,
             command=command_line(),
@@ -123,14 +125,14 @@ def run(
         if cluster is None:
             finished = execute(request, show, should_stop)
         else:
-            finished = distributed.execute(request, how.server_binary, cluster, show, should_stop)
-    record.save(finished, path)
+            finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
+    run_record.save(finished, path)
     if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
         sys.stderr.write(
             "bench: a password on the command line can be seen by others: "
             f"{URL_VARIABLE} hides it\n"
         )
-    code = ExitCode.INTERRUPTED if should_stop() else record.exit_code(finished)
+    code = ExitCode.INTERRUPTED if should_stop() else run_record.exit_code(finished)
     with contextlib.suppress(BrokenPipeError):  # whoever read our output has seen enough
         _show(finished, path, how, code)
         sys.stdout.flush()
@@ -139,6 +141,6 @@ def run(
 
 def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> None:
     if how.json:
-        sys.stdout.write(record.encode(finished).decode())
+        sys.stdout.write(run_record.encode(finished).decode())
     elif not how.quiet or code is not ExitCode.PASSED:
         print_report(finished, path)

@@ -6,15 +6,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import versioned
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
-from bench.load.connection import open_client, translated_errors
-from bench.load.verifying import verify as look
-from bench.load.verifying.verify import Asked
+from bench.layouts.asynq.layout import ASYNQ
+from bench.layouts.registry import LAYOUTS
+from bench.records import formats
+from bench.redisio.connection import open_client, translated_errors
 from bench.reports.verify import print_verification
-from bench.wire.asynq import ASYNQ
-from bench.wire.layouts import LAYOUTS
+from bench.verify import verify as look
+from bench.verify.verify import VerifyRequest
 from bench.workload.fields import nearest
 
 _DEFAULT_SAMPLE = 1000
@@ -42,9 +42,9 @@ def verify(
     names = _names(queues, layout)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
-        answer = look.verify(client, Asked(url, layout, names, sample))
+        answer = look.verify(client, VerifyRequest(url, layout, names, sample))
     if json:
-        sys.stdout.write(versioned.encode(answer).decode())
+        sys.stdout.write(formats.encode(answer).decode())
     else:
         print_verification(answer)
     return answer.exit_code

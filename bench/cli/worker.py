@@ -5,10 +5,10 @@ import sys
 
 from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
-from bench.load.standalone import serve
-from bench.load.worker_process import settings_of
-from bench.wire.layouts import LAYOUTS
-from bench.wire.runqy import RUNQY
+from bench.layouts.registry import LAYOUTS
+from bench.layouts.runqy.layout import RUNQY
+from bench.worker.process import settings_of
+from bench.worker.standalone import serve
 from bench.workload.resolve import parent_queue, resolve
 
 _SUB_QUEUES = ("high", "default", "low")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bench.clients.catalogue import Client
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _SOURCES = Path(__file__).parent
 _TIMEOUT_S = 600
@@ -44,8 +44,8 @@ class Program:
     runs_on: str
 
 
-def prepare(client: Client, say: Say) -> Program:
-    """The client's program, built where it has to be; ``say`` hears what takes long.
+def prepare(client: Client, notify: Notify) -> Program:
+    """The client's program, built where it has to be; ``notify`` hears what takes long.
 
     Raises Unavailable.
     """
@@ -57,9 +57,9 @@ def prepare(client: Client, say: Say) -> Program:
             version = _output(["redis-cli", "--version"], _NEEDS_REDIS_CLI)
             return Program((sys.executable, "-m", *client.program), version)
         case "node":
-            return _node(client, say)
+            return _node(client, notify)
         case "go":
-            return _go(client, say)
+            return _go(client, notify)
 
 
 def _python(client: Client, library: str) -> Program:
@@ -67,7 +67,7 @@ def _python(client: Client, library: str) -> Program:
     return Program(words, f"Python {platform.python_version()}, {library}")
 
 
-def _node(client: Client, say: Say) -> Program:
+def _node(client: Client, notify: Notify) -> Program:
     _require("node", _NEEDS_NODE)
     _require("npm", _NEEDS_NODE)
     version = _output(["node", "--version"], _NEEDS_NODE).removeprefix("v")
@@ -75,7 +75,7 @@ def _node(client: Client, say: Say) -> Program:
         raise Unavailable(f"{_NEEDS_NODE} (found {version})")
 
     def build(folder: Path) -> None:
-        say("fetching the Node.js clients' libraries, once: npm ci")
+        notify("fetching the Node.js clients' libraries, once: npm ci")
         words = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
         _run(words, folder)
 
@@ -86,14 +86,14 @@ def _node(client: Client, say: Say) -> Program:
     return Program(words, f"Node.js {version}, ioredis {ioredis}")
 
 
-def _go(client: Client, say: Say) -> Program:
+def _go(client: Client, notify: Notify) -> Program:
     module = (_SOURCES / "go" / "go.mod").read_text()
     needs = f"needs Go {_of_module(module, 'go')} or newer: apt-get install golang-go"
     _require("go", needs)
     version = _output(["go", "env", "GOVERSION"], needs)
 
     def build(folder: Path) -> None:
-        say("building the Go clients, once: go build")
+        notify("building the Go clients, once: go build")
         _run(["go", "build", "-trimpath", "-o", "client", "."], folder)
 
     folder = _built("go", version, build)

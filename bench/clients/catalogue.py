@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UsageError
-from bench.wire.runqy import RUNQY
+from bench.layouts.runqy.layout import RUNQY
 from bench.workload.fields import nearest
 
 Toolchain = Literal["python", "redis-cli", "node", "go"]

@@ -25,7 +25,7 @@ Fields = Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedTasks:
     """What a client was told to enqueue, with numbers from 0 on."""
 
     tasks: int
@@ -34,7 +34,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundTasks:
     """What is there."""
 
     own: Sequence[str]
@@ -45,7 +45,7 @@ class Found:
     """The first thing that is wrong, in words; empty where all is right."""
 
 
-class Wrong(Exception):  # noqa: N818 - what was found
+class UnexpectedTask(Exception):  # noqa: N818 - what was found
     """A task is not as its client should have written it: which field, expected, and found."""
 
 
@@ -113,8 +113,8 @@ def require_empty(client: redis.Redis, checker: Checker) -> None:
 
 
 def inspect(
-    client: redis.Redis, checker: Checker, expected: Expected, *, owns_server: bool
-) -> Found:
+    client: redis.Redis, checker: Checker, expected: ExpectedTasks, *, owns_server: bool
+) -> FoundTasks:
     """Look at every task in the list. Raises redis-py's errors."""
     waiting = list(_oldest_first(client, checker.pending))
     tasks = _Tasks(checker, expected, Counter(waiting))
@@ -125,7 +125,7 @@ def inspect(
         for place, (task_id, fields) in enumerate(_hashes(client, checker, chunk), start):
             try:
                 number = tasks.number(task_id, fields)
-            except Wrong as wrong:
+            except UnexpectedTask as wrong:
                 faults.append(f"task {task_id}: {wrong}")
                 continue
             own.append(task_id)
@@ -143,10 +143,10 @@ def inspect(
         keys, due = int(client.dbsize()), expected.tasks + checker.keys_beside_tasks
         if keys != due:
             faults.append(f"the server: expected {due} keys, found {keys}")
-    return Found(own, len(waiting) - len(own), faults[0] if faults else "")
+    return FoundTasks(own, len(waiting) - len(own), faults[0] if faults else "")
 
 
-def remove(client: redis.Redis, checker: Checker, found: Found) -> str:
+def remove(client: redis.Redis, checker: Checker, found: FoundTasks) -> str:
     """Remove the client's own tasks; what is left of them after that, in words; empty for nothing.
 
     Raises redis-py's errors.
@@ -186,7 +186,7 @@ def require(expected: Mapping[str, bytes], fields: Fields) -> None:
     for name, value in expected.items():
         found = fields.get(name.encode())
         if found != value:
-            raise Wrong(f"field {name!r}: expected {shown(value)}, found {shown(found)}")
+            raise UnexpectedTask(f"field {name!r}: expected {shown(value)}, found {shown(found)}")
 
 
 def require_no_others(known: Sequence[str], fields: Fields) -> None:
@@ -194,7 +194,7 @@ def require_no_others(known: Sequence[str], fields: Fields) -> None:
     for name, value in fields.items():
         text = name.decode(errors="replace")
         if text not in known:
-            raise Wrong(f"field {text!r}: expected none, found {shown(value)}")
+            raise UnexpectedTask(f"field {text!r}: expected none, found {shown(value)}")
 
 
 @dataclass
@@ -202,7 +202,7 @@ class _Tasks:
     """A client's tasks, looked at one after the other."""
 
     checker: Checker
-    expected: Expected
+    expected: ExpectedTasks
     times: Counter[str]
     """How often each id is in the list."""
     seen: set[int] = field(default_factory=set)
@@ -210,17 +210,17 @@ class _Tasks:
     def number(self, task_id: str, fields: Fields | None) -> int:
         """Which of the client's tasks it is, where that can be seen. Raises Wrong."""
         if self.times[task_id] != 1:
-            raise Wrong(
+            raise UnexpectedTask(
                 f"expected once in {self.checker.pending}, found {self.times[task_id]} times"
             )
         if not fields:
             found = "a key of another type" if fields is None else "no such key"
-            raise Wrong(f"{self.checker.task(task_id)}: expected a hash, found {found}")
+            raise UnexpectedTask(f"{self.checker.task(task_id)}: expected a hash, found {found}")
         number = self.checker.number(fields, is_stamped=self.expected.is_stamped)
         if number >= self.expected.tasks:
-            raise Wrong(f"expected numbers below {self.expected.tasks}, found {number}")
+            raise UnexpectedTask(f"expected numbers below {self.expected.tasks}, found {number}")
         if number in self.seen:
-            raise Wrong(f"expected number {number} once, found it again")
+            raise UnexpectedTask(f"expected number {number} once, found it again")
         self.seen.add(number)
         return number
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import redis
 
-from bench.clients.check import Fields, Wrong, require, require_no_others, shown
+from bench.clients.check import Fields, UnexpectedTask, require, require_no_others, shown
 from bench.clients.check_runqy import number_in
-from bench.wire import asynq_message
-from bench.wire.asynq import ASYNQ
+from bench.layouts.asynq import codec
+from bench.layouts.asynq.layout import ASYNQ
 from bench.wire.layout import STATE_PENDING
 from bench.wire.task import Task
 
@@ -50,14 +50,14 @@ class AsynqChecker:
         require_no_others(_NAMES, fields)
         since = fields.get(b"pending_since")
         if since is None or not since.isdigit():
-            raise Wrong(f"field 'pending_since': expected digits, found {shown(since)}")
+            raise UnexpectedTask(f"field 'pending_since': expected digits, found {shown(since)}")
         task = _task(fields)
         plain = {"type": b"task", "retry": b"0", "max_retry": b"%d" % _MAX_RETRY}
         found = {name.encode(): value for name, value in task.fields()}
         require({**plain, "queue": self.queue.encode()}, found)
         number = number_in(task.payload, is_stamped)
         if number is None:
-            raise Wrong(
+            raise UnexpectedTask(
                 f'field \'payload\': expected {{"input": "hello N"}}, found {shown(task.payload)}'
             )
         return number
@@ -77,8 +77,8 @@ class AsynqChecker:
 def _task(fields: Fields) -> Task:
     message = fields.get(b"msg")
     if not message:
-        raise Wrong(f"field 'msg': expected a message, found {shown(message)}")
+        raise UnexpectedTask(f"field 'msg': expected a message, found {shown(message)}")
     try:
-        return asynq_message.read("", fields)
+        return codec.read("", fields)
     except ValueError:
-        raise Wrong(f"field 'msg': expected a message, found {shown(message)}") from None
+        raise UnexpectedTask(f"field 'msg': expected a message, found {shown(message)}") from None

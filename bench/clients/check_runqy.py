@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import redis
 
-from bench.clients.check import Fields, Wrong, require, require_no_others, shown
+from bench.clients.check import Fields, UnexpectedTask, require, require_no_others, shown
+from bench.layouts.runqy.layout import RUNQY
 from bench.wire import stamps
-from bench.wire.runqy import RUNQY
 
 _NAMES = ("type", "payload", "retry", "max_retry", "queue")
 _INPUT = re.compile(r"hello (0|[1-9]\d{0,17})", re.ASCII)
@@ -52,7 +52,7 @@ class RunqyChecker:
         payload = fields.get(b"payload")
         number = number_in(payload, is_stamped)
         if number is None:
-            raise Wrong(
+            raise UnexpectedTask(
                 f'field \'payload\': expected {{"input": "hello N"}}, found {shown(payload)}'
             )
         return number

@@ -10,27 +10,27 @@ import redis
 
 from bench import environment
 from bench.clients import build, check, processes
-from bench.clients.build import Program, Say, Unavailable
+from bench.clients.build import Notify, Program, Unavailable
 from bench.clients.catalogue import ASYNQ, Client, why_not
-from bench.clients.check import Checker, Expected
+from bench.clients.check import Checker, ExpectedTasks
 from bench.clients.check_asynq import AsynqChecker
 from bench.clients.check_runqy import RunqyChecker
-from bench.clients.processes import Interrupted
-from bench.clients.rows import Trial, Tried
-from bench.clients_record import ClientsRecord
+from bench.clients.processes import ClientInterrupted
+from bench.clients.rows import ClientTrial, ClientTrials
 from bench.errors import MeasurementError, UsageError
-from bench.load import server_info
-from bench.load.connection import open_client, translated_errors
-from bench.wire.runqy import RUNQY
+from bench.layouts.runqy.layout import RUNQY
+from bench.records.clients_record import ClientsRecord
+from bench.redisio import server_info
+from bench.redisio.connection import open_client, translated_errors
 
 CHECKERS: dict[str, Callable[[str], Checker]] = {RUNQY.name: RunqyChecker, ASYNQ: AsynqChecker}
 """By layout: what makes a checker for a queue."""
-_MORE_LOOKS = 20
+_MORE_INSPECTIONS = 20
 _QUEUE = re.compile(r"[^\s{}'\"\\]+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class ClientsRequest:
     """What to run, and on which server."""
 
     url: str
@@ -55,7 +55,9 @@ def require_possible(queue: str, tasks: int, repeat: int) -> None:
         raise UsageError(f"--repeat {repeat}: it must be at least 1")
 
 
-def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> ClientsRecord:
+def measure(
+    request: ClientsRequest, should_stop: Callable[[], bool], notify: Notify
+) -> ClientsRecord:
     """Run every client that can be run, ``repeat`` times, and return what came of it.
 
     A client that fails is told in its row, and is not run again; the others go on. Once
@@ -68,20 +70,20 @@ def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> Clie
     with open_client(request.url) as client, translated_errors(request.url):
         check.require_empty(client, checker)
         checker.begin(client)
-        if not request.owns_server and _somebody_waits(client):
-            say(
+        if not request.owns_server and _has_blocked_clients(client):
+            notify(
                 "somebody waits for tasks on this server: where that is a worker of "
                 f"{request.queue}, say another --queue"
             )
         server = server_info.describe(client, request.url)
-        all_tried = [Tried(each, []) for each in request.clients]
-        programs = dict(_programs(request, all_tried, say))
-        bench = _Bench(request, client, checker, should_stop)
+        all_tried = [ClientTrials(each, []) for each in request.clients]
+        programs = dict(_programs(request, all_tried, notify))
+        bench = _TrialRunner(request, client, checker, should_stop)
         for number, tried in _turns(request, all_tried, programs):
             if should_stop():
                 break
             if not tried.failed:
-                say(f"{tried.client.name}, {number} of {request.repeat}")
+                notify(f"{tried.client.name}, {number} of {request.repeat}")
                 bench.attempt(tried, programs[tried.client.name])
     return ClientsRecord(
         started_at=started_at,
@@ -98,7 +100,7 @@ def measure(request: Request, should_stop: Callable[[], bool], say: Say) -> Clie
     )
 
 
-def _somebody_waits(client: redis.Redis) -> bool:
+def _has_blocked_clients(client: redis.Redis) -> bool:
     """Whether a client is blocked on a list; of which keys a server does not tell."""
     try:
         return int(client.info("clients").get("blocked_clients", 0)) > 0
@@ -107,7 +109,7 @@ def _somebody_waits(client: redis.Redis) -> bool:
 
 
 def _programs(
-    request: Request, all_tried: Sequence[Tried], say: Say
+    request: ClientsRequest, all_tried: Sequence[ClientTrials], notify: Notify
 ) -> Iterator[tuple[str, Program]]:
     """What to start for each client that can be run; the others are told why not."""
     for tried in all_tried:
@@ -116,7 +118,7 @@ def _programs(
         if tried.skipped:
             continue
         try:
-            program = build.prepare(client, say)
+            program = build.prepare(client, notify)
         except Unavailable as reason:
             tried.skipped = str(reason)
             continue
@@ -125,8 +127,8 @@ def _programs(
 
 
 def _turns(
-    request: Request, all_tried: Sequence[Tried], programs: dict[str, Program]
-) -> Iterator[tuple[int, Tried]]:
+    request: ClientsRequest, all_tried: Sequence[ClientTrials], programs: dict[str, Program]
+) -> Iterator[tuple[int, ClientTrials]]:
     """Repetitions with the clients in turn, each time beginning with the next one of them."""
     able = [tried for tried in all_tried if tried.client.name in programs]
     for number in range(request.repeat):
@@ -136,30 +138,30 @@ def _turns(
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _TrialRunner:
     """The server that all clients run against."""
 
-    request: Request
+    request: ClientsRequest
     client: redis.Redis
     checker: Checker
     should_stop: Callable[[], bool]
 
-    def attempt(self, tried: Tried, program: Program) -> None:
+    def attempt(self, tried: ClientTrials, program: Program) -> None:
         """One repetition of a client; a failure goes into what is told of it."""
         try:
             trial = self._trial(tried.client, program)
         except MeasurementError as error:
             tried.failed = str(error)
-        except Interrupted:
+        except ClientInterrupted:
             return
         else:
             if trial is not None:
                 tried.trials.append(trial)
 
-    def _trial(self, client: Client, program: Program) -> Trial | None:
+    def _trial(self, client: Client, program: Program) -> ClientTrial | None:
         """Raises MeasurementError when it failed, or left something else than it should have."""
         request = self.request
-        expected = Expected(request.tasks, client.is_ordered, client.is_stamped)
+        expected = ExpectedTasks(request.tasks, client.is_ordered, client.is_stamped)
         before_s = self._server_cpu_s()
         fault = ""
         trial = None
@@ -167,23 +169,23 @@ class _Bench:
             line = processes.run(
                 client, program, request.url, request.tasks, request.queue, self.should_stop
             )
-            trial = Trial(line, self._server_cpu_s() - before_s)
+            trial = ClientTrial(line, self._server_cpu_s() - before_s)
         except MeasurementError as error:
             fault = str(error)
         finally:
-            fault = self._look_and_remove(expected, fault)
+            fault = self._inspect_and_remove(expected, fault)
         if fault:
             raise MeasurementError(fault)
         return trial
 
-    def _look_and_remove(self, expected: Expected, fault: str) -> str:
+    def _inspect_and_remove(self, expected: ExpectedTasks, fault: str) -> str:
         """The first fault, the one given before those that are found now."""
         owns_server = self.request.owns_server
         found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
         left = check.remove(self.client, self.checker, found)
         fault = fault or found.fault or left
         # Of a client that was stopped, the server may still have commands to read.
-        for _ in range(_MORE_LOOKS if left else 0):
+        for _ in range(_MORE_INSPECTIONS if left else 0):
             found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
             if not check.remove(self.client, self.checker, found):
                 break

@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from bench.clients.build import Program
 from bench.clients.catalogue import Client
-from bench.clients.line import Line, decode
 from bench.clients.program import URL_VARIABLE
+from bench.clients.result import ClientResult, decode
 from bench.errors import MeasurementError
-from bench.load.connection import address
+from bench.redisio.connection import address
 
 _POLL_S = 0.1
 _START_S = 60.0
@@ -22,7 +22,7 @@ _SLOWEST_TASK_S = 0.25
 _LAST_LINES = 3
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
+class ClientInterrupted(Exception):  # noqa: N818 - what happened, not a fault
     """The user stopped it all."""
 
 
@@ -33,7 +33,7 @@ def run(
     tasks: int,
     queue: str,
     should_stop: Callable[[], bool],
-) -> Line:
+) -> ClientResult:
     """Let the program enqueue so many tasks, and return what it measured of itself.
 
     Raises MeasurementError, with the last lines that it said, when it failed or printed something
@@ -79,7 +79,7 @@ def _await(
             return process.communicate(timeout=_POLL_S)
         except subprocess.TimeoutExpired:
             if should_stop():
-                raise Interrupted from None
+                raise ClientInterrupted from None
             if time.monotonic() > deadline_s:
                 raise MeasurementError("it hung: it did not end in time") from None
 

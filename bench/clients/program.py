@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.clients.line import Latencies, Line, encode
+from bench.clients.result import ClientResult, LatencyBuckets, encode
 
 URL_VARIABLE = "BENCH_REDIS_URL"
 
 
 @dataclass(frozen=True)
-class Order:
+class ProgramArguments:
     """What a program is told to do."""
 
     url: str
@@ -27,7 +27,7 @@ class Order:
     layout: str = "runqy"
 
 
-def read_order() -> Order:
+def read_arguments() -> ProgramArguments:
     """From the command line and the environment. Ends the process where they say no such thing."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--tasks", type=int, required=True)
@@ -38,7 +38,7 @@ def read_order() -> Order:
     url = os.environ.get(URL_VARIABLE)
     if not url:
         parser.error(f"set {URL_VARIABLE}")
-    return Order(url, given.tasks, given.queue, given.batch, given.layout)
+    return ProgramArguments(url, given.tasks, given.queue, given.batch, given.layout)
 
 
 def payload(number: int) -> dict[str, str]:
@@ -46,29 +46,31 @@ def payload(number: int) -> dict[str, str]:
     return {"input": f"hello {number}"}
 
 
-def measure(client: str, order: Order, enqueue: Callable[[range], None]) -> Line:
+def measure(
+    client: str, arguments: ProgramArguments, enqueue: Callable[[range], None]
+) -> ClientResult:
     """Enqueue all tasks, a batch of their numbers a call, and measure the loop.
 
     Every task of a batch takes from just before the call until it returns.
     """
-    latencies = Latencies()
+    latencies = LatencyBuckets()
     began_cpu_s, began_ns = time.process_time(), time.monotonic_ns()
-    for start in range(0, order.tasks, order.batch):
-        numbers = range(start, min(start + order.batch, order.tasks))
+    for start in range(0, arguments.tasks, arguments.batch):
+        numbers = range(start, min(start + arguments.batch, arguments.tasks))
         before_ns = time.monotonic_ns()
         enqueue(numbers)
         latencies.record(time.monotonic_ns() - before_ns, len(numbers))
     elapsed_s = (time.monotonic_ns() - began_ns) / 1e9
-    return Line(
+    return ClientResult(
         client=client,
-        tasks=order.tasks,
+        tasks=arguments.tasks,
         elapsed_s=elapsed_s,
         cpu_s=time.process_time() - began_cpu_s,
         latency_us=latencies.pairs(),
     )
 
 
-def write(line: Line) -> None:
+def write(line: ClientResult) -> None:
     """Print the one line."""
     sys.stdout.buffer.write(encode(line))
     sys.stdout.buffer.flush()

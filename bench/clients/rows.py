@@ -5,26 +5,26 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.clients.catalogue import Client
-from bench.clients.line import Line
-from bench.clients_record import ClientRow, Figures, Repetition
-from bench.load.assemble import summarise
+from bench.clients.result import ClientResult
 from bench.measure.histogram import merged
+from bench.records.clients_record import ClientRow, Figures, Repetition
+from bench.run.build_record import summarise
 
 
 @dataclass(frozen=True)
-class Trial:
+class ClientTrial:
     """One repetition: what the client printed, and what the server used while its program ran."""
 
-    line: Line
+    line: ClientResult
     server_cpu_s: float
 
 
 @dataclass
-class Tried:
+class ClientTrials:
     """A client, and how it went so far. At most one of ``skipped`` and ``failed`` is not empty."""
 
     client: Client
-    trials: list[Trial]
+    trials: list[ClientTrial]
     runs_on: str = ""
     skipped: str = ""
     failed: str = ""
@@ -47,7 +47,7 @@ class Tried:
         )
 
 
-def figures(trials: Sequence[Trial]) -> Figures:
+def figures(trials: Sequence[ClientTrial]) -> Figures:
     """Medians over the repetitions; latencies of all of them, merged."""
     rates = [trial.line.tasks / trial.line.elapsed_s for trial in trials]
     return Figures(

@@ -14,23 +14,24 @@ from pathlib import Path
 
 import msgspec
 
-from bench import files, record, versioned
-from bench.analysis import gate, likeness
+from bench import files
+from bench.analysis import comparability, gate
 from bench.analysis.compare import Comparison, Pair, Question, compare, noise_floors
 from bench.analysis.metrics import Metric
 from bench.errors import MeasurementError, UsageError
-from bench.gate_record import GateRecord
 from bench.jobs import runs
-from bench.jobs.ab_plan import Plan, make_plan
+from bench.jobs.ab_plan import PairPlan, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
-from bench.record import RunRecord
+from bench.records import formats, run_record
+from bench.records.comparison_record import GateRecord
+from bench.records.run_record import RunRecord
 
 FORMAT = "runqy-bench-ab-job/1"
 STATE, GATE = "job.json", "gate.json"
 NOISE, PAIR = "noise", "pair"
 
 
-class Done(msgspec.Struct, frozen=True):
+class CompletedPair(msgspec.Struct, frozen=True):
     """A run that was made: its place in the job, and what it came to."""
 
     phase: str
@@ -61,12 +62,12 @@ class Job(msgspec.Struct, kw_only=True):
     """Revision that measures the base; None for the one that is running."""
     differing: list[str]
     """Fields in which the arms differ on purpose, or were allowed to."""
-    plan: Plan | None
-    done: list[Done] = msgspec.field(default_factory=list)
+    plan: PairPlan | None
+    done: list[CompletedPair] = msgspec.field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Step:
+class AbStep:
     """The next run."""
 
     phase: str
@@ -81,34 +82,34 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Situation:
+class AbProgress:
     """How far a job is, for those who watch. ``comparison`` is None before the first pair."""
 
     job: Job
-    step: Step
+    step: AbStep
     seconds_left: float | None
     run_began: bool
     comparison: Comparison | None
 
 
-Watch = Callable[[Situation], None]
+OnStep = Callable[[AbProgress], None]
 
 
-def next_step(job: Job) -> Step | None:
+def next_step(job: Job) -> AbStep | None:
     """What is to be measured next; None when all is."""
     made = {(each.phase, each.number, each.place) for each in job.done}
     noise_pairs = _pairs_needed(job, NOISE, job.plan.noise_pairs) if job.plan else 1
     for number in range(1, noise_pairs + 1):
         for place in (0, 1):
             if (NOISE, number, place) not in made:
-                return Step(NOISE, number, place, BASE)
+                return AbStep(NOISE, number, place, BASE)
     if job.plan is None:
         return None
     for number in range(1, _pairs_needed(job, PAIR, job.plan.pairs) + 1):
         order = (BASE, CANDIDATE) if number % 2 else (CANDIDATE, BASE)
         for place in (0, 1):
             if (PAIR, number, place) not in made:
-                return Step(PAIR, number, place, order[place])
+                return AbStep(PAIR, number, place, order[place])
     return None
 
 
@@ -118,7 +119,7 @@ def _pairs_needed(job: Job, phase: str, planned: int) -> int:
     return planned + min(len(spoilt), math.ceil(planned / 2))
 
 
-def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: Watch) -> None:
+def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: OnStep) -> None:
     """Make all runs that are left, saving after each.
 
     Raises Interrupted when told to stop, and what a run without a record ended with.
@@ -126,7 +127,7 @@ def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: Watc
     save(folder, job)
     while (step := next_step(job)) is not None:
         if should_stop():
-            raise runs.Interrupted
+            raise runs.RunInterrupted
         _make(folder, job, step, should_stop, watch)
         if job.plan is None:
             job.plan = make_plan(
@@ -143,7 +144,7 @@ def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: Watc
 
 
 def _make(
-    folder: Path, job: Job, step: Step, should_stop: Callable[[], bool], watch: Watch
+    folder: Path, job: Job, step: AbStep, should_stop: Callable[[], bool], watch: OnStep
 ) -> None:
     arm = next(each for each in job.arms if each.label == step.arm)
     duration_s = job.plan.duration_s if job.plan else None
@@ -154,25 +155,27 @@ def _make(
     watch(before)
     began = datetime.datetime.now(datetime.UTC)
     finished = runs.make(
-        runs.Asked(words, folder / step.name, arm.resolved_url(), arm.bench, arm.is_isolated),
+        runs.RunOptions(words, folder / step.name, arm.resolved_url(), arm.bench, arm.is_isolated),
         should_stop,
         lambda: watch(before),
     )
     seconds = (datetime.datetime.now(datetime.UTC) - began).total_seconds()
     job.done.append(
-        Done(step.phase, step.number, step.place, step.arm, step.name, finished.verdict, seconds)
+        CompletedPair(
+            step.phase, step.number, step.place, step.arm, step.name, finished.verdict, seconds
+        )
     )
 
 
-def step_after(job: Job) -> Step:
+def step_after(job: Job) -> AbStep:
     """The step that was made last."""
     last = job.done[-1]
-    return Step(last.phase, last.number, last.place, last.arm)
+    return AbStep(last.phase, last.number, last.place, last.arm)
 
 
-def _situation(folder: Path, job: Job, step: Step, run_began: bool) -> Situation:
+def _situation(folder: Path, job: Job, step: AbStep, run_began: bool) -> AbProgress:
     pairs = pairs_of(folder, job, PAIR)
-    return Situation(
+    return AbProgress(
         job, step, seconds_left(job), run_began, _compared(folder, job, pairs) if pairs else None
     )
 
@@ -190,7 +193,7 @@ def seconds_left(job: Job) -> float | None:
 
 def pairs_of(folder: Path, job: Job, phase: str) -> list[Pair]:
     """The records of a phase's whole pairs: (base, candidate), for noise (first, second)."""
-    by_number: dict[int, list[Done]] = {}
+    by_number: dict[int, list[CompletedPair]] = {}
     for each in job.done:
         if each.phase == phase:
             by_number.setdefault(each.number, []).append(each)
@@ -202,8 +205,8 @@ def pairs_of(folder: Path, job: Job, phase: str) -> list[Pair]:
     return pairs
 
 
-def _record(folder: Path, done: Done) -> RunRecord:
-    return record.load(folder / done.file)
+def _record(folder: Path, done: CompletedPair) -> RunRecord:
+    return run_record.load(folder / done.file)
 
 
 def conclude(folder: Path, job: Job) -> GateRecord:
@@ -244,20 +247,20 @@ def _require_alike(folder: Path, job: Job) -> None:
     if len(pairs) != 1:
         return
     base, candidate = pairs[0]
-    found = likeness.differences([base], [candidate], [*job.differing, likeness.ORDER])
+    found = comparability.differences([base], [candidate], [*job.differing, comparability.ORDER])
     if found:
         raise UsageError(
-            f"the arms also differ in {likeness.named(found)}: say --allow {found[0].field} "
+            f"the arms also differ in {comparability.named(found)}: say --allow {found[0].field} "
             "if that is meant"
         )
 
 
 def save(folder: Path, job: Job) -> None:
     """Write the state. Raises UsageError."""
-    files.write_whole(folder / STATE, versioned.encode(job))
+    files.write_whole(folder / STATE, formats.encode(job))
 
 
 def load(folder: Path) -> Job:
     """Read a state. Raises RecordError."""
     path = folder / STATE if folder.is_dir() else folder
-    return versioned.load(path, Job, FORMAT, "a job of 'bench ab'", "no job to go on with: ")
+    return formats.load(path, Job, FORMAT, "a job of 'bench ab'", "no job to go on with: ")

@@ -19,7 +19,7 @@ SHORTEST_RUN_S = 4.0
 """Of enqueueing: below it, warm-up and start are much of what is measured."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class PairPlan(msgspec.Struct, frozen=True):
     """What a job will do. Each pair is two runs."""
 
     noise_pairs: int
@@ -47,7 +47,7 @@ def make_plan(
     metrics: int,
     noise_pairs: int,
     pairs: int | None,
-) -> Plan:
+) -> PairPlan:
     """Fit a job into a budget: full runs if ten pairs fit, shorter runs if not, then fewer pairs.
 
     ``run_s`` is how long a whole run takes; ``duration_s`` is how long of it is enqueueing that may
@@ -55,10 +55,10 @@ def make_plan(
     budget. Raises UsageError when not even so many pairs fit as could prove anything.
     """
     if pairs is not None:
-        return Plan(noise_pairs, pairs, run_s)
+        return PairPlan(noise_pairs, pairs, run_s)
     runs = 2 * (noise_pairs + WANTED_PAIRS)
     if runs * run_s <= budget_s:
-        return Plan(noise_pairs, WANTED_PAIRS, run_s)
+        return PairPlan(noise_pairs, WANTED_PAIRS, run_s)
     shorter_s = None
     if duration_s is not None:
         overhead_s = run_s - duration_s
@@ -74,4 +74,4 @@ def make_plan(
             f" can prove anything here, take about {format_duration(needed_s)}: give --budget"
             f" {math.ceil(needed_s / 60)}m, or a shorter --duration"
         )
-    return Plan(noise_pairs, fit, run_s, shorter_s)
+    return PairPlan(noise_pairs, fit, run_s, shorter_s)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.errors import UsageError
-from bench.load.connection import address
+from bench.redisio.connection import address
 
 BASE, CANDIDATE = "A", "B"
 _PASSWORD = re.compile(r"://[^@:]*:[^@]+@|[?&]password=[^&]")

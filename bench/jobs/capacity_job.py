@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from bench import capacity_record, units
+from bench import units
 from bench.analysis.capacity.models import service_row
-from bench.analysis.capacity.steps import Step, next_trial, updated
-from bench.capacity_record import CapacityRecord, RedisRow, TrialRow
+from bench.analysis.capacity.steps import SearchStep, next_trial, updated
 from bench.errors import MeasurementError
 from bench.jobs import runs
-from bench.record import RunRecord
+from bench.records import capacity_record
+from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
+from bench.records.run_record import RunRecord
 from bench.workload import slo
 
 _FILL_TASKS = 50_000
@@ -21,7 +22,7 @@ _QUEUED_AT_ONCE = 64
 _SHORTEST_DRAIN_S = 5.0
 _PERCENTILES = {"p50": "p50_s", "p95": "p95_s", "p99": "p99_s"}
 
-Watch = Callable[[CapacityRecord, Step | None], None]
+OnTrial = Callable[[CapacityRecord, SearchStep | None], None]
 
 
 def trials_folder(path: Path) -> Path:
@@ -34,7 +35,7 @@ def measure(
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
-    watch: Watch,
+    watch: OnTrial,
 ) -> CapacityRecord:
     """Make all trials that are left, and return the whole record.
 
@@ -44,7 +45,7 @@ def measure(
     capacity_record.save(record, path)
     while (step := next_trial(record)) is not None:
         if should_stop():
-            raise runs.Interrupted
+            raise runs.RunInterrupted
         record = _with_trial(record, step, path, url, should_stop, watch)
         capacity_record.save(record, path)
     record = msgspec.structs.replace(record, is_complete=True)
@@ -55,18 +56,18 @@ def measure(
 
 def _with_trial(
     record: CapacityRecord,
-    step: Step,
+    step: SearchStep,
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
-    watch: Watch,
+    watch: OnTrial,
 ) -> CapacityRecord:
     name = f"{len(record.trials) + 1:03d}-{step.purpose}-{step.units}.json"
     file = trials_folder(path) / name
     watch(record, step)
     began_s = time.monotonic()
     run = runs.make(
-        runs.Asked(words_of(record, step), file, url), should_stop, lambda: watch(record, step)
+        runs.RunOptions(words_of(record, step), file, url), should_stop, lambda: watch(record, step)
     )
     row = trial_row(step, run, time.monotonic() - began_s, name)
     if step.purpose == "saturation" and not row.completed_per_s:
@@ -78,7 +79,7 @@ def _with_trial(
     return updated(_learned(record, step, run))
 
 
-def words_of(record: CapacityRecord, step: Step) -> list[str]:
+def words_of(record: CapacityRecord, step: SearchStep) -> list[str]:
     """What follows ``bench run`` for a trial."""
     words = [*record.words, f"--drain-timeout={max(step.duration_s, _SHORTEST_DRAIN_S):g}s"]
     if step.purpose == "fill":
@@ -98,7 +99,7 @@ def words_of(record: CapacityRecord, step: Step) -> list[str]:
     return [*words, f"--rate={step.rate_per_s:g}", *(f"--slo={each}" for each in record.slo)]
 
 
-def trial_row(step: Step, run: RunRecord, took_s: float, file: str) -> TrialRow:
+def trial_row(step: SearchStep, run: RunRecord, took_s: float, file: str) -> TrialRow:
     """What the record keeps of a trial."""
     reason = _reason(run)
     return TrialRow(
@@ -143,7 +144,7 @@ def _value(expression: str, value: float | None) -> str:
     return units.format_count(value) if statistic == "count" else units.format_duration(value)
 
 
-def _learned(record: CapacityRecord, step: Step, run: RunRecord) -> CapacityRecord:
+def _learned(record: CapacityRecord, step: SearchStep, run: RunRecord) -> CapacityRecord:
     """With what a run tells beside whether its load held."""
     if step.purpose == "fill":
         redis = RedisRow(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import record
 from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 
 URL_VARIABLE = "BENCH_REDIS_URL"
 _POLL_S = 0.05
@@ -20,7 +20,7 @@ _KILL_AFTER_S = 30.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunOptions:
     """A run to be made."""
 
     words: Sequence[str]
@@ -35,15 +35,17 @@ class Asked:
     """Whether Python must not look for modules in the current folder."""
 
 
-class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
+class RunInterrupted(Exception):  # noqa: N818 - what happened, not a fault
     """The user stopped the run; what it had measured is saved."""
 
 
-def make(asked: Asked, should_stop: Callable[[], bool], on_wait: Callable[[], None]) -> RunRecord:
+def make(
+    asked: RunOptions, should_stop: Callable[[], bool], on_wait: Callable[[], None]
+) -> RunRecord:
     """Make a run, and return its record, whatever its verdict.
 
-    ``on_wait`` is called often meanwhile. Raises Interrupted when ``should_stop`` says so, and the
-    error that the run ended with where there is no record.
+    ``on_wait`` is called often meanwhile. Raises RunInterrupted when ``should_stop`` says so, and
+    the error that the run ended with where there is no record.
     """
     command = [*(asked.bench or (sys.executable, "-m", "bench")), "run", *asked.words]
     with subprocess.Popen(
@@ -61,10 +63,10 @@ def make(asked: Asked, should_stop: Callable[[], bool], on_wait: Callable[[], No
             process.kill()
             raise
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
-        raise Interrupted
+        raise RunInterrupted
     if not asked.path.exists():
         raise _error_of(process.returncode, errors)
-    return record.load(asked.path)
+    return run_record.load(asked.path)
 
 
 def _await(
@@ -84,7 +86,7 @@ def _await(
             process.kill()
 
 
-def _environment(asked: Asked) -> dict[str, str]:
+def _environment(asked: RunOptions) -> dict[str, str]:
     environment = dict(os.environ)
     if asked.url is not None:
         environment[URL_VARIABLE] = asked.url

@@ -19,20 +19,27 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench.errors import BenchError, ExitCode
 from bench.files import require_writable
-from bench.load.channel import ChannelClosed, Writer
-from bench.load.children import Children
-from bench.load.connection import without_secrets
-from bench.load.distributed import PROGRESS_VARIABLE
+from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
-from bench.locust.crew import LOCAL, Crew
+from bench.locust.fleet import LOCAL, LocustFleet
+from bench.locust.launcher import PROGRESS_VARIABLE
 from bench.locust.load_test import LoadTest
-from bench.locust.messages import TO_COORDINATOR, TO_PROCESS, Order, Said, pack, unpack
-from bench.locust.options import add_options, fields_of, scenario_of, where_of
-from bench.locust.part import Part
+from bench.locust.messages import (
+    TO_COORDINATOR,
+    TO_PROCESS,
+    CoordinatorMessage,
+    WorkerMessage,
+    pack,
+    unpack,
+)
+from bench.locust.options import add_options, fields_of, scenario_of, setup_of
+from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
-from bench.record import default_path
+from bench.records.run_record import default_path
+from bench.redisio.connection import without_secrets
 from bench.reports.terminal import print_report
+from bench.run.subprocesses import SubprocessFleet
 
 _log = logging.getLogger("bench")
 _WATCH_EVERY_S = 1.0
@@ -57,9 +64,9 @@ class Hooks:
         # Added after Locust's own, and fired before it, as that event goes backwards.
         on.quitting.add_listener(self._on_quitting)
         if isinstance(runner, LocalRunner | WorkerRunner):
-            runner.register_message(TO_PROCESS, self._on_order)
+            runner.register_message(TO_PROCESS, self._on_coordinator_message)
         if isinstance(runner, LocalRunner | MasterRunner):
-            runner.register_message(TO_COORDINATOR, self._on_said)
+            runner.register_message(TO_COORDINATOR, self._on_worker_message)
             gevent.spawn(self._watch_processes)
         if environment.web_ui is not None:
             web.extend(environment.web_ui, lambda: self.load_test)
@@ -85,15 +92,15 @@ class Hooks:
             environment.parsed_options.bench_test = self._test
         if self._produces:
             # A worker reads the number that its master counts.
-            environment.bench_part = Part(
-                int(self._options.get("bench_test", 1)), self._say, self._own_url
+            environment.bench_producer = LocustProducer(
+                int(self._options.get("bench_test", 1)), self._send, self._own_url
             )
         if self._coordinates:
             self._start_test()
 
     def _on_spawning_complete(self, **_: object) -> None:
         if self.load_test is not None:
-            self.load_test.crew.all_spawned.set()
+            self.load_test.fleet.all_spawned.set()
 
     def _on_test_stopping(self, environment: Any, **_: object) -> None:
         # Without a page it is the run time or a shape that stops a test: signals come as quitting.
@@ -102,15 +109,15 @@ class Hooks:
             self.load_test.finish(is_cut_short=is_stopped_by_hand)
 
     def _on_test_stop(self, environment: Environment, **_: object) -> None:
-        part: Part | None = getattr(environment, "bench_part", None)
-        if part is not None:
-            part.abandon()
+        producer: LocustProducer | None = getattr(environment, "bench_producer", None)
+        if producer is not None:
+            producer.abandon()
 
     def _on_quitting(self, environment: Environment, **_: object) -> None:
         if isinstance(self._runner, WorkerRunner):
-            part: Part | None = getattr(environment, "bench_part", None)
-            if part is not None:
-                part.finish()
+            producer: LocustProducer | None = getattr(environment, "bench_producer", None)
+            if producer is not None:
+                producer.finish()
         if self.load_test is not None:
             self.load_test.finish(is_cut_short=True)
             environment.process_exit_code = int(self.load_test.exit_code)
@@ -135,7 +142,7 @@ class Hooks:
 
     def _make_test(self) -> LoadTest:
         options, environment = self._options, self._environment
-        where = where_of(options)
+        where = setup_of(options)
         kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
         is_closed_loop = next((kind for kind in kinds if kind is not None), None)
         run_time = options.get("run_time")
@@ -157,7 +164,7 @@ class Hooks:
             path=path,
             command=without_secrets(["locust", *sys.argv[1:]]),
             stats=environment.stats,
-            crew=Crew(self._test, self._order, self._expected, Children()),
+            fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
             give_up=self._give_up,
             on_progress=_teller(),
             has_page=environment.web_ui is not None,
@@ -169,15 +176,15 @@ class Hooks:
             return [each.id for each in (*clients.ready, *clients.spawning, *clients.running)]
         return [LOCAL]
 
-    def _order(self, client: str, order: Order) -> None:
+    def _post(self, client: str, message: CoordinatorMessage) -> None:
         if isinstance(self._runner, LocalRunner):
-            self._runner.send_message(TO_PROCESS, pack(order))
+            self._runner.send_message(TO_PROCESS, pack(message))
         else:
-            self._runner.send_message(TO_PROCESS, pack(order), client)
+            self._runner.send_message(TO_PROCESS, pack(message), client)
 
-    def _on_said(self, environment: Environment, msg: Any, **_: object) -> None:
+    def _on_worker_message(self, environment: Environment, msg: Any, **_: object) -> None:
         if self.load_test is not None:
-            self.load_test.crew.hear(msg.node_id, unpack(msg.data, Said))
+            self.load_test.fleet.receive_message(msg.node_id, unpack(msg.data, WorkerMessage))
 
     def _watch_processes(self) -> None:
         """Tell the test of processes that Locust gave up."""
@@ -185,7 +192,7 @@ class Hooks:
             gevent.sleep(_WATCH_EVERY_S)
             if isinstance(self._runner, MasterRunner) and self.load_test is not None:
                 alive = set(self._expected())
-                for process in self.load_test.crew.producers:
+                for process in self.load_test.fleet.producers:
                     if process.client not in alive:
                         process.is_missing = True
 
@@ -210,13 +217,13 @@ class Hooks:
 
     # A process's side.
 
-    def _say(self, said: Said) -> None:
-        self._runner.send_message(TO_COORDINATOR, pack(said))
+    def _send(self, message: WorkerMessage) -> None:
+        self._runner.send_message(TO_COORDINATOR, pack(message))
 
-    def _on_order(self, environment: Environment, msg: Any, **_: object) -> None:
-        part: Part | None = getattr(environment, "bench_part", None)
-        if part is not None:
-            part.order(unpack(msg.data, Order))
+    def _on_coordinator_message(self, environment: Environment, msg: Any, **_: object) -> None:
+        producer: LocustProducer | None = getattr(environment, "bench_producer", None)
+        if producer is not None:
+            producer.receive(unpack(msg.data, CoordinatorMessage))
 
 
 def _interrupt_between_greenlets() -> None:
@@ -240,11 +247,11 @@ def _teller() -> Callable[[Progress], None]:
         return lambda _: None
     writer = Writer(int(descriptor))
 
-    def tell(progress: Progress) -> None:
+    def send(progress: Progress) -> None:
         with contextlib.suppress(ChannelClosed):
             writer.write(progress)
 
-    return tell
+    return send
 
 
 @functools.cache

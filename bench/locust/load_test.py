@@ -11,15 +11,16 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.stats import RequestStats
 
-from bench import record, server
 from bench.errors import BenchError, ExitCode, MeasurementError
-from bench.load.run import Request, execute_with
-from bench.locust.crew import Crew
-from bench.locust.options import Where
-from bench.locust.tables import Tables
+from bench.locust.fleet import LocustFleet
+from bench.locust.options import TestSetup
+from bench.locust.tables import StatsTables
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded
+from bench.run.run import RunRequest, execute_with
 from bench.workload.scenario import Scenario
 
 _SHOW_S = 3.0
@@ -42,11 +43,11 @@ class LoadTest:
     """Runs in a greenlet. ``give_up()`` makes Locust stop when there is nothing more to do."""
 
     scenario: Scenario
-    where: Where
+    where: TestSetup
     path: Path
     command: str
     stats: RequestStats
-    crew: Crew
+    fleet: LocustFleet
     give_up: Callable[[], None]
     on_progress: Callable[[Progress], None]
     has_page: bool = False
@@ -101,7 +102,7 @@ class LoadTest:
             return self.error.exit_code
         if self._is_interrupted or self.record is None:
             return ExitCode.INTERRUPTED
-        return record.exit_code(self.record)
+        return run_record.exit_code(self.record)
 
     def _run(self) -> None:
         try:
@@ -116,20 +117,20 @@ class LoadTest:
             gevent.spawn(self.give_up)
 
     def _execute(self) -> None:
-        tables = Tables(self.stats, list(self.scenario.queues))
+        tables = StatsTables(self.stats, list(self.scenario.queues))
         with contextlib.ExitStack() as stack:
             url = self.where.url
             if url is None:
-                url = stack.enter_context(server.running(self.where.server_binary)).url
-            stack.enter_context(self.crew.children)
-            request = Request(
+                url = stack.enter_context(embedded.running(self.where.server_binary)).url
+            stack.enter_context(self.fleet.children)
+            request = RunRequest(
                 url=url,
                 scenario=self.scenario,
                 command=self.command,
                 owns_server=self.where.url is None,
                 allow_shared=self.where.allow_shared,
                 keep=self.where.keep,
-                tallies=True,
+                with_latency_counts=True,
             )
 
             def show(
@@ -142,11 +143,11 @@ class LoadTest:
                 tables.feed(producers, workers)
 
             finished = execute_with(
-                self.crew,
+                self.fleet,
                 request,
                 show,
                 should_stop=lambda: self._is_interrupted,
                 should_end=lambda: self._is_ending,
             )
-        record.save(finished, self.path)
+        run_record.save(finished, self.path)
         self.record = finished

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import msgspec
 
-from bench.load.orders import Begin, Failed, ProducerTask, Ready, Stop
+from bench.ipc.messages import Begin, Failed, Ready, StartProducer, Stop
 from bench.measure.reports import ProducerReport
 
-TO_PROCESS = "bench_order"
-TO_COORDINATOR = "bench_said"
+TO_PROCESS = "bench_coordinator"
+TO_COORDINATOR = "bench_worker"
 
 
-class Present(msgspec.Struct, frozen=True, tag="present"):
+class Hello(msgspec.Struct, frozen=True, tag="present"):
     """A process has its first user, and can be a producer."""
 
     test: int
@@ -24,40 +24,40 @@ class Present(msgspec.Struct, frozen=True, tag="present"):
     host: str
 
 
-class Task(msgspec.Struct, frozen=True, tag="task"):
+class Assignment(msgspec.Struct, frozen=True, tag="task"):
     """Be this producer."""
 
-    task: ProducerTask
+    task: StartProducer
     host: str
     """Identity of the coordinator's host: a process on the same one shares its clock."""
 
 
-class Thanks(msgspec.Struct, frozen=True, tag="thanks"):
+class Ack(msgspec.Struct, frozen=True, tag="thanks"):
     """The final report has come."""
 
 
-class Said(msgspec.Struct, frozen=True):
+class WorkerMessage(msgspec.Struct, frozen=True):
     """A process's message, with the test that it belongs to."""
 
     test: int
-    message: Present | Ready | Failed | ProducerReport
+    message: Hello | Ready | Failed | ProducerReport
 
 
-class Order(msgspec.Struct, frozen=True):
+class CoordinatorMessage(msgspec.Struct, frozen=True):
     """The coordinator's message."""
 
     test: int
-    order: Task | Begin | Stop | Thanks
+    message: Assignment | Begin | Stop | Ack
 
 
-Kind = TypeVar("Kind", Said, Order)
+MessageT = TypeVar("MessageT", WorkerMessage, CoordinatorMessage)
 
 
-def pack(message: Said | Order) -> bytes:
+def pack(message: WorkerMessage | CoordinatorMessage) -> bytes:
     """As bytes."""
     return msgspec.msgpack.encode(message)
 
 
-def unpack(data: bytes, kind: type[Kind]) -> Kind:
+def unpack(data: bytes, kind: type[MessageT]) -> MessageT:
     """Back from bytes."""
     return msgspec.msgpack.decode(data, type=kind)

@@ -36,7 +36,7 @@ _WHOLE_NUMBERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class TestSetup:
     """Where a test happens and what it leaves."""
 
     url: str | None
@@ -98,7 +98,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         ours.add_argument(f"--{name.replace('_', '-')}", default=None, help=FIELDS[name].help)
 
 
-def where_of(options: Mapping[str, Any]) -> Where:
+def setup_of(options: Mapping[str, Any]) -> TestSetup:
     """Raises UsageError when there is no server to use, or there are two."""
     url = options.get("redis_url") or None
     is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
@@ -108,7 +108,7 @@ def where_of(options: Mapping[str, Any]) -> Where:
         )
     if url is not None and is_embedded:
         raise UsageError("--embedded starts a server, and the Redis URL names one: choose one")
-    return Where(
+    return TestSetup(
         url=url,
         is_embedded=is_embedded,
         server_binary=options.get("server_binary"),

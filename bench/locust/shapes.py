@@ -17,7 +17,7 @@ from locust import LoadTestShape
 
 from bench import units
 from bench.errors import ScenarioError
-from bench.workload.schedule import Profile, Stage
+from bench.workload.schedule import RateProfile, RateStage
 
 _DEFAULT_PEAK = "1000/s"
 _DEFAULT_USERS = 10
@@ -33,10 +33,10 @@ class RateShape(LoadTestShape):
 
     abstract = True
     use_common_options = True
-    _stages: Sequence[Stage] = ()
+    _stages: Sequence[RateStage] = ()
 
     @abstractmethod
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """The rate, piece by piece, where ``--rate`` is its peak."""
 
     def prepare(self, options: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ class RateShape(LoadTestShape):
             return None
         if not any(getattr(each, "is_closed_loop", None) for each in environment.user_classes):
             return self._users, _SPAWN_PER_S
-        profile = Profile(self._stages)
+        profile = RateProfile(self._stages)
         peak = max(max(stage.start_per_s, stage.end_per_s) for stage in self._stages)
         return max(round(self._users * profile.rate_at(now_s) / peak), 1), _SPAWN_PER_S
 
@@ -81,11 +81,11 @@ class Steps(RateShape):
     abstract = True
     steps = 5
 
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """Each step lasts as long as the others."""
         length_s = duration_s / self.steps
         rates = [peak_per_s * number / self.steps for number in range(1, self.steps + 1)]
-        return [Stage(length_s, rate, rate) for rate in rates]
+        return [RateStage(length_s, rate, rate) for rate in rates]
 
 
 class Ramp(RateShape):
@@ -93,9 +93,9 @@ class Ramp(RateShape):
 
     abstract = True
 
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """One piece."""
-        return [Stage(duration_s, peak_per_s / 10, peak_per_s)]
+        return [RateStage(duration_s, peak_per_s / 10, peak_per_s)]
 
 
 class Spike(RateShape):
@@ -103,13 +103,13 @@ class Spike(RateShape):
 
     abstract = True
 
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """Before, spike, after: how long does it take to recover?"""
         base = peak_per_s / 5
         return [
-            Stage(duration_s * 0.4, base, base),
-            Stage(duration_s * 0.1, peak_per_s, peak_per_s),
-            Stage(duration_s * 0.5, base, base),
+            RateStage(duration_s * 0.4, base, base),
+            RateStage(duration_s * 0.1, peak_per_s, peak_per_s),
+            RateStage(duration_s * 0.5, base, base),
         ]
 
 
@@ -118,7 +118,7 @@ class DailySine(RateShape):
 
     abstract = True
 
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """Straight pieces between points of the sine."""
 
         def rate(piece: int) -> float:
@@ -126,7 +126,7 @@ class DailySine(RateShape):
             return peak_per_s * (0.1 + 0.9 * day)
 
         length_s = duration_s / _SINE_PIECES
-        return [Stage(length_s, rate(piece), rate(piece + 1)) for piece in range(_SINE_PIECES)]
+        return [RateStage(length_s, rate(piece), rate(piece + 1)) for piece in range(_SINE_PIECES)]
 
 
 class Trace(RateShape):
@@ -134,14 +134,14 @@ class Trace(RateShape):
 
     abstract = True
 
-    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[Stage]:
+    def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """As the file says: it has its own rates and its own length."""
         if not self._trace:
             raise ScenarioError("trace: name a CSV file with --trace")
         return read_trace(Path(str(self._trace)))
 
 
-def read_trace(path: Path) -> list[Stage]:
+def read_trace(path: Path) -> list[RateStage]:
     """Stages from a CSV file with a header. Raises ScenarioError naming the file and the line."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -160,7 +160,7 @@ def read_trace(path: Path) -> list[Stage]:
     for line, ((begin_s, begin), (end_s, end)) in enumerate(pairwise(points), start=3):
         if end_s <= begin_s:
             raise ScenarioError(f"trace {path}, line {line}: time_s does not go on")
-        stages.append(Stage(end_s - begin_s, max(begin, _LEAST_PER_S), max(end, _LEAST_PER_S)))
+        stages.append(RateStage(end_s - begin_s, max(begin, _LEAST_PER_S), max(end, _LEAST_PER_S)))
     return stages
 
 

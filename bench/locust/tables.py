@@ -1,6 +1,6 @@
 """Our figures in Locust's own tables and charts: rows that grow by what is new since last time.
 
-Locust would count requests one by one, in whole milliseconds. Reports carry cumulative tallies
+Locust would count requests one by one, in whole milliseconds. Reports carry cumulative counts
 instead, so what is new is a difference, a report that is lost or comes twice changes nothing, and
 a row holds fractions of a millisecond.
 """
@@ -12,20 +12,20 @@ from typing import Any
 
 from locust.stats import RequestStats, StatsEntry, StatsError
 
-from bench.measure.recorder import Stage
+from bench.measure.latency_counts import LatencyCounts
+from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.measure.tally import Tally
 
 ENQUEUE, E2E = "enqueue", "e2e"
 
 
 @dataclass
-class Tables:
+class StatsTables:
     """Feeds Locust's statistics of one test."""
 
     stats: RequestStats
     queues: Sequence[str]
-    _seen: dict[tuple[str, str, int], Tally] = field(default_factory=dict)
+    _seen: dict[tuple[str, str, int], LatencyCounts] = field(default_factory=dict)
 
     def feed(self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]) -> None:
         """Enter what these reports have beyond those before."""
@@ -33,25 +33,32 @@ class Tables:
             self._feed_rows(
                 ENQUEUE,
                 str(producer.number),
-                producer.tallies.get(Stage.ENQUEUE, {}),
+                producer.latency_counts.get(Interval.ENQUEUE, {}),
                 producer.first_error,
             )
         for worker in workers:
             self._feed_rows(
-                E2E, worker.name, worker.tallies.get(Stage.E2E, {}), "the task failed for good"
+                E2E,
+                worker.name,
+                worker.latency_counts.get(Interval.E2E, {}),
+                "the task failed for good",
             )
 
-    def _feed_rows(self, kind: str, source: str, tallies: Mapping[int, Tally], error: str) -> None:
-        for queue, tally in tallies.items():
-            before = self._seen.get((kind, source, queue), Tally())
-            if tally.count < before.count:
+    def _feed_rows(
+        self, kind: str, source: str, counts: Mapping[int, LatencyCounts], error: str
+    ) -> None:
+        for queue, counts_now in counts.items():
+            before = self._seen.get((kind, source, queue), LatencyCounts())
+            if counts_now.count < before.count:
                 continue  # an older report
-            self._seen[kind, source, queue] = tally
-            if tally.count > before.count:
-                self._enter(kind, self.queues[queue], before, tally, error)
+            self._seen[kind, source, queue] = counts_now
+            if counts_now.count > before.count:
+                self._enter(kind, self.queues[queue], before, counts_now, error)
 
-    def _enter(self, kind: str, queue: str, before: Tally, tally: Tally, error: str) -> None:
-        entry = difference(self.stats, kind, queue, before, tally)
+    def _enter(
+        self, kind: str, queue: str, before: LatencyCounts, counts_now: LatencyCounts, error: str
+    ) -> None:
+        entry = difference(self.stats, kind, queue, before, counts_now)
         self.stats.get(queue, kind).extend(entry)
         self.stats.total.extend(entry)
         if entry.num_failures:
@@ -61,9 +68,9 @@ class Tables:
 
 
 def difference(
-    stats: RequestStats, kind: str, queue: str, before: Tally, after: Tally
+    stats: RequestStats, kind: str, queue: str, before: LatencyCounts, after: LatencyCounts
 ) -> StatsEntry:
-    """What came between two tallies, as a row of Locust's. Milliseconds, and fractions of them."""
+    """What came between two counts, as a row of Locust's. Milliseconds, and fractions of them."""
     entry: Any = StatsEntry(stats, queue, kind)  # typed for whole milliseconds
     now_s = time.time()
     measured = sum(after.values.values()) - sum(before.values.values())

@@ -19,16 +19,16 @@ import gevent
 import redis
 from locust import User, task
 
-from bench.load.connection import open_client
-from bench.locust.part import Part
-from bench.locust.seat import Seat
+from bench.locust.connection import GeventConnection
+from bench.locust.producer import LocustProducer
+from bench.redisio.connection import open_client
 from bench.wire.frames import Batch
 from bench.wire.layout import Layout
 
 _BACKLOG_POLL_S = 0.002
 
 
-class _BenchUser(User):
+class _ScenarioUser(User):
     """What our users share: their part in the test, and a connection that is theirs."""
 
     abstract = True
@@ -38,26 +38,28 @@ class _BenchUser(User):
 
     def on_start(self) -> None:
         """Wait until the run begins, then connect."""
-        self.part: Part = self.environment.bench_part
-        self.part.enter()
-        self._seat: Seat | None = None
+        self.producer: LocustProducer = self.environment.bench_producer
+        self.producer.enter()
+        self._connection: GeventConnection | None = None
 
-    def send(self, batch: Batch) -> Seat:
+    def send(self, batch: Batch) -> GeventConnection:
         """Send a batch on this user's connection, on a new one if that is lost.
 
         Raises ServerUnreachable when there is none to be had.
         """
-        seat = self._seat
-        if seat is None or seat.lost:
-            seat = self.part.seat() if seat is None else self.part.another_seat()
-            self._seat = seat
+        connection = self._connection
+        if connection is None or connection.lost:
+            connection = (
+                self.producer.connection() if connection is None else self.producer.reconnect()
+            )
+            self._connection = connection
         # In a closed loop nothing is due before it is sent.
-        is_closed = self.part.scenario.is_closed_loop
-        seat.send(batch, int(batch.due_us[-1]) if is_closed else None)
-        return seat
+        is_closed = self.producer.scenario.is_closed_loop
+        connection.send(batch, int(batch.due_us[-1]) if is_closed else None)
+        return connection
 
 
-class QueueUser(_BenchUser):
+class QueueUser(_ScenarioUser):
     """Enqueues batches: at the scenario's rate, or as fast as replies come where it is ``max``."""
 
     abstract = True
@@ -65,25 +67,29 @@ class QueueUser(_BenchUser):
     @task
     def enqueue(self) -> None:
         """One batch."""
-        is_closed_loop = self.part.scenario.is_closed_loop
+        is_closed_loop = self.producer.scenario.is_closed_loop
         if is_closed_loop:
             self._await_room()
-        with self.part.next_batch() as batch:
+        with self.producer.next_batch() as batch:
             if batch is not None:
-                seat = self.send(batch)
+                connection = self.send(batch)
         if batch is None:
-            self.part.wait_for_the_end()
+            self.producer.wait_for_the_end()
         elif is_closed_loop:
-            seat.await_replies()
+            connection.await_replies()
 
     def _await_room(self) -> None:
         """Where the scenario bounds the backlog: until the longest list is within the bound."""
-        limit = self.part.scenario.max_backlog
-        if limit is None or self._seat is None or (self._seat.last_list_length or 0) <= limit:
+        limit = self.producer.scenario.max_backlog
+        if (
+            limit is None
+            or self._connection is None
+            or (self._connection.last_list_length or 0) <= limit
+        ):
             return
-        layout = self.part.scenario.wire_layout
-        keys = [layout.pending(queue) for queue in self.part.scenario.queues]
-        with open_client(self.part.url) as client:
+        layout = self.producer.scenario.wire_layout
+        keys = [layout.pending(queue) for queue in self.producer.scenario.queues]
+        with open_client(self.producer.url) as client:
             while max(int(client.llen(key)) for key in keys) > limit:
                 gevent.sleep(_BACKLOG_POLL_S)
 
@@ -105,7 +111,7 @@ class OpenLoopUser(QueueUser):
     is_closed_loop = False
 
 
-class ApplicationUser(_BenchUser):
+class ApplicationUser(_ScenarioUser):
     """Does what an application does: enqueues a task, asks for its state, waits for its result.
 
     Give it a ``wait_time`` for the user's pauses. Status and result calls are rows of their own in
@@ -120,8 +126,8 @@ class ApplicationUser(_BenchUser):
     def on_start(self) -> None:
         """Also open a client for the status calls."""
         super().on_start()
-        self._client = open_client(self.part.url)
-        self._layout: Layout = self.part.scenario.wire_layout
+        self._client = open_client(self.producer.url)
+        self._layout: Layout = self.producer.scenario.wire_layout
         self._newest: tuple[str, str] | None = None
 
     def on_stop(self) -> None:
@@ -131,14 +137,14 @@ class ApplicationUser(_BenchUser):
     @task(10)
     def enqueue(self) -> None:
         """One task."""
-        with self.part.next_batch(1) as batch:
+        with self.producer.next_batch(1) as batch:
             if batch is not None:
                 self.send(batch).await_replies()
         if batch is None:
-            self.part.wait_for_the_end()
+            self.producer.wait_for_the_end()
             return
-        queue = list(self.part.scenario.queues)[int(batch.queue[0])]
-        self._newest = (queue, self.part.id_of(int(batch.sequence[0])))
+        queue = list(self.producer.scenario.queues)[int(batch.queue[0])]
+        self._newest = (queue, self.producer.id_of(int(batch.sequence[0])))
 
     @task(5)
     def ask_status(self) -> None:
@@ -151,7 +157,7 @@ class ApplicationUser(_BenchUser):
     @task(1)
     def await_result(self) -> None:
         """The newest task's result; a time-out is a failure."""
-        if self._newest is None or not self.part.scenario.store_results:
+        if self._newest is None or not self.producer.scenario.store_results:
             return
         queue, task_id = self._newest
         with self._timed("result", queue):

@@ -8,8 +8,8 @@ from locust.web import WebUI
 
 from bench import units
 from bench.locust.load_test import Live, LoadTest
-from bench.measure.recorder import Stage
-from bench.measure.tally import percentile_us, plus
+from bench.measure.latency_counts import added, percentile_us
+from bench.measure.recorder import Interval
 
 _TAB = "queue"
 _PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
@@ -92,16 +92,16 @@ def _live_rows(live: Live, queues: list[str]) -> list[Row]:
         _row("Backlog", queue=queue, value=units.format_count(length))
         for queue, length in progress.backlog.items()
     ]
-    for stage in Stage:
-        reported = [each.tallies for each in live.producers]
-        reported += [each.tallies for each in live.workers]
-        tallies = [
-            (queue, tally)
-            for by_stage in reported
-            for queue, tally in by_stage.get(stage, {}).items()
+    for interval in Interval:
+        reported = [each.latency_counts for each in live.producers]
+        reported += [each.latency_counts for each in live.workers]
+        counts = [
+            (queue, each)
+            for by_interval in reported
+            for queue, each in by_interval.get(interval, {}).items()
         ]
         for number, queue in enumerate(queues):
-            total = plus(tally for index, tally in tallies if index == number)
+            total = added(each for index, each in counts if index == number)
             if total.count:
                 percentiles = {
                     key: _duration(percentile_us(total, percent))
@@ -109,7 +109,7 @@ def _live_rows(live: Live, queues: list[str]) -> list[Row]:
                 }
                 shown.append(
                     _row(
-                        str(stage),
+                        str(interval),
                         queue=queue,
                         value=f"{units.format_count(total.count)} tasks",
                         max=_duration(total.max_us),

@@ -3,10 +3,8 @@
 import zlib
 
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from bench.arrays import Flags, Integers
 
 _VECTOR_FROM = 16
 _SMALLEST = 1024

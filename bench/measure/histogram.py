@@ -15,10 +15,9 @@ from collections.abc import Iterable
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
-Integers = npt.NDArray[np.int64]
+from bench.arrays import Integers
 
 HIGHEST_US = 3_600_000_000
 SIGNIFICANT_DIGITS = 3

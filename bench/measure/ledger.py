@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from bench.measure.bits import Bits, Flags, Integers
+from bench.arrays import Flags, Integers
+from bench.measure.bits import Bits
 
 _CHUNK = 1 << 16
 """Sequence numbers looked at together; bounds the memory of the account."""

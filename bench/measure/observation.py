@@ -4,7 +4,7 @@ import msgspec
 
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.ledger import Counts
-from bench.measure.reports import Observed
+from bench.measure.reports import ObserverReport
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Widths; None where no end was seen."""
 
 
-def describe(observed: Observed, counts: Counts) -> Observation:
+def describe(observed: ObserverReport, counts: Counts) -> Observation:
     """From what an observer reported at its end."""
     widths = Histogram() if observed.widths is None else unpack(observed.widths)
 

@@ -15,19 +15,20 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.measure.histogram import Histogram, Integers, Packed, merged, unpack
+from bench.arrays import Integers
+from bench.measure.histogram import Histogram, Packed, merged, unpack
 
-FINE_US = 100_000
+POINT_US = 100_000
 """Width of the points in which the steady state is looked for."""
 SLICE_US = 500_000
 """Width of the slices that may turn out to be warm-up: five fine points."""
 SECOND_US = 1_000_000
-_LAST_POINT = 7 * 24 * 3600 * SECOND_US // FINE_US
+_LAST_POINT = 7 * 24 * 3600 * SECOND_US // POINT_US
 """A week. Moments past it are nonsense from a clock or a stamp, and count in the last point: they
 must not make a series that fills the memory."""
 
 
-class Stage(StrEnum):
+class Interval(StrEnum):
     """The intervals between a task's five moments."""
 
     SCHEDULE_LAG = "schedule_lag"
@@ -61,23 +62,23 @@ def time_line(start_us: int, warmup_s: float | None, most_s: float) -> TimeLine:
 
 
 @dataclass(frozen=True)
-class Members:
+class SliceMask:
     """Which tasks of a batch belong to a slice; None for all of them."""
 
     slice: int
     chosen: npt.NDArray[np.bool_] | None = None
 
 
-class StagePart(msgspec.Struct, frozen=True):
+class IntervalHistogram(msgspec.Struct, frozen=True):
     """The histogram of one stage of one queue in one slice."""
 
     slice: int
-    stage: Stage
+    interval: Interval
     queue: int
     histogram: Packed
 
 
-class StageRecorder:
+class IntervalRecorder:
     """Histograms per slice, stage and queue."""
 
     def __init__(self, line: TimeLine) -> None:
@@ -85,14 +86,14 @@ class StageRecorder:
         self._edges_us = line.edges_us
         self._last_edge_us = line.start_us + (line.edges_us[-1] if line.edges_us else 0)
         self._last = len(line.edges_us)
-        self._whole = [(Members(number),) for number in range(line.slices)]
-        self._histograms: dict[tuple[int, Stage, int], Histogram] = {}
+        self._whole = [(SliceMask(number),) for number in range(line.slices)]
+        self._histograms: dict[tuple[int, Interval, int], Histogram] = {}
 
-    def split(self, due_us: Integers) -> Sequence[Members]:
+    def split(self, due_us: Integers) -> Sequence[SliceMask]:
         """The slices that tasks with these due times (n,) fall into."""
         return self.split_between(due_us, int(due_us.min()), int(due_us.max()))
 
-    def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[Members]:
+    def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[SliceMask]:
         """The same where the earliest and the latest of the due times are known."""
         if first_us >= self._last_edge_us:
             return self._whole[self._last]
@@ -100,38 +101,40 @@ class StageRecorder:
         if first == bisect.bisect_right(self._edges_us, last_us - self._start_us):
             return self._whole[first]
         slices = np.searchsorted(self._edges_us, due_us - self._start_us, side="right")
-        return tuple(Members(each, slices == each) for each in np.unique(slices).tolist())
+        return tuple(SliceMask(each, slices == each) for each in np.unique(slices).tolist())
 
-    def record(self, stage: Stage, queue: int, values: Integers, parts: Sequence[Members]) -> None:
+    def record(
+        self, interval: Interval, queue: int, values: Integers, parts: Sequence[SliceMask]
+    ) -> None:
         """Count latencies in µs (n,) of tasks of one queue."""
         for part in parts:
             chosen = values if part.chosen is None else values[part.chosen]
-            self._histogram(part.slice, stage, queue).record_many(chosen)
+            self._histogram(part.slice, interval, queue).record_many(chosen)
 
     def record_same(
-        self, stage: Stage, queue: int, value_us: int, count: int, parts: Sequence[Members]
+        self, interval: Interval, queue: int, value_us: int, count: int, parts: Sequence[SliceMask]
     ) -> None:
         """Count one latency for each of ``count`` tasks of one queue."""
         for part in parts:
             tasks = count if part.chosen is None else int(np.count_nonzero(part.chosen))
-            self._histogram(part.slice, stage, queue).record(value_us, tasks)
+            self._histogram(part.slice, interval, queue).record(value_us, tasks)
 
-    def by_stage(self) -> dict[Stage, dict[int, list[Histogram]]]:
+    def by_interval(self) -> dict[Interval, dict[int, list[Histogram]]]:
         """The histograms of each stage and queue, slice by slice."""
-        found: dict[Stage, dict[int, list[Histogram]]] = {}
-        for (_, stage, queue), histogram in self._histograms.items():
-            found.setdefault(stage, {}).setdefault(queue, []).append(histogram)
+        found: dict[Interval, dict[int, list[Histogram]]] = {}
+        for (_, interval, queue), histogram in self._histograms.items():
+            found.setdefault(interval, {}).setdefault(queue, []).append(histogram)
         return found
 
-    def parts(self) -> list[StagePart]:
+    def parts(self) -> list[IntervalHistogram]:
         """All histograms, to be sent to the run."""
         return [
-            StagePart(slice_number, stage, queue, histogram.pack())
-            for (slice_number, stage, queue), histogram in self._histograms.items()
+            IntervalHistogram(slice_number, interval, queue, histogram.pack())
+            for (slice_number, interval, queue), histogram in self._histograms.items()
         ]
 
-    def _histogram(self, slice_number: int, stage: Stage, queue: int) -> Histogram:
-        key = (slice_number, stage, queue)
+    def _histogram(self, slice_number: int, interval: Interval, queue: int) -> Histogram:
+        key = (slice_number, interval, queue)
         histogram = self._histograms.get(key)
         if histogram is None:
             histogram = self._histograms[key] = Histogram()
@@ -140,10 +143,10 @@ class StageRecorder:
 
 def _point(offset_us: int) -> int:
     """The fine point of a moment, in µs after the start."""
-    return min(max(offset_us // FINE_US, 0), _LAST_POINT)
+    return min(max(offset_us // POINT_US, 0), _LAST_POINT)
 
 
-class Fine(msgspec.Struct):
+class LatencySeries(msgspec.Struct):
     """Sum and number of latencies per fine point of due time."""
 
     sums_us: list[int] = []
@@ -152,10 +155,10 @@ class Fine(msgspec.Struct):
     def add(self, offsets_us: Integers, values_us: Integers) -> None:
         """Add latencies (n,) of tasks due at these times (n,) after the run's start."""
         first_us, last_us = int(offsets_us.min()), int(offsets_us.max())
-        if first_us // FINE_US == last_us // FINE_US:
+        if first_us // POINT_US == last_us // POINT_US:
             self.add_sum(first_us, int(values_us.sum()), len(values_us))
             return
-        points = np.clip(offsets_us // FINE_US, 0, _LAST_POINT)
+        points = np.clip(offsets_us // POINT_US, 0, _LAST_POINT)
         self._reserve(int(points.max()))
         for point in np.unique(points).tolist():
             chosen = points == point
@@ -176,7 +179,7 @@ class Fine(msgspec.Struct):
             self.counts.extend([0] * missing)
 
 
-def means(series: Iterable[Fine]) -> npt.NDArray[np.float64]:
+def means(series: Iterable[LatencySeries]) -> npt.NDArray[np.float64]:
     """Mean latency in µs per fine point over several recorders; NaN where there was none."""
     parts = list(series)
     length = max((len(part.counts) for part in parts), default=0)
@@ -189,7 +192,7 @@ def means(series: Iterable[Fine]) -> npt.NDArray[np.float64]:
     return mean
 
 
-class Events:
+class RateSeries:
     """Events counted per fine point of the run."""
 
     def __init__(self) -> None:
@@ -208,12 +211,12 @@ class Events:
         if not len(offsets_us):
             return
         first, last = int(offsets_us[0]), int(offsets_us[-1])
-        if first // FINE_US == last // FINE_US:
+        if first // POINT_US == last // POINT_US:
             self.add(first, len(offsets_us))
             return
-        points, counts = np.unique(offsets_us // FINE_US, return_counts=True)
+        points, counts = np.unique(offsets_us // POINT_US, return_counts=True)
         for point, count in zip(points.tolist(), counts.tolist(), strict=True):
-            self.add(point * FINE_US, count)
+            self.add(point * POINT_US, count)
 
 
 class SecondLatencies:
@@ -249,9 +252,9 @@ class SecondLatencies:
 
 
 def by_queue(
-    parts: Iterable[StagePart], stage: Stage, queues: int, first_slice: int
+    parts: Iterable[IntervalHistogram], interval: Interval, queues: int, first_slice: int
 ) -> Iterator[Histogram]:
     """The histogram of each queue for one stage, from the slices of the steady part."""
-    wanted = [part for part in parts if part.stage == stage and part.slice >= first_slice]
+    wanted = [part for part in parts if part.interval == interval and part.slice >= first_slice]
     for queue in range(queues):
         yield merged(unpack(part.histogram) for part in wanted if part.queue == queue)

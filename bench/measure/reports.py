@@ -8,16 +8,16 @@ import msgspec
 
 from bench.measure.bits import Bits
 from bench.measure.histogram import Packed
+from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
-from bench.measure.recorder import Fine, Stage, StagePart
-from bench.measure.tally import Tally
+from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
 
 
-class Measured(msgspec.Struct):
+class MeasuredLatencies(msgspec.Struct):
     """Latencies of one process."""
 
-    parts: list[StagePart] = []
-    fine: Fine = msgspec.field(default_factory=Fine)
+    parts: list[IntervalHistogram] = []
+    series: LatencySeries = msgspec.field(default_factory=LatencySeries)
 
 
 class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
@@ -44,10 +44,10 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     """When the last reply came, on the run's clock; None while tasks are still to be sent."""
     offered_by_point: list[int] = []
     enqueued_by_point: list[int] = []
-    tallies: dict[Stage, dict[int, Tally]] = {}
+    latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by stage and queue index, where the run asked for them."""
     peak_memory_bytes: int = 0
-    measured: Measured = msgspec.field(default_factory=Measured)
+    measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     acknowledged: bytes = b""
     refused_set: bytes = b""
 
@@ -56,7 +56,7 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
         return ProducerLedger(self.due, self.sent, Bits(self.acknowledged), Bits(self.refused_set))
 
 
-class Observed(msgspec.Struct, kw_only=True):
+class ObserverReport(msgspec.Struct, kw_only=True):
     """How completions were seen from outside."""
 
     method: str
@@ -90,7 +90,7 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     completed: int = 0
     failed: int = 0
     waiting_retry: int = 0
-    in_hand: int = 0
+    in_flight_tasks: int = 0
     missing: int = 0
     """Ids popped whose task was not there."""
     cpu_s: float = 0.0
@@ -100,16 +100,16 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     started_by_point: list[int] = []
     finished_by_point: list[int] = []
     e2e_by_second: dict[int, Packed] = {}
-    tallies: dict[Stage, dict[int, Tally]] = {}
+    latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by stage and queue index, where the run asked for them."""
-    measured: Measured = msgspec.field(default_factory=Measured)
+    measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
     waiting_sets: dict[int, bytes] = {}
     """Of an observer: tasks whose next attempt is to come, on a list or not."""
     duplicated: dict[str, int] = {}
     retried: dict[str, int] = {}
-    observed: Observed | None = None
+    observed: ObserverReport | None = None
     """Of an observer: it stands for workers that do not report."""
 
     def ledger(self) -> WorkerLedger:

@@ -11,9 +11,8 @@ still shows, and one bad moment weighs no more than its share of the time.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from bench.arrays import Floats
 
 BATCH = 5
 _FEWEST_BATCHES = 10

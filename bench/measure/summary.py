@@ -9,13 +9,13 @@ import numpy as np
 from bench.measure import recorder, steady
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.ledger import Counts
-from bench.measure.recorder import FINE_US, Stage, StagePart, TimeLine
-from bench.measure.reports import Measured, ProducerReport, WorkerReport
+from bench.measure.recorder import POINT_US, Interval, IntervalHistogram, TimeLine
+from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 from bench.workload.slo import Objective
 
-POINTS_PER_SECOND = 1_000_000 // FINE_US
+POINTS_PER_SECOND = 1_000_000 // POINT_US
 
-Latencies = Mapping[tuple[Stage, str], Histogram]
+LatencyTable = Mapping[tuple[Interval, str], Histogram]
 """By stage, and by queue or ``all``."""
 
 
@@ -29,38 +29,42 @@ class WarmupCut:
     is_steady: bool
 
 
-def cut_warmup(line: TimeLine, fixed_s: float | None, series: Sequence[recorder.Fine]) -> WarmupCut:
+def cut_warmup(
+    line: TimeLine, fixed_s: float | None, series: Sequence[recorder.LatencySeries]
+) -> WarmupCut:
     """The warm-up as asked for, or as found in the means of these fine series."""
     if fixed_s is not None:
         return WarmupCut("fixed", 1 if fixed_s else 0, fixed_s, True)
-    most_points = (line.edges_us[-1] if line.edges_us else 0) // FINE_US
+    most_points = (line.edges_us[-1] if line.edges_us else 0) // POINT_US
     cut = steady.find_warmup(recorder.means(series), most_points)
-    left_out_us = cut.points * FINE_US
+    left_out_us = cut.points * POINT_US
     return WarmupCut(
         "mser5-rank", left_out_us // recorder.SLICE_US, left_out_us / 1e6, cut.is_steady
     )
 
 
 def latencies(
-    measured: Sequence[Measured], queues: Sequence[str], first_slice: int
-) -> dict[tuple[Stage, str], Histogram]:
+    measured: Sequence[MeasuredLatencies], queues: Sequence[str], first_slice: int
+) -> dict[tuple[Interval, str], Histogram]:
     """Histograms of the steady part, per stage, for each queue and merged for all."""
-    parts: list[StagePart] = [part for each in measured for part in each.parts]
-    found: dict[tuple[Stage, str], Histogram] = {}
-    for stage in Stage:
-        by_queue = list(recorder.by_queue(parts, stage, len(queues), first_slice))
-        found.update({(stage, queue): each for queue, each in zip(queues, by_queue, strict=True)})
-        found[stage, "all"] = merged(by_queue)
+    parts: list[IntervalHistogram] = [part for each in measured for part in each.parts]
+    found: dict[tuple[Interval, str], Histogram] = {}
+    for interval in Interval:
+        by_queue = list(recorder.by_queue(parts, interval, len(queues), first_slice))
+        found.update(
+            {(interval, queue): each for queue, each in zip(queues, by_queue, strict=True)}
+        )
+        found[interval, "all"] = merged(by_queue)
     return found
 
 
-def left_out(measured: Sequence[Measured], first_slice: int) -> Histogram:
+def left_out(measured: Sequence[MeasuredLatencies], first_slice: int) -> Histogram:
     """End-to-end latencies of the tasks that were left out as warm-up."""
     return merged(
         unpack(part.histogram)
         for each in measured
         for part in each.parts
-        if part.stage is Stage.E2E and part.slice < first_slice
+        if part.interval is Interval.E2E and part.slice < first_slice
     )
 
 
@@ -110,7 +114,7 @@ def last_reply_s(producers: Sequence[ProducerReport], line: TimeLine) -> float:
 
 
 def lookup(
-    histograms: Latencies,
+    histograms: LatencyTable,
     counts: Mapping[str, Counts],
     rates: Mapping[str, float | None],
 ) -> Callable[[Objective], float | None]:
@@ -121,7 +125,7 @@ def lookup(
             return rates[f"{objective.name}.rate"]
         if objective.statistic == "count":
             return float(getattr(counts[objective.queue], objective.name))
-        histogram = histograms[Stage(objective.name), objective.queue]
+        histogram = histograms[Interval(objective.name), objective.queue]
         if not histogram.count:
             return None
         value_us = _statistic_us(histogram, objective)

@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class VerdictReason:
     """One warning, and the verdict that it means; None for a warning that changes nothing."""
 
     code: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class VerdictInputs:
     """What the rules look at."""
 
     counts: Counts
@@ -87,7 +87,7 @@ class Facts:
     """What the queues' own counters say, where completions were seen from outside."""
 
 
-def judge(facts: Facts) -> tuple[Verdict, list[Finding]]:
+def judge(facts: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
     """The verdict, and everything that a reader must know, the gravest first."""
     order = list(Verdict)
     findings = sorted(
@@ -104,18 +104,18 @@ def judge(facts: Facts) -> tuple[Verdict, list[Finding]]:
     return verdict or Verdict.VALID, findings
 
 
-def _incomplete(facts: Facts) -> Iterator[Finding]:
+def _incomplete(facts: VerdictInputs) -> Iterator[VerdictReason]:
     for reason in facts.interruptions:
-        yield Finding("incomplete", reason, Verdict.INCOMPLETE)
+        yield VerdictReason("incomplete", reason, Verdict.INCOMPLETE)
     counts = facts.counts
     if facts.lost_data:
-        yield Finding(
+        yield VerdictReason(
             "server_lost_data",
             f"the server {facts.lost_data} during the run: what became of its tasks is not known",
             Verdict.INCOMPLETE,
         )
     if not facts.is_fate_known:
-        yield Finding(
+        yield VerdictReason(
             "fate_unknown",
             "the tasks could not be asked at the end what became of them: completed and lost in "
             "the ledger are not known",
@@ -125,23 +125,23 @@ def _incomplete(facts: Facts) -> Iterator[Finding]:
     has_completions = bool(counts.completed + counts.failed)
     if facts.drain_timed_out and has_completions:
         left = counts.pending + counts.active
-        yield Finding(
+        yield VerdictReason(
             "drain_timed_out",
             f"{units.format_count(left)} tasks were still waiting or active when the time to drain "
             "was over: offer less, add workers, or raise --drain-timeout",
             Verdict.INCOMPLETE,
         )
     if facts.expects_completions and counts.enqueued and not has_completions:
-        yield Finding("no_completions", _nobody(facts), Verdict.INCOMPLETE)
+        yield VerdictReason("no_completions", _nobody(facts), Verdict.INCOMPLETE)
     if not counts.enqueued:
-        yield Finding(
+        yield VerdictReason(
             "nothing_enqueued",
             f"no task was enqueued{_because(facts.first_error)}",
             Verdict.INCOMPLETE,
         )
 
 
-def _nobody(facts: Facts) -> str:
+def _nobody(facts: VerdictInputs) -> str:
     """Why no task was finished."""
     counts = facts.counts
     taken = counts.enqueued - counts.pending
@@ -160,7 +160,7 @@ def _nobody(facts: Facts) -> str:
     return "no task was finished: no worker served these queues; check that one runs for them"
 
 
-def _hashes(facts: Facts) -> str:
+def _hashes(facts: VerdictInputs) -> str:
     """What the hashes of tasks say that were not seen to end; empty where nothing is known."""
     said = ", ".join(
         f"{state} {units.format_count(count)}" for state, count in facts.unfinished.items()
@@ -168,7 +168,7 @@ def _hashes(facts: Facts) -> str:
     return f" (their hashes say: {said})" if said else ""
 
 
-def _lossy(facts: Facts) -> Iterator[Finding]:
+def _lossy(facts: VerdictInputs) -> Iterator[VerdictReason]:
     counts = facts.counts
     if counts.lost and facts.is_fate_known:
         why = (
@@ -177,21 +177,21 @@ def _lossy(facts: Facts) -> Iterator[Finding]:
             if facts.missing_tasks
             else ""
         )
-        yield Finding(
+        yield VerdictReason(
             "lost",
             f"{units.format_count(counts.lost)} tasks were enqueued and are nowhere: "
             f"not finished, pending or active{why}{_hashes(facts)}",
             Verdict.LOSSY,
         )
     if counts.duplicated:
-        yield Finding(
+        yield VerdictReason(
             "duplicated",
             f"{units.format_count(counts.duplicated)} times a task was finished that had been "
             "finished before: something enqueues or takes tasks twice",
             Verdict.LOSSY,
         )
     if counts.unknown:
-        yield Finding(
+        yield VerdictReason(
             "unknown",
             f"{units.format_count(counts.unknown)} tasks were sent and never answered: the "
             "connection was lost, or the server dropped replies",
@@ -199,17 +199,17 @@ def _lossy(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _generator(facts: Facts) -> Iterator[Finding]:
+def _generator(facts: VerdictInputs) -> Iterator[VerdictReason]:
     counts = facts.counts
     if counts.enqueued < ENQUEUED_SHARE * counts.due:
-        yield Finding(
+        yield VerdictReason(
             "enqueued_too_few",
             f"only {counts.enqueued / counts.due:.1%} of the due tasks were enqueued"
             f"{_because(facts.first_error)}",
             Verdict.GENERATOR_LIMITED,
         )
     if facts.lag_p99_s is not None and facts.lag_p99_s > LAG_LIMIT_S:
-        yield Finding(
+        yield VerdictReason(
             "schedule_lag",
             f"p99 of schedule_lag is {units.format_duration(facts.lag_p99_s)}, over the limit of "
             f"{units.format_duration(LAG_LIMIT_S)}: tasks left late because the generator or the "
@@ -217,7 +217,7 @@ def _generator(facts: Facts) -> Iterator[Finding]:
             Verdict.GENERATOR_LIMITED,
         )
     if not facts.is_closed_loop and facts.busiest_producer_cores >= SATURATED_CORES:
-        yield Finding(
+        yield VerdictReason(
             "producer_saturated",
             f"a producer used {facts.busiest_producer_cores:.2f} of its core in one second: it "
             "may have been the limit; add --producers",
@@ -225,7 +225,7 @@ def _generator(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _unstable(facts: Facts) -> Iterator[Finding]:
+def _unstable(facts: VerdictInputs) -> Iterator[VerdictReason]:
     if not facts.watches_backlog or not facts.asked_per_s:
         return
     growth = backlog_growth(facts.backlog)
@@ -233,7 +233,7 @@ def _unstable(facts: Facts) -> Iterator[Finding]:
     if growth is None:
         growth, limit = short_growth(facts.backlog), SHORT_GROWTH_SHARE
     if growth is not None and growth > limit * facts.asked_per_s:
-        yield Finding(
+        yield VerdictReason(
             "backlog_grows",
             f"the backlog grew by {units.format_rate(growth)} through the window: workers do not "
             "keep up, and latency depends on when one stops looking; offer less or add workers",
@@ -266,51 +266,51 @@ def short_growth(backlog: Sequence[float]) -> float | None:
     return (backlog[-1] - backlog[0]) / (len(backlog) - 1)
 
 
-def _notes(facts: Facts) -> Iterator[Finding]:
+def _notes(facts: VerdictInputs) -> Iterator[VerdictReason]:
     if facts.negative_latencies:
-        yield Finding(
+        yield VerdictReason(
             "negative_latencies",
             f"{units.format_count(facts.negative_latencies)} latencies are negative: two clocks "
             "disagree by more than these tasks took; see the clock's error bound",
         )
     if facts.overflown_latencies:
-        yield Finding(
+        yield VerdictReason(
             "overflow",
             f"{units.format_count(facts.overflown_latencies)} latencies are over an hour, past "
             "the histogram's range; they count in percentiles and the maximum",
         )
     if facts.first_error and facts.counts.enqueued >= ENQUEUED_SHARE * facts.counts.due:
-        yield Finding(
+        yield VerdictReason(
             "server_errors", f"the server answered with errors{_because(facts.first_error)}"
         )
     if (facts.loop_lag_p99_s or 0) > LOOP_LAG_LIMIT_S:
-        yield Finding(
+        yield VerdictReason(
             "loop_lag",
             f"the producers' event loop ran {units.format_duration(facts.loop_lag_p99_s)} late at "
             "p99: their enqueue latencies include that; use more processes, or free a core",
         )
     if facts.seen_by is not None and facts.counts.completed and not facts.ends_seen:
         other = "result" if facts.seen_by == "state" else "state"
-        yield Finding(
+        yield VerdictReason(
             "no_end_seen",
             f"tasks were completed, but none was seen to end by its {facts.seen_by}, so there is "
             f"no end-to-end latency: say --seen-by {other}",
         )
     counted, completed = facts.counted_successes, facts.counts.completed
     if counted and counted != completed:  # a worker need not count
-        yield Finding(
+        yield VerdictReason(
             "counters_disagree",
             f"the queues' own counters saw {units.format_count(counted)} tasks succeed, and "
             f"{units.format_count(completed)} are completed or gone: the rest failed and was "
             "deleted, or somebody else uses these queues",
         )
     if facts.reconnects:
-        yield Finding(
+        yield VerdictReason(
             "reconnected",
             f"producers lost their connection {units.format_count(facts.reconnects)} times",
         )
     if not facts.is_steady:
-        yield Finding(
+        yield VerdictReason(
             "not_steady",
             f"no steady state within the first {units.format_duration(facts.most_warmup_s)}: the "
             "warm-up may be longer than what was left out; run longer, or set --warmup",

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bench import units
 from bench.analysis.capacity import answer
-from bench.capacity_record import CapacityRecord
+from bench.records.capacity_record import CapacityRecord
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
 

@@ -7,8 +7,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench.clients_record import ClientsRecord
-from bench.reports import client_words
+from bench.records.clients_record import ClientsRecord
+from bench.reports import clients_text
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
 
@@ -25,12 +25,12 @@ def print_clients(record: ClientsRecord, path: Path | None) -> None:
 
 def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[RenderableType]:
     """The parts of the report, from the top, for that many columns."""
-    yield Text(client_words.sentence(record), style="bold")
-    for failure in client_words.failures(record):
+    yield Text(clients_text.sentence(record), style="bold")
+    for failure in clients_text.failures(record):
         yield Text.assemble(("✗ ", "bold red"), failure)
     if not record.is_complete:
         yield Text.assemble(("! ", "bold yellow"), "interrupted before all had run")
-    if any(True for _ in client_words.measured(record)):
+    if any(True for _ in clients_text.measured(record)):
         yield ""
         table = _table(record)
         if _width(table) <= width:
@@ -38,19 +38,19 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
         else:
             yield from _lines(record)
     yield ""
-    for skip in client_words.skips(record):
+    for skip in clients_text.skips(record):
         yield Text.assemble(("skipped ", "yellow"), skip)
-    yield Text(f"{client_words.CAPTION} {client_words.BATCHES}", style="dim")
-    yield Text(client_words.footer(record), style="dim")
+    yield Text(f"{clients_text.CAPTION} {clients_text.BATCHES}", style="dim")
+    yield Text(clients_text.footer(record), style="dim")
     if path is not None:
         yield Text.assemble("record: ", (str(path), "bold"))
 
 
 def _table(record: ClientsRecord) -> Table:
-    headings = [name.replace(" ", "\n") for name in client_words.COLUMNS]
+    headings = [name.replace(" ", "\n") for name in clients_text.COLUMNS]
     table = plain_table("client", *headings, text_columns=1)
-    for row, _ in client_words.measured(record):
-        table.add_row(row.name, *client_words.cells(row))
+    for row, _ in clients_text.measured(record):
+        table.add_row(row.name, *clients_text.cells(row))
     return table
 
 
@@ -63,7 +63,7 @@ def _width(table: Table) -> int:
 
 def _lines(record: ClientsRecord) -> Iterable[Text]:
     """On a narrow terminal a client is a few lines: no figure is ever cut."""
-    for row, _ in client_words.measured(record):
-        told = zip(client_words.COLUMNS, client_words.cells(row), strict=True)
+    for row, _ in clients_text.measured(record):
+        told = zip(clients_text.COLUMNS, clients_text.cells(row), strict=True)
         figures = " · ".join(f"{name} {figure}" for name, figure in told)
         yield Text.assemble((row.name, "bold"), f"  {figures}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.measure.histogram import Histogram, decode, highest_equivalent
-from bench.record import RunRecord
+from bench.records.run_record import RunRecord
 
 _TICKS_PER_HALVING = 5
 

@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from bench import units
-from bench.analysis.history import Step, Trend
+from bench.analysis.history import ChangePoint, Trend
 from bench.analysis.metrics import Metric
-from bench.record import RunRecord
+from bench.records.run_record import RunRecord
 from bench.reports.console import console_for_stdout
 from bench.reports.figures import figure, share
 from bench.reports.tables import plain_table
@@ -58,7 +58,7 @@ def render(trend: Trend) -> Iterable[RenderableType]:
     yield table
 
 
-def _told(trend: Trend, step: Step) -> Text:
+def _told(trend: Trend, step: ChangePoint) -> Text:
     point = trend.points[step.index]
     direction, style = ("worse", "bold red") if step.worse > 0 else ("better", "bold green")
     return Text.assemble(

@@ -8,21 +8,21 @@ from rich.text import Text
 
 from bench import units
 from bench.analysis.capacity.answer import counted
-from bench.analysis.capacity.plan import Option, Plan
+from bench.analysis.capacity.plan import CapacityPlan, PlanOption
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
 
 _MOST_OPTIONS = 12
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: CapacityPlan) -> None:
     """Print it."""
     console = console_for_stdout()
     for part in render(plan):
         console.print(part)
 
 
-def render(plan: Plan) -> Iterable[RenderableType]:
+def render(plan: CapacityPlan) -> Iterable[RenderableType]:
     """The parts of the report, from the top."""
     yield Text(answer(plan), style="bold")
     for note in plan.notes:
@@ -34,9 +34,9 @@ def render(plan: Plan) -> Iterable[RenderableType]:
     yield from (Text(line) for line in facts(plan))
 
 
-def answer(plan: Plan) -> str:
+def answer(plan: CapacityPlan) -> str:
     """One sentence."""
-    rate = units.format_rate(plan.wish.rate_per_s)
+    rate = units.format_rate(plan.request.rate_per_s)
     if plan.chosen is None:
         return f"The record cannot say how many {plan.axis} {rate} takes."
     chosen, shards = plan.chosen, plan.shards
@@ -47,14 +47,14 @@ def answer(plan: Plan) -> str:
     )
 
 
-def facts(plan: Plan) -> list[str]:
+def facts(plan: CapacityPlan) -> list[str]:
     """What else follows, a line each."""
     said = []
     if plan.first_to_give:
         said.append(f"first to give way: {plan.first_to_give}")
     if plan.server_share is not None:
         said.append(f"Redis: {plan.server_share:.0%} of a core on each server")
-    backlog = units.format_count(plan.wish.backlog)
+    backlog = units.format_count(plan.request.backlog)
     if plan.drain_s is not None:
         said.append(
             f"a backlog of {backlog}: drained in {units.format_duration(plan.drain_s)} while tasks "
@@ -75,7 +75,7 @@ def facts(plan: Plan) -> list[str]:
     return said
 
 
-def _options(plan: Plan) -> Table:
+def _options(plan: CapacityPlan) -> Table:
     table = plain_table(plan.axis, text_columns=1)
     for name in ("hold", "basis", "to spare"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -93,7 +93,7 @@ def _options(plan: Plan) -> Table:
     return table
 
 
-def _shown(plan: Plan) -> list[Option]:
+def _shown(plan: CapacityPlan) -> list[PlanOption]:
     """Around the chosen one, where there are many."""
     options = plan.options
     if len(options) <= _MOST_OPTIONS:

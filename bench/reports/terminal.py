@@ -9,8 +9,8 @@ from rich.text import Text
 
 from bench import units
 from bench.measure.ledger import Counts
-from bench.record import RunRecord, StageSummary
-from bench.reports import run_words
+from bench.records.run_record import LatencySummary, RunRecord
+from bench.reports import run_text
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
 
@@ -52,7 +52,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
 def _headline(record: RunRecord) -> Text:
     is_valid = record.verdict == "valid"
     style = "bold green" if is_valid else "bold red"
-    text = Text.assemble((run_words.verdict(record), style))
+    text = Text.assemble((run_text.verdict(record), style))
     if not is_valid:
         text.append("  do not quote these figures", style="red")
     end_to_end = record.latency["e2e"]["all"]
@@ -71,22 +71,22 @@ def _headline(record: RunRecord) -> Text:
 def _objectives(record: RunRecord) -> Iterable[Text]:
     for objective in record.slo:
         mark = ("✓ ", "bold green") if objective.passed else ("✗ ", "bold red")
-        measured = run_words.objective_value(objective.expression, objective.value)
+        measured = run_text.objective_value(objective.expression, objective.value)
         yield Text.assemble(mark, f"{objective.expression}   measured: {measured}")
 
 
 def _throughput(record: RunRecord) -> Text:
     rates = record.rates
-    left_out = run_words.left_out(record)
+    left_out = run_text.left_out(record)
     lines = [
-        f"asked {run_words.asked(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
+        f"asked {run_text.asked(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
         f" · finished {units.format_rate(rates.completed_per_s)}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {left_out}' if left_out else ''}"
     ]
     if record.scenario.is_closed_loop:
         lines.append("closed loop: there is no schedule, so due is the moment of sending")
-    observed = run_words.observed(record)
+    observed = run_text.observed(record)
     if observed:
         lines.append(observed)
     return Text("\n".join(lines))
@@ -94,10 +94,10 @@ def _throughput(record: RunRecord) -> Text:
 
 def _stages(record: RunRecord, width: int) -> Table:
     explains = width >= _WIDE
-    percentiles = run_words.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
+    percentiles = run_text.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
     table = plain_table("stage", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
-    for stage, meaning in run_words.STAGES.items():
+    for stage, meaning in run_text.STAGES.items():
         summary = record.latency[stage]["all"] if stage in record.latency else None
         if summary is not None and summary.count:
             names = [Text(stage), *([Text(meaning, style="dim")] if explains else [])]
@@ -107,12 +107,12 @@ def _stages(record: RunRecord, width: int) -> Table:
 
 
 def _queues(record: RunRecord, width: int) -> Table:
-    percentiles = run_words.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
+    percentiles = run_text.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
     table = plain_table("queue", "stage", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
-        for stage in run_words.QUEUE_STAGES:
+        for stage in run_text.QUEUE_STAGES:
             summary = record.latency[stage][queue]
             if summary.count:
                 table.add_row("" if shown else queue, stage, *_values(summary, percentiles))
@@ -125,13 +125,13 @@ def _add_numbers(table: Table, percentiles: Sequence[tuple[str, str]]) -> None:
         table.add_column(heading, justify="right", no_wrap=True, min_width=7)
 
 
-def _values(summary: StageSummary, percentiles: Sequence[tuple[str, str]]) -> list[str]:
+def _values(summary: LatencySummary, percentiles: Sequence[tuple[str, str]]) -> list[str]:
     return [units.format_duration(getattr(summary, name)) for _, name in percentiles]
 
 
 def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     """The counts, as a table where that fits."""
-    columns = run_words.ledger_columns(record)
+    columns = run_text.ledger_columns(record)
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
     if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
@@ -172,11 +172,11 @@ def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     resources, server = record.resources, record.server
     yield Text(f"{record.attribution}")
-    yield Text("Redis per task: " + ", ".join(run_words.costs(record)))
+    yield Text("Redis per task: " + ", ".join(run_text.costs(record)))
     yield Text(
-        f"cores: server {run_words.cores(resources.server_cpu_cores)}, "
-        f"workers {run_words.cores(resources.worker_cpu_cores)}, "
-        f"generator {run_words.cores(resources.generator_cpu_cores)}"
+        f"cores: server {run_text.cores(resources.server_cpu_cores)}, "
+        f"workers {run_text.cores(resources.worker_cpu_cores)}, "
+        f"generator {run_text.cores(resources.generator_cpu_cores)}"
         f" · {server['product']} {server['version']} at {server['address']}"
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}",

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import units
-from bench.conformance.verification import Finding, Verification
 from bench.reports.console import console_for_stdout
 from bench.reports.tables import plain_table
+from bench.verify.verification import Verification, VerifyFinding
 
 _MARKS = {"error": ("✗ ", "bold red"), "warning": ("! ", "bold yellow")}
 
@@ -71,7 +71,7 @@ def _places(verification: Verification) -> Table:
     return table
 
 
-def _told(finding: Finding) -> Text:
+def _told(finding: VerifyFinding) -> Text:
     return Text.assemble(
         _MARKS[finding.severity],
         (finding.title, "bold"),

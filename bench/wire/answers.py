@@ -60,20 +60,20 @@ class Answers:
                 raise ValueError(f"{left} replies to nothing")
             blocks, size = self._groups[0]
             commands = size * self._replies_per_task
-            taken = min(left, blocks * commands - self._seen)
+            reservation = min(left, blocks * commands - self._seen)
             for index in errors:
-                if offset <= index < offset + taken:
+                if offset <= index < offset + reservation:
                     task, is_answer = self._position(self._seen + index - offset, size)
                     if is_answer:
                         refused.append(answered + task - self._answered)
-            self._seen += taken
+            self._seen += reservation
             block, place = divmod(self._seen, commands)
             in_block = max(place + size - commands, 0)
             ends_with_task = place == 0 or in_block > 0
             answered += block * size + in_block - self._answered
             self._answered = block * size + in_block
-            left -= taken
-            offset += taken
+            left -= reservation
+            offset += reservation
             if block == blocks:
                 self._groups.popleft()
                 self._seen = self._answered = 0

@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from bench.arrays import Integers
 from bench.wire import ids, stamps
-
-Integers = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 
 _VECTOR_FROM = 16
 _NO_STAMP = -1

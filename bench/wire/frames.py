@@ -19,13 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.arrays import Bytes, Integers
 from bench.wire import ids, stamps
 from bench.wire.answers import Answers
 from bench.wire.layout import Layout
-from bench.wire.shapes import Bytes, Part, lay_out
 from bench.wire.task import Task
+from bench.wire.templates import CommandTemplate, make_templates
 
-Integers = npt.NDArray[np.int64]
 Bodies = Bytes | Sequence[bytes]
 """What follows the stamps in each payload: an (n, length) array, or n texts of any lengths."""
 
@@ -133,7 +133,7 @@ class FrameRenderer:
         self._producer = producer
         self._max_retry = max_retry
         self._by_command = by_command
-        self._shapes: dict[tuple[int, int], Sequence[Part]] = {}
+        self._shapes: dict[tuple[int, int], Sequence[CommandTemplate]] = {}
         self.replies_per_task = len(layout.enqueue(Task(self._id(0), self._queues[0], b"{}")))
 
     def answers(self) -> Answers:
@@ -213,12 +213,12 @@ class FrameRenderer:
                 length += len(part.row)
         return _Texts(bytearray().join(filled), sent_at)
 
-    def _shape(self, queue: int, body_length: int) -> Sequence[Part]:
+    def _shape(self, queue: int, body_length: int) -> Sequence[CommandTemplate]:
         shape = self._shapes.get((queue, body_length))
         if shape is None:
             if len(self._shapes) >= _SHAPES_KEPT:
                 self._shapes.clear()
-            shape = lay_out(
+            shape = make_templates(
                 self._layout,
                 self._queues[queue],
                 self._max_retry,

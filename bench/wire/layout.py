@@ -21,7 +21,7 @@ STATE_RETRY = "retry"
 STATE_ARCHIVED = "archived"
 
 
-class Where(Enum):
+class KeyRole(Enum):
     """What it means for an id to be in some place."""
 
     PENDING = auto()
@@ -31,7 +31,7 @@ class Where(Enum):
     """It has ended, or is also in one of the other places."""
 
 
-class Ending(Enum):
+class TaskOutcome(Enum):
     """How a task ended, as far as its hash tells."""
 
     COMPLETED = auto()
@@ -41,7 +41,7 @@ class Ending(Enum):
     deletes one."""
 
 
-_ENDINGS = {STATE_COMPLETED: Ending.COMPLETED, STATE_ARCHIVED: Ending.ARCHIVED}
+_OUTCOMES = {STATE_COMPLETED: TaskOutcome.COMPLETED, STATE_ARCHIVED: TaskOutcome.ARCHIVED}
 
 
 def state_of(reply: Sequence[bytes | None]) -> str | None:
@@ -52,20 +52,20 @@ def state_of(reply: Sequence[bytes | None]) -> str | None:
     return STATE_PENDING if reply[0] is None else reply[0].decode(errors="replace")
 
 
-def ending_of(reply: Sequence[bytes | None]) -> Ending | None:
+def outcome_of(reply: Sequence[bytes | None]) -> TaskOutcome | None:
     """What the reply to a layout's ``state`` says, or None for a task that has not ended."""
     state = state_of(reply)
     if state is None:
-        return Ending.GONE
-    return _ENDINGS.get(state)
+        return TaskOutcome.GONE
+    return _OUTCOMES.get(state)
 
 
 @dataclass(frozen=True)
-class Place:
+class QueueKey:
     """A key that holds ids of tasks: a list, or a set sorted by time."""
 
     key: str
-    where: Where
+    role: KeyRole
     is_sorted_set: bool = False
 
 
@@ -83,7 +83,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Reservation:
     """A task that a worker has, and the moment at which it does something with it."""
 
     queue: str
@@ -138,7 +138,7 @@ class Layout(Protocol):
         """The key of the list of ids that a worker has."""
         ...
 
-    def places(self, queue: str) -> Sequence[Place]:
+    def queue_keys(self, queue: str) -> Sequence[QueueKey]:
         """Every key that holds ids of a queue's tasks."""
         ...
 
@@ -175,34 +175,34 @@ class Layout(Protocol):
 
     def state(self, queue: str, task_id: str) -> Command:
         """Answers with a list: the task's state, and something that every task has. All of it is
-        nothing where the task is gone; ``ending_of`` reads it."""
+        nothing where the task is gone; ``outcome_of`` reads it."""
         ...
 
     def successes(self, queue: str) -> tuple[str, str] | None:
         """Two counters whose difference is the number of tasks that succeeded, if there are."""
         ...
 
-    def start(self, taken: Taken) -> Sequence[Command]:
+    def start(self, reservation: Reservation) -> Sequence[Command]:
         """Take a task that was popped and read."""
         ...
 
-    def complete(self, taken: Taken, result: bytes | None) -> Sequence[Command]:
+    def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
         """Finish a task that succeeded; ``result`` is None where results are not stored."""
         ...
 
-    def retry(self, taken: Taken, delay_s: float, error: str) -> Sequence[Command]:
+    def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
         """Give up this attempt; ``requeue`` follows after the delay."""
         ...
 
-    def requeue(self, taken: Taken) -> Sequence[Command]:
+    def requeue(self, reservation: Reservation) -> Sequence[Command]:
         """Make a task that waits for its next attempt visible to workers again."""
         ...
 
-    def archive(self, taken: Taken, error: str) -> Sequence[Command]:
+    def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
         """Give up a task for good."""
         ...
 
-    def put_back(self, taken: Taken) -> Sequence[Command]:
+    def put_back(self, reservation: Reservation) -> Sequence[Command]:
         """Return a task that was taken but not begun, as the next one to be popped."""
         ...
 

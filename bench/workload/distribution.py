@@ -7,10 +7,11 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from bench.arrays import Floats, Integers
 from bench.errors import UsageError
 from bench.workload import draws
 
-Kind = Literal["none", "constant", "uniform", "exp", "lognormal"]
+DistributionKind = Literal["none", "constant", "uniform", "exp", "lognormal"]
 
 
 class Distribution(msgspec.Struct, frozen=True):
@@ -20,7 +21,7 @@ class Distribution(msgspec.Struct, frozen=True):
     standard deviation of a lognormal's logarithm.
     """
 
-    kind: Kind = "none"
+    kind: DistributionKind = "none"
     mean: float = 0.0
     low: float = 0.0
     high: float = 0.0
@@ -31,7 +32,7 @@ class Distribution(msgspec.Struct, frozen=True):
         """Whether every draw is the same."""
         return self.kind in ("none", "constant")
 
-    def draw(self, seed: int, stream: str, numbers: draws.Integers) -> draws.Floats:
+    def draw(self, seed: int, stream: str, numbers: Integers) -> Floats:
         """One value for each of ``numbers`` (n,); the same number always gets the same value."""
         match self.kind:
             case "none" | "constant":
@@ -45,7 +46,7 @@ class Distribution(msgspec.Struct, frozen=True):
                 return np.exp(location + self.sigma * draws.normal(seed, stream, numbers))
 
 
-def parse(text: str, value: Callable[[str], float], default_kind: Kind) -> Distribution:
+def parse(text: str, value: Callable[[str], float], default_kind: DistributionKind) -> Distribution:
     """Read ``kind:value`` or a bare value; ``value`` reads a number with its unit.
 
     Raises UsageError when the text is none of the forms below, or a value is not positive.

@@ -8,10 +8,8 @@ and a worker knows a task's service time whatever order tasks reach it in.
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from bench.arrays import Floats, Integers
 
 _MASK = (1 << 64) - 1
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.arrays import Integers
 from bench.wire.frames import Batch
 from bench.workload import payload, schedule
-from bench.workload.draws import Integers
 from bench.workload.mix import Mix
 from bench.workload.scenario import Scenario
 

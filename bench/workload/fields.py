@@ -15,21 +15,21 @@ from typing import Any, get_args
 
 from bench import units
 from bench.errors import UsageError
+from bench.layouts.registry import LAYOUTS
 from bench.wire.ids import MAX_PRODUCERS
-from bench.wire.layouts import LAYOUTS
 from bench.workload import distribution, payload, slo
 from bench.workload.distribution import Distribution
 from bench.workload.payload import PayloadContent
 from bench.workload.scenario import (
     ArrivalKind,
+    CompletionSignal,
     Priority,
     ProducerKind,
-    SeenBy,
-    Watch,
+    WatchMethod,
     WorkerKind,
     WorkerStart,
 )
-from bench.workload.schedule import Stage
+from bench.workload.schedule import RateStage
 
 MAX_CONCURRENCY = 500
 """Slots of one worker process: each needs a socket, and select() takes 1024 at most."""
@@ -98,7 +98,7 @@ def _rate(written: object) -> float | str:
     return rate
 
 
-def _stages(written: object) -> tuple[Stage, ...]:
+def _stages(written: object) -> tuple[RateStage, ...]:
     """``5s@1000/s,10s@1000/s..5000/s``, or a list of tables with duration and rate or from/to."""
     if isinstance(written, str):
         return tuple(_stage_from_text(part.strip()) for part in written.split(","))
@@ -107,7 +107,7 @@ def _stages(written: object) -> tuple[Stage, ...]:
     raise UsageError("write for example 5s@1000/s,10s@1000/s..5000/s")
 
 
-def _stage_from_text(text: str) -> Stage:
+def _stage_from_text(text: str) -> RateStage:
     duration, at, rates = text.partition("@")
     if not at:
         raise UsageError(f"{text!r} is not a stage: write DURATION@RATE or DURATION@RATE..RATE")
@@ -115,7 +115,7 @@ def _stage_from_text(text: str) -> Stage:
     return _stage(duration, start, end if dots else start)
 
 
-def _stage_from_table(table: object) -> Stage:
+def _stage_from_table(table: object) -> RateStage:
     if not isinstance(table, Mapping):
         raise UsageError("each stage is a table with duration, and rate or from and to")
     known = ("duration", "rate", "from", "to")
@@ -131,13 +131,13 @@ def _stage_from_table(table: object) -> Stage:
     return _stage(table["duration"], table["from"], table["to"])
 
 
-def _stage(duration: object, start: object, end: object) -> Stage:
+def _stage(duration: object, start: object, end: object) -> RateStage:
     duration_s = _duration(duration)
     start_per_s = units.parse_rate(_text_or_number(start))
     end_per_s = units.parse_rate(_text_or_number(end))
     if start_per_s < 0 or end_per_s < 0:
         raise UsageError("a stage's rate cannot be negative")
-    return Stage(duration_s, start_per_s, end_per_s)
+    return RateStage(duration_s, start_per_s, end_per_s)
 
 
 def _duration(written: object) -> float:
@@ -305,8 +305,10 @@ FIELDS: dict[str, Field] = {
     "external_workers": Field("external_workers", _flag, "Workers are started elsewhere."),
     "worker": Field("worker", _one_of(get_args(WorkerKind)), "built-in, or external."),
     "worker_command": Field("worker_command", _command, "Starts an external worker."),
-    "seen_by": Field("seen_by", _one_of(get_args(SeenBy)), "state or result of external tasks."),
-    "watch": Field("watch", _one_of(get_args(Watch)), "auto, events or polling."),
+    "seen_by": Field(
+        "seen_by", _one_of(get_args(CompletionSignal)), "state or result of external tasks."
+    ),
+    "watch": Field("watch", _one_of(get_args(WatchMethod)), "auto, events or polling."),
     "traced": Field("traced", _traced, "auto, or a share: external tasks whose latency is seen."),
     "concurrency": Field("concurrency", _whole(1, MAX_CONCURRENCY), "Tasks at once a worker."),
     "prefetch": Field("prefetch", _whole(1, 10_000), "Tasks taken at a time; 1 = one by one."),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.arrays import Integers
 from bench.workload import draws
 
 
@@ -14,7 +15,7 @@ class Mix:
         self._limits = np.cumsum(weights)[:-1] / np.sum(weights)
         self._seed = seed
 
-    def queue_of(self, numbers: draws.Integers) -> draws.Integers:
+    def queue_of(self, numbers: Integers) -> Integers:
         """Index of the sub-queue for each of the task numbers (n,)."""
         if not len(self._limits):
             return np.zeros(len(numbers), np.int64)

@@ -11,11 +11,12 @@ from typing import Literal
 
 import numpy as np
 
+from bench.arrays import Integers
 from bench.errors import ScenarioError
 from bench.wire import stamps
 from bench.wire.frames import Bodies
 from bench.workload.distribution import Distribution
-from bench.workload.draws import Integers, uniform
+from bench.workload.draws import uniform
 
 PayloadContent = Literal["letters", "binary"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.errors import ScenarioError, UsageError
+from bench.layouts.registry import LAYOUTS
 from bench.wire.layout import Layout, split_queue
-from bench.wire.layouts import LAYOUTS
 from bench.workload import slo
 from bench.workload.fields import FIELDS, nearest
 from bench.workload.scenario import Scenario

@@ -11,18 +11,18 @@ from typing import Literal
 
 import msgspec
 
-from bench.wire import layouts
+from bench.layouts import registry
 from bench.wire.layout import Layout, split_queue
 from bench.workload.distribution import Distribution
 from bench.workload.payload import PayloadContent
-from bench.workload.schedule import Profile, Stage
+from bench.workload.schedule import RateProfile, RateStage
 
 ArrivalKind = Literal["constant", "poisson", "max"]
 ProducerKind = Literal["frames", "redis-py", "snippet"]
 Priority = Literal["strict", "weighted"]
 WorkerKind = Literal["built-in", "external"]
-SeenBy = Literal["state", "result"]
-Watch = Literal["auto", "events", "polling"]
+CompletionSignal = Literal["state", "result"]
+WatchMethod = Literal["auto", "events", "polling"]
 WorkerStart = Literal["with-run", "after-fill"]
 
 
@@ -50,7 +50,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: ArrivalKind = "constant"
     rate_per_s: float | None = None
     """Offered rate; None when stages give it, or when the loop is closed (``max``)."""
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[RateStage, ...] = ()
     duration_s: float | None = None
     tasks: int | None = None
     seed: int = 1
@@ -77,9 +77,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """External: somebody's that tells us nothing, so that completions are seen from outside."""
     worker_command: str | None = None
     """Starts an external worker; None for one that is there."""
-    seen_by: SeenBy = "state"
+    seen_by: CompletionSignal = "state"
     """What shows that an external worker has finished a task."""
-    watch: Watch = "auto"
+    watch: WatchMethod = "auto"
     """How it is looked for."""
     traced: float | None = None
     """Share of the tasks whose latency is followed; None for as many as the rate allows."""
@@ -100,7 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def wire_layout(self) -> Layout:
         """The layout itself."""
-        return layouts.find(self.layout, self.duplicate_check)
+        return registry.find(self.layout, self.duplicate_check)
 
     @property
     def is_closed_loop(self) -> bool:
@@ -118,14 +118,14 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return self.worker == "external"
 
     @property
-    def profile(self) -> Profile:
+    def profile(self) -> RateProfile:
         """The offered rate over time. Only for scenarios that have one."""
         if self.stages:
-            return Profile(self.stages)
+            return RateProfile(self.stages)
         if self.rate_per_s is None:
             raise ValueError("a closed loop has no rate profile")
         duration_s = math.inf if self.duration_s is None else self.duration_s
-        return Profile([Stage(duration_s, self.rate_per_s, self.rate_per_s)])
+        return RateProfile([RateStage(duration_s, self.rate_per_s, self.rate_per_s)])
 
     @property
     def planned_duration_s(self) -> float | None:
@@ -186,8 +186,8 @@ def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]
 
     Fields that cannot be read stay as they are: reading them tells what is wrong.
     """
-    queues, old = fields.get("queues"), layouts.LAYOUTS.get(str(fields.get("layout", "runqy")))
-    new = layouts.LAYOUTS.get(layout)
+    queues, old = fields.get("queues"), registry.LAYOUTS.get(str(fields.get("layout", "runqy")))
+    new = registry.LAYOUTS.get(layout)
     if old is None or new is None or not isinstance(queues, Mapping):
         return dict(fields)
     names: dict[str, str] = {}

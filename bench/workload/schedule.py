@@ -14,13 +14,13 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from bench.workload.draws import Floats, Integers
+from bench.arrays import Floats, Integers
 
 CHUNK = 8192
 """Arrivals made at a time."""
 
 
-class Stage(msgspec.Struct, frozen=True):
+class RateStage(msgspec.Struct, frozen=True):
     """A stretch of time over which the rate goes from one value to another in a straight line."""
 
     duration_s: float
@@ -28,10 +28,10 @@ class Stage(msgspec.Struct, frozen=True):
     end_per_s: float
 
 
-class Profile:
+class RateProfile:
     """The rate over time, as a sequence of stages. The last one may be endless."""
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[RateStage]) -> None:
         self._starts_s = np.cumsum([0.0] + [stage.duration_s for stage in stages])
         self._rates = np.array([stage.start_per_s for stage in stages])
         self._slopes = np.array(
@@ -75,7 +75,7 @@ class Profile:
 
 
 def arrivals(
-    profile: Profile,
+    profile: RateProfile,
     kind: Literal["constant", "poisson"],
     seed: int,
     limit: int | None = None,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.analysis import rule
-from bench.analysis.rule import Decision, Floats
+from bench.analysis.rule import Decision
+from bench.arrays import Floats
 
 DRIFT = 0.08
 NOISE = 0.03

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from bench.analysis import compare, likeness, metrics
+from bench.analysis import comparability, compare, metrics
 from bench.analysis.compare import Comparison, Question
 from bench.analysis.metrics import Metric
 from bench.analysis.rule import Decision
 from bench.errors import ExitCode, UsageError
-from bench.record import RunRecord
-from tests.records import example_record
+from bench.records.run_record import RunRecord
+from tests.records.fixtures import example_record
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 EXAMPLE = example_record()
@@ -209,12 +209,12 @@ def test_what_differs_and_matters_is_named(
     sides: Callable[[], tuple[Sequence[RunRecord], Sequence[RunRecord]]], fields: list[str]
 ) -> None:
     base, candidate = sides()
-    assert [each.field for each in likeness.differences(base, candidate)] == fields
-    assert likeness.differences(base, candidate, fields) == []
+    assert [each.field for each in comparability.differences(base, candidate)] == fields
+    assert comparability.differences(base, candidate, fields) == []
     groups = [field.partition(".")[0] for field in fields]
-    assert likeness.differences(base, candidate, groups) == []
+    assert comparability.differences(base, candidate, groups) == []
 
 
 def test_the_name_of_a_scenario_does_not_matter() -> None:
     base, candidate = [run(0), run(3)], [run(1, name="other"), run(2, name="other")]
-    assert likeness.differences(base, candidate) == []
+    assert comparability.differences(base, candidate) == []

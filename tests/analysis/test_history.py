@@ -8,8 +8,8 @@ import pytest
 
 from bench.analysis import history
 from bench.analysis.metrics import Metric
-from bench.record import RunRecord
-from tests.records import example_record
+from bench.records.run_record import RunRecord
+from tests.records.fixtures import example_record
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 TRIALS = 150

@@ -3,8 +3,8 @@
 import msgspec
 
 from bench.analysis.priorities import Inversion, Starvation, inversions, starvation
-from bench.record import RunRecord, StageSummary
-from tests.records import DEFAULT, HIGH, LOW, example_record
+from bench.records.run_record import LatencySummary, RunRecord
+from tests.records.fixtures import DEFAULT, HIGH, LOW, example_record
 
 changed = msgspec.structs.replace
 
@@ -21,7 +21,7 @@ def swapped() -> RunRecord:
 
 def unserved() -> RunRecord:
     record = example_record()
-    waits = dict.fromkeys(record.latency["queue_wait"], StageSummary(count=0))
+    waits = dict.fromkeys(record.latency["queue_wait"], LatencySummary(count=0))
     return changed(record, latency={**record.latency, "queue_wait": waits})
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bench.analysis.spectrum import spectrum
-from bench.record import StageSummary
-from tests.records import example_record
+from bench.records.run_record import LatencySummary
+from tests.records.fixtures import example_record
 
 
 def test_the_spectrum_runs_from_the_least_sample_to_the_greatest() -> None:
@@ -22,4 +22,4 @@ def test_the_spectrum_passes_through_the_percentiles_of_the_table() -> None:
 
 
 def test_a_stage_without_samples_has_no_spectrum() -> None:
-    assert spectrum(StageSummary(count=0)) == []
+    assert spectrum(LatencySummary(count=0)) == []

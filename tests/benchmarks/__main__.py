@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import server
+from bench.redisio import embedded
 from bench.wire import stamps
 from tests.benchmarks import locust_runs, redis_benchmark
 from tests.benchmarks.redis_benchmark import Peer
@@ -166,7 +166,7 @@ def locust(binary: str | None, repeat: int) -> Iterator[Row]:
     """One Locust process against a plain Locust user, against bench run, and its pacing."""
     own, plain, alone, off, lag = [], [], [], [], []
     for _ in range(repeat):
-        with server.running(binary) as started:
+        with embedded.running(binary) as started:
             plain.append(locust_runs.plain_rate(started.url))
         alone.append(bench_run(binary, "enqueue-max")["rates"]["enqueued_per_s"])
         record = locust_runs.record_of(binary, *locust_runs.ENQUEUE_MAX)

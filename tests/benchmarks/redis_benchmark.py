@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-from bench import server
-from bench.wire.runqy import RUNQY
+from bench.layouts.runqy.layout import RUNQY
+from bench.redisio import embedded
 from bench.wire.task import Task
 
 _IDS = 100_000
@@ -70,7 +70,7 @@ def enqueue_pair(binary: str | None, payload: bytes, requests: int = 1_000_000) 
     for command in RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload)):
         # So many random ids that nearly all are new, as a task's is.
         arguments = [each if isinstance(each, str) else each.decode() for each in command]
-        with server.running(binary) as started:
+        with embedded.running(binary) as started:
             client: Any = redis.Redis(port=started.port)
             before_s = _cpu_s(client)
             rates.append(rate(started.port, requests, 10**9, *arguments))
@@ -82,7 +82,7 @@ def worker_sequence(binary: str | None, payload: bytes, requests: int = 500_000)
     """Tasks a second for the documented worker's commands, each on keys as it finds them."""
     task, active = RUNQY.task(QUEUE, _RANDOM_ID), RUNQY.active(QUEUE)
     name = _RANDOM_ID.replace("__rand_int__", "0" * 12)
-    with server.running(binary) as started:
+    with embedded.running(binary) as started:
         client: Any = redis.Redis(port=started.port)
         _fill(client, payload)
         before_s = _cpu_s(client)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import server
 from bench.cli.app import main
-from bench.record import RunRecord
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded
 
 _VARIABLES = ("BENCH_REDIS_URL", "REDIS_URL", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
 
@@ -86,5 +86,5 @@ def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server of this module's own."""
-    with server.running() as running:
+    with embedded.running() as running:
         yield running.url

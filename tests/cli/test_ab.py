@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import gate_record, record
 from bench.jobs import ab_job
+from bench.records import comparison_record, run_record
 from tests.cli.conftest import Bench, interrupted
 
 SHORT = ("ab", "smoke", "--duration", "300ms", "--rate", "200/s", "--noise-pairs", "1")
@@ -20,11 +20,11 @@ def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
     # One pair decides nothing; on a busy machine it may not even be valid.
     assert outcome.code in (3, 4), outcome.err
     assert "noise pairs of the base with itself: 1; pairs of both: 1; 4 runs" in outcome.err
-    first, second = (record.load(Path("job") / name) for name in NAMES[2:])
+    first, second = (run_record.load(Path("job") / name) for name in NAMES[2:])
     assert (first.scenario.prefetch, second.scenario.prefetch) == (16, 1)
     assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
     if outcome.code == 3:
-        gate = gate_record.load(Path("job/gate.json"))
+        gate = comparison_record.load(Path("job/gate.json"))
         assert (gate.base.what, gate.candidate.what) == ("", "--prefetch 1")
         assert (gate.pairs, gate.noise_pairs) == (1, 1)
         assert outcome.out.startswith("INCONCLUSIVE  smoke: ")
@@ -132,7 +132,7 @@ def test_a_server_behind_a_password_is_named_by_a_variable(
         *SHORT, "--pairs", "1", "--b", "--redis-url '$OTHER_SERVER'", "-o", "job", "--quiet"
     )
     assert outcome.code in (3, 4), outcome.err
-    ran = record.load(Path("job") / NAMES[3])
+    ran = run_record.load(Path("job") / NAMES[3])
     assert ran.server["address"] == url
     text = "".join(path.read_text() for path in Path("job").iterdir())
     assert "default:@" not in text

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
+from bench.records import run_record
 from tests.cli.conftest import Bench
-from tests.records import example_record
+from tests.records.fixtures import example_record
 
 FILES = {
     "no-toml.toml": b'rate = "5/s"\nduration == 3\n',
@@ -181,7 +181,7 @@ def test_what_needs_a_server_never_takes_the_one_of_redis_url(
 ) -> None:
     port = listener.getsockname()[1]
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
-    record.save(example_record(), Path("a-record"))
+    run_record.save(example_record(), Path("a-record"))
     outcome = bench(*words)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == "bench: which server? Say --redis-url, or set BENCH_REDIS_URL\n"

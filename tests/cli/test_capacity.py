@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import capacity_record
-from bench.capacity_record import Effort
-from tests.capacity_records import new_record, searched
+from bench.records import capacity_record
+from bench.records.capacity_record import Effort
 from tests.cli.conftest import Bench, interrupted
+from tests.records.capacity_fixtures import new_record, searched
 
 SLO = ("--slo", "e2e.p99 < 200ms")
 TINY = Effort(budget_s=40.0, initial_s=0.3, final_s=0.5, sum_s=1.0, exceed_ratio=0.34, width=0.5)

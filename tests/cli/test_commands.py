@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench import record
+from bench.records import run_record
 from bench.reports import exports
 from bench.version import __version__
 from bench.workload import library
 from tests import golden
 from tests.cli.conftest import Bench
-from tests.records import example_record
+from tests.records.fixtures import example_record
 
 
 @pytest.fixture
 def saved() -> Path:
     """The example record in the current folder."""
-    record.save(example_record(), Path("record.json"))
+    run_record.save(example_record(), Path("record.json"))
     return Path("record.json")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import record
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 from tests.cli.conftest import Bench
-from tests.records import example_record
+from tests.records.fixtures import example_record
 
 EXAMPLE = example_record()
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -47,8 +47,8 @@ def save(worse: float, count: int = 8, **changes: object) -> None:
         first, second = (0, 1) if pair % 2 == 0 else (1, 0)
         base = run(2 * pair + first, 1 + WOBBLE[pair % 8])
         candidate = run(2 * pair + second, 1 + worse + WOBBLE[(pair + 3) % 8], **changes)
-        record.save(base, Path(f"base/{pair}.json"))
-        record.save(candidate, Path(f"candidate/{pair}.json"))
+        run_record.save(base, Path(f"base/{pair}.json"))
+        run_record.save(candidate, Path(f"candidate/{pair}.json"))
 
 
 FOLDERS = ("compare", "base", "--", "candidate")
@@ -132,12 +132,12 @@ def other_server() -> None:
 def not_in_turns() -> None:
     save(0.0)
     for pair in range(8):
-        record.save(run(100 + pair), Path(f"candidate/{pair}.json"))
+        run_record.save(run(100 + pair), Path(f"candidate/{pair}.json"))
 
 
 def invalid_run() -> None:
     save(0.0)
-    record.save(run(0, verdict="unstable"), Path("base/0.json"))
+    run_record.save(run(0, verdict="unstable"), Path("base/0.json"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import record
+from bench.records import run_record
 from tests.cli.conftest import Bench, expected_code
 
 SHORT = ("run", "smoke", "--duration", "1s", "--rate", "300/s", "-o", "record.json")
@@ -17,7 +17,7 @@ SHORT = ("run", "smoke", "--duration", "1s", "--rate", "300/s", "-o", "record.js
 
 def test_two_processes_give_the_record_of_a_run(bench: Bench) -> None:
     outcome = bench(*SHORT, "--distributed", "--producers", "2", "--quiet")
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert outcome.code == expected_code(saved), outcome.err
     assert saved.scenario.name == "smoke"
     assert saved.scenario.producers == 2
@@ -44,7 +44,7 @@ def test_workers_from_elsewhere_are_waited_for(bench: Bench) -> None:
             )
         finally:
             worker.kill()
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert outcome.code == expected_code(saved), outcome.err
     assert f"locust {' '.join(words)}" in outcome.err
     assert saved.counts.due == saved.counts.completed == 300
@@ -86,7 +86,7 @@ def test_an_interrupt_saves_what_was_measured() -> None:
                 break
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert process.returncode == 130
     assert saved.verdict == "incomplete"
     assert saved.counts.enqueued > 0

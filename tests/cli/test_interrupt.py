@@ -10,8 +10,8 @@ import psutil
 import pytest
 import redis
 
-from bench import record
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 
 TIMEOUT_S = 30.0
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
@@ -47,7 +47,7 @@ def run_until_signal(
         finally:
             process.kill()
     assert psutil.wait_procs(children, TIMEOUT_S)[1] == []
-    return code, printed, record.load(Path("record.json")), command_lines
+    return code, printed, run_record.load(Path("record.json")), command_lines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -60,7 +60,7 @@ def test_what_was_measured_is_saved_and_shown_and_no_process_is_left(
     assert "the run was interrupted before its end" in printed
     assert saved.verdict == "incomplete"
     assert saved.counts.due == saved.counts.enqueued + saved.counts.unknown + saved.counts.not_sent
-    programs = ["valkey-server", "bench.load.producer_process", "bench.load.worker_process"]
+    programs = ["valkey-server", "bench.producer.process", "bench.worker.process"]
     for program in programs:
         assert any(program in " ".join(command) for command in command_lines)
 
@@ -90,5 +90,5 @@ def test_an_interrupt_while_the_processes_start_is_no_death_of_theirs() -> None:
         process.send_signal(signal.SIGINT)
         process.communicate()
     assert process.returncode == 130
-    messages = [each.message for each in record.load(Path("record.json")).warnings]
+    messages = [each.message for each in run_record.load(Path("record.json")).warnings]
     assert not any("died" in each or "no final report" in each for each in messages)

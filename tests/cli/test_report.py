@@ -8,20 +8,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import capacity_record, gate_record, record
-from tests.capacity_records import searched
+from bench.records import capacity_record, comparison_record, run_record
 from tests.cli.conftest import Bench
-from tests.records import example_record
+from tests.records.capacity_fixtures import searched
+from tests.records.fixtures import example_record
 from tests.reports.test_gate import gate
 
 
 @pytest.fixture(autouse=True)
 def saved(folder: Path) -> None:
     """A run, a comparison, and the folder of a job, in the current folder."""
-    record.save(example_record(), folder / "run.json")
+    run_record.save(example_record(), folder / "run.json")
     (folder / "job").mkdir()
     for path in (folder / "gate.json", folder / "job" / "gate.json"):
-        path.write_bytes(gate_record.encode(gate()))
+        path.write_bytes(comparison_record.encode(gate()))
 
 
 def test_several_records_are_printed_one_after_the_other(bench: Bench) -> None:
@@ -58,7 +58,7 @@ def test_json_is_the_record_and_nothing_else(bench: Bench) -> None:
     assert json.loads(bench("report", "run.json", "--json").out)["id"] == example_record().id
 
 
-def damaged() -> record.RunRecord:
+def damaged() -> run_record.RunRecord:
     run = example_record()
     latency = {**run.latency, "e2e": dict(run.latency["e2e"])}
     latency["e2e"]["all"] = msgspec.structs.replace(latency["e2e"]["all"], hdr="no histogram")
@@ -84,7 +84,7 @@ def damaged() -> record.RunRecord:
 def test_bad_input_is_one_line_and_leaves_no_page(
     bench: Bench, words: list[str], part: str
 ) -> None:
-    record.save(damaged(), Path("damaged.json"))
+    run_record.save(damaged(), Path("damaged.json"))
     Path("empty").mkdir()
     Path("folder.html").mkdir()
     outcome = bench("report", *words)

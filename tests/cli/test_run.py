@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench import record
 from bench.cli.options import ScenarioFlags
-from bench.record import RunRecord
+from bench.records import run_record
+from bench.records.run_record import RunRecord
 from bench.workload.fields import FIELDS
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
@@ -18,7 +18,7 @@ from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 def only_record() -> tuple[Path, RunRecord]:
     """The one file under results/."""
     (path,) = Path("results").iterdir()
-    return path, record.load(path)
+    return path, run_record.load(path)
 
 
 def test_json_is_the_record_alone_and_its_ledger_adds_up(bench: Bench) -> None:
@@ -54,7 +54,7 @@ def test_the_report_is_printed_and_again_from_the_file_it_names(bench: Bench) ->
 
 def test_quiet_says_nothing_when_all_is_well(bench: Bench, folder: Path) -> None:
     outcome = bench(*SHORT_RUN, "--quiet", "-o", "deep/down/record.json")
-    saved = record.load(folder / "deep/down/record.json")
+    saved = run_record.load(folder / "deep/down/record.json")
     assert outcome.err == ""
     assert outcome.code == expected_code(saved)
     assert (outcome.out == "") == (outcome.code == 0)
@@ -63,7 +63,7 @@ def test_quiet_says_nothing_when_all_is_well(bench: Bench, folder: Path) -> None
 def test_an_objective_that_was_missed_is_exit_code_5(bench: Bench) -> None:
     words = ["--slo", "e2e.p50 < 1us", "--slo", "lost == 0", "-o", "record.json", "--quiet"]
     outcome = bench(*SHORT_RUN, *words)
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     passed = {objective.expression: objective.passed for objective in saved.slo}
     assert passed == {"e2e.p50 < 1us": False, "lost == 0": True}
     assert outcome.code == expected_code(saved)
@@ -82,7 +82,7 @@ def test_redis_url_is_ignored(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
         bench(*SHORT_RUN, "--json", "-o", "record.json")
         with pytest.raises(BlockingIOError):  # nobody called
             listener.accept()
-    assert record.load(Path("record.json")).counts.enqueued == 60
+    assert run_record.load(Path("record.json")).counts.enqueued == 60
 
 
 def test_flags_override_single_fields_of_a_file(bench: Bench, folder: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench import record, server
 from bench.cli import command_line
-from bench.load.connection import address
+from bench.records import run_record
+from bench.redisio import embedded
+from bench.redisio.connection import address
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
@@ -18,7 +19,7 @@ WRONG = "abracadabra"
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[str]:
     """Address of a server that asks for a password."""
-    with server.running() as running:
+    with embedded.running() as running:
         with redis.Redis.from_url(running.url) as client:
             client.config_set("requirepass", PASSWORD)
         yield f"127.0.0.1:{running.port}/0"
@@ -61,7 +62,7 @@ def test_the_right_password_is_neither_printed_nor_saved(
     if given == "variable":
         monkeypatch.setenv("BENCH_REDIS_URL", url)
     outcome = bench(*SHORT_RUN, "-o", "record.json", *words)
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert outcome.code == expected_code(saved)
     assert saved.server["address"] == f"redis://{guarded}"
     shown = [word.replace(f":{PASSWORD}@", "") for word in words]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench import enqueue_task, record
+from bench import enqueue_task
+from bench.records import run_record
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 Snapshot = dict[bytes, tuple[bytes | None, int]]
@@ -51,7 +52,7 @@ def test_nothing_of_the_run_is_left_and_nothing_else_is_touched(
 ) -> None:
     before = snapshot(client)
     outcome = bench(*run_words(parent))
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert outcome.code == expected_code(saved)
     assert saved.counts.enqueued == saved.counts.completed == 60
     assert snapshot(client) == before
@@ -62,10 +63,10 @@ def test_nothing_is_left_either_of_tasks_that_nobody_served_and_of_stored_result
 ) -> None:
     before = snapshot(client)
     bench(*run_words(parent, "--workers", "0"))
-    assert record.load(Path("record.json")).counts.pending == 60
+    assert run_record.load(Path("record.json")).counts.pending == 60
     assert snapshot(client) == before
     bench(*run_words(parent, "--store-results"))
-    assert record.load(Path("record.json")).counts.completed == 60
+    assert run_record.load(Path("record.json")).counts.completed == 60
     assert snapshot(client) == before
 
 
@@ -111,7 +112,7 @@ def test_nothing_is_left_in_the_asynq_layout_either(
     client.sadd("asynq:queues", "theirs.default")
     before = snapshot(client)
     bench(*asynq_words(parent, *words))
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert saved.counts.enqueued == 60
     assert saved.counts.lost == 0
     assert snapshot(client) == before
@@ -124,7 +125,7 @@ def test_nothing_is_left_of_a_run_that_somebody_elses_worker_served(
     words = [sys.executable, str(worker), "summary.json", f"{parent}_high", f"{parent}_low"]
     before = snapshot(client)
     bench(*run_words(parent, "--worker-command", shlex.join([*words, "--store"])))
-    assert record.load(Path("record.json")).counts.completed == 60
+    assert run_record.load(Path("record.json")).counts.completed == 60
     assert snapshot(client) == before
 
 
@@ -161,7 +162,7 @@ def test_with_allow_shared_they_are_accepted_and_those_tasks_are_served_too(
     theirs = enqueue_task(f"{parent}_low", {"input": "hello"})
     before = snapshot(client).keys()
     outcome = bench(*run_words(parent, "--allow-shared"))
-    saved = record.load(Path("record.json"))
+    saved = run_record.load(Path("record.json"))
     assert outcome.code == expected_code(saved)
     assert saved.counts.due == saved.counts.completed == 60
     assert client.hget(f"asynq:t:{theirs}", "state") == b"completed"
@@ -174,5 +175,5 @@ def test_with_allow_shared_and_no_worker_their_tasks_stay_as_they_are(
     enqueue_task(f"{parent}_low", {"input": "hello"})
     before = snapshot(client)
     bench(*run_words(parent, "--allow-shared", "--workers", "0"))
-    assert record.load(Path("record.json")).counts.pending == 60
+    assert run_record.load(Path("record.json")).counts.pending == 60
     assert snapshot(client) == before

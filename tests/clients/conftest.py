@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import server
 from bench.clients.build import Unavailable, prepare
 from bench.clients.catalogue import Client
-from bench.server import EmbeddedServer
+from bench.redisio import embedded as embedded_server
+from bench.redisio.embedded import EmbeddedServer
 from tests.cli.conftest import bench, folder, url
 
 __all__ = ["bench", "embedded", "folder", "require", "url"]
@@ -16,7 +16,7 @@ __all__ = ["bench", "embedded", "folder", "require", "url"]
 @pytest.fixture
 def embedded() -> Iterator[EmbeddedServer]:
     """A server of the test's own."""
-    with server.running() as started:
+    with embedded_server.running() as started:
         yield started
 
 

@@ -9,12 +9,12 @@ import pytest
 import redis
 
 from bench.clients import check
-from bench.clients.check import Checker, Expected, Found
+from bench.clients.check import Checker, ExpectedTasks, FoundTasks
 from bench.clients.check_asynq import AsynqChecker
 from bench.clients.check_runqy import RunqyChecker
 from bench.errors import UsageError
-from bench.server import EmbeddedServer
-from bench.wire import asynq_message
+from bench.layouts.asynq import codec
+from bench.redisio.embedded import EmbeddedServer
 from bench.wire.task import Task
 
 QUEUE = "inference_default"
@@ -51,14 +51,14 @@ def enqueue(client: Client, numbers: range = range(TASKS)) -> None:
         client.lpush(PENDING, f"id-{number}")
 
 
-def look(client: Client, *, owns_server: bool = True, **changes: bool) -> Found:
-    expected = Expected(TASKS, **changes)
+def look(client: Client, *, owns_server: bool = True, **changes: bool) -> FoundTasks:
+    expected = ExpectedTasks(TASKS, **changes)
     return check.inspect(client, RunqyChecker(QUEUE), expected, owns_server=owns_server)
 
 
 def test_what_the_guide_writes_is_right(client: Client) -> None:
     enqueue(client)
-    assert look(client) == Found(IDS)
+    assert look(client) == FoundTasks(IDS)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_list_that_is_wrong_is_told(client: Client, name: str) -> None:
 def test_the_order_matters_only_where_it_is_promised(client: Client) -> None:
     enqueue(client, range(1, TASKS))
     enqueue(client, range(1))
-    assert look(client, is_ordered=False) == Found(["id-1", "id-2", "id-3", "id-4", "id-0"])
+    assert look(client, is_ordered=False) == FoundTasks(["id-1", "id-2", "id-3", "id-4", "id-0"])
     assert "expected number 0 in turn, found 1" in look(client).fault
 
 
@@ -210,7 +210,7 @@ def asynq_key(number: int) -> str:
 
 
 def write_message(client: Client, number: int, task: Task) -> None:
-    client.hset(asynq_key(number), "msg", asynq_message.encode(task))
+    client.hset(asynq_key(number), "msg", codec.encode(task))
 
 
 def other_message(**fields: Any) -> Spoil:
@@ -228,8 +228,8 @@ def enqueue_as_asynq(client: Client) -> None:
     client.sadd("asynq:queues", QUEUE)
 
 
-def look_as_asynq(client: Client, checker: Checker, *, owns_server: bool = True) -> Found:
-    return check.inspect(client, checker, Expected(TASKS), owns_server=owns_server)
+def look_as_asynq(client: Client, checker: Checker, *, owns_server: bool = True) -> FoundTasks:
+    return check.inspect(client, checker, ExpectedTasks(TASKS), owns_server=owns_server)
 
 
 def test_what_asynq_writes_is_right_and_removed_to_the_last_key(client: Client) -> None:
@@ -237,7 +237,7 @@ def test_what_asynq_writes_is_right_and_removed_to_the_last_key(client: Client) 
     checker.begin(client)
     enqueue_as_asynq(client)
     found = look_as_asynq(client, checker)
-    assert found == Found(IDS)
+    assert found == FoundTasks(IDS)
     assert check.remove(client, checker, found) == ""
     assert client.dbsize() == 0
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench import clients_record, server
 from bench.clients import build, processes
 from bench.clients.build import Program
 from bench.clients.catalogue import BY_NAME, CLIENTS, Client
+from bench.records import clients_record
+from bench.redisio import embedded
 from tests.cli.conftest import Bench, Outcome, interrupted
 from tests.clients.conftest import require
 
@@ -118,7 +119,7 @@ def test_without_a_server_the_exit_code_is_6(bench: Bench) -> None:
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """The server of ``BENCH_REDIS_URL``, with keys of other people."""
-    with server.running() as running, redis.Redis.from_url(running.url) as client:
+    with embedded.running() as running, redis.Redis.from_url(running.url) as client:
         monkeypatch.setenv("BENCH_REDIS_URL", running.url)
         client.set("others:text", "value")
         client.hset("asynq:t:theirs", "type", "task")
@@ -157,7 +158,7 @@ def test_a_queue_that_holds_tasks_is_refused_untouched(bench: Bench, shared: red
 SEED = """
 import json, os, sys, redis
 from bench.clients import program
-order = program.read_order()
+order = program.read_arguments()
 client = redis.Redis.from_url(order.url)
 def enqueue(numbers):
     for number in numbers:
@@ -195,10 +196,10 @@ def replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
         script = tmp_path / "program.py"
         script.write_text(SEED.replace("CHANGE", change))
 
-        def instead(client: Client, say: build.Say) -> Program:
+        def instead(client: Client, notify: build.Notify) -> Program:
             if client.name == "python-seed":
                 return Program((sys.executable, str(script)), "a test")
-            return prepare(client, say)
+            return prepare(client, notify)
 
         monkeypatch.setattr(build, "prepare", instead)
 

@@ -16,7 +16,7 @@ import redis
 
 from bench.clients import build, processes
 from bench.clients.catalogue import CLIENTS, Client
-from bench.server import EmbeddedServer
+from bench.redisio.embedded import EmbeddedServer
 from tests.clients.conftest import require
 from tests.integration.conftest import worker_thread
 

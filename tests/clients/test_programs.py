@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench import server
 from bench.clients import build, check, processes
 from bench.clients.catalogue import BY_NAME, CLIENTS, Client
-from bench.clients.check import Expected
+from bench.clients.check import ExpectedTasks
 from bench.clients.job import CHECKERS
-from bench.clients.line import Line
+from bench.clients.result import ClientResult
 from bench.errors import MeasurementError
-from bench.server import EmbeddedServer
+from bench.redisio import embedded
+from bench.redisio.embedded import EmbeddedServer
 from tests.clients.conftest import require
 
 QUEUE = "guide_default"
@@ -33,7 +33,7 @@ def each(request: pytest.FixtureRequest) -> Client:
     return client
 
 
-def run(client: Client, url: str) -> Line:
+def run(client: Client, url: str) -> ClientResult:
     program = build.prepare(client, lambda _: None)
     return processes.run(client, program, url, TASKS, QUEUE, lambda: False)
 
@@ -49,7 +49,7 @@ def test_a_client_writes_what_the_guide_says_and_prints_its_line(
     # In a closed loop one thing comes after the other, so no latency is longer than the whole.
     assert line.histogram().max_us / 1e6 <= line.elapsed_s * 1.01 + 1e-3
     checker = CHECKERS[each.layout](QUEUE)
-    expected = Expected(TASKS, each.is_ordered, each.is_stamped)
+    expected = ExpectedTasks(TASKS, each.is_ordered, each.is_stamped)
     with redis.Redis.from_url(embedded.url) as client:
         found = check.inspect(client, checker, expected, owns_server=True)
     assert found.fault == ""
@@ -95,7 +95,7 @@ def socket_path(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "socket"
     words = ["--port", "0", "--unixsocket", str(path), "--save", "", "--requirepass", "open sesame"]
     with subprocess.Popen(
-        [server.find_binary(None), *words, "--dir", str(tmp_path)], stdout=subprocess.PIPE
+        [embedded.find_binary(None), *words, "--dir", str(tmp_path)], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         # It ends with this line, and is answered from then on.

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench import server
-from bench.load import standalone
-from bench.load.run import Request, execute
-from bench.load.worker_process import settings_of
-from bench.record import RunRecord
-from bench.server import EmbeddedServer
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded as embedded_server
+from bench.redisio.embedded import EmbeddedServer
+from bench.run.run import RunRequest, execute
+from bench.worker import standalone
+from bench.worker.process import settings_of
 from bench.workload.resolve import parent_queue, resolve
 
 QUEUE = "inference_default"
@@ -20,7 +20,7 @@ QUEUE = "inference_default"
 @pytest.fixture
 def embedded() -> Iterator[EmbeddedServer]:
     """A server of the test's own."""
-    with server.running() as started:
+    with embedded_server.running() as started:
         yield started
 
 
@@ -33,7 +33,7 @@ def run(
 ) -> RunRecord:
     """Run a scenario of these fields on top of a small default."""
     scenario = resolve({"queues": {QUEUE: 1}, "warmup": 0, "drain_timeout": "10s", **fields})
-    request = Request(url, scenario, "a test", owns_server=owns_server)
+    request = RunRequest(url, scenario, "a test", owns_server=owns_server)
     return execute(request, lambda _: None, should_stop)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import redis
 
-from bench.server import EmbeddedServer
-from bench.wire.asynq import ASYNQ
+from bench.layouts.asynq.layout import ASYNQ
+from bench.redisio.embedded import EmbeddedServer
 from tests.integration.conftest import run, worker_thread
 from tests.peers.build import asynq_peer
 

@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from bench.errors import MeasurementError, UsageError
-from bench.load.run import Request, execute
-from bench.record import RunRecord
-from bench.server import EmbeddedServer
+from bench.records.run_record import RunRecord
+from bench.redisio.embedded import EmbeddedServer
+from bench.run.run import RunRequest, execute
 from bench.workload.resolve import resolve
 from tests.integration.conftest import QUEUE, run
 from tests.peers.build import asynq_peer
@@ -364,7 +364,7 @@ def test_a_fill_may_take_longer_than_a_worker_may_be_idle(
 
 def test_with_tasks_of_others_in_the_queues_nothing_can_be_told(embedded: EmbeddedServer) -> None:
     scenario = resolve({"queues": {QUEUE: 1}, "rate": 1, "tasks": 1, "worker": "external"})
-    request = Request(embedded.url, scenario, "a test", allow_shared=True)
+    request = RunRequest(embedded.url, scenario, "a test", allow_shared=True)
     with pytest.raises(UsageError, match="--allow-shared"):
         execute(request, lambda _: None, lambda: False)
 

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from bench.errors import ServerUnreachable
-from bench.server import EmbeddedServer
+from bench.redisio.embedded import EmbeddedServer
 from tests.integration.conftest import run
 
 

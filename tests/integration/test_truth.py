@@ -12,10 +12,11 @@ import pytest
 import redis
 
 from bench.clock import Offset
-from bench.load import clock_sync, standalone
 from bench.measure.ledger import Counts, imbalance
-from bench.record import RunRecord
-from bench.server import EmbeddedServer
+from bench.records.run_record import RunRecord
+from bench.redisio import clock_sync
+from bench.redisio.embedded import EmbeddedServer
+from bench.worker import standalone
 from tests.integration.conftest import QUEUE, run, worker_thread
 from tests.integration.proxy import proxy
 
@@ -324,7 +325,7 @@ def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
     def kill() -> None:
         wait_until(lambda: client.dbsize() > 50, "some tasks")
         for child in psutil.Process().children():
-            if "bench.load.worker_process" in child.cmdline():
+            if "bench.worker.process" in child.cmdline():
                 child.kill()
 
     killer = in_background(kill)

@@ -6,12 +6,12 @@ import pytest
 
 from bench.errors import RecordError
 from bench.jobs import ab_job
-from bench.jobs.ab_job import Done, Job, Step, next_step
-from bench.jobs.ab_plan import Plan
+from bench.jobs.ab_job import AbStep, CompletedPair, Job, next_step
+from bench.jobs.ab_plan import PairPlan
 from bench.jobs.arms import Arm
 
 
-def job(plan: Plan | None, done: list[Done] | None = None) -> Job:
+def job(plan: PairPlan | None, done: list[CompletedPair] | None = None) -> Job:
     return Job(
         started_at="2026-01-01T00:00:00+00:00",
         command="bench ab",
@@ -38,14 +38,14 @@ def made(state: Job, verdict_of: dict[str, str] | None = None, most: int = 100) 
     while (step := next_step(state)) is not None and len(names) < most:
         verdict = (verdict_of or {}).get(step.name, "valid")
         state.done.append(
-            Done(step.phase, step.number, step.place, step.arm, step.name, verdict, 1.0)
+            CompletedPair(step.phase, step.number, step.place, step.arm, step.name, verdict, 1.0)
         )
         names.append(step.name.removesuffix(".json"))
     return names
 
 
 def test_the_base_against_itself_then_pairs_in_abba_order() -> None:
-    assert made(job(Plan(1, 3, 2.0))) == [
+    assert made(job(PairPlan(1, 3, 2.0))) == [
         *("noise-01-1-A", "noise-01-2-A"),
         *("pair-01-1-A", "pair-01-2-B"),
         *("pair-02-1-B", "pair-02-2-A"),
@@ -54,45 +54,45 @@ def test_the_base_against_itself_then_pairs_in_abba_order() -> None:
 
 
 def test_a_spoilt_pair_stays_and_is_made_up_for_at_the_end() -> None:
-    state = job(Plan(1, 3, 2.0))
+    state = job(PairPlan(1, 3, 2.0))
     names = made(state, {"pair-02-1-B.json": "generator_limited"})
     assert names[-2:] == ["pair-04-1-B", "pair-04-2-A"]
     assert len(names) == 10
 
 
 def test_pairs_that_are_always_spoilt_come_to_an_end() -> None:
-    state = job(Plan(2, 4, 2.0))
+    state = job(PairPlan(2, 4, 2.0))
     spoilt = {f"pair-{number:02d}-1-{arm}.json": "unstable" for number in range(99) for arm in "AB"}
     assert made(state, spoilt)[-1].startswith("pair-06-2")
 
 
 def test_a_spoilt_noise_pair_is_made_up_for_before_the_pairs() -> None:
-    names = made(job(Plan(2, 1, 2.0)), {"noise-01-2-A.json": "generator_limited"})
+    names = made(job(PairPlan(2, 1, 2.0)), {"noise-01-2-A.json": "generator_limited"})
     assert names[4:6] == ["noise-03-1-A", "noise-03-2-A"]
     assert names[6:] == ["pair-01-1-A", "pair-01-2-B"]
 
 
 def test_an_interrupted_job_goes_on_where_it_was() -> None:
-    whole = made(job(Plan(2, 3, 2.0)))
+    whole = made(job(PairPlan(2, 3, 2.0)))
     for stopped_after in range(len(whole)):
-        state = job(Plan(2, 3, 2.0))
+        state = job(PairPlan(2, 3, 2.0))
         assert made(state, most=stopped_after) + made(state) == whole
 
 
 def test_without_a_plan_the_first_run_comes_first() -> None:
-    assert next_step(job(None)) == Step("noise", 1, 0, "A")
+    assert next_step(job(None)) == AbStep("noise", 1, 0, "A")
 
 
 def test_the_time_left_counts_what_runs_really_take() -> None:
-    state = job(Plan(1, 3, 2.0))
+    state = job(PairPlan(1, 3, 2.0))
     assert ab_job.seconds_left(state) == pytest.approx(8 * 2.0)
-    state.done.append(Done("noise", 1, 0, "A", "x.json", "valid", 5.0))
+    state.done.append(CompletedPair("noise", 1, 0, "A", "x.json", "valid", 5.0))
     assert ab_job.seconds_left(state) == pytest.approx(7 * 5.0)
     assert ab_job.seconds_left(job(None)) is None
 
 
 def test_a_state_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    state = job(Plan(1, 3, 2.0, 4.5))
+    state = job(PairPlan(1, 3, 2.0, 4.5))
     made(state, most=3)
     ab_job.save(tmp_path, state)
     assert ab_job.load(tmp_path) == state

@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 
 from bench.analysis import rule
 from bench.errors import UsageError
-from bench.jobs.ab_plan import NOISE_PAIRS, SHORTEST_RUN_S, WANTED_PAIRS, Plan, make_plan
+from bench.jobs.ab_plan import NOISE_PAIRS, SHORTEST_RUN_S, WANTED_PAIRS, PairPlan, make_plan
 
 
 @pytest.mark.parametrize(
     ("budget_s", "run_s", "duration_s", "metrics", "asked", "plan"),
     [
-        (300, 8.0, None, 2, None, Plan(3, 10, 8.0)),
-        (300, 11.0, 8.5, 2, None, Plan(3, 10, 11.0)),
-        (300, 20.5, 18.0, 2, None, Plan(3, 10, 11.5, 9.0)),
-        (120, 20.5, 18.0, 2, None, Plan(3, 6, 6.5, 4.0)),
-        (120, 5.0, None, 1, None, Plan(3, 9, 5.0)),
-        (10, 20.5, 18.0, 2, 4, Plan(3, 4, 20.5)),
+        (300, 8.0, None, 2, None, PairPlan(3, 10, 8.0)),
+        (300, 11.0, 8.5, 2, None, PairPlan(3, 10, 11.0)),
+        (300, 20.5, 18.0, 2, None, PairPlan(3, 10, 11.5, 9.0)),
+        (120, 20.5, 18.0, 2, None, PairPlan(3, 6, 6.5, 4.0)),
+        (120, 5.0, None, 1, None, PairPlan(3, 9, 5.0)),
+        (10, 20.5, 18.0, 2, 4, PairPlan(3, 4, 20.5)),
     ],
 )
 def test_full_runs_if_they_fit_then_shorter_ones_then_fewer(
@@ -26,7 +26,7 @@ def test_full_runs_if_they_fit_then_shorter_ones_then_fewer(
     duration_s: float | None,
     metrics: int,
     asked: int | None,
-    plan: Plan,
+    plan: PairPlan,
 ) -> None:
     assert make_plan(budget_s, run_s, duration_s, metrics, NOISE_PAIRS, asked) == plan
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import record, server
-from bench.record import RunRecord
-from bench.server import EmbeddedServer
+from bench.records import run_record
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded as embedded_server
+from bench.redisio.embedded import EmbeddedServer
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 TIMEOUT_S = 60
@@ -63,7 +64,7 @@ class LocustProcess:
                 pipe.close()
 
     def record(self) -> RunRecord:
-        return record.load(self._record)
+        return run_record.load(self._record)
 
 
 Start = Callable[..., LocustProcess]
@@ -72,7 +73,7 @@ Start = Callable[..., LocustProcess]
 @pytest.fixture
 def embedded() -> Iterator[EmbeddedServer]:
     """A server of the test's own."""
-    with server.running() as started:
+    with embedded_server.running() as started:
         yield started
 
 

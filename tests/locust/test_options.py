@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError, ScenarioError, UsageError
-from bench.locust.options import fields_of, scenario_of, where_of
+from bench.locust.options import fields_of, scenario_of, setup_of
 from bench.workload.scenario import Scenario
 
 
@@ -74,7 +74,7 @@ def test_the_loop_is_what_the_users_can_do(
 
 
 @pytest.mark.parametrize(
-    ("closed", "options", "said"),
+    ("closed", "options", "message"),
     [
         (True, {"rate": "5/s"}, "rate: these users send as fast as replies come"),
         (False, {"rate": "max"}, "rate: these users keep to a schedule"),
@@ -84,9 +84,9 @@ def test_the_loop_is_what_the_users_can_do(
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    closed: bool | None, options: dict[str, object], said: str
+    closed: bool | None, options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ScenarioError, match=said):
+    with pytest.raises(ScenarioError, match=message):
         scenario(options, closed=closed)
 
 
@@ -113,13 +113,13 @@ def test_a_scenario_file_is_relative_to_nothing_but_itself(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({}, "which server"),
         ({"redis_url": "redis://h:1/0", "embedded": True}, "choose one"),
         ({"redis_url": "redis://h:1/0", "server_binary": "redis-server"}, "choose one"),
     ],
 )
-def test_a_test_needs_one_server(options: dict[str, object], said: str) -> None:
-    with pytest.raises(BenchError, match=said):
-        where_of(options)
+def test_a_test_needs_one_server(options: dict[str, object], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        setup_of(options)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import redis
 
-from bench import server
-from bench.record import RunRecord
-from bench.server import EmbeddedServer
+from bench.layouts.runqy.layout import RUNQY
+from bench.records.run_record import RunRecord
+from bench.redisio import embedded
+from bench.redisio.embedded import EmbeddedServer
 from bench.wire.ids import parse_id
-from bench.wire.runqy import RUNQY
 from tests.locust.conftest import LocustProcess, Start
 
 HEADLESS = ("--headless", "--only-summary", "--record", "record.json")
@@ -205,7 +205,7 @@ def test_a_stall_shows_in_the_end_to_end_tail_and_pushes_nothing_twice(
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start, loop: str) -> None:
     """What was sent until then is accounted for, and the run says that it is not whole."""
-    with server.running() as doomed, closing(redis.Redis.from_url(doomed.url)) as opened:
+    with embedded.running() as doomed, closing(redis.Redis.from_url(doomed.url)) as opened:
         client: Any = opened
         words = ("-u", "4", "-r", "4", "-t", "40s", "--enqueue-only", *LOOPS[loop])
         process = start(*HEADLESS, *words, "--redis-url", doomed.url)
@@ -222,7 +222,7 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start, 
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         ((), 2, "which server?"),
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
@@ -234,12 +234,12 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start, 
     ],
 )
 def test_a_broken_set_up_is_one_line_and_an_exit_code(
-    start: Start, words: tuple[str, ...], code: int, said: str
+    start: Start, words: tuple[str, ...], code: int, message: str
 ) -> None:
     finished = start(*HEADLESS, "-u", "1", "-t", "2s", *words).finish()
     ours = [line for line in finished.err.splitlines() if line.startswith("bench: ")]
     assert (finished.code, len(ours)) == (code, 1), finished.err
-    assert said in ours[0]
+    assert message in ours[0]
     assert "Traceback" not in finished.err
 
 

@@ -13,7 +13,7 @@ import json, sys
 from pathlib import Path
 from bench.errors import BenchError
 from bench.locust import shapes
-from bench.workload.schedule import Profile
+from bench.workload.schedule import RateProfile
 name, options = sys.argv[1], json.loads(sys.argv[2])
 shape = getattr(shapes, name)()
 try:
@@ -21,7 +21,7 @@ try:
 except BenchError as error:
     print(json.dumps({"error": str(error)}))
 else:
-    profile = Profile(shape._stages)
+    profile = RateProfile(shape._stages)
     print(json.dumps({
         "stages": [(s.duration_s, s.start_per_s, s.end_per_s) for s in shape._stages],
         "duration_s": shape.duration_s, "total": profile.total, "text": shape.stages_text(),
@@ -60,7 +60,7 @@ def test_a_trace_follows_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("time_s,rate\n0,1\n", "no column 'rate_per_s'"),
         ("time_s,rate_per_s\n0,1\n", "fewer than two rows"),
@@ -71,9 +71,9 @@ def test_a_trace_follows_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_that_cannot_be_read_names_the_line(
-    tmp_path: Path, text: str | None, said: str
+    tmp_path: Path, text: str | None, message: str
 ) -> None:
     file = tmp_path / "rates.csv"
     if text is not None:
         file.write_text(text)
-    assert said in prepared("Trace", trace=str(file))["error"]
+    assert message in prepared("Trace", trace=str(file))["error"]

@@ -8,23 +8,23 @@ from typing import Any
 PROGRAM = """
 import json
 from locust.stats import RequestStats
-from bench.locust.tables import Tables
-from bench.measure.recorder import Stage
+from bench.locust.tables import StatsTables
+from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.measure.tally import Tally
+from bench.measure.latency_counts import LatencyCounts
 stats = RequestStats()
-tables = Tables(stats, ["a_high", "a_low"])
+tables = StatsTables(stats, ["a_high", "a_low"])
 def producer(number, revision, *tallies):
     return ProducerReport(number=number, revision=revision, first_error="OOM",
-        tallies={Stage.ENQUEUE: dict(enumerate(tallies))})
-first = Tally(count=3, sum_us=900, min_us=200, max_us=400, values={200: 1, 300: 1, 400: 1})
-second = Tally(count=6, failures=1, sum_us=1900, min_us=100, max_us=500,
+        latency_counts={Interval.ENQUEUE: dict(enumerate(tallies))})
+first = LatencyCounts(count=3, sum_us=900, min_us=200, max_us=400, values={200: 1, 300: 1, 400: 1})
+second = LatencyCounts(count=6, failures=1, sum_us=1900, min_us=100, max_us=500,
     values={100: 1, 200: 1, 300: 2, 400: 1})
 tables.feed([producer(0, 1, first)], [])
 tables.feed([producer(0, 1, first)], [])            # the same report once more
-tables.feed([producer(0, 2, second), producer(1, 1, Tally(), first)], [])
+tables.feed([producer(0, 2, second), producer(1, 1, LatencyCounts(), first)], [])
 tables.feed([producer(0, 1, first)], [])            # an old one, late
-tables.feed([], [WorkerReport(name="w", tallies={Stage.E2E: {0: first}})])
+tables.feed([], [WorkerReport(name="w", latency_counts={Interval.E2E: {0: first}})])
 print(json.dumps({
     "rows": {f"{m} {n}": [e.num_requests, e.num_failures, e.num_none_requests,
         e.total_response_time, e.min_response_time, e.max_response_time,

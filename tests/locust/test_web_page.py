@@ -17,8 +17,8 @@ import pytest
 import redis
 from playwright.sync_api import Page, Request, sync_playwright
 
-from bench import record
-from bench.server import EmbeddedServer
+from bench.records import run_record
+from bench.redisio.embedded import EmbeddedServer
 from tests.locust.conftest import LocustProcess, Start
 
 WORD = "sesame-open"
@@ -115,7 +115,7 @@ def test_the_page_from_the_form_to_the_verdict_and_once_more(
     page.get_by_role("button", name="Stop").click()
     assert await_cell(page, "Verdict", lambda text: not text.startswith("not yet"))
     (first,) = records(tmp_path)
-    assert record.load(first).counts.completed == tasks_in_tab(page)
+    assert run_record.load(first).counts.completed == tasks_in_tab(page)
     assert await_cell(page, "Record", bool) == str(first.relative_to(tmp_path))
 
     page.get_by_role("button", name="New").click()
@@ -124,9 +124,9 @@ def test_the_page_from_the_form_to_the_verdict_and_once_more(
     await_tasks(page, 1)
     page.get_by_role("button", name="Stop").click()
     await_cell(page, "Verdict", lambda text: not text.startswith("not yet"))
-    second = record.load(records(tmp_path)[-1])
+    second = run_record.load(records(tmp_path)[-1])
     assert len(records(tmp_path)) == 2
-    assert second.id != record.load(first).id
+    assert second.id != run_record.load(first).id
     assert second.counts.completed == second.counts.due == tasks_in_tab(page)
 
     for tab in ("Statistics", "Failures", "Logs", "Download Data"):

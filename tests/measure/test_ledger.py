@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.arrays import Integers
 from bench.measure import ledger
-from bench.measure.bits import Bits, Integers
+from bench.measure.bits import Bits
 from bench.measure.ledger import (
     Counts,
     Evidence,

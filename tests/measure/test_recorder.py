@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.recorder import (
-    FINE_US,
+    POINT_US,
     SECOND_US,
     SLICE_US,
-    Events,
-    Fine,
-    Members,
+    Interval,
+    IntervalRecorder,
+    LatencySeries,
+    RateSeries,
     SecondLatencies,
-    Stage,
-    StageRecorder,
+    SliceMask,
     TimeLine,
     by_queue,
     means,
@@ -41,7 +41,7 @@ def slice_of(offset_us: int) -> int:
     return sum(edge <= offset_us for edge in EDGES)
 
 
-def members(parts: Sequence[Members], tasks: int) -> dict[int, list[int]]:
+def members(parts: Sequence[SliceMask], tasks: int) -> dict[int, list[int]]:
     """The places of the tasks in each slice."""
     everything = np.ones(tasks, np.bool_)
     return {
@@ -95,7 +95,7 @@ def test_a_time_line_has_an_edge_where_the_warmup_may_end(
 def test_a_task_due_exactly_at_an_edge_is_in_the_slice_that_begins_there(
     offset_us: int, expected: int
 ) -> None:
-    recorder = StageRecorder(TimeLine(START_US, EDGES))
+    recorder = IntervalRecorder(TimeLine(START_US, EDGES))
     for tasks in (1, 3):
         due_us = array([START_US + offset_us] * tasks)
         assert members(recorder.split(due_us), tasks) == {expected: list(range(tasks))}
@@ -104,7 +104,7 @@ def test_a_task_due_exactly_at_an_edge_is_in_the_slice_that_begins_there(
 @given(st.lists(OFFSETS, min_size=1, max_size=20))
 def test_each_task_is_in_the_one_slice_that_it_was_due_in(offsets_us: list[int]) -> None:
     """In whatever order, and whether or not the extremes are known beforehand."""
-    recorder = StageRecorder(TimeLine(START_US, EDGES))
+    recorder = IntervalRecorder(TimeLine(START_US, EDGES))
     due_us = array(offsets_us) + START_US
     expected = {
         each: [at for at, offset in enumerate(offsets_us) if slice_of(offset) == each]
@@ -116,7 +116,7 @@ def test_each_task_is_in_the_one_slice_that_it_was_due_in(offsets_us: list[int])
 
 
 def test_without_a_warmup_all_tasks_are_in_one_slice() -> None:
-    recorder = StageRecorder(TimeLine(START_US, ()))
+    recorder = IntervalRecorder(TimeLine(START_US, ()))
     for offset_us in (-5, 0, 10**9):
         due_us = array([START_US + offset_us, START_US + offset_us + 1])
         assert members(recorder.split(due_us), 2) == {0: [0, 1]}
@@ -126,25 +126,25 @@ TASKS = st.lists(st.tuples(OFFSETS, LATENCIES), min_size=1, max_size=20)
 
 
 @given(
-    batches=st.lists(st.tuples(st.sampled_from(Stage), st.integers(0, 2), TASKS), max_size=5),
+    batches=st.lists(st.tuples(st.sampled_from(Interval), st.integers(0, 2), TASKS), max_size=5),
     first_slice=st.integers(0, 3),
 )
 def test_a_latency_counts_for_its_stage_its_queue_and_the_slice_of_its_due_time(
-    batches: list[tuple[Stage, int, list[tuple[int, int]]]], first_slice: int
+    batches: list[tuple[Interval, int, list[tuple[int, int]]]], first_slice: int
 ) -> None:
     """Leaving out the first slices leaves out exactly the tasks that were due in them."""
-    recorder = StageRecorder(TimeLine(START_US, EDGES))
-    for stage, queue, tasks in batches:
+    recorder = IntervalRecorder(TimeLine(START_US, EDGES))
+    for interval, queue, tasks in batches:
         due_us = array([offset for offset, _ in tasks]) + START_US
         values = array([latency for _, latency in tasks])
-        recorder.record(stage, queue, values, recorder.split(due_us))
+        recorder.record(interval, queue, values, recorder.split(due_us))
     parts = recorder.parts()
-    for stage in Stage:
-        for queue, found in enumerate(by_queue(parts, stage, 3, first_slice)):
+    for interval in Interval:
+        for queue, found in enumerate(by_queue(parts, interval, 3, first_slice)):
             expected = [
                 latency
                 for its_stage, its_queue, tasks in batches
-                if (its_stage, its_queue) == (stage, queue)
+                if (its_stage, its_queue) == (interval, queue)
                 for offset, latency in tasks
                 if slice_of(offset) >= first_slice
             ]
@@ -156,27 +156,27 @@ def test_one_latency_for_many_tasks_is_that_latency_for_each_of_them(
     offsets_us: list[int], value_us: int
 ) -> None:
     due_us = array(offsets_us) + START_US
-    same, each = (StageRecorder(TimeLine(START_US, EDGES)) for _ in range(2))
-    same.record_same(Stage.ENQUEUE, 0, value_us, len(due_us), same.split(due_us))
-    each.record(Stage.ENQUEUE, 0, array([value_us] * len(due_us)), each.split(due_us))
+    same, each = (IntervalRecorder(TimeLine(START_US, EDGES)) for _ in range(2))
+    same.record_same(Interval.ENQUEUE, 0, value_us, len(due_us), same.split(due_us))
+    each.record(Interval.ENQUEUE, 0, array([value_us] * len(due_us)), each.split(due_us))
     assert same.parts() == each.parts()
 
 
 def test_the_parts_of_several_processes_are_merged() -> None:
     parts = []
     for values in ([1, 2], [30], [4, 500]):
-        recorder = StageRecorder(TimeLine(START_US, ()))
+        recorder = IntervalRecorder(TimeLine(START_US, ()))
         due_us = array([START_US] * len(values))
-        recorder.record(Stage.E2E, 1, array(values), recorder.split(due_us))
+        recorder.record(Interval.E2E, 1, array(values), recorder.split(due_us))
         parts += recorder.parts()
-    none, some = by_queue(parts, Stage.E2E, 2, 0)
+    none, some = by_queue(parts, Interval.E2E, 2, 0)
     assert counted(none) == counted_values([])
     assert counted(some) == counted_values([1, 2, 30, 4, 500])
 
 
 POINTS = st.lists(
     st.lists(
-        st.tuples(st.integers(0, 20 * FINE_US) | st.integers(-FINE_US, FINE_US), LATENCIES),
+        st.tuples(st.integers(0, 20 * POINT_US) | st.integers(-POINT_US, POINT_US), LATENCIES),
         min_size=1,
         max_size=10,
     ),
@@ -189,42 +189,42 @@ def test_fine_means_are_those_of_the_latencies_due_in_each_tenth_of_a_second(
     batches: list[list[tuple[int, int]]],
 ) -> None:
     """Whether a batch lies in one point or crosses several; before the start is the first one."""
-    fine = Fine([], [])
+    series = LatencySeries([], [])
     by_point: dict[int, list[int]] = {}
     for batch in batches:
-        fine.add(array([at for at, _ in batch]), array([value for _, value in batch]))
+        series.add(array([at for at, _ in batch]), array([value for _, value in batch]))
         for at, value in batch:
-            by_point.setdefault(max(at // FINE_US, 0), []).append(value)
-    points = range(len(fine.counts))
-    assert fine.counts == [len(by_point.get(point, [])) for point in points]
-    assert fine.sums_us == [sum(by_point.get(point, [])) for point in points]
-    assert max(by_point, default=-1) < len(fine.counts)
+            by_point.setdefault(max(at // POINT_US, 0), []).append(value)
+    points = range(len(series.counts))
+    assert series.counts == [len(by_point.get(point, [])) for point in points]
+    assert series.sums_us == [sum(by_point.get(point, [])) for point in points]
+    assert max(by_point, default=-1) < len(series.counts)
 
 
 def test_a_sum_of_latencies_counts_like_each_of_them() -> None:
-    summed, added = Fine([], []), Fine([], [])
+    summed, added = LatencySeries([], []), LatencySeries([], [])
     summed.add_sum(250_000, 60, 3)
     added.add(array([200_000, 250_000, 299_999]), array([10, 20, 30]))
-    assert summed == added == Fine([0, 0, 60], [0, 0, 3])
+    assert summed == added == LatencySeries([0, 0, 60], [0, 0, 3])
 
 
 def test_new_fine_series_share_nothing() -> None:
-    first = Fine()
+    first = LatencySeries()
     first.add_sum(0, 1, 1)
-    assert Fine() == Fine([], [])
+    assert LatencySeries() == LatencySeries([], [])
 
 
 def test_means_are_over_all_recorders_and_nan_where_nothing_was_due() -> None:
-    first, second = Fine([10, 0, 5], [1, 0, 1]), Fine([50, 0], [3, 0])
+    first, second = LatencySeries([10, 0, 5], [1, 0, 1]), LatencySeries([50, 0], [3, 0])
     mean = means([first, second])
     assert np.array_equal(mean, [15, np.nan, 5], equal_nan=True)
     assert len(means([])) == 0
 
 
-@given(st.lists(st.lists(st.integers(0, 30 * FINE_US), max_size=20).map(sorted), max_size=5))
+@given(st.lists(st.lists(st.integers(0, 30 * POINT_US), max_size=20).map(sorted), max_size=5))
 def test_events_are_counted_in_their_tenth_of_a_second(batches: list[list[int]]) -> None:
     """At once or one by one."""
-    many, singly = Events(), Events()
+    many, singly = RateSeries(), RateSeries()
     for batch in batches:
         many.add_many(array(batch))
         for offset_us in batch:
@@ -233,14 +233,14 @@ def test_events_are_counted_in_their_tenth_of_a_second(batches: list[list[int]])
     offsets = [offset_us for batch in batches for offset_us in batch]
     assert sum(many.counts) == len(offsets)
     for point, count in enumerate(many.counts):
-        assert count == sum(offset_us // FINE_US == point for offset_us in offsets)
+        assert count == sum(offset_us // POINT_US == point for offset_us in offsets)
 
 
 @pytest.mark.parametrize(
     ("offset_us", "point"), [(-5, 0), (0, 0), (99_999, 0), (100_000, 1), (1_250_000, 12)]
 )
 def test_an_event_is_in_the_point_that_begins_at_or_before_it(offset_us: int, point: int) -> None:
-    events = Events()
+    events = RateSeries()
     events.add(offset_us, 7)
     assert events.counts == [0] * point + [7]
 
@@ -248,13 +248,13 @@ def test_an_event_is_in_the_point_that_begins_at_or_before_it(offset_us: int, po
 @pytest.mark.parametrize("offset_us", [10**15, 2**62])
 def test_a_moment_out_of_all_reason_does_not_fill_the_memory(offset_us: int) -> None:
     """It is counted all the same."""
-    events, fine = Events(), Fine([], [])
+    events, series = RateSeries(), LatencySeries([], [])
     events.add(offset_us, 1)
-    fine.add_sum(offset_us, 5, 1)
-    fine.add(array([0, offset_us]), array([1, 2]))
+    series.add_sum(offset_us, 5, 1)
+    series.add(array([0, offset_us]), array([1, 2]))
     assert sum(events.counts) == 1
-    assert (sum(fine.counts), sum(fine.sums_us)) == (3, 8)
-    assert len(events.counts) == len(fine.counts) < 10**7
+    assert (sum(series.counts), sum(series.sums_us)) == (3, 8)
+    assert len(events.counts) == len(series.counts) < 10**7
 
 
 SECONDS = st.lists(
@@ -293,4 +293,4 @@ def test_the_latest_seconds_are_the_last_ones_that_were_closed() -> None:
 
 def test_a_slice_is_a_whole_number_of_fine_points() -> None:
     """So that a cut of the fine series falls on an edge between slices."""
-    assert SLICE_US % FINE_US == SECOND_US % FINE_US == 0
+    assert SLICE_US % POINT_US == SECOND_US % POINT_US == 0

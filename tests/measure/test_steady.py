@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.steady import BATCH, Floats, Truncation, find_warmup
+from bench.arrays import Floats
+from bench.measure.steady import BATCH, Truncation, find_warmup
 
 POINTS, MOST = 240, 60
 LEVELS = st.lists(st.integers(0, 10**6) | st.none(), min_size=50, max_size=200)

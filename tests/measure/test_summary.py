@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from bench.measure import summary
 from bench.measure.histogram import Histogram, Packed
 from bench.measure.ledger import Counts
-from bench.measure.recorder import Fine, Stage, StageRecorder, TimeLine, time_line
-from bench.measure.reports import Measured, ProducerReport, WorkerReport
+from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, TimeLine, time_line
+from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 from bench.measure.summary import WarmupCut
 from bench.workload import slo
 
@@ -31,18 +31,20 @@ def packed(values_us: Sequence[int]) -> Packed:
 
 
 def measured(
-    line: TimeLine, tasks: Sequence[tuple[Stage, int, int, int]], fine: Fine | None = None
-) -> Measured:
+    line: TimeLine,
+    tasks: Sequence[tuple[Interval, int, int, int]],
+    series: LatencySeries | None = None,
+) -> MeasuredLatencies:
     """From (stage, queue, due in µs after the start, latency in µs)."""
-    recorder = StageRecorder(line)
-    for stage, queue, offset_us, value_us in tasks:
+    recorder = IntervalRecorder(line)
+    for interval, queue, offset_us, value_us in tasks:
         due_us = np.array([line.start_us + offset_us])
-        recorder.record(stage, queue, np.array([value_us]), recorder.split(due_us))
-    return Measured(recorder.parts(), fine or Fine([], []))
+        recorder.record(interval, queue, np.array([value_us]), recorder.split(due_us))
+    return MeasuredLatencies(recorder.parts(), series or LatencySeries([], []))
 
 
-def fine_of(means_us: Sequence[int], tasks: int = 10) -> Fine:
-    return Fine([mean * tasks for mean in means_us], [tasks] * len(means_us))
+def fine_of(means_us: Sequence[int], tasks: int = 10) -> LatencySeries:
+    return LatencySeries([mean * tasks for mean in means_us], [tasks] * len(means_us))
 
 
 def hum(points: int) -> list[int]:
@@ -99,22 +101,22 @@ def test_latencies_are_per_stage_and_queue_and_merged_for_all_without_the_warmup
     first = measured(
         line,
         [
-            (Stage.E2E, 0, 100_000, 9),
-            (Stage.E2E, 0, 600_000, 10),
-            (Stage.E2E, 1, 600_000, 20),
-            (Stage.SERVICE, 1, 499_999, 5),
+            (Interval.E2E, 0, 100_000, 9),
+            (Interval.E2E, 0, 600_000, 10),
+            (Interval.E2E, 1, 600_000, 20),
+            (Interval.SERVICE, 1, 499_999, 5),
         ],
     )
-    second = measured(line, [(Stage.E2E, 0, 500_000, 30), (Stage.SERVICE, 1, 500_000, 6)])
+    second = measured(line, [(Interval.E2E, 0, 500_000, 30), (Interval.SERVICE, 1, 500_000, 6)])
     found = summary.latencies([first, second], QUEUES, 1)
-    assert set(found) == {(stage, queue) for stage in Stage for queue in ("all", *QUEUES)}
+    assert set(found) == {(interval, queue) for interval in Interval for queue in ("all", *QUEUES)}
     totals = {key: (each.count, each.sum_us) for key, each in found.items() if each.count}
     assert totals == {
-        (Stage.E2E, "inference_high"): (2, 40),
-        (Stage.E2E, "inference_low"): (1, 20),
-        (Stage.E2E, "all"): (3, 60),
-        (Stage.SERVICE, "inference_low"): (1, 6),
-        (Stage.SERVICE, "all"): (1, 6),
+        (Interval.E2E, "inference_high"): (2, 40),
+        (Interval.E2E, "inference_low"): (1, 20),
+        (Interval.E2E, "all"): (3, 60),
+        (Interval.SERVICE, "inference_low"): (1, 6),
+        (Interval.SERVICE, "all"): (1, 6),
     }
 
 
@@ -124,13 +126,13 @@ def test_what_was_left_out_are_the_end_to_end_latencies_before_the_cut() -> None
     first = measured(
         line,
         [
-            (Stage.E2E, 0, 0, 700),
-            (Stage.E2E, 1, 999_999, 800),
-            (Stage.E2E, 0, 1_000_000, 5),
-            (Stage.E2E_FROM_SEND, 0, 0, 9000),
+            (Interval.E2E, 0, 0, 700),
+            (Interval.E2E, 1, 999_999, 800),
+            (Interval.E2E, 0, 1_000_000, 5),
+            (Interval.E2E_FROM_SEND, 0, 0, 9000),
         ],
     )
-    second = measured(line, [(Stage.E2E, 1, 10, 1), (Stage.SERVICE, 0, 10, 9000)])
+    second = measured(line, [(Interval.E2E, 1, 10, 1), (Interval.SERVICE, 0, 10, 9000)])
     found = summary.left_out([first, second], 2)
     assert (found.count, found.sum_us, found.max_us) == (3, 1501, 800)
     assert summary.left_out([first, second], 0).count == 0
@@ -227,10 +229,12 @@ def test_the_last_reply_is_that_of_the_slowest_producer(
     assert summary.last_reply_s(producers, TimeLine(START_US, ())) == last_s
 
 
-HISTOGRAMS = {(stage, queue): Histogram() for stage in Stage for queue in ("all", *QUEUES)} | {
-    (Stage.E2E, "all"): of([1000] * 98 + [20_000, 30_000]),
-    (Stage.E2E, "inference_high"): of([500]),
-    (Stage.SERVICE, "inference_low"): of([-3, 5]),
+HISTOGRAMS = {
+    (interval, queue): Histogram() for interval in Interval for queue in ("all", *QUEUES)
+} | {
+    (Interval.E2E, "all"): of([1000] * 98 + [20_000, 30_000]),
+    (Interval.E2E, "inference_high"): of([500]),
+    (Interval.SERVICE, "inference_low"): of([-3, 5]),
 }
 COUNTS = {
     "all": Counts(due=10, enqueued=9, lost=2, refused=1, not_sent=1),
@@ -273,7 +277,7 @@ def test_an_objective_is_looked_up_in_what_was_measured(
 
 
 METRICS = [
-    *(f"{stage}.{statistic}" for stage in slo.STAGES for statistic in ("p99", "min", "mean")),
+    *(f"{interval}.{statistic}" for interval in slo.STAGES for statistic in ("p99", "min", "mean")),
     *slo.COUNTS,
     *slo.RATES,
 ]

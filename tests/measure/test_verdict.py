@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bench.measure import verdict
 from bench.measure.ledger import Counts
-from bench.measure.verdict import Facts, Verdict, backlog_growth, judge
+from bench.measure.verdict import Verdict, VerdictInputs, backlog_growth, judge
 
 ORDER = list(Verdict)
-GOOD = Facts(
+GOOD = VerdictInputs(
     counts=Counts(due=1000, enqueued=1000, completed=1000),
     is_closed_loop=False,
     expects_completions=True,

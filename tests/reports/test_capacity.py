@@ -5,11 +5,11 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.analysis.capacity.plan import Wish, make_plan
+from bench.analysis.capacity.plan import PlanRequest, make_plan
 from bench.reports import capacity, plan
 from bench.reports.html import capacity_page
 from bench.reports.html.page import page
-from tests.capacity_records import capacity_of, new_record, searched
+from tests.records.capacity_fixtures import capacity_of, new_record, searched
 
 FOUND = searched([1, 2, 4, 8], budget_s=700.0)
 BROKEN = searched([1, 2, 4], lambda units: capacity_of(min(units, 4)))
@@ -41,7 +41,7 @@ def test_a_rejected_model_is_told_at_the_top() -> None:
 
 @pytest.mark.parametrize("rate", [10.0, 400.0, 1000.0, 90_000.0])
 def test_a_plan_answers_first_and_cuts_no_figure(rate: float) -> None:
-    made = make_plan(FOUND, Wish(rate_per_s=rate, headroom=0.3))
+    made = make_plan(FOUND, PlanRequest(rate_per_s=rate, headroom=0.3))
     text = at_terminal(plan.render(made), 100)
     chosen = made.chosen
     assert text.startswith("The record cannot" if chosen is None else f"{chosen.units} slot")

@@ -11,12 +11,12 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from bench.load.assemble import summarise
 from bench.measure.histogram import Histogram
-from bench.record import RunRecord, StageSummary
+from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import exports
+from bench.run.build_record import summarise
 from tests import golden
-from tests.records import example_record
+from tests.records.fixtures import example_record
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_the_histogram_log_is_read_by_the_histogram_librarys_own_reader(
 
 
 def test_a_stage_without_samples_is_left_out_of_the_log(record: RunRecord) -> None:
-    latency = {**record.latency, "service": {"all": StageSummary(count=0)}}
+    latency = {**record.latency, "service": {"all": LatencySummary(count=0)}}
     text = exports.hdr(msgspec.structs.replace(record, latency=latency))
     assert "Tag=service" not in text
     assert text.count("Tag=") == sum(

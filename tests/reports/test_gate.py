@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from bench import gate_record
-from bench.gate_record import GateRecord, GateRow, Side
+from bench.records import comparison_record
+from bench.records.comparison_record import GateRecord, GateRow, Side
 from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
@@ -170,7 +170,7 @@ def test_as_annotations(name: str) -> None:
 
 
 def test_as_json() -> None:
-    golden.check("gate-worse.json", gate_record.encode(gate()).decode())
+    golden.check("gate-worse.json", comparison_record.encode(gate()).decode())
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -199,7 +199,7 @@ def test_no_name_or_flag_becomes_markup() -> None:
 
 
 def test_the_record_says_all_that_the_reports_say() -> None:
-    written = json.loads(gate_record.encode(gate()))
+    written = json.loads(comparison_record.encode(gate()))
     assert written["format"] == "runqy-bench-gate/1"
     assert written["decision"] == "regression"
     assert [row["metric"] for row in written["rows"]] == [row.metric for row in ROWS]

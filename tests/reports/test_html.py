@@ -10,15 +10,15 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from bench.gate_record import GateRecord
-from bench.load.assemble import summarise
 from bench.measure.histogram import Histogram
-from bench.record import RunRecord, Series, StageSummary
+from bench.records.comparison_record import GateRecord
+from bench.records.run_record import LatencySummary, RunRecord, Series
 from bench.reports.html import gate_page, run_page
 from bench.reports.html.page import page, write_images
 from bench.reports.html.section import Section
+from bench.run.build_record import summarise
 from tests.analysis.test_priorities import swapped
-from tests.records import DEFAULT, HIGH, LOW, example_record
+from tests.records.fixtures import DEFAULT, HIGH, LOW, example_record
 from tests.reports.test_gate import faulty, gate, passed, too_few
 
 changed = msgspec.structs.replace
@@ -70,7 +70,7 @@ def invalid_record() -> RunRecord:
 def without_workers() -> RunRecord:
     """A closed loop that nobody serves: enqueue is all that there is."""
     record = example_record()
-    nothing = StageSummary(count=0)
+    nothing = LatencySummary(count=0)
     latency = {
         stage: queues if stage == "enqueue" else dict.fromkeys(queues, nothing)
         for stage, queues in record.latency.items()

@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from bench.measure.progress import Progress
-from bench.record import RunRecord, SloResult, StageSummary, Warning_
+from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
 from bench.reports.live import plain_line
 from bench.reports.terminal import print_report, render
 from tests import golden
-from tests.records import example_record
+from tests.records.fixtures import example_record
 
-EMPTY = StageSummary(count=0)
+EMPTY = LatencySummary(count=0)
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +36,10 @@ def lossy_record() -> RunRecord:
         record,
         verdict="lossy",
         warnings=[
-            Warning_("lost", "12 tasks are lost: enqueued, and nowhere to be found; look for it"),
-            Warning_("not_drained", "the queues were not empty after 30.0 s; add --workers"),
+            RecordWarning(
+                "lost", "12 tasks are lost: enqueued, and nowhere to be found; look for it"
+            ),
+            RecordWarning("not_drained", "the queues were not empty after 30.0 s; add --workers"),
         ],
         counts=msgspec.structs.replace(
             record.counts, completed=10_184, lost=12, duplicated=3, unknown=1

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 from rich.text import Text
 
-from bench.conformance.verification import PlaceRow, Verification
 from bench.reports.verify import render
+from bench.verify.verification import KeyRow, Verification
 
 ANSWER = Verification(
     layout="asynq",
@@ -15,7 +15,7 @@ ANSWER = Verification(
     looked_at=5,
     wrong=0,
     moved_on=0,
-    places=[PlaceRow(queue="a", place="pending", ids=5, looked_at=5, wrong=0)],
+    places=[KeyRow(queue="a", place="pending", ids=5, looked_at=5, wrong=0)],
     findings=[],
     notes=[],
 )

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.layouts.asynq.layout import ASYNQ, ASYNQ_UNIQUE
+from bench.layouts.runqy.layout import RUNQY
 from bench.wire import frames, ids, resp, stamps
-from bench.wire.asynq import ASYNQ, ASYNQ_UNIQUE
 from bench.wire.frames import Batch, Bodies, FrameRenderer
 from bench.wire.ids import TaskId
 from bench.wire.layout import Command, Layout
-from bench.wire.runqy import RUNQY
 from bench.wire.task import Task, decode
 from tests.talk import talk, talk_raw
 

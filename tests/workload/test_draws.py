@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.arrays import Integers
 from bench.workload import draws
-from bench.workload.draws import Integers
 
 SEEDS = st.integers(0, 2**64)
 STREAMS = st.sampled_from(["queue", "size", "content", "service"])

@@ -6,7 +6,7 @@ from bench.errors import UsageError
 from bench.workload.distribution import Distribution
 from bench.workload.fields import FIELDS, nearest
 from bench.workload.scenario import Scenario
-from bench.workload.schedule import Stage
+from bench.workload.schedule import RateStage
 
 
 def test_every_attribute_of_a_scenario_is_read_by_one_field() -> None:
@@ -32,10 +32,10 @@ def test_every_field_says_what_it_is_in_one_sentence() -> None:
         ("rate", "5k/s", 5000.0),
         ("rate", 5000, 5000.0),
         ("rate", "max", "max"),
-        ("stages", "5s@1000/s", (Stage(5, 1000, 1000),)),
-        ("stages", "5s@1k, 1m@1k..5k/s", (Stage(5, 1000, 1000), Stage(60, 1000, 5000))),
-        ("stages", [{"duration": "5s", "rate": "1k/s"}], (Stage(5, 1000, 1000),)),
-        ("stages", [{"duration": 5, "from": 0, "to": 10}], (Stage(5, 0, 10),)),
+        ("stages", "5s@1000/s", (RateStage(5, 1000, 1000),)),
+        ("stages", "5s@1k, 1m@1k..5k/s", (RateStage(5, 1000, 1000), RateStage(60, 1000, 5000))),
+        ("stages", [{"duration": "5s", "rate": "1k/s"}], (RateStage(5, 1000, 1000),)),
+        ("stages", [{"duration": 5, "from": 0, "to": 10}], (RateStage(5, 0, 10),)),
         ("duration", "1m30s", 90.0),
         ("duration", 2.5, 2.5),
         ("tasks", 1, 1),

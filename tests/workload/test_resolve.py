@@ -12,7 +12,7 @@ from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed
 from bench.workload.resolve import parent_queue, resolve
 from bench.workload.scenario import Scenario, override
-from bench.workload.schedule import Stage
+from bench.workload.schedule import RateStage
 
 BASE: dict[str, object] = {
     "queues": {"inference_high": 1, "inference_low": 3},
@@ -53,7 +53,7 @@ def test_a_closed_loop_is_written_as_rate_max_or_arrivals_max(fields: dict[str, 
 
 def test_stages_give_rate_and_duration() -> None:
     scenario = resolve(STAGES)
-    assert scenario.stages == (Stage(5, 10, 10),)
+    assert scenario.stages == (RateStage(5, 10, 10),)
     assert (scenario.rate_per_s, scenario.duration_s) == (None, None)
     assert (scenario.asked_per_s, scenario.planned_duration_s) == (10, 5)
 

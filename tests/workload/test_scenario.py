@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.workload.scenario import Scenario, override
-from bench.workload.schedule import Stage
+from bench.workload.schedule import RateStage
 
 QUEUES = {"inference_default": 1.0}
-RAMP = (Stage(20, 200, 10_000), Stage(10, 10_000, 10_000))
+RAMP = (RateStage(20, 200, 10_000), RateStage(10, 10_000, 10_000))
 
 
 @pytest.mark.parametrize(

@@ -10,27 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.workload.draws import Integers
-from bench.workload.schedule import CHUNK, Profile, Stage, arrivals, share, unscheduled
+from bench.arrays import Integers
+from bench.workload.schedule import CHUNK, RateProfile, RateStage, arrivals, share, unscheduled
 
 RATES = st.one_of(st.just(0.0), st.floats(1, 1000))
 STAGES = st.lists(
-    st.builds(Stage, duration_s=st.floats(0.1, 20), start_per_s=RATES, end_per_s=RATES),
+    st.builds(RateStage, duration_s=st.floats(0.1, 20), start_per_s=RATES, end_per_s=RATES),
     min_size=1,
     max_size=4,
 ).filter(lambda stages: any(stage.start_per_s or stage.end_per_s for stage in stages))
 KINDS: list[Literal["constant", "poisson"]] = ["constant", "poisson"]
 
 
-def steady(rate_per_s: float, duration_s: float = math.inf) -> Profile:
-    return Profile([Stage(duration_s, rate_per_s, rate_per_s)])
+def steady(rate_per_s: float, duration_s: float = math.inf) -> RateProfile:
+    return RateProfile([RateStage(duration_s, rate_per_s, rate_per_s)])
 
 
 def due_times(chunks: Iterable[tuple[int, Integers]]) -> list[int]:
     return [due for _, chunk in chunks for due in chunk.tolist()]
 
 
-def integral(profile: Profile, stages: Sequence[Stage], until_s: float) -> float:
+def integral(profile: RateProfile, stages: Sequence[RateStage], until_s: float) -> float:
     """Tasks due up to ``until_s``, from the rate alone: by midpoints, stage by stage."""
     area, begin = 0.0, 0.0
     for stage in stages:
@@ -45,23 +45,28 @@ def integral(profile: Profile, stages: Sequence[Stage], until_s: float) -> float
 @pytest.mark.parametrize(
     ("stages", "due_us"),
     [
-        ([Stage(1, 4, 4)], [0, 250_000, 500_000, 750_000]),
-        ([Stage(0.5, 10, 10)], [0, 100_000, 200_000, 300_000, 400_000]),
-        ([Stage(2, 1, 1)], [0, 1_000_000]),
-        ([Stage(2.5, 1, 1)], [0, 1_000_000, 2_000_000]),
+        ([RateStage(1, 4, 4)], [0, 250_000, 500_000, 750_000]),
+        ([RateStage(0.5, 10, 10)], [0, 100_000, 200_000, 300_000, 400_000]),
+        ([RateStage(2, 1, 1)], [0, 1_000_000]),
+        ([RateStage(2.5, 1, 1)], [0, 1_000_000, 2_000_000]),
         (
-            [Stage(1, 2, 2), Stage(1, 4, 4)],
+            [RateStage(1, 2, 2), RateStage(1, 4, 4)],
             [0, 500_000, 1_000_000, 1_250_000, 1_500_000, 1_750_000],
         ),
-        ([Stage(1, 2, 2), Stage(3, 0, 0), Stage(1, 2, 2)], [0, 500_000, 4_000_000, 4_500_000]),
-        ([Stage(2, 0, 4)], [0, 1_000_000, 1_414_213, 1_732_050]),
-        ([Stage(2, 4, 0)], [0, 267_949, 585_786, 1_000_000]),
-        ([Stage(1, 0, 0)], []),
-        ([Stage(1, 0.5, 0.5)], [0]),
+        (
+            [RateStage(1, 2, 2), RateStage(3, 0, 0), RateStage(1, 2, 2)],
+            [0, 500_000, 4_000_000, 4_500_000],
+        ),
+        ([RateStage(2, 0, 4)], [0, 1_000_000, 1_414_213, 1_732_050]),
+        ([RateStage(2, 4, 0)], [0, 267_949, 585_786, 1_000_000]),
+        ([RateStage(1, 0, 0)], []),
+        ([RateStage(1, 0.5, 0.5)], [0]),
     ],
 )
-def test_evenly_spaced_tasks_are_due_at_these_times(stages: list[Stage], due_us: list[int]) -> None:
-    assert due_times(arrivals(Profile(stages), "constant", seed=1)) == due_us
+def test_evenly_spaced_tasks_are_due_at_these_times(
+    stages: list[RateStage], due_us: list[int]
+) -> None:
+    assert due_times(arrivals(RateProfile(stages), "constant", seed=1)) == due_us
 
 
 @pytest.mark.parametrize("rate_per_s", [1, 3, 850, 1000, 2000, 12345.6, 1e6])
@@ -94,7 +99,7 @@ def test_a_steady_rate_has_as_many_tasks_as_begin_before_its_end(
     [(0, 10.0), (1.999, 10.0), (2, 0.0), (4, 20.0), (6, 40.0), (7, 20.0), (8, 0.0), (100, 0.0)],
 )
 def test_the_rate_follows_its_stages(time_s: float, rate_per_s: float) -> None:
-    profile = Profile([Stage(2, 10, 10), Stage(4, 0, 40), Stage(2, 40, 0)])
+    profile = RateProfile([RateStage(2, 10, 10), RateStage(4, 0, 40), RateStage(2, 40, 0)])
     assert profile.rate_at(time_s) == pytest.approx(rate_per_s)
     assert profile.duration_s == 8
     assert profile.total == pytest.approx(20 + 80 + 40)
@@ -102,10 +107,10 @@ def test_the_rate_follows_its_stages(time_s: float, rate_per_s: float) -> None:
 
 @given(stages=STAGES, shares=st.lists(st.floats(0, 0.999), min_size=1, max_size=8))
 def test_a_task_is_due_when_the_rate_has_added_up_to_its_number(
-    stages: list[Stage], shares: list[float]
+    stages: list[RateStage], shares: list[float]
 ) -> None:
     """Steps, ramps up, ramps down and silence, against numeric integration of the rate."""
-    profile = Profile(stages)
+    profile = RateProfile(stages)
     counts = np.array(shares) * profile.total
     times_s = profile.time_of(counts)
     added_up = [integral(profile, stages, time_s) for time_s in times_s.tolist()]
@@ -113,8 +118,8 @@ def test_a_task_is_due_when_the_rate_has_added_up_to_its_number(
 
 
 @given(stages=STAGES)
-def test_the_total_is_the_integral_of_the_rate(stages: list[Stage]) -> None:
-    profile = Profile(stages)
+def test_the_total_is_the_integral_of_the_rate(stages: list[RateStage]) -> None:
+    profile = RateProfile(stages)
     assert profile.duration_s == pytest.approx(math.fsum(stage.duration_s for stage in stages))
     assert profile.total == pytest.approx(integral(profile, stages, math.inf))
 
@@ -127,17 +132,17 @@ def test_an_endless_profile_has_no_end_and_no_total() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @given(stages=STAGES, seed=st.integers(0, 2**64))
 def test_due_times_ascend_and_stay_within_the_profile(
-    kind: Literal["constant", "poisson"], stages: list[Stage], seed: int
+    kind: Literal["constant", "poisson"], stages: list[RateStage], seed: int
 ) -> None:
-    profile = Profile(stages)
+    profile = RateProfile(stages)
     due_us = due_times(arrivals(profile, kind, seed))
     assert due_us == sorted(due_us)
     assert all(0 <= due <= profile.duration_s * 1e6 for due in due_us)
 
 
 @given(stages=STAGES)
-def test_evenly_spaced_tasks_are_as_many_as_the_rate_adds_up_to(stages: list[Stage]) -> None:
-    profile = Profile(stages)
+def test_evenly_spaced_tasks_are_as_many_as_the_rate_adds_up_to(stages: list[RateStage]) -> None:
+    profile = RateProfile(stages)
     count = len(due_times(arrivals(profile, "constant", 1)))
     assert count == pytest.approx(profile.total, abs=1.001)
     assert count >= math.floor(profile.total)
@@ -196,7 +201,10 @@ def test_poisson_counts_vary_as_much_as_their_mean(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_poisson_gaps_on_a_ramp_are_exponential_once_the_ramp_is_undone(seed: int) -> None:
     """Λ of the due times is a Poisson process of rate one; here Λ(t) = 100 t + 245 t²."""
-    due_s = np.array(due_times(arrivals(Profile([Stage(20, 100, 9900)]), "poisson", seed))) / 1e6
+    due_s = (
+        np.array(due_times(arrivals(RateProfile([RateStage(20, 100, 9900)]), "poisson", seed)))
+        / 1e6
+    )
     gaps = np.diff(100 * due_s + 245 * due_s**2)
     assert len(gaps) == pytest.approx(100_000, rel=0.02)
     assert gaps.mean() == pytest.approx(1, rel=0.02)

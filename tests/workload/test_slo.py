@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.errors import UsageError
 from bench.measure.ledger import Counts
-from bench.measure.recorder import Stage
+from bench.measure.recorder import Interval
 from bench.workload import slo
 from bench.workload.slo import Objective, parse
 
@@ -161,5 +161,5 @@ def test_any_text_is_an_objective_or_refused(text: str) -> None:
 
 
 def test_every_stage_and_every_count_that_is_measured_can_be_written() -> None:
-    assert tuple(Stage) == slo.STAGES
+    assert tuple(Interval) == slo.STAGES
     assert sorted(slo.COUNTS) == sorted(Counts.__struct_fields__)

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from bench import capacity_record, units
+from bench import units
 from bench.analysis.capacity.models import best_level
-from bench.capacity_record import CapacityRecord, Prediction
+from bench.records import capacity_record
+from bench.records.capacity_record import CapacityRecord, Prediction
 from bench.workload import slo
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from bench.analysis.capacity.search import Goal
-from bench.capacity_record import Effort
 from bench.errors import UsageError
+from bench.records.capacity_record import Effort
 from bench.units import format_duration
 
 OVERHEAD_S = 2.5

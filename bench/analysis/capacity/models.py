@@ -9,9 +9,9 @@ import numpy as np
 from bench.analysis.capacity import scaling
 from bench.analysis.capacity.queueing import Queue, Service, service_of
 from bench.analysis.capacity.scaling import Law, Level
-from bench.capacity_record import CapacityRecord, LevelRow, ScalingRow, ServiceRow
 from bench.measure.histogram import decode
-from bench.record import RunRecord
+from bench.records.capacity_record import CapacityRecord, LevelRow, ScalingRow, ServiceRow
+from bench.records.run_record import RunRecord
 
 _CURVE_POINTS = 60
 _P99 = 99.0

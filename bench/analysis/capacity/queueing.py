@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import brentq
 
+from bench.arrays import Floats
 from bench.measure.histogram import Histogram, highest_equivalent
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

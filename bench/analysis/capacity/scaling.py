@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import least_squares
 
-Floats = npt.NDArray[np.float64]
+from bench.arrays import Floats
 
 FEWEST_LEVELS = 3
 """One for each coefficient."""

@@ -16,7 +16,7 @@ from bench.analysis.capacity import models
 from bench.analysis.capacity.effort import goal_of, held_out_levels
 from bench.analysis.capacity.scaling import Law
 from bench.analysis.capacity.search import Bounds, Trial, Wanted, bounds, closing_step, next_step
-from bench.capacity_record import CapacityRecord, LevelRow, Prediction, Purpose, TrialRow
+from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction, Purpose, TrialRow
 
 _FIRST_SHARE = 0.6
 """Of the saturation: a load that should hold."""
@@ -30,7 +30,7 @@ _DIGITS = 3
 
 
 @dataclass(frozen=True)
-class Step:
+class SearchStep:
     """The next trial. ``rate_per_s`` is None for as fast as possible."""
 
     purpose: Purpose
@@ -39,20 +39,20 @@ class Step:
     duration_s: float
 
 
-def next_trial(record: CapacityRecord) -> Step | None:
+def next_trial(record: CapacityRecord) -> SearchStep | None:
     """The next trial; None when all are made."""
     short_s, full_s = record.effort.initial_s, record.effort.final_s
     if not _made(record, "fill"):
-        return Step("fill", 0, None, short_s)
+        return SearchStep("fill", 0, None, short_s)
     for units in levels_to_search(record):
         if not _made(record, "saturation", units):
-            return Step("saturation", units, None, short_s)
+            return SearchStep("saturation", units, None, short_s)
         wanted = _search(record, units)
         if isinstance(wanted, Wanted):
-            return Step("search", units, _rounded(wanted.load), wanted.duration_s)
+            return SearchStep("search", units, _rounded(wanted.load), wanted.duration_s)
     loads = [each for each in record.predictions if each.kind == "load"]
     if loads and not _made(record, "load", loads[0].units):
-        return Step("load", loads[0].units, loads[0].rate_per_s, full_s)
+        return SearchStep("load", loads[0].units, loads[0].rate_per_s, full_s)
     return None
 
 

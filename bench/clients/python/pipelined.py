@@ -12,10 +12,10 @@ from bench.clients import program
 
 def main() -> None:
     """Enqueue as the order says, and print the line."""
-    order = program.read_order()
+    arguments = program.read_arguments()
     # Nothing is ever sent twice: a repeated enqueue would be two tasks.
-    client = redis.Redis.from_url(order.url, retry=Retry(NoBackoff(), 0))
-    pending = f"asynq:{order.queue}:pending"
+    client = redis.Redis.from_url(arguments.url, retry=Retry(NoBackoff(), 0))
+    pending = f"asynq:{arguments.queue}:pending"
 
     def enqueue(numbers: range) -> None:
         # Without a transaction: tasks do not depend on each other, and each is whole once its id
@@ -28,14 +28,14 @@ def main() -> None:
                     "payload": json.dumps(program.payload(number)),
                     "retry": "0",
                     "max_retry": "3",
-                    "queue": order.queue,
+                    "queue": arguments.queue,
                 }
                 pipeline.hset(f"asynq:t:{task_id}", mapping=fields)  # type: ignore[arg-type]
                 pipeline.lpush(pending, task_id)
             pipeline.execute()
 
     client.ping()
-    program.write(program.measure("python-pipelined", order, enqueue))
+    program.write(program.measure("python-pipelined", arguments, enqueue))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from bench.clients import program
 
 def main() -> None:
     """Enqueue as the order says, and print the line."""
-    order = program.read_order()
+    arguments = program.read_arguments()
 
     def enqueue_task(queue: str, payload: dict[str, str], max_retry: int = 3) -> str:
-        r = redis.Redis.from_url(order.url)
+        r = redis.Redis.from_url(arguments.url)
 
         task_id = str(uuid.uuid4())
 
@@ -36,10 +36,10 @@ def main() -> None:
 
     def enqueue(numbers: range) -> None:
         for number in numbers:
-            enqueue_task(order.queue, program.payload(number))
+            enqueue_task(arguments.queue, program.payload(number))
 
-    redis.Redis.from_url(order.url).ping()
-    program.write(program.measure("python-seed", order, enqueue))
+    redis.Redis.from_url(arguments.url).ping()
+    program.write(program.measure("python-seed", arguments, enqueue))
 
 
 if __name__ == "__main__":

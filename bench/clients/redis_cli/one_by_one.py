@@ -18,8 +18,8 @@ from bench.clients.redis_cli import process
 
 def main() -> None:
     """Enqueue as the order says, and print the line."""
-    order = program.read_order()
-    cli = process.start(order.url, [], subprocess.PIPE)
+    arguments = program.read_arguments()
+    cli = process.start(arguments.url, [], subprocess.PIPE)
     if cli.stdin is None or cli.stdout is None:
         raise RuntimeError("the pipes were asked for")
     commands, replies = cli.stdin, cli.stdout
@@ -32,15 +32,15 @@ def main() -> None:
                 commands,
                 replies,
                 f"HSET asynq:t:{task_id} type task payload '{payload}' retry 0 max_retry 3 "
-                f"queue {order.queue}",
+                f"queue {arguments.queue}",
             )
-            _ask(commands, replies, f"LPUSH asynq:{order.queue}:pending {task_id}")
+            _ask(commands, replies, f"LPUSH asynq:{arguments.queue}:pending {task_id}")
 
     # The first answer comes after redis-cli has asked the server for the help on its commands.
     if (answer := _reply_to(commands, replies, "PING")) != b"PONG":
         sys.exit(f"redis-cli answered PING with: {answer.decode(errors='replace')}")
     began_s = process.cpu_so_far_s(cli)
-    line = program.measure("redis-cli", order, enqueue)
+    line = program.measure("redis-cli", arguments, enqueue)
     commands.close()
     cpu_s = process.await_end(cli) - began_s
     if cli.returncode:

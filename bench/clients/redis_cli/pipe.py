@@ -13,33 +13,33 @@ import uuid
 from collections.abc import Iterator
 
 from bench.clients import program
-from bench.clients.line import Latencies, Line
-from bench.clients.program import Order
+from bench.clients.program import ProgramArguments
 from bench.clients.redis_cli import process
+from bench.clients.result import ClientResult, LatencyBuckets
 from bench.wire import resp
 from bench.wire.layout import Command
 
 
 def main() -> None:
     """Enqueue as the order says, and print the line."""
-    order = program.read_order()
+    arguments = program.read_arguments()
     with tempfile.TemporaryFile() as text:
-        text.write(resp.encode(_commands(order)))
+        text.write(resp.encode(_commands(arguments)))
         text.seek(0)
         began_ns = time.monotonic_ns()
-        cli = process.start(order.url, ["--pipe"], text)
+        cli = process.start(arguments.url, ["--pipe"], text)
         said = b"" if cli.stdout is None else cli.stdout.read()
         cpu_s = process.await_end(cli)
         elapsed_ns = time.monotonic_ns() - began_ns
-    is_done = re.search(rb"errors: 0, replies: %d\b" % (2 * order.tasks), said)
+    is_done = re.search(rb"errors: 0, replies: %d\b" % (2 * arguments.tasks), said)
     if cli.returncode or not is_done:
         sys.exit(f"redis-cli --pipe said: {said.decode(errors='replace').strip()}")
-    latencies = Latencies()
-    latencies.record(elapsed_ns, order.tasks)
+    latencies = LatencyBuckets()
+    latencies.record(elapsed_ns, arguments.tasks)
     program.write(
-        Line(
+        ClientResult(
             client="redis-cli-pipe",
-            tasks=order.tasks,
+            tasks=arguments.tasks,
             elapsed_s=elapsed_ns / 1e9,
             cpu_s=cpu_s,
             latency_us=latencies.pairs(),
@@ -47,13 +47,13 @@ def main() -> None:
     )
 
 
-def _commands(order: Order) -> Iterator[Command]:
-    for number in range(order.tasks):
+def _commands(arguments: ProgramArguments) -> Iterator[Command]:
+    for number in range(arguments.tasks):
         task_id = str(uuid.uuid4())
         payload = json.dumps(program.payload(number))
         fields = ("type", "task", "payload", payload, "retry", "0", "max_retry", "3")
-        yield ("HSET", f"asynq:t:{task_id}", *fields, "queue", order.queue)
-        yield ("LPUSH", f"asynq:{order.queue}:pending", task_id)
+        yield ("HSET", f"asynq:t:{task_id}", *fields, "queue", arguments.queue)
+        yield ("LPUSH", f"asynq:{arguments.queue}:pending", task_id)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord
-from bench.reports.gate import words
+from bench.records.comparison_record import GateRecord
+from bench.reports.gate import text
 
 
 def annotations(gate: GateRecord) -> Iterable[str]:
@@ -13,9 +13,9 @@ def annotations(gate: GateRecord) -> Iterable[str]:
         yield _command("error", gate, fault)
     for row in gate.rows:
         if row.is_gated and row.decision == Decision.REGRESSION:
-            yield _command("error", gate, f"{row.metric} is worse: {words.change(row)}")
+            yield _command("error", gate, f"{row.metric} is worse: {text.change(row)}")
         elif row.is_gated and row.decision == Decision.INCONCLUSIVE:
-            yield _command("warning", gate, f"{row.metric}: {words.verdict(row)}")
+            yield _command("warning", gate, f"{row.metric}: {text.verdict(row)}")
 
 
 def _command(level: str, gate: GateRecord, message: str) -> str:

@@ -3,8 +3,8 @@
 from xml.etree import ElementTree
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord
-from bench.reports.gate import words
+from bench.records.comparison_record import GateRecord
+from bench.reports.gate import text
 
 
 def junit(gate: GateRecord) -> str:
@@ -28,14 +28,14 @@ def junit(gate: GateRecord) -> str:
         failure.text = "\n".join(gate.faults)
     for row in gated:
         case = ElementTree.SubElement(suite, "testcase", classname=gate.title, name=row.metric)
-        said = f"{' → '.join(words.values(row))}, {words.change(row)}, p {words.probability(row)}"
+        said = f"{' → '.join(text.values(row))}, {text.change(row)}, p {text.probability(row)}"
         if row.decision == Decision.REGRESSION:
-            ElementTree.SubElement(case, "failure", message=said).text = words.verdict(row)
+            ElementTree.SubElement(case, "failure", message=said).text = text.verdict(row)
         elif row.decision == Decision.INCONCLUSIVE:
-            ElementTree.SubElement(case, "skipped", message=f"{words.verdict(row)}: {said}")
+            ElementTree.SubElement(case, "skipped", message=f"{text.verdict(row)}: {said}")
         else:
-            ElementTree.SubElement(case, "system-out").text = f"{words.verdict(row)}: {said}"
+            ElementTree.SubElement(case, "system-out").text = f"{text.verdict(row)}: {said}"
     out = ElementTree.SubElement(suite, "system-out")
-    out.text = "\n".join([*words.footer(gate), f"again: {gate.command}"])
+    out.text = "\n".join([*text.footer(gate), f"again: {gate.command}"])
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord, GateRow
-from bench.reports.gate import words
+from bench.records.comparison_record import GateRecord, GateRow
+from bench.reports.gate import text
 
 
 def markdown(gate: GateRecord) -> str:
@@ -13,14 +13,14 @@ def markdown(gate: GateRecord) -> str:
 
 
 def _parts(gate: GateRecord) -> Iterable[str]:
-    yield f"### {words.MARKS[Decision(gate.decision)]} bench: {_escaped(words.headline(gate))}"
+    yield f"### {text.MARKS[Decision(gate.decision)]} bench: {_escaped(text.headline(gate))}"
     yield ""
     for fault in gate.faults:
         yield f"- **{_escaped(fault)}**"
     if gate.faults:
         yield ""
-    changed = [row for row in gate.rows if not words.is_unchanged(row)]
-    others = [row for row in gate.rows if words.is_unchanged(row)]
+    changed = [row for row in gate.rows if not text.is_unchanged(row)]
+    others = [row for row in gate.rows if text.is_unchanged(row)]
     if changed:
         yield from _table(gate, changed)
         yield ""
@@ -31,7 +31,7 @@ def _parts(gate: GateRecord) -> Iterable[str]:
         yield ""
         yield "</details>"
         yield ""
-    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in words.footer(gate))
+    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in text.footer(gate))
     yield f"<sub>again: <code>{_escaped_html(gate.command)}</code></sub>"
 
 
@@ -49,14 +49,14 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
     )
     yield "|---|---:|---:|---:|---:|---|"
     for row in rows:
-        verdict = words.verdict(row) if row.is_gated else "not gated"
+        verdict = text.verdict(row) if row.is_gated else "not gated"
         if row.decision == Decision.REGRESSION and row.is_gated:
             verdict = f"**{verdict}**"
         cells = (
             f"`{row.metric}`",
-            *words.values(row),
-            words.change(row),
-            words.probability(row),
+            *text.values(row),
+            text.change(row),
+            text.probability(row),
             verdict,
         )
         yield "| " + " | ".join(cells) + " |"

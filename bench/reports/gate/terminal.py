@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord, GateRow
+from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.console import console_for_stdout
-from bench.reports.gate import words
+from bench.reports.gate import text
 
 _STYLES = {
     Decision.REGRESSION: "bold red",
@@ -31,7 +31,7 @@ def print_gate(gate: GateRecord, place: str | None) -> None:
 def render(gate: GateRecord, place: str | None, width: int) -> Iterable[RenderableType]:
     """The parts of the report, from the top, for that many columns."""
     decision = Decision(gate.decision)
-    yield Text.assemble((decision.upper(), _STYLES[decision]), f"  {words.headline(gate)}")
+    yield Text.assemble((decision.upper(), _STYLES[decision]), f"  {text.headline(gate)}")
     for fault in gate.faults:
         yield Text.assemble(("✗ ", "bold red"), fault)
     yield ""
@@ -45,7 +45,7 @@ def render(gate: GateRecord, place: str | None, width: int) -> Iterable[Renderab
         style="dim",
     )
     yield ""
-    for line in words.footer(gate):
+    for line in text.footer(gate):
         yield Text(line, style="dim")
     yield Text.assemble("again: ", (gate.command, "bold"))
     if place is not None:
@@ -61,9 +61,9 @@ def _table(gate: GateRecord) -> Table:
     for row in gate.rows:
         table.add_row(
             row.metric,
-            *words.values(row),
-            words.change(row),
-            words.probability(row),
+            *text.values(row),
+            text.change(row),
+            text.probability(row),
             _verdict(row),
             style="" if row.is_gated else "dim",
         )
@@ -74,10 +74,10 @@ def _lines(gate: GateRecord) -> Iterable[Text]:
     """On a narrow terminal a metric is two lines: no figure is ever cut."""
     for row in gate.rows:
         yield Text.assemble((row.metric, "bold"), "  ", _verdict(row))
-        yield Text(f"  {' → '.join(words.values(row))}  {words.change(row)}")
+        yield Text(f"  {' → '.join(text.values(row))}  {text.change(row)}")
 
 
 def _verdict(row: GateRow) -> Text:
     if not row.is_gated:
         return Text("not gated", style="dim")
-    return Text(words.verdict(row), style=_STYLES[Decision(row.decision)])
+    return Text(text.verdict(row), style=_STYLES[Decision(row.decision)])

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from bench import capacity_record, units
+from bench import units
 from bench.analysis.capacity import answer
 from bench.analysis.capacity.models import best_level
-from bench.analysis.capacity.plan import Plan, Wish, make_plan
-from bench.capacity_record import CapacityRecord, LevelRow, TrialRow
+from bench.analysis.capacity.plan import CapacityPlan, PlanRequest, make_plan
+from bench.records import capacity_record
+from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
 from bench.reports import plan as plan_report
 from bench.reports.html import facts
-from bench.reports.html.section import Mood, Section, Table
+from bench.reports.html.section import Section, Table, Tone
 from bench.reports.plots.grid import grid_picture
 from bench.reports.plots.load import levels_picture, percentiles_picture, queues_picture
 from bench.reports.plots.picture import Picture
@@ -54,7 +55,7 @@ def section(record: CapacityRecord) -> Section:
     )
 
 
-def _verdict(record: CapacityRecord) -> tuple[str, Mood]:
+def _verdict(record: CapacityRecord) -> tuple[str, Tone]:
     if best_level(record) is None:
         return "NO RATE HOLDS", "bad"
     if not record.is_complete:
@@ -160,15 +161,15 @@ def _validity_row(level: LevelRow, trial: TrialRow) -> list[str]:
     ]
 
 
-def _options_for(record: CapacityRecord, best: LevelRow) -> Plan:
+def _options_for(record: CapacityRecord, best: LevelRow) -> CapacityPlan:
     rate = float(f"{_SHARE * (best.lower_per_s or 0.0):.2g}")
-    return make_plan(record, Wish(rate_per_s=max(rate, 1.0), headroom=_HEADROOM))
+    return make_plan(record, PlanRequest(rate_per_s=max(rate, 1.0), headroom=_HEADROOM))
 
 
-def _options(plan: Plan) -> Table:
+def _options(plan: CapacityPlan) -> Table:
     return Table(
-        f"Options for {units.format_rate(plan.wish.rate_per_s)} with {plan.wish.headroom:.0%} to "
-        "spare ('bench plan' answers for any other)",
+        f"Options for {units.format_rate(plan.request.rate_per_s)} with "
+        f"{plan.request.headroom:.0%} to spare ('bench plan' answers for any other)",
         [plan.axis, "why not", "hold", "basis", "to spare"],
         [
             [
@@ -187,7 +188,7 @@ def _options(plan: Plan) -> Table:
     )
 
 
-def _redis(record: CapacityRecord) -> facts.Facts:
+def _redis(record: CapacityRecord) -> facts.FactRows:
     redis = record.redis
     if redis is None:
         return []

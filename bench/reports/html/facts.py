@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from bench import units
 from bench.workload.distribution import Distribution
 from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario
-from bench.workload.schedule import Stage
+from bench.workload.schedule import RateStage
 
-Facts = list[tuple[str, str]]
+FactRows = list[tuple[str, str]]
 
 _SECONDS, _PER_SECOND = "_s", "_per_s"
 
 
-def flat(values: Mapping[str, object], prefix: str = "") -> Facts:
+def flat(values: Mapping[str, object], prefix: str = "") -> FactRows:
     """Nested names joined by blanks; what is None is left out."""
-    found: Facts = []
+    found: FactRows = []
     for name, value in values.items():
         said = f"{prefix}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
@@ -33,7 +33,7 @@ def _fact(name: str, value: object) -> tuple[str, str]:
     return name, str(value) if value != "" else "(empty)"
 
 
-def of_scenario(scenario: Scenario) -> Facts:
+def of_scenario(scenario: Scenario) -> FactRows:
     """Every field that says something, under the name that users write, with its unit."""
     return list(_fields(scenario))
 
@@ -61,7 +61,9 @@ def _field_value(name: str, value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{queue}={weight:g}" for queue, weight in value.items())
     if isinstance(value, tuple):
-        return "; ".join(_stage(each) if isinstance(each, Stage) else str(each) for each in value)
+        return "; ".join(
+            _stage(each) if isinstance(each, RateStage) else str(each) for each in value
+        )
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -94,7 +96,7 @@ def _distribution(drawn: Distribution, *, is_size: bool) -> str:
             return f"lognormal, mean {form(drawn.mean)}, σ {drawn.sigma:g}"
 
 
-def _stage(stage: Stage) -> str:
+def _stage(stage: RateStage) -> str:
     ends = dict.fromkeys(map(units.format_rate, (stage.start_per_s, stage.end_per_s)))
     return f"{units.format_duration(stage.duration_s)} at {' to '.join(ends)}"
 

@@ -1,13 +1,13 @@
 """A comparison as a section of a page."""
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord, GateRow
-from bench.reports.gate import words
+from bench.records.comparison_record import GateRecord, GateRow
+from bench.reports.gate import text
 from bench.reports.html import facts
-from bench.reports.html.section import Mood, Section, Table
+from bench.reports.html.section import Section, Table, Tone
 from bench.reports.plots.forest import forest_picture
 
-_MOODS: dict[Decision, Mood] = {
+_MOODS: dict[Decision, Tone] = {
     Decision.REGRESSION: "bad",
     Decision.INCONCLUSIVE: "open",
     Decision.NO_WORSE: "good",
@@ -31,13 +31,13 @@ def section(gate: GateRecord) -> Section:
         title=f"{gate.title}: {gate.base.label} against {gate.candidate.label}",
         verdict=decision.upper(),
         mood=_MOODS[decision],
-        answer=f"{_MEANINGS[decision].capitalize()}. {words.headline(gate)}.",
+        answer=f"{_MEANINGS[decision].capitalize()}. {text.headline(gate)}.",
         figures={"pairs": str(gate.pairs), "largest gated change": _largest(gate)},
         view={
             "gate": gate,
             "made": facts.moment(gate.made_at),
             "metrics": _metrics(gate),
-            "footer": words.footer(gate),
+            "footer": text.footer(gate),
         },
         pictures=[picture] if picture else [],
     )
@@ -48,7 +48,7 @@ def _largest(gate: GateRecord) -> str:
     if not changed:
         return "–"
     row = max(changed, key=lambda each: abs(each.change or 0.0))
-    return f"{row.metric} {words.change(row)}"
+    return f"{row.metric} {text.change(row)}"
 
 
 def _metrics(gate: GateRecord) -> Table:
@@ -64,9 +64,9 @@ def _metrics(gate: GateRecord) -> Table:
 def _cells(row: GateRow) -> list[str]:
     return [
         row.metric,
-        words.verdict(row) if row.is_gated else "not gated",
-        *words.values(row),
-        words.change(row),
+        text.verdict(row) if row.is_gated else "not gated",
+        *text.values(row),
+        text.change(row),
         f"{row.margin * 100:.3g}%",
-        words.probability(row),
+        text.probability(row),
     ]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from bench import units
 from bench.analysis import priorities
 from bench.analysis.priorities import Inversion
-from bench.record import RunRecord, StageSummary
-from bench.reports import run_words
+from bench.records.run_record import LatencySummary, RunRecord
+from bench.reports import run_text
 from bench.reports.html import facts
 from bench.reports.html.section import Section, Table
 from bench.reports.plots.over_time import time_pictures
@@ -31,7 +31,7 @@ def section(record: RunRecord) -> Section:
             "objectives": _objectives(record),
             "ledger": _ledger(record),
             "checks": _checks(record),
-            "observed": run_words.observed(record),
+            "observed": run_text.observed(record),
             "stages": _stages(record),
             "queues": _queues(record),
             "priorities": priority_lines(record),
@@ -49,7 +49,7 @@ def _is_valid(record: RunRecord) -> bool:
 
 
 def _verdict(record: RunRecord) -> str:
-    said = run_words.verdict(record)
+    said = run_text.verdict(record)
     return said if _is_valid(record) else f"{said}: do not quote"
 
 
@@ -72,7 +72,7 @@ def answer(record: RunRecord) -> str:
     return f"{said}; {what} a task took {median} at p50 and {p99} at p99.{end}"
 
 
-def _headline_stage(record: RunRecord) -> tuple[str, StageSummary]:
+def _headline_stage(record: RunRecord) -> tuple[str, LatencySummary]:
     stage = "e2e" if record.latency["e2e"]["all"].count else "enqueue"
     return stage, record.latency[stage]["all"]
 
@@ -94,7 +94,7 @@ def _objectives(record: RunRecord) -> Table | None:
     rows = [
         (
             each.expression,
-            run_words.objective_value(each.expression, each.value),
+            run_text.objective_value(each.expression, each.value),
             "✓ held" if each.passed else "✗ missed",
         )
         for each in record.slo
@@ -104,7 +104,7 @@ def _objectives(record: RunRecord) -> Table | None:
 
 
 def _ledger(record: RunRecord) -> Table:
-    columns = run_words.ledger_columns(record)
+    columns = run_text.ledger_columns(record)
     parts = list(record.queues.items()) if len(record.queues) > 1 else []
     rows = [
         [name, *(units.format_count(getattr(counts, column)) for column in columns)]
@@ -118,11 +118,11 @@ def _ledger(record: RunRecord) -> Table:
     )
 
 
-def _checks(record: RunRecord) -> facts.Facts:
+def _checks(record: RunRecord) -> facts.FactRows:
     """What the figures rest on."""
     resources, clock = record.resources, record.clock
     lag = record.latency["schedule_lag"]["all"]
-    found = [("left out", run_words.left_out(record) or "nothing: no warm-up was cut away")]
+    found = [("left out", run_text.left_out(record) or "nothing: no warm-up was cut away")]
     if record.scenario.is_closed_loop:
         found.append(
             ("loop", "closed: there is no schedule, so due is the moment of sending"),
@@ -130,9 +130,9 @@ def _checks(record: RunRecord) -> facts.Facts:
     elif lag.count:
         found.append(("sent late by", f"{units.format_duration(lag.p99_s)} at p99 (schedule_lag)"))
     found += [
-        ("generator", f"{run_words.cores(resources.generator_cpu_cores)} cores"),
-        ("workers", f"{run_words.cores(resources.worker_cpu_cores)} cores"),
-        ("server", f"{run_words.cores(resources.server_cpu_cores)} cores"),
+        ("generator", f"{run_text.cores(resources.generator_cpu_cores)} cores"),
+        ("workers", f"{run_text.cores(resources.worker_cpu_cores)} cores"),
+        ("server", f"{run_text.cores(resources.server_cpu_cores)} cores"),
         ("clock", f"{clock.domain}, error at most {units.format_duration(clock.error_bound_s)}"),
     ]
     if resources.generator_loop_lag_p99_s is not None:
@@ -142,17 +142,17 @@ def _checks(record: RunRecord) -> facts.Facts:
 
 
 _MOST_INVERSIONS = 10
-_HEADINGS = [heading for heading, _ in run_words.PERCENTILES]
+_HEADINGS = [heading for heading, _ in run_text.PERCENTILES]
 
 
-def _percentiles(summary: StageSummary) -> list[str]:
-    return [units.format_duration(getattr(summary, name)) for _, name in run_words.PERCENTILES]
+def _percentiles(summary: LatencySummary) -> list[str]:
+    return [units.format_duration(getattr(summary, name)) for _, name in run_text.PERCENTILES]
 
 
 def _stages(record: RunRecord) -> Table:
     rows = [
         [stage, meaning, *_percentiles(record.latency[stage]["all"])]
-        for stage, meaning in run_words.STAGES.items()
+        for stage, meaning in run_text.STAGES.items()
         if stage in record.latency and record.latency[stage]["all"].count
     ]
     return Table(
@@ -167,7 +167,7 @@ def _stages(record: RunRecord) -> Table:
 def _queues(record: RunRecord) -> Table:
     rows = [
         [queue, stage, *_percentiles(record.latency[stage][queue])]
-        for stage in run_words.QUEUE_STAGES
+        for stage in run_text.QUEUE_STAGES
         for queue in record.queues
         if record.latency[stage][queue].count
     ]
@@ -216,7 +216,7 @@ def _inversion_lines(found: Sequence[Inversion]) -> list[str]:
 
 
 def _costs(record: RunRecord) -> str:
-    said = run_words.costs(record)
+    said = run_text.costs(record)
     return ", ".join(said) if said else "not seen"
 
 

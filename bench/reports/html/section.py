@@ -6,7 +6,7 @@ from typing import Literal
 
 from bench.reports.plots.picture import Picture
 
-Mood = Literal["good", "open", "bad"]
+Tone = Literal["good", "open", "bad"]
 """What a verdict means to a reader; says the colour of its badge."""
 
 
@@ -32,7 +32,7 @@ class Section:
     """What several of its kind are called: ``Runs``."""
     title: str
     verdict: str
-    mood: Mood
+    mood: Tone
     answer: str
     """One sentence; the verdict stands before it."""
     figures: Mapping[str, str]

@@ -12,8 +12,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from bench import units
-from bench.clients_record import ClientRow, ClientsRecord, Figures
-from bench.reports import client_words
+from bench.records.clients_record import ClientRow, ClientsRecord, Figures
+from bench.reports import clients_text
 from bench.reports.plots import canvas
 from bench.reports.plots.picture import Picture
 
@@ -28,7 +28,7 @@ _ROOM = 0.62
 
 def clients_picture(record: ClientsRecord) -> Picture | None:
     """A bar for each client that has figures; None where none has."""
-    rows = client_words.measured(record)
+    rows = clients_text.measured(record)
     if not rows:
         return None
 
@@ -74,8 +74,8 @@ def _bar(axes: Axes, place: int, row: ClientRow, figures: Figures) -> None:
     axes.plot(ends, [place, place], color=canvas.INK, linewidth=1.2, marker="|", markersize=7)
     axes.annotate(
         f"{row.name}: {units.format_rate(figures.tasks_per_s)} · "
-        f"server {client_words.micros(figures.server_cpu_us_per_task)}, "
-        f"client {client_words.micros(figures.client_cpu_us_per_task)}",
+        f"server {clients_text.micros(figures.server_cpu_us_per_task)}, "
+        f"client {clients_text.micros(figures.client_cpu_us_per_task)}",
         (0, place - _HEIGHT / 2),
         xycoords=("axes fraction", "data"),
         xytext=(4, 3),

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.rule import Decision
-from bench.gate_record import GateRecord, GateRow
+from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.plots import canvas
 from bench.reports.plots.picture import Picture
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from bench import units
-from bench.capacity_record import CapacityRecord, LevelRow
+from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.reports.plots import canvas
 from bench.reports.plots.load import trials_of
 from bench.reports.plots.picture import Picture

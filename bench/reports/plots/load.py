@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bench import units
-from bench.capacity_record import CapacityRecord, TrialRow
+from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 from bench.workload import slo

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from bench.record import RunRecord, Series
+from bench.records.run_record import RunRecord, Series
 from bench.reports.plots import canvas, durations, thinning
 from bench.reports.plots.picture import Draw, Picture
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.record import RunRecord, StageSummary
+from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
@@ -52,7 +52,7 @@ def queues_picture(record: RunRecord, mark: str) -> Picture | None:
     return Picture("queues", f"{stage} of each sub-queue", caption, height, draw, mark)
 
 
-def _rows(axes: Axes, waits: Mapping[str, StageSummary]) -> None:
+def _rows(axes: Axes, waits: Mapping[str, LatencySummary]) -> None:
     """The names, and a line from each row's least mark to its greatest."""
     values = []
     for row, (queue, summary) in enumerate(waits.items()):

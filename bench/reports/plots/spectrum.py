@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench import units
 from bench.analysis.spectrum import spectrum
-from bench.record import RunRecord
+from bench.records.run_record import RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter
 
-from bench.analysis.history import Step, Trend
+from bench.analysis.history import ChangePoint, Trend
 from bench.reports.figures import figure, share
 from bench.reports.plots import canvas
 
@@ -42,7 +42,7 @@ def save_trend(trend: Trend, path: Path) -> None:
         canvas.save(drawn, path)
 
 
-def _annotate(axes: Axes, trend: Trend, step: Step, moment: float) -> None:
+def _annotate(axes: Axes, trend: Trend, step: ChangePoint, moment: float) -> None:
     """A line where the new level begins, and beside it, above all dots, what it means."""
     word, color = ("worse", canvas.RED) if step.worse > 0 else ("better", canvas.GREEN)
     axes.axvline(moment, color=color, linestyle=":", linewidth=1.2)

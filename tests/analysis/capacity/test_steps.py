@@ -5,9 +5,15 @@ import pytest
 from bench.analysis.capacity import answer
 from bench.analysis.capacity.effort import effort_for, held_out_levels
 from bench.analysis.capacity.steps import next_trial
-from bench.capacity_record import CapacityRecord, is_rejected
 from bench.errors import UsageError
-from tests.capacity_records import capacity_of, new_record, searched, seconds_of, with_trial
+from bench.records.capacity_record import CapacityRecord, is_rejected
+from tests.records.capacity_fixtures import (
+    capacity_of,
+    new_record,
+    searched,
+    seconds_of,
+    with_trial,
+)
 
 
 def test_a_search_finds_every_level_and_checks_its_model() -> None:

@@ -1,0 +1,96 @@
+"""Workers on other hosts: how they learn of a run, and how their reports reach it. Through Redis.
+
+    bench:{run}:info             string   MessagePack ``RunInfo``, written by the run
+    bench:{run}:workers          set      names of the workers that report
+    bench:{run}:worker:{name}    string   MessagePack ``WorkerReport``, cumulative
+
+All of them expire by themselves, and the run deletes them at its end.
+"""
+
+import msgspec
+import redis
+
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import WorkerReport
+from bench.wire.ids import run_text
+
+_EXPIRE_S = 3600
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker must know to measure a run's tasks as the run does."""
+
+    line: TimeLine
+    queues: list[str]
+    host: str
+    """Identity of the run's host: a worker on the same one shares its clock."""
+    offset_us: int
+    with_latency_counts: bool = False
+    """Whether reports should carry them."""
+
+
+def info_key(run: int) -> str:
+    """``bench:{run}:info``."""
+    return f"bench:{run_text(run)}:info"
+
+
+def workers_key(run: int) -> str:
+    """``bench:{run}:workers``."""
+    return f"bench:{run_text(run)}:workers"
+
+
+def worker_key(run: int, name: str) -> str:
+    """``bench:{run}:worker:{name}``."""
+    return f"bench:{run_text(run)}:worker:{name}"
+
+
+def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
+    """Let workers find the run. Raises redis-py's errors."""
+    client.set(info_key(run), msgspec.msgpack.encode(info), ex=_EXPIRE_S)
+
+
+def find(client: redis.Redis, run: int) -> RunInfo | None:
+    """The run's announcement, or None when there is none. Raises redis-py's errors."""
+    data = client.get(info_key(run))
+    return None if data is None else msgspec.msgpack.decode(_raw(data), type=RunInfo)
+
+
+def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
+    """Put a worker's newest report where the run looks. Raises redis-py's errors."""
+    with client.pipeline(transaction=False) as pipeline:
+        pipeline.set(worker_key(run, report.name), msgspec.msgpack.encode(report), ex=_EXPIRE_S)
+        pipeline.sadd(workers_key(run), report.name)
+        pipeline.expire(workers_key(run), _EXPIRE_S)
+        pipeline.execute()
+
+
+def is_on(client: redis.Redis, run: int) -> bool:
+    """Whether the run is still there to read reports. Raises redis-py's errors."""
+    return bool(client.exists(info_key(run)))
+
+
+def collect(client: redis.Redis, run: int) -> list[WorkerReport]:
+    """The newest report of every worker. Raises redis-py's errors."""
+    names = _names(client, run)
+    if not names:
+        return []
+    found = client.mget([worker_key(run, name) for name in names])
+    return [
+        msgspec.msgpack.decode(_raw(data), type=WorkerReport) for data in found if data is not None
+    ]
+
+
+def remove(client: redis.Redis, run: int) -> None:
+    """Delete all that the run and its workers left for each other. Raises redis-py's errors."""
+    names = _names(client, run)
+    client.delete(info_key(run), workers_key(run), *(worker_key(run, name) for name in names))
+
+
+def _names(client: redis.Redis, run: int) -> list[str]:
+    return sorted(_raw(name).decode() for name in client.smembers(workers_key(run)))
+
+
+def _raw(data: object) -> bytes:
+    if not isinstance(data, bytes):
+        raise TypeError("the client must not decode replies")
+    return data

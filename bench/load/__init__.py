@@ -1,1 +1,0 @@
-"""The only code that talks to Redis during a run: producers, workers, and the run around them."""

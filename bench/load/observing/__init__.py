@@ -1,1 +1,0 @@
-"""Seeing from outside that tasks are finished, by workers that tell us nothing."""

@@ -1,1 +1,0 @@
-"""Reading what is in a server's queues, for ``bench verify``: nothing is ever written."""

@@ -1,0 +1,167 @@
+"""A run whose producers are Locust's workers, on this host or on many.
+
+Locust is the distributed engine: its master starts, counts and stops the workers, in a process of
+its own, since importing it patches the process. It is given the whole scenario, and leaves the
+same record as any run.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
+from bench.ipc.channel import ChannelClosed, Reader
+from bench.measure.progress import Progress
+from bench.records import run_record
+from bench.records.run_record import RunRecord
+from bench.run.run import RunRequest
+
+PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
+"""The file descriptor on which Locust's master tells us how it goes."""
+URL_VARIABLE = "BENCH_REDIS_URL"
+DEFAULT_PORT = 5557
+_LISTEN_S = 0.2
+_MOST_WAIT_S = 300
+_PREFIX = "bench: "
+
+
+@dataclass(frozen=True)
+class LocustCluster:
+    """Where Locust's workers are. ``expect_workers`` None: as many as the scenario has producers,
+    started here."""
+
+    expect_workers: int | None
+    bind_host: str
+    bind_port: int
+
+
+def execute(
+    request: RunRequest,
+    server_binary: str | None,
+    cluster: LocustCluster,
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> RunRecord:
+    """Run a scenario on Locust, and return its record. A request without a URL starts a server.
+
+    Raises the BenchError that Locust's process ended with.
+    """
+    with tempfile.TemporaryDirectory(prefix="runqy-bench-run-") as folder:
+        scenario = Path(folder) / "scenario.json"
+        scenario.write_bytes(msgspec.json.encode(request.scenario))
+        path = Path(folder) / "record.json"
+        with tempfile.TemporaryFile() as errors, _progress_pipe() as (reader, write_end):
+            process = subprocess.Popen(
+                _command(request, server_binary, cluster, scenario, path),
+                env=_environment(request.url, write_end),
+                pass_fds=[write_end],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C reaches the run, which tells Locust
+            )
+            os.close(write_end)
+            _follow(process, reader, on_progress, should_stop)
+            errors.seek(0)
+            message = errors.read().decode(errors="replace")
+        if not path.exists():
+            raise _error_of(process.returncode, message)
+        return msgspec.structs.replace(run_record.load(path), command=request.command)
+
+
+def joining_line(cluster: LocustCluster) -> str:
+    """What to type on the other hosts."""
+    host = socket.gethostname() if cluster.bind_host in ("0.0.0.0", "*") else cluster.bind_host  # noqa: S104
+    return f"locust -f - --worker --master-host {host} --master-port {cluster.bind_port}"
+
+
+def _command(
+    request: RunRequest,
+    server_binary: str | None,
+    cluster: LocustCluster,
+    scenario: Path,
+    path: Path,
+) -> list[str]:
+    locustfile = str(files("bench.locust") / "locustfile.py")
+    words = [sys.executable, "-m", "locust", "-f", locustfile, "--headless", "--only-summary"]
+    words += ["--loglevel", "ERROR", "--scenario", str(scenario), "--record", str(path)]
+    count = cluster.expect_workers or request.scenario.producers
+    users = str(count * request.scenario.in_flight)
+    words += ["--users", users, "--spawn-rate", users]
+    words += ["--master-bind-host", cluster.bind_host, "--master-bind-port", str(cluster.bind_port)]
+    if cluster.expect_workers is None:
+        words += ["--processes", str(count), "--master-port", str(cluster.bind_port)]
+    else:
+        words += ["--master", "--expect-workers", str(count)]
+        words += ["--expect-workers-max-wait", str(_MOST_WAIT_S)]
+    if not request.url:
+        words += ["--server-binary", server_binary] if server_binary else ["--embedded"]
+    words += ["--allow-shared"] if request.allow_shared else []
+    words += ["--keep"] if request.keep else []
+    return words
+
+
+def _environment(url: str, write_end: int) -> dict[str, str]:
+    # A URL may hold a password: the environment is not for all to see, as the command line is.
+    given = {PROGRESS_VARIABLE: str(write_end), **({URL_VARIABLE: url} if url else {})}
+    others = {name: each for name, each in os.environ.items() if name != URL_VARIABLE}
+    return {**others, **given}
+
+
+@contextlib.contextmanager
+def _progress_pipe() -> Iterator[tuple[Reader[Progress], int]]:
+    read_end, write_end = os.pipe()
+    try:
+        yield Reader(read_end, Progress), write_end
+    finally:
+        os.close(read_end)
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    reader: Reader[Progress],
+    on_progress: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    told = False
+    is_open = True
+    while process.poll() is None:
+        if should_stop() and not told:
+            told = True
+            os.killpg(process.pid, signal.SIGINT)
+        if is_open and select.select([reader], [], [], _LISTEN_S)[0]:
+            try:
+                for progress in reader.read():
+                    on_progress(progress)
+            except ChannelClosed:
+                is_open = False
+        elif not is_open:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LISTEN_S)
+
+
+def _error_of(code: int, message: str) -> BenchError:
+    ours = [line for line in message.splitlines() if line.startswith(_PREFIX)]
+    lines = ours or message.strip().splitlines()[-1:] or [f"Locust ended with exit code {code}"]
+    kinds: dict[int, type[BenchError]] = {
+        ExitCode.USAGE: UsageError,
+        ExitCode.UNREACHABLE: ServerUnreachable,
+    }
+    return kinds.get(code, MeasurementError)(lines[0].removeprefix(_PREFIX))
+
+
+def free_port() -> int:
+    """A port on which Locust's processes of this host can meet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

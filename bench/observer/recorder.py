@@ -1,0 +1,166 @@
+"""Follows a run's tasks that others finish, as an observer sees them from outside.
+
+When a task ended is known only to lie between two looks at it. Both ends are kept: the later one
+as ``e2e``, so that no latency looks better than it was, and the earlier one beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.arrays import Integers
+from bench.measure.bits import Bits
+from bench.measure.histogram import Histogram
+from bench.measure.ledger import WorkerLedger
+from bench.measure.recorder import (
+    Interval,
+    IntervalRecorder,
+    LatencySeries,
+    RateSeries,
+    SecondLatencies,
+    TimeLine,
+)
+from bench.measure.reports import MeasuredLatencies, ObserverReport, WorkerReport
+from bench.observer.sampling import NO_DUE
+
+_FLUSH_AT = 64
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A task that was seen to have ended. Times are in µs on the run's clock."""
+
+    queue: int
+    due_us: int
+    """``NO_DUE`` where it had ended before anybody could ask."""
+    after_us: int
+    """It had not ended then."""
+    by_us: int
+    """It had ended by then."""
+
+
+class CompletionRecorder:
+    """Histograms, series and the ledger of all of a run's completions."""
+
+    def __init__(self, line: TimeLine, method: str) -> None:
+        self._start_us = line.start_us
+        self._pending: list[Completion] = []
+        self._intervals = IntervalRecorder(line)
+        self._latency_series = LatencySeries()
+        self._latencies = SecondLatencies()
+        self._started = RateSeries()
+        self._finished = RateSeries()
+        self._started_count = 0
+        self._finished_count = 0
+        self._widths = Histogram()
+        self._observed = ObserverReport(method=method)
+        self._ledger = WorkerLedger()
+        self._settled = (0, 0)
+        """Tasks found completed, and given up."""
+        self._waiting: dict[int, Bits] = {}
+        self.is_settled = False
+        """Whether every task has been asked: then what was found replaces what was counted."""
+
+    @property
+    def started_count(self) -> int:
+        """Tasks that some worker has taken."""
+        return self._started_count
+
+    def traced(self, count: int) -> None:
+        """So many more tasks are looked out for."""
+        self._observed.traced += count
+
+    def counted(self, started: int, finished: int, now_us: int) -> None:
+        """So many tasks in all have been taken and finished by now; neither ever shrinks."""
+        for events, before, total in (
+            (self._started, self._started_count, started),
+            (self._finished, self._finished_count, finished),
+        ):
+            if total > before:
+                events.add(now_us - self._start_us, total - before)
+        self._started_count = max(self._started_count, started)
+        self._finished_count = max(self._finished_count, finished)
+
+    def set_counted_successes(self, successes: int) -> None:
+        """So many tasks succeeded by the queues' own counters."""
+        self._observed.counted = successes
+
+    def set_unfinished(self, states: Mapping[str, int]) -> None:
+        """At the end: what the hashes say of tasks that have not ended."""
+        self._observed.unfinished = dict(states)
+
+    def add_waiting(self, producer: int, sequences: Integers) -> None:
+        """At the end: these tasks wait, maybe on no list, for their next attempt."""
+        if len(sequences):
+            self._waiting.setdefault(producer, Bits()).add(sequences)
+
+    def set_commands(self, commands: int) -> None:
+        """So many commands went to the server for looking, in all."""
+        self._observed.commands = commands
+
+    def add_completions(self, completions: Sequence[Completion]) -> None:
+        """These tasks have ended."""
+        self._pending.extend(completions)
+        if len(self._pending) >= _FLUSH_AT:
+            self._flush()
+
+    def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
+        """Tasks of one queue and producer that were found completed, or given up."""
+        if len(completed):
+            self._ledger.finish(queue, producer, completed)
+        if len(archived):
+            self._ledger.archive(queue, producer, archived)
+        done, failed = self._settled
+        self._settled = (done + len(completed), failed + len(archived))
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        known = [each for each in pending if each.due_us != NO_DUE]
+        self._observed.unseen += len(pending) - len(known)
+        columns = np.array(
+            [(each.queue, each.due_us, each.after_us, each.by_us) for each in known], np.int64
+        ).reshape(-1, 4)
+        for queue in np.unique(columns[:, 0]).tolist():
+            _, due_us, after_us, by_us = columns[columns[:, 0] == queue].T
+            self._record(queue, due_us, after_us, by_us)
+
+    def _record(self, queue: int, due_us: Integers, after_us: Integers, by_us: Integers) -> None:
+        latest_us = by_us - due_us
+        parts = self._intervals.split(due_us)
+        self._intervals.record(Interval.E2E, queue, latest_us, parts)
+        self._intervals.record(Interval.E2E_EARLIEST, queue, after_us - due_us, parts)
+        self._widths.record_many(by_us - after_us)
+        self._latency_series.add(due_us - self._start_us, latest_us)
+        self._latencies.record(by_us - self._start_us, latest_us)
+
+    def report(self, full: bool) -> WorkerReport:
+        """The state so far; sets and histograms only in the full kind."""
+        self._flush()
+        report = WorkerReport(
+            name="",
+            started=self._started_count,
+            completed=self._finished_count,
+            started_by_point=self._started.counts,
+            finished_by_point=self._finished.counts,
+            observed=self._observed,
+        )
+        self._observed.is_settled = self.is_settled
+        if self.is_settled:
+            report.completed, report.failed = self._settled
+        if not full:
+            report.e2e_by_second = self._latencies.latest(3)
+            return report
+        self._latencies.close()
+        report.full = True
+        report.e2e_by_second = self._latencies.closed
+        report.measured = MeasuredLatencies(self._intervals.parts(), self._latency_series)
+        report.completed_sets = _packed(self._ledger.completed)
+        report.archived_sets = _packed(self._ledger.archived)
+        report.waiting_sets = _packed(self._waiting)
+        self._observed.widths = self._widths.pack()
+        return report
+
+
+def _packed(sets: dict[int, Bits]) -> dict[int, bytes]:
+    return {number: bits.pack() for number, bits in sets.items()}

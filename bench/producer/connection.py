@@ -1,0 +1,61 @@
+"""One connection that carries frames: bytes out, replies in, and which task each one answers."""
+
+from collections.abc import Callable
+
+from bench.clock import Clock
+from bench.producer.recorder import ProducerRecorder
+from bench.redisio.connection import RawConnection
+from bench.wire.answers import Answers
+from bench.wire.frames import Frame
+from bench.wire.replies import SHORTEST_REPLY, LineReplies
+
+
+class PipelinedConnection:
+    """Sends rendered frames and takes their replies. It never waits. Raises ServerUnreachable.
+
+    ``answers`` makes a follower of a new connection's replies; ``number`` is what the recorder
+    knows the connection by. ``in_batches`` wakes whoever waits once a whole batch (or most of it)
+    is answered, rather than for each reply: for closed loops, where nothing is done before.
+    """
+
+    def __init__(
+        self, url: str, number: int, answers: Callable[[], Answers], in_batches: bool = False
+    ) -> None:
+        self._in_batches = in_batches
+        self.raw = RawConnection(url)
+        self._number = number
+        self._replies = LineReplies()
+        self._answers = answers()
+        self.in_flight = 0
+        """Tasks sent and not yet answered."""
+        self.last_list_length: int | None = None
+        """Length of a pending list, from the newest reply."""
+
+    def send(self, frame: Frame, sent_us: int, recorder: ProducerRecorder) -> None:
+        """Hand a frame over, stamped with its moment of sending. Raises ConnectionLost."""
+        data = frame.stamped(sent_us)
+        # The books come after the bytes. What a lost connection swallowed was sent, too.
+        try:
+            self.raw.send(data)
+        finally:
+            for group in frame.groups:
+                self.in_flight += len(group)
+                self._answers.expect(len(group))
+            recorder.sent(frame.groups, sent_us, self._number)
+            if self._in_batches:
+                self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
+
+    def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
+        """Count what has arrived. Raises ConnectionLost."""
+        replies = self._replies.feed(self.raw.receive())
+        acked_us = clock.now_us()
+        for _, message in replies.errors:
+            recorder.note_error(message)
+        answered = self._answers.take(replies)
+        if self._in_batches:
+            self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
+        if answered.tasks:
+            self.in_flight -= answered.tasks
+            recorder.answered(answered.tasks, acked_us, answered.refused, self._number)
+            if answered.ends_with_task:
+                self.last_list_length = replies.last_number

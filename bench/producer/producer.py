@@ -1,0 +1,207 @@
+"""Sends tasks when they are due (open loop), or as fast as replies come (closed loop).
+
+Runs in a process of its own. In an open loop everything that is due goes out in one buffer a
+tick; nothing is skipped, however late it has become, and each task keeps its due time.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.clock import Clock
+from bench.errors import ServerUnreachable
+from bench.ipc.child import Control
+from bench.ipc.messages import StartProducer
+from bench.ipc.progress_board import ProgressBoard
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ProducerReport
+from bench.producer.recorder import ProducerRecorder
+from bench.producer.reporter import ProducerReporter
+from bench.producer.sinks import Sink
+from bench.redisio.connection import ConnectionLost, open_client
+from bench.wire.frames import Batch
+from bench.workload.feed import Feed
+
+TICK_US = 250
+"""Least time between two buffers: what falls due in between goes out together."""
+FAST_TICK_US = 500
+"""The same where tasks come so fast that every tick has many: half the work for the same rate."""
+FAST_PER_S = 20_000
+_REPORT_EVERY_US = 250_000
+_BACKLOG_POLL_US = 500
+_RECONNECT_EVERY_US = 20_000
+_RECONNECT_FOR_US = 10_000_000
+_LAST_REPLIES_US = 1_000_000
+"""How long to wait for replies once the run is told to stop."""
+
+
+class Producer:
+    """One producer: a feed of tasks, a sink that takes them, a recorder that follows them."""
+
+    def __init__(
+        self, task: StartProducer, sink: Sink, line: TimeLine, clock: Clock, control: Control
+    ) -> None:
+        self._scenario = task.scenario
+        self._url = task.url
+        self._sink = sink
+        self._start_us = line.start_us
+        self._clock = clock
+        self._control = control
+        self._feed = Feed(task.scenario, task.number)
+        self._recorder = ProducerRecorder(line, task.scenario.is_closed_loop)
+        # The seed's function enqueues one task at a time; a closed loop sends what it has.
+        self._pipeline = 1 if task.scenario.producer == "snippet" else task.scenario.pipeline
+        peak_per_s = task.scenario.peak_per_s / task.scenario.producers
+        self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
+        self._number = task.number
+        self._progress_board = (
+            None
+            if task.progress_board is None
+            else ProgressBoard(Path(task.progress_board), task.scenario.producers)
+        )
+        self._reporter = ProducerReporter(task.number, self._recorder, task.with_latency_counts)
+        self._next_report_us = 0
+
+    def run(self) -> ProducerReport:
+        """Send all tasks, wait for their replies, and return the final report."""
+        while not self._control.stopped and self._clock.now_us() < self._start_us:
+            self._wait(self._start_us)
+        self._reporter.begin()
+        try:
+            if self._scenario.is_closed_loop:
+                self._run_closed_loop()
+            else:
+                self._run_open_loop()
+            self._await_replies()
+        except ServerUnreachable as error:
+            self._reporter.error = str(error)
+        return self._final_report()
+
+    def _run_open_loop(self) -> None:
+        next_tick_us = self._start_us
+        while not self._control.stopped and (next_due_us := self._feed.next_due_us()) is not None:
+            now_us = self._clock.now_us()
+            due = self._feed.count_due(now_us - self._start_us)
+            if not due or now_us < next_tick_us:
+                self._wait(max(self._start_us + next_due_us, next_tick_us))
+            elif self._sink.is_congested:
+                self._wait(now_us + _REPORT_EVERY_US)
+            else:
+                next_tick_us = now_us + self._tick_us
+                self._send_due(now_us - self._start_us)
+
+    def _send_due(self, now_us: int) -> None:
+        """All that is due by then, in buffers of the pipeline's depth; usually that is one."""
+        while (due := self._feed.count_due(now_us)) and not self._sink.is_congested:
+            batch = self._feed.take(min(due, self._pipeline))
+            self._submit(replace(batch, due_us=batch.due_us + self._start_us))
+
+    def _run_closed_loop(self) -> None:
+        duration_s = self._scenario.duration_s
+        end_us = None if duration_s is None else self._start_us + round(duration_s * 1e6)
+        room = self._pipeline * (self._scenario.in_flight - 1)
+        while not self._control.stopped and self._feed.next_due_us() is not None:
+            now_us = self._clock.now_us()
+            if end_us is not None and now_us >= end_us:
+                return
+            if self._recorder.in_flight > room or self._sink.is_congested:
+                self._wait(now_us + _REPORT_EVERY_US)
+            elif self._is_backlogged():
+                self._await_workers(end_us)
+            else:
+                batch = self._feed.take(self._pipeline)
+                self._submit(replace(batch, due_us=np.full(len(batch), now_us)))
+
+    def _submit(self, batch: Batch) -> None:
+        try:
+            self._sink.submit(batch, self._recorder)
+        except ConnectionLost:
+            self._reconnect()
+        self._note_progress()
+        if self._clock.now_us() >= self._next_report_us:
+            self._report()
+
+    def _note_progress(self) -> None:
+        recorder = self._recorder
+        unconfirmed = recorder.take_unconfirmed()
+        if self._progress_board is not None:
+            if unconfirmed:
+                self._progress_board.exclude(self._number, unconfirmed)
+            self._progress_board.note(
+                self._number,
+                recorder.sent_count,
+                recorder.answered_before,
+                recorder.enqueued_count,
+            )
+
+    def _is_backlogged(self) -> bool:
+        limit, length = self._scenario.max_backlog, self._sink.last_list_length
+        return limit is not None and length is not None and length > limit
+
+    def _await_workers(self, end_us: int | None) -> None:
+        """Look at the lists until the longest is within the limit again."""
+        layout = self._scenario.wire_layout
+        limit = self._scenario.max_backlog or 0
+        with open_client(self._url) as client:
+            while not self._control.stopped:
+                now_us = self._clock.now_us()
+                keys = [layout.pending(queue) for queue in self._scenario.queues]
+                longest = max(int(client.llen(key)) for key in keys)
+                if longest <= limit or (end_us is not None and now_us >= end_us):
+                    self._sink.last_list_length = longest
+                    return
+                self._wait(now_us + _BACKLOG_POLL_US)
+
+    def _await_replies(self) -> None:
+        deadline_us = self._clock.now_us() + round(self._scenario.drain_timeout_s * 1e6)
+        while self._recorder.in_flight and (now_us := self._clock.now_us()) < deadline_us:
+            if self._control.stopped:
+                deadline_us = min(deadline_us, now_us + _LAST_REPLIES_US)
+            self._wait(min(deadline_us, now_us + _REPORT_EVERY_US))
+
+    def _wait(self, until_us: int) -> None:
+        """Take replies and orders until then, or until something came, if that is sooner."""
+        if self._clock.now_us() >= self._next_report_us:
+            self._report()
+        until_us = min(until_us, self._next_report_us)
+        try:
+            if self._sink.wait(until_us, self._recorder, self._control.fileno()):
+                self._control.read()
+        except ConnectionLost:
+            self._reconnect()
+        self._note_progress()
+
+    def _reconnect(self) -> None:
+        """Go on with a new connection. What was on the way is unknown, and never sent again.
+
+        Raises ServerUnreachable when there is none to be had for a while.
+        """
+        self._recorder.connection_lost()
+        deadline_us = self._clock.now_us() + _RECONNECT_FOR_US
+        while True:
+            try:
+                self._sink.reconnect()
+            except ServerUnreachable:
+                now_us = self._clock.now_us()
+                if now_us >= deadline_us or self._control.stopped:
+                    raise
+                self._control.wait(_RECONNECT_EVERY_US / 1e6)
+            else:
+                self._reporter.reconnects += 1
+                return
+
+    def _report(self) -> None:
+        now_us = self._clock.now_us()
+        self._next_report_us = now_us + _REPORT_EVERY_US
+        if now_us >= self._start_us:
+            self._control.send(self._reporter.state())
+
+    def _final_report(self) -> ProducerReport:
+        """With what was due by now but not sent any more."""
+        unsent = 0
+        if not self._scenario.is_closed_loop:
+            unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
+        report = self._reporter.final(unsent)
+        self._note_progress()  # what was not answered by now never will be
+        return report

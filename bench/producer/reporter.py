@@ -1,0 +1,61 @@
+"""A producer's account of itself: the light reports while it lasts, and the final one."""
+
+from bench.measure.reports import ProducerReport
+from bench.producer.recorder import ProducerRecorder
+from bench.usage import ProcessUsage, peak_memory_bytes
+
+
+class ProducerReporter:
+    """Makes the reports of one producer, from its recorder and its use of the machine."""
+
+    def __init__(
+        self, number: int, recorder: ProducerRecorder, with_latency_counts: bool = False
+    ) -> None:
+        self._number = number
+        self._recorder = recorder
+        self.with_latency_counts = with_latency_counts
+        """Whether the next report carries them."""
+        self._usage = ProcessUsage()
+        self._revision = 0
+        self.reconnects = 0
+        self.error = ""
+
+    def begin(self) -> None:
+        """The run begins: what was used before does not count."""
+        self._usage = ProcessUsage()
+
+    def state(self) -> ProducerReport:
+        """How it goes."""
+        self._usage.sample()
+        self._revision += 1
+        recorder = self._recorder
+        return ProducerReport(
+            number=self._number,
+            revision=self._revision,
+            due=recorder.sent_count,
+            sent=recorder.sent_count,
+            enqueued=recorder.enqueued_count,
+            refused=recorder.refused_count,
+            first_error=recorder.first_error,
+            reconnects=self.reconnects,
+            error=self.error,
+            cpu_s=self._usage.cpu_s(),
+            busiest_second_cores=self._usage.busiest_cores,
+            elapsed_s=self._usage.elapsed_s(),
+            peak_memory_bytes=peak_memory_bytes(),
+            offered_by_point=recorder.offered.counts,
+            enqueued_by_point=recorder.enqueued.counts,
+            latency_counts=recorder.latency_counts() if self.with_latency_counts else {},
+        )
+
+    def final(self, unsent: int) -> ProducerReport:
+        """With all latencies and sets; ``unsent`` tasks were due by now, and not sent any more."""
+        report = self.state()
+        report.final = True
+        report.due += unsent
+        report.finished_us = self._recorder.last_reply_us
+        report.measured = self._recorder.measured()
+        ledger = self._recorder.ledger()
+        report.acknowledged = ledger.acknowledged.pack()
+        report.refused_set = ledger.refused.pack()
+        return report

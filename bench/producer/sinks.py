@@ -1,0 +1,267 @@
+"""Ways for a producer to hand tasks to Redis.
+
+``FrameSink`` is the harness's own: rendered frames, replies counted as they come, never waiting
+for one. The other two exist for comparison, and block until they are answered: redis-py's
+pipelines, and the seed document's function with its two round trips a task.
+"""
+
+import select
+from typing import Protocol
+
+import numpy as np
+import redis
+
+from bench.clock import Clock
+from bench.producer.connection import PipelinedConnection
+from bench.producer.recorder import ProducerRecorder
+from bench.redisio.connection import ConnectionLost, open_client, translated_errors
+from bench.redisio.polling import wait_for
+from bench.redisio.queue_keys import load_scripts
+from bench.wire import ids, stamps
+from bench.wire.frames import Batch, FrameRenderer, Group
+from bench.wire.task import Task
+from bench.workload.scenario import Scenario
+
+_IDLE_S = 300e-6
+_MOST_UNSENT_BYTES = 4 << 20
+"""What may wait for the socket before tasks wait in the schedule instead, with their due times."""
+
+
+class Sink(Protocol):
+    """Where a producer's batches go. Times are absolute, on the run's clock."""
+
+    last_list_length: int | None
+    """Length of a pending list, from the newest reply."""
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether the next batch should wait because the socket does not take this one."""
+        ...
+
+    def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
+        """Send a batch whose due times are absolute. Raises ConnectionLost."""
+        ...
+
+    def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
+        """Take replies until then, or until some came or ``control`` can be read, if sooner.
+
+        Returns whether ``control`` can be read. Raises ConnectionLost.
+        """
+        ...
+
+    def reconnect(self) -> None:
+        """Open a new connection. Raises ServerUnreachable."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+def make_sink(url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> Sink:
+    """The sink that the scenario asks for, connected. Raises ServerUnreachable."""
+    match scenario.producer:
+        case "frames":
+            return FrameSink(url, scenario, run, number, clock)
+        case "redis-py":
+            return PipelineSink(url, scenario, run, number, clock)
+        case "snippet":
+            return SnippetSink(url, scenario, run, number, clock)
+
+
+def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
+    """Now; in a closed loop the due time, as nothing is due there before it is sent."""
+    return int(batch.due_us[-1]) if is_closed_loop else clock.now_us()
+
+
+class FrameSink:
+    """Frames out, replies in.
+
+    An open loop has one connection, so that tasks reach the server in the order in which they are
+    due, each as soon as it can be. A closed loop has one for each batch that it keeps on the way,
+    and sends a batch command by command: a server gets through more commands when it finds work on
+    several connections at a time, and many commands alike in a row.
+    """
+
+    def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._layout = scenario.wire_layout
+        self._renderer = FrameRenderer(
+            self._layout,
+            list(scenario.queues),
+            run,
+            number,
+            scenario.max_retry,
+            by_command=scenario.is_closed_loop,
+        )
+        self._is_closed_loop = scenario.is_closed_loop
+        self._connection_count = scenario.in_flight if scenario.is_closed_loop else 1
+        self._connections = self._connect()
+        self.last_list_length: int | None = None
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether much is still waiting for the sockets."""
+        return (
+            sum(connection.raw.unsent_bytes for connection in self._connections)
+            > _MOST_UNSENT_BYTES
+        )
+
+    def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
+        """Render, stamp, send, on the connection with the least on the way."""
+        connection = min(self._connections, key=_in_flight)
+        frame = self._renderer.render(batch)
+        connection.send(
+            frame, _moment_of_sending(batch, self._clock, self._is_closed_loop), recorder
+        )
+
+    def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
+        """Take what replies come."""
+        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
+        connections = {connection.raw.fileno(): connection for connection in self._connections}
+        unsent = [at for at, connection in connections.items() if connection.raw.unsent_bytes]
+        # Looking for the reply pays only while there is nothing else to do soon.
+        is_idle = timeout_s > _IDLE_S and not self._is_closed_loop
+        expects_answer = recorder.in_flight > 0 and is_idle
+        readable, writable = wait_for([*connections, control], unsent, timeout_s, expects_answer)
+        for descriptor in writable:
+            connections[descriptor].raw.flush()
+        for descriptor in readable:
+            if descriptor in connections:
+                connections[descriptor].take_replies(self._clock, recorder)
+                self.last_list_length = connections[descriptor].last_list_length
+        return control in readable
+
+    def reconnect(self) -> None:
+        """What was on the way is gone; its replies will never come."""
+        self.close()
+        self._connections = self._connect()
+        with open_client(self._url) as client, translated_errors(self._url):
+            load_scripts(client, self._layout)  # a server that came back has none
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.raw.close()
+
+    def _connect(self) -> list[PipelinedConnection]:
+        return [
+            PipelinedConnection(
+                self._url, number, self._renderer.answers, in_batches=self._is_closed_loop
+            )
+            for number in range(self._connection_count)
+        ]
+
+
+def _in_flight(connection: PipelinedConnection) -> int:
+    return connection.in_flight
+
+
+class _BlockingSink:
+    """What the two comparison sinks share: a redis-py client, and replies that come at once."""
+
+    def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._layout = scenario.wire_layout
+        self._queues = list(scenario.queues)
+        self._max_retry = scenario.max_retry
+        self._is_closed_loop = scenario.is_closed_loop
+        self._run = run
+        self._number = number
+        self._client = open_client(url)
+        self.last_list_length: int | None = None
+
+    @property
+    def is_congested(self) -> bool:
+        """Never: each batch is answered before the next."""
+        return False
+
+    def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
+        """Nothing is ever on the way here: only let the time pass."""
+        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
+        return bool(select.select([control], [], [], timeout_s)[0])
+
+    def reconnect(self) -> None:
+        """A new client."""
+        self.close()
+        self._client = open_client(self._url)
+        with translated_errors(self._url):
+            load_scripts(self._client, self._layout)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def _task(self, batch: Batch, index: int, sent_us: int) -> Task:
+        body = batch.bodies[index]
+        text = body.tobytes() if isinstance(body, np.ndarray) else body
+        return Task(
+            id=ids.format_id(ids.TaskId(self._run, self._number, int(batch.sequence[index]))),
+            queue=self._queues[int(batch.queue[index])],
+            payload=stamps.head(int(batch.due_us[index]), sent_us) + text,
+            max_retry=self._max_retry,
+            sent_us=sent_us,
+        )
+
+    def _group(self, batch: Batch, index: int) -> Group:
+        one = slice(index, index + 1)
+        return Group(int(batch.queue[index]), batch.due_us[one], batch.sequence[one])
+
+
+class PipelineSink(_BlockingSink):
+    """redis-py's own pipeline, without a transaction: one per batch."""
+
+    def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
+        """Build the pipeline call by call, execute it, read all replies."""
+        sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
+        pipeline = self._client.pipeline(transaction=False)
+        commands = 0
+        for index in range(len(batch)):
+            for command in self._layout.enqueue(self._task(batch, index, sent_us)):
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                commands += 1
+        recorder.sent([self._group(batch, index) for index in range(len(batch))], sent_us)
+        try:
+            replies = pipeline.execute(raise_on_error=False)
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+            raise ConnectionLost(str(error)) from None
+        acked_us = self._clock.now_us()
+        per_task = commands // len(batch)
+        errors = [
+            (place, str(reply))
+            for place, reply in enumerate(replies)
+            if isinstance(reply, Exception)
+        ]
+        for _, message in errors:
+            recorder.note_error(message)
+        refused = [place // per_task for place, _ in errors if place % per_task == per_task - 1]
+        recorder.answered(len(batch), acked_us, refused)
+        if isinstance(replies[-1], int):
+            self.last_list_length = replies[-1]
+
+
+class SnippetSink(_BlockingSink):
+    """The seed document's ``enqueue_task``, its client kept open: two round trips a task."""
+
+    def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
+        """One task after the other, each command waiting for its reply."""
+        for index in range(len(batch)):
+            sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
+            task = self._task(batch, index, sent_us)
+            recorder.sent([self._group(batch, index)], sent_us)
+            refused: list[int] = []
+            try:
+                self._client.hset(
+                    self._layout.task(task.queue, task.id), mapping=dict(task.fields())
+                )
+                self.last_list_length = int(
+                    self._client.lpush(self._layout.pending(task.queue), task.id)
+                )
+            except redis.exceptions.ResponseError as error:
+                recorder.note_error(str(error))
+                refused = [0]
+            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+                raise ConnectionLost(str(error)) from None
+            recorder.answered(1, self._clock.now_us(), refused)

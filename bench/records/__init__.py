@@ -1,0 +1,1 @@
+"""The files that commands write and read back: run, comparison, capacity and clients records."""

@@ -1,0 +1,223 @@
+"""Opening Redis. redis-py connects and authenticates; its errors become ours at this one edge.
+
+Two kinds of connection are opened here. A ``redis.Redis`` client serves what is not measured.
+A ``RawConnection`` carries frames: redis-py opens it (TCP, TLS, unix socket, user and password,
+RESP 2), and from then on bytes go out and come in as they are, without blocking.
+"""
+
+import contextlib
+import re
+import shlex
+import socket
+import ssl
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+from urllib.parse import unquote
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bench.errors import ServerUnreachable, UsageError
+
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0
+_READ_SIZE = 1 << 18
+_QUERY = re.compile(r"\?[a-z_]+=")
+_PLACE = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(/[^?@]*)?", re.IGNORECASE)
+_SCHEMES = ("redis", "rediss", "unix")
+
+
+class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of the caller
+    """The server closed the connection, or the network did."""
+
+
+def address(url: str) -> str:
+    """The URL without anything that could be secret: no user, no password, no query."""
+    # Taken apart by hand: a password may hold what a URL parser would end the host at. What does
+    # not look like a place in the end is not shown at all.
+    scheme, _, rest = url.partition("://")
+    key = _QUERY.split(rest, maxsplit=1)[0].rpartition("@")[2].partition("#")[0]
+    return f"{scheme}://{key}" if _PLACE.fullmatch(key) else f"{scheme}://…"
+
+
+def without_secrets(words: Sequence[str]) -> str:
+    """A command line as one may show it: of a URL, the address only."""
+    return shlex.join(map(_without_secrets, words))
+
+
+def _without_secrets(word: str) -> str:
+    flag, equals, url = "", "", word
+    if word.startswith("--"):
+        flag, equals, url = word.partition("=")
+    return f"{flag}{equals}{address(url)}" if "://" in url else word
+
+
+def without_url(text: str, url: str) -> str:
+    """A text that may quote a URL or its password, without either."""
+    text = text.replace(url, address(url))
+    secret = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    for form in (secret, unquote(secret)):
+        if form:
+            text = text.replace(form, "…")
+    return text
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL holds a password."""
+    rest = url.partition("://")[2]
+    return ":" in rest.rpartition("@")[0] or "password=" in rest.partition("?")[2]
+
+
+def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
+    """A client that has been answered once.
+
+    Nothing is ever sent twice: redis-py's retries are off, as a repeated enqueue would be two
+    tasks. Raises UsageError for a URL that is none, ServerUnreachable when nobody answers.
+    """
+    client = redis.Redis(connection_pool=_pool(url, answer_timeout_s))
+    with translated_errors(url):
+        client.ping()
+    return client
+
+
+@contextlib.contextmanager
+def translated_errors(url: str) -> Iterator[None]:
+    """Turn redis-py's errors into one line that names the server, and no secret."""
+    role = address(url)
+    try:
+        yield
+    except redis.exceptions.AuthenticationError:
+        raise ServerUnreachable(
+            f"{role} refuses the user name or password: check the URL, or BENCH_REDIS_URL"
+        ) from None
+    except redis.exceptions.NoPermissionError as error:
+        raise ServerUnreachable(
+            f"{role} forbids a command that the run needs: {error}: grant it in the ACL"
+        ) from None
+    except redis.exceptions.TimeoutError:
+        raise ServerUnreachable(f"{role} does not answer: is it overloaded, or paused?") from None
+    except redis.exceptions.BusyLoadingError:
+        raise ServerUnreachable(f"{role} is still loading its data: try again later") from None
+    except redis.exceptions.ConnectionError as error:
+        reason = str(error).partition(" connecting to ")[0] or "connection failed"
+        raise ServerUnreachable(
+            f"no server at {role} ({_cause(error) or reason}): start one, or check the URL"
+        ) from None
+    except redis.exceptions.ResponseError as error:
+        raise ServerUnreachable(f"{role} refuses: {error}") from None
+
+
+class RawConnection:
+    """A connection for frames. Neither sending nor receiving ever blocks.
+
+    ``client_id`` is the server's number for it, where the user may ask for that. Raises
+    ServerUnreachable when it cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        pool = _pool(url, CONNECT_TIMEOUT_S)
+        self._connection = cast(Any, pool.make_connection())  # its types know no socket
+        with translated_errors(url):
+            self._connection.connect()
+            self.client_id = self._ask_client_id()
+        # redis-py has no public way to its socket; the sockets of all its connection classes
+        # (TCP, TLS, unix) are here.
+        self._socket = self._connection._sock
+        self._socket.setblocking(False)
+        self._is_tls = isinstance(self._socket, ssl.SSLSocket)
+        self._unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
+
+    def _ask_client_id(self) -> int | None:
+        self._connection.send_command("CLIENT", "ID")
+        try:
+            return int(self._connection.read_response())
+        except redis.exceptions.ResponseError:
+            return None
+
+    def wake_from(self, least_bytes: int) -> None:
+        """Tell ``select`` to find the socket readable only once so much has arrived.
+
+        Each reply would wake us else, and a wake-up costs the server as much as a command. Where
+        the system or TLS does not know how, every reply does.
+        """
+        if not self._is_tls:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(least_bytes, 1))
+
+    def fileno(self) -> int:
+        """For ``select``."""
+        return int(self._socket.fileno())
+
+    def send(self, data: memoryview | bytes) -> None:
+        """Hand bytes over; what the socket does not take now is kept for ``flush``.
+
+        Raises ConnectionLost.
+        """
+        view = memoryview(data)
+        self._unsent.append(view)
+        self.unsent_bytes += len(view)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand over as much as the socket takes. Raises ConnectionLost."""
+        try:
+            while self._unsent:
+                taken = self._socket.send(self._unsent[0])
+                self.unsent_bytes -= taken
+                if taken == len(self._unsent[0]):
+                    self._unsent.popleft()
+                else:
+                    self._unsent[0] = self._unsent[0][taken:]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return
+        except OSError as error:
+            raise ConnectionLost(str(error)) from None
+
+    def receive(self) -> bytes:
+        """What has arrived; empty when nothing has. Raises ConnectionLost at the stream's end."""
+        try:
+            data: bytes = self._socket.recv(_READ_SIZE)
+            if data and self._is_tls:
+                # What TLS has decrypted already is invisible to select.
+                while self._socket.pending():
+                    data += self._socket.recv(_READ_SIZE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return b""
+        except OSError as error:
+            raise ConnectionLost(str(error)) from None
+        if not data:
+            raise ConnectionLost("the server closed the connection")
+        return data
+
+    def close(self) -> None:
+        """Close the socket. Bytes that were not handed over are gone."""
+        self._unsent.clear()
+        self.unsent_bytes = 0
+        self._connection.disconnect()
+
+
+def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
+    if url.partition("://")[0] not in _SCHEMES:
+        raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
+    try:
+        return redis.ConnectionPool.from_url(
+            url,
+            protocol=2,
+            socket_timeout=answer_timeout_s,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_error=[],
+        )
+    except (ValueError, TypeError):
+        # The text of the error may quote the URL, and with it a password.
+        raise UsageError(
+            "the Redis URL cannot be read: write redis://USER:PASSWORD@HOST:PORT/DB"
+        ) from None
+
+
+def _cause(error: BaseException) -> str:
+    cause = error.__cause__ or error.__context__
+    return cause.strerror.lower() if isinstance(cause, OSError) and cause.strerror else ""

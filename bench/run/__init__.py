@@ -1,0 +1,1 @@
+"""One run from a scenario to a record: processes, draining, sampling the server, clean-up."""

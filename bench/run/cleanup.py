@@ -1,0 +1,159 @@
+"""What a run needs in a server beside its tasks, and taking all of it away again.
+
+Nothing is flushed: tasks go by id, and a key that outlives tasks goes only if it was not there
+before the run.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import redis
+
+from bench.errors import UsageError
+from bench.ipc import remote
+from bench.measure.ledger import Counts
+from bench.records.run_record import RecordWarning
+from bench.redisio.queue_keys import CHUNK, ids_from_tail, length, load_scripts, queue_keys_of
+from bench.wire import ids
+from bench.wire.columns import read_ids
+from bench.wire.layout import KeyRole, Layout, QueueKey
+
+
+class Cleanup:
+    """One run's, on its queues."""
+
+    def __init__(self, client: redis.Redis, layout: Layout, queues: Sequence[str]) -> None:
+        self._client = client
+        self._layout = layout
+        self._queues = list(queues)
+        self._registered: list[str] = []
+        """Queues that the run made known."""
+        self._counted: dict[str, int | None] = {}
+        """Counters as they were before the run; None for those that were not there."""
+
+    def require_empty_queues(self) -> None:
+        """Raises UsageError when any queue holds tasks that wait or are being worked on."""
+        for queue in self._queues:
+            for key in self._layout.queue_keys(queue):
+                held = length(self._client, key) if key.role is not KeyRole.ELSEWHERE else 0
+                if held:
+                    raise UsageError(
+                        f"{key.key} already holds {held} tasks, and the run would mix with "
+                        "them: use other --queues, or say --allow-shared"
+                    )
+
+    def prepare(self, now_s: int) -> None:
+        """Before anything is enqueued. Raises redis-py's errors."""
+        load_scripts(self._client, self._layout)
+        for queue in self._queues:
+            for key in self._layout.counters(queue, now_s).keys:
+                value = self._client.get(key)
+                self._counted[key] = None if value is None else int(value)
+        registry = self._layout.registry()
+        if registry is not None:
+            self._registered = [
+                queue for queue in self._queues if self._client.sadd(registry, queue)
+            ]
+
+    def clean_up(
+        self,
+        run: int,
+        sent: Mapping[int, int],
+        now_s: int,
+        counts: Mapping[str, Counts],
+        *,
+        keep: bool,
+    ) -> RecordWarning | None:
+        """Remove all that the run wrote, its tasks too unless they are to be kept; a warning where
+        the server does not let it. Arguments as those of ``remove``."""
+        try:
+            remote.remove(self._client, run)
+            if not keep:
+                self.remove(run, sent, now_s, counts)
+        except redis.exceptions.RedisError as error:
+            return RecordWarning(
+                "not_removed",
+                f"the run's tasks could not be removed from the server ({error}): "
+                "'bench clean' with this record removes them later",
+            )
+        return None
+
+    def remove(
+        self, run: int, sent: Mapping[int, int], now_s: int, counts: Mapping[str, Counts]
+    ) -> None:
+        """Everything. ``sent`` is the number of tasks that each producer sent, ``counts`` what
+        became of each queue's, as far as is known. Raises redis-py's errors."""
+        remove(self._client, self._layout, self._queues, run, sent)
+        for queue in self._queues:
+            self._uncount(queue, now_s, counts.get(queue, Counts()))
+        registry = self._layout.registry()
+        if registry is not None and self._registered:
+            self._client.srem(registry, *self._registered)
+
+    def _uncount(self, queue: str, now_s: int, counts: Counts) -> None:
+        """Take the run's own tasks out of the counters again, and no more than they have grown."""
+        counters = self._layout.counters(queue, now_s)
+        failures = counts.failed + counts.retried
+        own = {
+            **dict.fromkeys(counters.attempts, counts.completed + failures),
+            **dict.fromkeys(counters.failures, failures),
+        }
+        for key, count in own.items():
+            before = self._counted.get(key)
+            if before is None:  # it was not there: all of it is the run's
+                self._client.unlink(key)
+                continue
+            grown = int(self._client.get(key) or 0) - before
+            if min(count, grown) > 0:
+                self._client.decrby(key, min(count, grown))
+
+
+def remove(
+    client: redis.Redis,
+    layout: Layout,
+    queues: Sequence[str],
+    run: int,
+    sent: Mapping[int, int],
+) -> int:
+    """Take the run's ids off the lists and sets, then delete its tasks and results.
+
+    ``sent`` is the number of tasks that each producer sent. Returns how many keys were deleted.
+    Raises redis-py's errors.
+    """
+    for key in queue_keys_of(layout, queues):
+        _remove_from(client, key, run)
+    deleted = 0
+    for producer, count in sent.items():
+        for start in range(0, count, CHUNK):
+            stop = min(start + CHUNK, count)
+            names = [
+                ids.format_id(ids.TaskId(run, producer, sequence))
+                for sequence in range(start, stop)
+            ]
+            deleted += _delete(client, layout, queues, names)
+    return deleted
+
+
+def _delete(
+    client: redis.Redis, layout: Layout, queues: Sequence[str], names: Sequence[str]
+) -> int:
+    # A layout may keep a task under its queue's name; which one that was is not known here.
+    keys = {key for name in names for queue in queues for key in layout.keys_of(queue, name)}
+    return int(client.unlink(*keys))
+
+
+def _remove_from(client: redis.Redis, key: QueueKey, run: int) -> None:
+    own = [
+        member
+        for members in ids_from_tail(client, key)
+        for member, producer in zip(members, read_ids(members, run).producer, strict=True)
+        if producer >= 0
+    ]
+    # From the tail on, in the order of the tail: each is found at once where all are the run's.
+    for start in range(0, len(own), CHUNK):
+        with client.pipeline(transaction=False) as pipeline:
+            for member in own[start : start + CHUNK]:
+                if key.is_sorted_set:
+                    pipeline.zrem(key.key, member)
+                else:
+                    pipeline.lrem(key.key, -1, member)  # type: ignore[arg-type]  # bytes do too
+            pipeline.execute()

@@ -1,0 +1,74 @@
+"""When everything that was enqueued has been finished, or never will be."""
+
+from collections.abc import Sequence
+
+import redis
+
+from bench.clock import Clock
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.redisio.queue_keys import length
+from bench.wire.layout import KeyRole, Layout
+
+_QUIET_US = 1_000_000
+"""After the lists were seen empty, how old the newest report of every worker may still be."""
+
+
+class Draining:
+    """Looks at a run's lists and its workers' reports."""
+
+    def __init__(
+        self, client: redis.Redis, layout: Layout, queues: Sequence[str], clock: Clock
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._places = [
+            key
+            for queue in queues
+            for key in layout.queue_keys(queue)
+            if key.role is not KeyRole.ELSEWHERE
+        ]
+        self._empty_since_us: int | None = None
+
+    def is_over(
+        self,
+        producers: Sequence[ProducerReport],
+        workers: Sequence[WorkerReport],
+        awaits_workers: bool,
+    ) -> bool:
+        """Whether nothing is left to wait for. ``awaits_workers``: none has reported yet that
+        somebody else was to start."""
+        enqueued = sum(report.enqueued for report in producers)
+        ended = sum(report.completed + report.failed for report in workers)
+        busy = any(report.waiting_retry or report.in_flight_tasks for report in workers)
+        if ended >= enqueued and not busy:
+            return True
+        # Some may be lost: then the lists are empty, and reports made after that say no more.
+        return (
+            self.is_empty()
+            and not busy
+            and not awaits_workers
+            and self._nothing_more_can_come(workers)
+        )
+
+    def is_empty(self) -> bool:
+        """Whether no list or set holds a task; an unanswering server is not known to."""
+        try:
+            empty = not any(length(self._client, key) for key in self._places)
+        except redis.exceptions.RedisError:
+            empty = False
+        if not empty:
+            self._empty_since_us = None
+        elif self._empty_since_us is None:
+            self._empty_since_us = self._clock.now_us()
+        return empty
+
+    def _nothing_more_can_come(self, workers: Sequence[WorkerReport]) -> bool:
+        """Whether all lists have been empty for so long that no worker holds a task unseen.
+
+        A task that was popped is on no list until its worker has read it; the worker's next
+        report tells. Workers that were started elsewhere may not have reported at all yet.
+        """
+        since_us = self._empty_since_us
+        if since_us is None or self._clock.now_us() < since_us + _QUIET_US:
+            return False
+        return all(report.made_us > since_us + _QUIET_US for report in workers)

@@ -1,0 +1,209 @@
+"""A worker of somebody else's, as a process that a run starts, watches and ends."""
+
+import contextlib
+import difflib
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO
+from urllib.parse import urlsplit
+
+import psutil
+
+from bench.errors import UsageError
+from bench.ipc.messages import Begin, ParentMessage, Stop
+from bench.measure.reports import WorkerReport
+from bench.redisio.connection import address, without_url
+from bench.workload.resolve import parent_queue
+from bench.workload.scenario import Scenario
+
+_PLACE = re.compile(r"(?<!\$)\{[a-z_]+\}")
+LAST_LINES = 5
+"""How much of what a worker said is shown when it dies."""
+_GRACE_S = 10.0
+"""How long a worker may take to end in order."""
+_REFRESH_S = 0.25
+_TAIL_BYTES = 4096
+_MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class WorkerCommand:
+    """What to start, and in which environment."""
+
+    words: tuple[str, ...]
+    environment: Mapping[str, str]
+    url: str
+
+
+def command_of(scenario: Scenario, url: str) -> WorkerCommand:
+    """The scenario's worker command with its places filled in. Raises UsageError for one that is
+    all but right.
+
+    The URL with its password goes into the environment alone: arguments can be seen by others.
+    """
+    parts = urlsplit(url)
+    filled = {
+        "{url}": address(url),
+        "{host}": parts.hostname or "localhost",
+        "{port}": str(parts.port or 6379),
+        "{queues}": ",".join(scenario.queues),
+        "{parent}": parent_queue(scenario),
+    }
+
+    def fill(word: str) -> str:
+        for key, value in filled.items():
+            word = word.replace(key, value)
+        for key in _PLACE.findall(word):
+            # What is like none of ours is the worker's own.
+            for meant in difflib.get_close_matches(key, filled, n=1, cutoff=0.75):
+                raise UsageError(f"worker_command: unknown place {key!r}: did you mean {meant!r}?")
+        return word
+
+    words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
+    return WorkerCommand(words, {**os.environ, "BENCH_REDIS_URL": url}, url)
+
+
+@dataclass
+class ExternalWorker:
+    """A member of the run that says nothing: only its process can be seen."""
+
+    name: str
+    command: WorkerCommand
+    process: subprocess.Popen[bytes] | None = None
+    _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
+    _earlier: bytes = b""
+    """The end of what it said before the file was last cut."""
+    _processes: list[psutil.Process] = field(default_factory=list)
+    _began_s: float = 0.0
+    _cpu_s: float = 0.0
+    _refreshed_s: float = 0.0
+    _stopping_since_s: float | None = None
+
+    def start(self) -> None:
+        """Start the process. Raises UsageError when there is no such program."""
+        try:
+            self.process = subprocess.Popen(
+                self.command.words,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                env=dict(self.command.environment),
+                start_new_session=True,  # Ctrl-C reaches the run, which ends the whole group
+            )
+        except OSError as error:
+            program = self.command.words[0]
+            raise UsageError(
+                f"worker_command: {program!r} cannot be started: {error.strerror or error}"
+            ) from None
+        self._began_s = time.monotonic()
+
+    def send(self, send: ParentMessage) -> None:
+        """Begin and stop are all that it understands."""
+        if isinstance(send, Begin) and self.process is None:
+            self.start()
+        if isinstance(send, Stop) and self.process is not None and self._stopping_since_s is None:
+            self._refresh()
+            self._stopping_since_s = time.monotonic()
+            self._signal(signal.SIGTERM)
+
+    @property
+    def report(self) -> WorkerReport | None:
+        """What the process has used; of tasks it knows nothing. None before it was started."""
+        if self.process is None:
+            return None
+        if time.monotonic() - self._refreshed_s > _REFRESH_S:
+            self._refresh()
+        return WorkerReport(
+            name=self.name,
+            made_us=_FRESH_US,
+            cpu_s=self._cpu_s,
+            elapsed_s=max(self._refreshed_s - self._began_s, 0.0),
+            final=self.is_done,
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was told to stop and has ended, or had to be killed."""
+        if self._stopping_since_s is None or self.process is None:
+            return self.process is None
+        if self.process.poll() is None:
+            if time.monotonic() - self._stopping_since_s < _GRACE_S:
+                return False
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+        return True
+
+    def exit_reason(self) -> str | None:
+        """How it ended without being told to, with the last that it said, or None."""
+        if self.process is None or self._stopping_since_s is not None:
+            return None
+        code = self.process.poll()
+        if code is None:
+            return None
+        how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+        lines = self.last_lines()
+        said = "; it said nothing" if not lines else ": " + " | ".join(lines)
+        return f"the {self.name} ended {how}{said}"
+
+    def last_lines(self) -> list[str]:
+        """The end of what it wrote to standard output and standard error, without the secrets that
+        it was given."""
+        text = (self._earlier + self._tail()).decode(errors="replace")
+        lines = [without_url(line, self.command.url).strip() for line in text.splitlines()]
+        return [line for line in lines if line][-LAST_LINES:]
+
+    def _tail(self) -> bytes:
+        size = os.fstat(self._output.fileno()).st_size
+        tail = os.pread(self._output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
+        return tail.lstrip(b"\0")  # where the file was cut, its writer goes on behind a hole
+
+    def _forget_most(self) -> None:
+        """Of a worker that says much only the end is kept, so that it fills no disk."""
+        if os.fstat(self._output.fileno()).st_blocks * 512 > _MOST_BYTES:
+            self._earlier = self._tail()
+            os.ftruncate(self._output.fileno(), 0)
+
+    def end(self) -> None:
+        """Leave nothing of it behind."""
+        if self.process is not None:
+            self.send(Stop())
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_GRACE_S)
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+            for each in self._processes:  # those that left its group
+                with contextlib.suppress(psutil.Error):
+                    each.kill()
+        self._output.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, number)
+
+    def _refresh(self) -> None:
+        """Add up what its processes have used. Those that ended meanwhile are not seen again."""
+        if self.process is None:
+            return
+        self._refreshed_s = time.monotonic()
+        self._forget_most()
+        with contextlib.suppress(psutil.Error):
+            first = psutil.Process(self.process.pid)
+            self._processes = [first, *first.children(recursive=True)]
+            cpu_s = 0.0
+            for each in self._processes:
+                with contextlib.suppress(psutil.Error):
+                    times = each.cpu_times()
+                    cpu_s += times.user + times.system
+            self._cpu_s = max(self._cpu_s, cpu_s)
+
+
+_FRESH_US = 1 << 62
+"""It holds no news back: what is known of its process is as new as it gets."""

@@ -1,0 +1,109 @@
+"""A worker's commands for many tasks at once, from templates that the layout itself fills."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bench.wire import ids, resp
+from bench.wire.layout import Command, Layout, Reservation
+
+CommandsOf = Callable[[Reservation], Sequence[Command]]
+"""One of a layout's methods, or the like."""
+
+_VECTOR_FROM = 16
+_MARK = ids.format_id(ids.TaskId((1 << 60) - 1, ids.MAX_PRODUCERS - 1, ids.MAX_SEQUENCE - 1))
+
+
+class Transition:
+    """One move of a task, as bytes. Ids of our own length go through a template, which holds for
+    one second: the time that a layout writes down is part of it."""
+
+    def __init__(self, commands_of: CommandsOf, queue: str) -> None:
+        self._commands_of = commands_of
+        self._queue = queue
+        self._lay_out(0)
+
+    def _lay_out(self, now_s: int) -> None:
+        self._now_s = now_s
+        commands = self._commands_of(Reservation(self._queue, _MARK, now_s))
+        self.replies_per_task = len(commands)
+        row = resp.encode(commands)
+        parts = row.split(_MARK.encode())
+        self._template = b"%b".join(part.replace(b"%", b"%%") for part in parts)
+        self._marks = len(parts) - 1
+        self._row = np.frombuffer(row, np.uint8)
+        before = np.cumsum([len(part) for part in parts[:-1]])
+        self._ids_at = (before + ids.ID_LENGTH * np.arange(self._marks)).tolist()
+
+    def render(
+        self, task_ids: Sequence[bytes], now_s: int = 0, messages: Sequence[bytes] = ()
+    ) -> bytes:
+        """The commands of all these tasks (n,), task by task, as of that unix time.
+
+        ``messages`` (n,) are the tasks whole, for a move that rewrites them; else empty.
+        """
+        if messages:
+            pairs = zip(task_ids, messages, strict=True)
+            return b"".join(resp.encode(self.commands(*pair, now_s)) for pair in pairs)
+        if now_s != self._now_s:
+            self._lay_out(now_s)
+        if len(task_ids) >= _VECTOR_FROM and set(map(len, task_ids)) == {ids.ID_LENGTH}:
+            return self._fill_vectors(task_ids)
+        template, marks = self._template, self._marks
+        return b"".join(
+            [
+                template % ((task_id,) * marks)
+                if len(task_id) == ids.ID_LENGTH
+                else resp.encode(self.commands(task_id, b"", now_s))
+                for task_id in task_ids
+            ]
+        )
+
+    def _fill_vectors(self, task_ids: Sequence[bytes]) -> bytes:
+        columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
+        rows = np.empty((len(task_ids), len(self._row)), np.uint8)
+        rows[:] = self._row
+        for at in self._ids_at:
+            rows[:, at : at + ids.ID_LENGTH] = columns
+        return rows.tobytes()
+
+    def commands(self, task_id: bytes, message: bytes = b"", now_s: int = 0) -> Sequence[Command]:
+        """The commands of one task, to be sent one by one."""
+        return self._commands_of(Reservation(self._queue, task_id.decode(), now_s, message))
+
+
+class Transitions:
+    """All moves of tasks of one queue. ``result`` is None where results are not stored."""
+
+    def __init__(
+        self, layout: Layout, queue: str, result: bytes | None, error: str, retry_delay_s: float
+    ) -> None:
+        def load(reservation: Reservation) -> Sequence[Command]:
+            return (layout.load(reservation.queue, reservation.id),)
+
+        def complete(reservation: Reservation) -> Sequence[Command]:
+            return layout.complete(reservation, result)
+
+        def retry(reservation: Reservation) -> Sequence[Command]:
+            return layout.retry(reservation, retry_delay_s, error)
+
+        def archive(reservation: Reservation) -> Sequence[Command]:
+            return layout.archive(reservation, error)
+
+        self.load = Transition(load, queue)
+        self.start = Transition(layout.start, queue)
+        self.complete = Transition(complete, queue)
+        self.retry = Transition(retry, queue)
+        self.requeue = Transition(layout.requeue, queue)
+        self.archive = Transition(archive, queue)
+        self.put_back = Transition(layout.put_back, queue)
+        self.start_and_complete = Transition(_both(layout.start, complete), queue)
+        self.start_and_retry = Transition(_both(layout.start, retry), queue)
+        self.start_and_archive = Transition(_both(layout.start, archive), queue)
+
+
+def _both(first: CommandsOf, second: CommandsOf) -> CommandsOf:
+    def commands(reservation: Reservation) -> Sequence[Command]:
+        return (*first(reservation), *second(reservation))
+
+    return commands

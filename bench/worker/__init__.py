@@ -1,0 +1,1 @@
+"""The built-in worker: serves tasks as the documented runqy worker does, and records each."""

@@ -1,0 +1,218 @@
+"""Tasks that a worker has taken and read: what they are, how long they take, how they end."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from bench.arrays import Integers
+from bench.wire.columns import read_ids
+from bench.wire.layout import Layout
+from bench.wire.task import Hashes
+from bench.worker.recorder import AttemptBatch, AttemptOutcome
+from bench.workload import draws
+from bench.workload.distribution import Distribution
+from bench.workload.scenario import Priority
+
+_PRODUCER_SHIFT = 40
+_MOST_ATTEMPTS = 1024
+
+
+class TaskRecorder(Protocol):
+    """Who is told about the tasks of a run."""
+
+    def started(self, count: int, now_us: int) -> None:
+        """Tasks were taken."""
+        ...
+
+    def missing(self, count: int) -> None:
+        """Ids were popped that had no task behind them."""
+        ...
+
+    def ended(
+        self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
+    ) -> None:
+        """The last command of these attempts was acknowledged."""
+        ...
+
+
+class RecorderLookup(Protocol):
+    """Which run a task is of."""
+
+    def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
+        """(a run's recorder, indices of its tasks) for each run among these ids."""
+        ...
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a worker serves; ``queues`` in order of priority, with their weights."""
+
+    queues: dict[str, float]
+    layout: Layout
+    concurrency: int
+    prefetch: int
+    service_time: Distribution
+    failure_rate: float
+    retry_delay_us: int
+    priority: Priority
+    store_results: bool
+    seed: int
+    can_pop_many: bool
+    """Whether the server knows BLMPOP (Redis 7)."""
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether tasks have a service time at all."""
+        return self.service_time.kind != "none"
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """Tasks (n,) of one queue and one run that a worker has taken and read."""
+
+    queue: str
+    recorder: TaskRecorder
+    attempts: AttemptBatch
+    limits: Sequence[int]
+    """Most attempts after the first."""
+    service_us: Sequence[int]
+    """Empty where tasks take no time."""
+    fails: Sequence[bool]
+    """Empty where none does."""
+    messages: Sequence[bytes] = ()
+    """The tasks whole, where any fails and the layout rewrites those; else empty."""
+
+    def __len__(self) -> int:
+        return len(self.attempts)
+
+    @property
+    def task_ids(self) -> Sequence[bytes]:
+        """The ids, in the order in which they were taken."""
+        return self.attempts.task_ids
+
+    def messages_of(self, outcome: AttemptOutcome) -> Sequence[bytes]:
+        """The tasks whole, where that way of ending rewrites them; else none."""
+        return () if outcome is AttemptOutcome.COMPLETED else self.messages
+
+    def message_of(self, outcome: AttemptOutcome) -> bytes:
+        """The same for a claim of one task."""
+        messages = self.messages_of(outcome)
+        return messages[0] if messages else b""
+
+    def only(self, chosen: Sequence[int]) -> "TaskBatch":
+        """Some of them, by index."""
+        attempts = self.attempts
+        return TaskBatch(
+            self.queue,
+            self.recorder,
+            AttemptBatch(
+                [attempts.task_ids[index] for index in chosen],
+                [attempts.payloads[index] for index in chosen],
+                [attempts.retries[index] for index in chosen],
+                [attempts.started_us[index] for index in chosen],
+            ),
+            [self.limits[index] for index in chosen],
+            [self.service_us[index] for index in chosen] if self.service_us else (),
+            [self.fails[index] for index in chosen] if self.fails else (),
+            [self.messages[index] for index in chosen] if self.messages else (),
+        )
+
+    def by_outcome(self) -> Iterator[tuple[AttemptOutcome, "TaskBatch"]]:
+        """The tasks by how their attempt ends."""
+        if not any(self.fails):
+            yield AttemptOutcome.COMPLETED, self
+            return
+        chosen: dict[AttemptOutcome, list[int]] = {}
+        for index, fails in enumerate(self.fails):
+            outcome = AttemptOutcome.COMPLETED
+            if fails:
+                is_last = self.attempts.retries[index] >= self.limits[index]
+                outcome = AttemptOutcome.ARCHIVED if is_last else AttemptOutcome.RETRIED
+            chosen.setdefault(outcome, []).append(index)
+        for outcome, members in chosen.items():
+            yield outcome, self.only(members)
+
+
+def read_batches(
+    settings: WorkerSettings,
+    tracker: RecorderLookup,
+    queue: str,
+    task_ids: Sequence[bytes],
+    replies: Sequence[Any],
+    popped_us: int,
+) -> list[TaskBatch]:
+    """Claims by run, from ids and the replies (n,) to their loading.
+
+    Ids without a task behind them, or without one that can be read, are counted, and left alone.
+    """
+    batches = []
+    for recorder, members in tracker.split(task_ids):
+        found = members
+        if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
+            found = [index for index in members if replies[index]]
+        hashes, found = _read(settings.layout, replies, found)
+        if len(found) < len(members):
+            recorder.missing(len(members) - len(found))
+        if found:
+            is_all = len(found) == len(task_ids)
+            chosen = task_ids if is_all else [task_ids[index] for index in found]
+            batches.append(_batch(settings, queue, recorder, chosen, hashes, popped_us))
+            recorder.started(len(found), popped_us)
+    return batches
+
+
+def _read(
+    layout: Layout, replies: Sequence[Any], chosen: Sequence[int]
+) -> tuple[Hashes, Sequence[int]]:
+    """What the chosen replies say, and which of them are tasks at all."""
+    is_all = len(chosen) == len(replies)
+    try:
+        return layout.read(replies if is_all else [replies[index] for index in chosen]), chosen
+    except ValueError:
+        readable = [index for index in chosen if _is_task(layout, replies[index])]
+        return layout.read([replies[index] for index in readable]), readable
+
+
+def _is_task(layout: Layout, reply: Any) -> bool:
+    try:
+        layout.read([reply])
+    except ValueError:
+        return False
+    return True
+
+
+def _batch(
+    settings: WorkerSettings,
+    queue: str,
+    recorder: TaskRecorder,
+    task_ids: Sequence[bytes],
+    hashes: Hashes,
+    popped_us: int,
+) -> TaskBatch:
+    attempts = AttemptBatch(task_ids, hashes.payloads, hashes.retries, [popped_us] * len(task_ids))
+    service_us: Sequence[int] = ()
+    fails: Sequence[bool] = ()
+    if settings.takes_time or settings.failure_rate:
+        numbers = _numbers(task_ids)
+        if settings.takes_time:
+            drawn_s = settings.service_time.draw(settings.seed, "service", numbers)
+            service_us = np.rint(drawn_s * 1e6).astype(np.int64).tolist()
+        if settings.failure_rate:
+            attempt_numbers = numbers * _MOST_ATTEMPTS + np.array(hashes.retries, np.int64)
+            chance = draws.uniform(settings.seed, "failure", attempt_numbers)
+            fails = (chance < settings.failure_rate).tolist()
+    messages = hashes.messages if any(fails) else ()
+    return TaskBatch(queue, recorder, attempts, hashes.limits, service_us, fails, messages)
+
+
+def _numbers(task_ids: Sequence[bytes]) -> Integers:
+    """A number for each task that does not depend on the run: what its draws are made from."""
+    ids = read_ids(task_ids, None)
+    numbers = (ids.producer << _PRODUCER_SHIFT) + ids.sequence
+    if not ids.all_ours:  # somebody's own ids
+        for index in np.flatnonzero(ids.producer < 0).tolist():
+            numbers[index] = zlib.crc32(task_ids[index])
+    return numbers

@@ -1,0 +1,228 @@
+"""Follows the tasks of one run through one worker, from started to finished.
+
+While tasks are under way only what is known of them is kept; it is read and counted when enough
+has come together, as a batch costs hardly more than one task, and no task waits for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import numpy as np
+
+from bench.arrays import Integers
+from bench.measure.latency_counts import latency_counts_by_interval
+from bench.measure.ledger import WorkerLedger
+from bench.measure.recorder import (
+    Interval,
+    IntervalRecorder,
+    LatencySeries,
+    RateSeries,
+    SecondLatencies,
+    TimeLine,
+)
+from bench.measure.reports import MeasuredLatencies, WorkerReport
+from bench.wire import stamps
+from bench.wire.columns import read_ids, read_stamps
+
+_FLUSH_AT = 64
+"""Attempts that are counted together, at least."""
+
+
+class AttemptOutcome(Enum):
+    """How an attempt at a task ended."""
+
+    COMPLETED = auto()
+    RETRIED = auto()
+    ARCHIVED = auto()
+
+
+@dataclass(frozen=True)
+class AttemptBatch:
+    """Attempts at tasks of one queue, one entry each. Times are in µs on the run's clock."""
+
+    task_ids: Sequence[bytes]
+    payloads: Sequence[bytes]
+    retries: Sequence[int]
+    """Attempts made before this one."""
+    started_us: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.task_ids)
+
+
+@dataclass
+class _Pending:
+    """Attempts of one queue with one outcome that are not counted yet."""
+
+    task_ids: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    retries: list[int] = field(default_factory=list)
+    started_us: list[int] = field(default_factory=list)
+    finished_us: list[int] = field(default_factory=list)
+
+
+class WorkerRecorder:
+    """Histograms, series and the ledger of one worker for one run.
+
+    Tasks that are not of the run are passed over: they were somebody else's.
+    """
+
+    def __init__(
+        self,
+        run: int,
+        line: TimeLine,
+        queues: Sequence[str],
+        with_latency_counts: bool = False,
+    ) -> None:
+        self._run = run
+        self._with_latency_counts = with_latency_counts
+        self._failed_by_queue: dict[int, int] = {}
+        self._start_us = line.start_us
+        self._queue_index = {queue: index for index, queue in enumerate(queues)}
+        self._pending: dict[tuple[str, AttemptOutcome], _Pending] = {}
+        self._pending_count = 0
+        self._intervals = IntervalRecorder(line)
+        self._latency_series = LatencySeries()
+        self._started = RateSeries()
+        self._finished = RateSeries()
+        self._latencies = SecondLatencies()
+        self._ledger = WorkerLedger()
+        self._started_count = 0
+        self._completed = 0
+        self._failed = 0
+        self._missing = 0
+
+    def started(self, count: int, now_us: int) -> None:
+        """Tasks were taken."""
+        self._started_count += count
+        self._started.add(now_us - self._start_us, count)
+
+    def missing(self, count: int) -> None:
+        """Ids were popped that had no task behind them."""
+        self._missing += count
+
+    def ended(
+        self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
+    ) -> None:
+        """The last command of these attempts was acknowledged."""
+        pending = self._pending.get((queue, outcome))
+        if pending is None:
+            pending = self._pending[queue, outcome] = _Pending()
+        count = len(attempts)
+        pending.task_ids.extend(attempts.task_ids)
+        length = stamps.HEAD_LENGTH + 1  # one more, to see that the last stamp ends there
+        pending.heads.extend([payload[:length] for payload in attempts.payloads])
+        pending.retries.extend(attempts.retries)
+        pending.started_us.extend(attempts.started_us)
+        pending.finished_us.extend([finished_us] * count)
+        self._pending_count += count
+        if self._pending_count >= _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count everything that is pending."""
+        pending, self._pending = self._pending, {}
+        self._pending_count = 0
+        for (queue, outcome), attempts in pending.items():
+            index = self._queue_index.get(queue)
+            if index is not None:
+                self._count(queue, index, attempts, outcome)
+
+    def _count(self, queue: str, index: int, pending: _Pending, outcome: AttemptOutcome) -> None:
+        ids = read_ids(pending.task_ids, self._run)
+        times = read_stamps(pending.heads)
+        columns = np.array(
+            [
+                ids.producer,
+                ids.sequence,
+                times.due_us,
+                times.sent_us,
+                pending.started_us,
+                pending.finished_us,
+                pending.retries,
+            ],
+            np.int64,
+        )
+        columns = columns[:, columns[0] >= 0]  # only the run's own
+        producer, sequence, due_us, _, _, finished_us, _ = columns
+        self._note_outcome(queue, producer, sequence, finished_us, outcome)
+        columns = columns[:, due_us >= 0]  # only those with stamps
+        if columns.shape[1]:
+            self._record_intervals(index, columns[2:], outcome)
+
+    def _note_outcome(
+        self,
+        queue: str,
+        producers: Integers,
+        sequences: Integers,
+        finished_us: Integers,
+        outcome: AttemptOutcome,
+    ) -> None:
+        if outcome is AttemptOutcome.RETRIED:
+            self._ledger.retry(queue, len(sequences))
+            return
+        self._finished.add_many(finished_us - self._start_us)
+        for producer in np.unique(producers).tolist():
+            own = sequences[producers == producer]
+            if outcome is AttemptOutcome.COMPLETED:
+                self._ledger.finish(queue, producer, own)
+                self._completed += len(own)
+            else:
+                self._ledger.archive(queue, producer, own)
+                self._failed += len(own)
+                index = self._queue_index[queue]
+                self._failed_by_queue[index] = self._failed_by_queue.get(index, 0) + len(own)
+
+    def _record_intervals(self, queue: int, columns: Integers, outcome: AttemptOutcome) -> None:
+        due_us, sent_us, started_us, finished_us, retry = columns
+        parts = self._intervals.split(due_us)
+        self._intervals.record(Interval.SERVICE, queue, finished_us - started_us, parts)
+        first = np.flatnonzero(retry == 0)
+        if len(first):  # a later attempt did not wait since it was sent
+            waits_us = (started_us - sent_us)[first]
+            self._intervals.record(
+                Interval.QUEUE_WAIT, queue, waits_us, self._intervals.split(due_us[first])
+            )
+        if outcome is AttemptOutcome.RETRIED:
+            return
+        e2e_us = finished_us - due_us
+        self._intervals.record(Interval.E2E, queue, e2e_us, parts)
+        self._intervals.record(Interval.E2E_FROM_SEND, queue, finished_us - sent_us, parts)
+        self._latency_series.add(due_us - self._start_us, e2e_us)
+        self._latencies.record(finished_us - self._start_us, e2e_us)
+
+    def report(self, full: bool) -> WorkerReport:
+        """The state so far; the sets and histograms only in the full kind."""
+        self.flush()
+        report = WorkerReport(
+            name="",
+            started=self._started_count,
+            completed=self._completed,
+            failed=self._failed,
+            missing=self._missing,
+            started_by_point=self._started.counts,
+            finished_by_point=self._finished.counts,
+            duplicated=self._ledger.duplicated,
+            retried=self._ledger.retried,
+        )
+        if self._with_latency_counts:
+            report.latency_counts = latency_counts_by_interval(
+                self._intervals.by_interval(),
+                {Interval.E2E: self._failed_by_queue},
+                are_measured=True,
+            )
+        if not full:
+            report.e2e_by_second = self._latencies.latest(3)
+            return report
+        self._latencies.close()
+        report.full = True
+        report.e2e_by_second = self._latencies.closed
+        report.measured = MeasuredLatencies(self._intervals.parts(), self._latency_series)
+        report.completed_sets = {
+            number: bits.pack() for number, bits in self._ledger.completed.items()
+        }
+        report.archived_sets = {
+            number: bits.pack() for number, bits in self._ledger.archived.items()
+        }
+        return report

@@ -1,0 +1,323 @@
+"""What a worker does with tasks: the documented sequence, one by one or in batches.
+
+With a prefetch of one, each lane is the documented worker: it has exactly one task, and each
+command waits for its reply. With more, each lane takes many tasks and sends the same commands per
+task, in the same order, in pipelined batches: the fast path. Tasks whose service takes time are
+then ended by a lane of their own, when their time is over.
+"""
+
+import contextlib
+import heapq
+import math
+import random
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.clock import Clock
+from bench.errors import MeasurementError
+from bench.wire import resp
+from bench.wire.layout import Command
+from bench.wire.transitions import Transition, Transitions
+from bench.worker.batch import RecorderLookup, TaskBatch, WorkerSettings, read_batches
+from bench.worker.event_loop import (
+    FOREVER_US,
+    Coroutine,
+    CoroutineFactory,
+    Operation,
+    Request,
+    RequestNoReply,
+    Sleep,
+    first_error,
+)
+from bench.worker.recorder import AttemptOutcome
+
+BLOCK_S = 2
+"""How long a worker waits on empty queues at a time."""
+_BATCH_COROUTINES = 4
+"""Conversations that share a prefetch: while one waits for Redis, another has work here."""
+_ERROR_TEXT = "failed on purpose (failure_rate)"
+
+
+class Worker:
+    """The state that the lanes of one worker share, and the lanes themselves."""
+
+    def __init__(self, settings: WorkerSettings, tracker: RecorderLookup, clock: Clock) -> None:
+        self._settings = settings
+        self._tracker = tracker
+        self._clock = clock
+        self._random = random.Random(settings.seed)  # noqa: S311 - not for secrets
+        self._pending_keys = {settings.layout.pending(name): name for name in settings.queues}
+        result = b'{"status":"ok"}' if settings.store_results else None
+        self._steps = {
+            queue: Transitions(
+                settings.layout, queue, result, _ERROR_TEXT, settings.retry_delay_us / 1e6
+            )
+            for queue in settings.queues
+        }
+        self._slots = [0] * settings.concurrency
+        """When each slot is free again, in µs; a heap."""
+        self._in_service: list[tuple[int, int, int, TaskBatch]] = []
+        """(end of service, order, start of service, one task), a heap."""
+        self._retries: list[tuple[int, int, str, bytes]] = []
+        """(when to requeue, order, queue, id), a heap."""
+        self._order = 0
+        self._popped: dict[int, int] = {}
+        """Tasks at hand in each of the lanes that take some."""
+        self._finishing = 0
+        self.stopping = False
+        self.wake_all: Callable[[], None] = lambda: None
+
+    @property
+    def waiting_retry(self) -> int:
+        """Tasks that wait here for their next attempt."""
+        return len(self._retries)
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks taken and not yet ended."""
+        return sum(self._popped.values()) + len(self._in_service) + self._finishing
+
+    def coroutines(self) -> list[CoroutineFactory]:
+        """All lanes that this worker needs."""
+        settings = self._settings
+        if settings.prefetch == 1:
+            return [self._one_by_one] * settings.concurrency + [self._requeue_due]
+        coroutines = [self._in_batches] * min(_BATCH_COROUTINES, settings.prefetch)
+        if settings.takes_time:
+            coroutines.append(self._finish_due)
+        return [*coroutines, self._requeue_due]
+
+    def _one_by_one(self) -> Coroutine:
+        """The documented worker: one task, one command, one reply at a time."""
+        with self._popping() as number:
+            while not self.stopping:
+                replies = yield Request(self._pop_one(), 1, may_block=True)
+                popped = _checked(replies)[0]
+                if popped is not None:
+                    self._popped[number] = 1
+                    yield from self._serve_one(popped[0].decode(), popped[1])
+                    self._popped[number] = 0
+
+    def _serve_one(self, key: str, task_id: bytes) -> Coroutine:
+        popped_us = self._clock.now_us()
+        queue = self._pending_keys[key]
+        steps = self._steps[queue]
+        replies = yield Request(steps.load.render([task_id]), 1)
+        for batch in self._read_batches(queue, [task_id], replies, popped_us):
+            for command in steps.start.commands(task_id, now_s=self._now_s()):
+                _require_no_errors((yield RequestNoReply(resp.encode([command]), 1)))
+            if batch.service_us:
+                yield Sleep(self._clock.now_us() + batch.service_us[0])
+            for outcome, part in batch.by_outcome():
+                step, message = _end_step(steps, outcome), part.message_of(outcome)
+                for command in step.commands(task_id, message, self._now_s()):
+                    _require_no_errors((yield RequestNoReply(resp.encode([command]), 1)))
+                self._ended(outcome, part)
+
+    def _in_batches(self) -> Coroutine:
+        """Takes and starts tasks in batches; ends them at once where service takes no time."""
+        coroutines = min(_BATCH_COROUTINES, self._settings.prefetch)
+        most = math.ceil(self._settings.prefetch / coroutines)
+        with self._popping() as number:
+            while not self.stopping:
+                room = min(most, self._settings.prefetch - self.in_flight)
+                if room <= 0:
+                    yield Sleep(FOREVER_US)
+                    continue
+                key, task_ids = yield from self._take_many(room)
+                if task_ids:
+                    self._popped[number] = len(task_ids)
+                    yield from self._serve_batch(self._pending_keys[key], task_ids)
+                    self._popped[number] = 0
+
+    @contextlib.contextmanager
+    def _popping(self) -> Iterator[int]:
+        """A number for a lane that takes tasks, for as long as it does."""
+        self._order += 1
+        number = self._order
+        self._popped[number] = 0
+        try:
+            yield number
+        finally:
+            del self._popped[number]
+            self.wake_all()
+
+    def _serve_batch(self, queue: str, task_ids: Sequence[bytes]) -> Coroutine:
+        popped_us = self._clock.now_us()
+        steps = self._steps[queue]
+        replies = yield Request(steps.load.render(task_ids), len(task_ids))
+        batches = self._read_batches(queue, task_ids, replies, popped_us)
+        for batch in batches:
+            if self._settings.takes_time:
+                data = steps.start.render(batch.task_ids, self._now_s())
+                _require_no_errors(
+                    (yield RequestNoReply(data, steps.start.replies_per_task * len(batch)))
+                )
+                self._begin_service(batch)
+                continue
+            parts = list(batch.by_outcome())
+            for outcome, part in parts:
+                step = _whole_step(steps, outcome)
+                data = step.render(part.task_ids, self._now_s(), part.messages_of(outcome))
+                _require_no_errors((yield RequestNoReply(data, step.replies_per_task * len(part))))
+                self._ended(outcome, part)
+
+    def _finish_due(self) -> Coroutine:
+        """Ends tasks when their service time is over."""
+        while self._in_service or self._popped or not self.stopping:
+            now_us = self._clock.now_us()
+            if self.stopping and not self._popped:  # all at once, or they would lose their order
+                yield from self._put_back_unstarted(now_us)
+            due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
+            while self._in_service and self._in_service[0][0] <= now_us:
+                batch = heapq.heappop(self._in_service)[3]
+                for outcome, part in batch.by_outcome():
+                    due.setdefault((part.queue, outcome), []).append(part)
+            self._finishing = sum(map(len, due.values()))
+            for (queue, outcome), parts in due.items():
+                step = _end_step(self._steps[queue], outcome)
+                messages = [text for part in parts for text in part.messages_of(outcome)]
+                data = step.render([part.task_ids[0] for part in parts], self._now_s(), messages)
+                _require_no_errors((yield RequestNoReply(data, step.replies_per_task * len(parts))))
+                for part in parts:
+                    self._ended(outcome, part)
+            self._finishing = 0
+            if due:
+                self.wake_all()
+            else:
+                yield Sleep(self._in_service[0][0] if self._in_service else FOREVER_US)
+
+    def _requeue_due(self) -> Coroutine:
+        """Makes failed tasks visible again when their delay is over; at the end, all at once."""
+        while self._retries or self._popped or self.in_flight or not self.stopping:
+            now_us = self._clock.now_us()
+            due: dict[str, list[bytes]] = {}
+            while self._retries and (self.stopping or self._retries[0][0] <= now_us):
+                _, _, queue, task_id = heapq.heappop(self._retries)
+                due.setdefault(queue, []).append(task_id)
+            for queue, task_ids in due.items():
+                step = self._steps[queue].requeue
+                data = step.render(task_ids, self._now_s())
+                _require_no_errors(
+                    (yield RequestNoReply(data, step.replies_per_task * len(task_ids)))
+                )
+            if not due:
+                yield Sleep(self._retries[0][0] if self._retries else FOREVER_US)
+
+    def _take_many(self, room: int) -> Generator[Operation, Any, tuple[str, Sequence[bytes]]]:
+        """Pop up to ``room`` ids of one queue; (key, no ids) when all stayed empty."""
+        keys = self._keys_in_order()
+        if self._settings.can_pop_many:
+            command = ("BLMPOP", str(BLOCK_S), str(len(keys)), *keys, "RIGHT", "COUNT", str(room))
+            replies = yield Request(resp.encode([command]), 1, may_block=True)
+            popped = _checked(replies)[0]
+            return ("", []) if popped is None else (popped[0].decode(), popped[1])
+        replies = yield Request(self._pop_one(), 1, may_block=True)
+        popped = _checked(replies)[0]
+        if popped is None:
+            return "", []
+        key, first = popped[0].decode(), popped[1]
+        more: list[bytes] = []
+        if room > 1:
+            replies = yield Request(resp.encode([("RPOP", key, str(room - 1))]), 1)
+            more = _checked(replies)[0] or []
+        return key, [first, *more]
+
+    def _pop_one(self) -> bytes:
+        command: Command = ("BRPOP", *self._keys_in_order(), str(BLOCK_S))
+        return resp.encode([command])
+
+    def _keys_in_order(self) -> list[str]:
+        """Strict: always the same order. Weighted: drawn anew, the heavier the likelier first."""
+        keys = list(self._pending_keys)
+        if self._settings.priority == "weighted":
+            # The order of exponential draws, each with its weight as rate, is a weighted shuffle
+            # (Efraimidis and Spirakis, 2006).
+            weights = self._settings.queues
+            drawn = {
+                key: self._random.expovariate(weights[name])
+                for key, name in self._pending_keys.items()
+            }
+            keys.sort(key=drawn.__getitem__)
+        return keys
+
+    def _read_batches(
+        self, queue: str, task_ids: Sequence[bytes], replies: Sequence[Any], popped_us: int
+    ) -> list[TaskBatch]:
+        return read_batches(
+            self._settings, self._tracker, queue, task_ids, _checked(replies), popped_us
+        )
+
+    def _now_s(self) -> int:
+        """Unix time, for what the layout notes down."""
+        return self._clock.now_us() // 1_000_000
+
+    def _begin_service(self, batch: TaskBatch) -> None:
+        """Give each task to the slot that is free first."""
+        now_us = self._clock.now_us()
+        for index, service_us in enumerate(batch.service_us):
+            free_us = self._slots[0]
+            begins_us = max(free_us, now_us)
+            heapq.heapreplace(self._slots, begins_us + service_us)
+            one = batch.only([index])
+            if free_us > now_us:  # else it started when it was taken: a slot was free
+                one = replace(one, attempts=replace(one.attempts, started_us=[begins_us]))
+            self._order += 1
+            heapq.heappush(self._in_service, (begins_us + service_us, self._order, begins_us, one))
+        self.wake_all()
+
+    def _put_back_unstarted(self, now_us: int) -> Coroutine:
+        """On the way out: tasks that no slot has begun go back to where they were taken from."""
+        unstarted = sorted(entry for entry in self._in_service if entry[2] > now_us)
+        if not unstarted:
+            return
+        self._in_service = [entry for entry in self._in_service if entry[2] <= now_us]
+        heapq.heapify(self._in_service)
+        for _, _, _, batch in reversed(unstarted):
+            step = self._steps[batch.queue].put_back
+            data = step.render(batch.task_ids, self._now_s())
+            _require_no_errors((yield RequestNoReply(data, step.replies_per_task)))
+
+    def _ended(self, outcome: AttemptOutcome, part: TaskBatch) -> None:
+        now_us = self._clock.now_us()
+        part.recorder.ended(part.queue, part.attempts, outcome, now_us)
+        if outcome is AttemptOutcome.RETRIED:
+            for task_id in part.task_ids:
+                self._order += 1
+                entry = (
+                    now_us + self._settings.retry_delay_us,
+                    self._order,
+                    part.queue,
+                    task_id,
+                )
+                heapq.heappush(self._retries, entry)
+            self.wake_all()
+
+
+def _end_step(steps: Transitions, outcome: AttemptOutcome) -> Transition:
+    return {
+        AttemptOutcome.COMPLETED: steps.complete,
+        AttemptOutcome.RETRIED: steps.retry,
+        AttemptOutcome.ARCHIVED: steps.archive,
+    }[outcome]
+
+
+def _whole_step(steps: Transitions, outcome: AttemptOutcome) -> Transition:
+    return {
+        AttemptOutcome.COMPLETED: steps.start_and_complete,
+        AttemptOutcome.RETRIED: steps.start_and_retry,
+        AttemptOutcome.ARCHIVED: steps.start_and_archive,
+    }[outcome]
+
+
+def _checked(replies: Sequence[Any]) -> Sequence[Any]:
+    error = first_error(replies)
+    if error is not None:
+        raise MeasurementError(f"the server refuses a worker's command: {error}")
+    return replies
+
+
+def _require_no_errors(messages: Sequence[str]) -> None:
+    if messages:
+        raise MeasurementError(f"the server refuses a worker's command: {messages[0]}")

@@ -1,0 +1,108 @@
+"""What a run leaves in a server beside its tasks, and that it takes away no more than that."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from bench.errors import UsageError
+from bench.layouts.asynq.layout import ASYNQ
+from bench.measure.ledger import Counts
+from bench.redisio import embedded
+from bench.redisio.queue_keys import lengths
+from bench.run.cleanup import Cleanup
+from bench.wire.layout import KeyRole, Reservation
+from bench.wire.task import Task
+
+QUEUE = "inference.default"
+NOW_S = 1_800_000_000
+ONE_DONE = {QUEUE: Counts(completed=1)}
+DAY = f"asynq:{{{QUEUE}}}:processed:2027-01-15"
+TOTAL = f"asynq:{{{QUEUE}}}:processed"
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
+        yield opened
+
+
+def finish_one(client: Any) -> None:
+    for command in ASYNQ.enqueue(Task("one", QUEUE, b"{}")):
+        client.execute_command(*command)
+    client.rpop(ASYNQ.pending(QUEUE))
+    taken = Reservation(QUEUE, "one", NOW_S)
+    for command in (*ASYNQ.start(taken), *ASYNQ.complete(taken, None)):
+        client.execute_command(*command)
+
+
+def test_counters_and_names_that_were_not_there_before_go(client: Any) -> None:
+    cleanup = Cleanup(client, ASYNQ, [QUEUE])
+    cleanup.prepare(NOW_S)
+    finish_one(client)
+    assert client.get(TOTAL) == client.get(DAY) == b"1"
+    assert client.smembers("asynq:queues") == {QUEUE.encode()}
+    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.dbsize() == 0
+
+
+def test_those_that_were_there_stay(client: Any) -> None:
+    client.set(TOTAL, 41)
+    client.sadd("asynq:queues", QUEUE)
+    cleanup = Cleanup(client, ASYNQ, [QUEUE])
+    cleanup.prepare(NOW_S)
+    finish_one(client)
+    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"41"
+    assert client.smembers("asynq:queues") == {QUEUE.encode()}
+    assert client.dbsize() == 2
+
+
+def test_what_others_counted_meanwhile_stays_counted(client: Any) -> None:
+    client.set(TOTAL, 41)
+    cleanup = Cleanup(client, ASYNQ, [QUEUE])
+    cleanup.prepare(NOW_S)
+    finish_one(client)
+    client.incrby(TOTAL, 5)
+    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"46"
+
+
+def test_a_worker_that_does_not_count_is_not_counted_down(client: Any) -> None:
+    client.set(TOTAL, 41)
+    cleanup = Cleanup(client, ASYNQ, [QUEUE])
+    cleanup.prepare(NOW_S)
+    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.get(TOTAL) == b"41"
+
+
+def test_the_counters_of_a_day_that_began_meanwhile_go_too(client: Any) -> None:
+    cleanup = Cleanup(client, ASYNQ, [QUEUE])
+    cleanup.prepare(NOW_S - 24 * 3600)
+    finish_one(client)
+    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize("name", ["pending", "active", "retry", "scheduled"])
+def test_a_queue_with_tasks_in_any_place_that_still_waits_is_not_empty(
+    client: Any, name: str
+) -> None:
+    key = f"asynq:{{{QUEUE}}}:{name}"
+    if name in ("pending", "active"):
+        client.lpush(key, "theirs")
+    else:
+        client.zadd(key, {"theirs": 1})
+    with pytest.raises(UsageError, match="already holds 1 tasks"):
+        Cleanup(client, ASYNQ, [QUEUE]).require_empty_queues()
+    held = lengths(client, ASYNQ, [QUEUE])
+    assert sum(held.values()) == 1
+    assert held[KeyRole.ACTIVE] == (name == "active")
+
+
+@pytest.mark.parametrize("name", ["completed", "archived"])
+def test_tasks_that_have_ended_do_not_make_a_queue_full(client: Any, name: str) -> None:
+    client.zadd(f"asynq:{{{QUEUE}}}:{name}", {"theirs": 1})
+    Cleanup(client, ASYNQ, [QUEUE]).require_empty_queues()
+    assert sum(lengths(client, ASYNQ, [QUEUE]).values()) == 0

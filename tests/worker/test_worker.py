@@ -1,0 +1,260 @@
+"""A worker against a real server: the commands it sends, and what it leaves."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from bench.clock import RunClock
+from bench.layouts.runqy.layout import RUNQY
+from bench.measure.recorder import time_line
+from bench.redisio import embedded
+from bench.wire import ids, stamps
+from bench.wire.task import Task
+from bench.worker.batch import WorkerSettings
+from bench.worker.loop import WorkerLoop
+from bench.worker.process import OneRun, settings_of
+from bench.worker.recorder import WorkerRecorder
+from bench.worker.worker import Worker
+from bench.workload.resolve import resolve
+
+RUN = 77
+HIGH, DEFAULT, LOW = "inference_high", "inference_default", "inference_low"
+WORKER = "w1"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with embedded.running() as started:
+        yield started.url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Any]:
+    with redis.Redis.from_url(url) as opened:
+        opened.flushall()  # the test's own server
+        yield opened
+
+
+def enqueue(client: Any, queue: str, count: int, first: int = 0) -> list[str]:
+    names = []
+    for sequence in range(first, first + count):
+        name = ids.format_id(ids.TaskId(RUN, 0, sequence))
+        now_us = time.time_ns() // 1000
+        payload = stamps.head(now_us, now_us) + b"}"
+        for command in RUNQY.enqueue(Task(name, queue, payload)):
+            client.execute_command(*command)
+        names.append(name)
+    return names
+
+
+class Serving:
+    """A worker in a thread."""
+
+    def __init__(self, url: str, **fields: object) -> None:
+        queues = {HIGH: 3, DEFAULT: 2, LOW: 1}
+        scenario = resolve({"queues": queues, "rate": "max", "tasks": 1, **fields})
+        settings: WorkerSettings = settings_of(scenario, url)
+        clock = RunClock(time.time_ns() // 1000 - time.monotonic_ns() // 1000)
+        self.recorder = WorkerRecorder(RUN, time_line(clock.now_us(), 0, 0), list(queues))
+        self.worker = Worker(settings, OneRun(self.recorder), clock)
+        loop = WorkerLoop(url, WORKER, "inference", settings, self.worker, clock)
+        self._read, self._write = os.pipe()
+
+        def on_control() -> bool:
+            os.read(self._read, 1)
+            return True
+
+        def on_turn() -> int:
+            return clock.now_us() + 50_000
+
+        self._thread = threading.Thread(target=loop.run, args=(self._read, on_control, on_turn))
+        self._thread.start()
+
+    def stop(self) -> None:
+        os.write(self._write, b"x")
+        self._thread.join()
+        os.close(self._read)
+        os.close(self._write)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.005)
+
+
+def commands_of(client: Any, url: str, action: Callable[[], None], *last: str) -> list[str]:
+    """What clients send while something is done, as MONITOR sees it, until all last commands came.
+
+    Lanes are concurrent: which of them comes last is open.
+    """
+    missing = set(last)
+    seen: list[str] = []
+    opened: Any = redis.Redis.from_url(url)
+    with opened.monitor() as monitor:
+        doing = threading.Thread(target=action)
+        doing.start()
+        while missing:
+            command = monitor.next_command()["command"]
+            if command.split()[0] not in ("HELLO", "CLIENT", "SELECT", "PING", "COMMAND"):
+                seen.append(command)
+                missing.discard(command)
+        doing.join()
+    return seen
+
+
+def test_one_task_is_served_command_for_command_as_documented(client: Any, url: str) -> None:
+    (task_id,) = enqueue(client, DEFAULT, 1)
+    keys = " ".join(RUNQY.pending(queue) for queue in (HIGH, DEFAULT, LOW))
+    serving: list[Serving] = []
+    task = f"asynq:t:{task_id}"
+    last = f"HSET {task} state completed"
+    seen = commands_of(client, url, lambda: serving.append(Serving(url, store_results=True)), last)
+    serving[0].stop()
+    own = [command for command in seen if "asynq:workers:" not in command]
+    assert own == [
+        f"BRPOP {keys} 2",
+        f"HGETALL {task}",
+        f"LPUSH asynq:{DEFAULT}:active {task_id}",
+        f"HSET {task} state active",
+        f'SET asynq:result:{task_id} {{"status":"ok"}}',
+        f"LREM asynq:{DEFAULT}:active 1 {task_id}",
+        last,
+    ]
+
+
+def test_a_batch_sends_the_same_commands_per_task_in_the_same_order(client: Any, url: str) -> None:
+    names = enqueue(client, DEFAULT, 20)
+    serving: list[Serving] = []
+    last = [f"HSET asynq:t:{name} state completed" for name in names]
+    seen = commands_of(client, url, lambda: serving.append(Serving(url, prefetch=60)), *last)
+    serving[0].stop()
+    for name in names:
+        task = f"asynq:t:{name}"
+        assert [command for command in seen if name in command] == [
+            f"HGETALL {task}",
+            f"LPUSH asynq:{DEFAULT}:active {name}",
+            f"HSET {task} state active",
+            f"LREM asynq:{DEFAULT}:active 1 {name}",
+            f"HSET {task} state completed",
+        ]
+
+
+def test_a_heartbeat_is_there_while_the_worker_is(client: Any, url: str) -> None:
+    key = f"asynq:workers:{WORKER}"
+    serving = Serving(url)
+    wait_until(lambda: bool(client.exists(key)))
+    assert set(client.hgetall(key)) == {b"started", b"healthy", b"queue", b"active_task"}
+    assert client.hget(key, "queue") == b"inference"
+    serving.stop()
+    assert not client.exists(key)
+
+
+@pytest.mark.parametrize("prefetch", [1, 10])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_stop_leaves_no_task_half_done(
+    client: Any, url: str, prefetch: int, concurrency: int
+) -> None:
+    """Each task is either completed or waiting as it was, and those that wait keep their order.
+
+    Of those that lanes had taken in batches, one lane's may come before another's.
+    """
+    names = enqueue(client, DEFAULT, 40)
+    serving = Serving(url, prefetch=prefetch, concurrency=concurrency, service_time="20ms")
+    wait_until(lambda: client.hget(f"asynq:t:{names[2]}", "state") == b"completed")
+    serving.stop()
+    states = {name: client.hget(f"asynq:t:{name}", "state") for name in names}
+    waiting = [name.decode() for name in reversed(client.lrange(RUNQY.pending(DEFAULT), 0, -1))]
+    completed = [name for name in names if states[name] == b"completed"]
+    assert client.llen(RUNQY.active(DEFAULT)) == 0
+    assert sorted(completed + waiting) == sorted(names)
+    taken = 0 if prefetch == 1 else prefetch
+    assert sorted(waiting[:taken]) + waiting[taken:] == sorted(waiting)
+    assert all(states[name] in (None, b"pending") for name in waiting)
+
+
+def test_strict_priority_empties_the_first_queue_first(client: Any, url: str) -> None:
+    low = enqueue(client, LOW, 30)
+    high = enqueue(client, HIGH, 30, first=100)
+    last = f"HSET asynq:t:{low[-1]} state completed"
+    serving: list[Serving] = []
+    seen = commands_of(client, url, lambda: serving.append(Serving(url)), last)
+    serving[0].stop()
+    order = [command.split(":")[-1].split()[0] for command in seen if command.startswith("HGETALL")]
+    assert order == high + low
+
+
+def test_weighted_priority_takes_from_all_queues_by_their_weights(client: Any, url: str) -> None:
+    enqueue(client, LOW, 300)
+    high = enqueue(client, HIGH, 300, first=1000)
+    serving: list[Serving] = []
+    last = f"HSET asynq:t:{high[-1]} state completed"
+    seen = commands_of(client, url, lambda: serving.append(Serving(url, priority="weighted")), last)
+    serving[0].stop()
+    loads = [command for command in seen if command.startswith("HGETALL")]
+    low_before = sum(1 for command in loads if int(command[-12:], 16) < 1000)
+    # Weight three against one: for each low task three high ones.
+    assert 60 <= low_before <= 160
+
+
+def test_a_server_without_blmpop_is_served_in_batches_all_the_same(
+    client: Any, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.worker.process.can_pop_many", lambda _: False)
+    names = enqueue(client, DEFAULT, 50)
+    serving = Serving(url, prefetch=30)
+    wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
+    serving.stop()
+    assert serving.recorder.report(full=False).completed == 50
+
+
+def test_an_id_without_a_task_is_counted_and_nothing_is_written_for_it(
+    client: Any, url: str
+) -> None:
+    names = enqueue(client, DEFAULT, 3)
+    client.delete(f"asynq:t:{names[1]}")
+    for prefetch in (1, 10):
+        serving = Serving(url, prefetch=prefetch)
+        wait_until(lambda: client.hget(f"asynq:t:{names[2]}", "state") == b"completed")
+        serving.stop()
+    assert not client.exists(f"asynq:t:{names[1]}")
+    assert client.llen(RUNQY.active(DEFAULT)) == 0
+
+
+def test_tasks_of_others_are_served_whatever_their_ids_look_like(client: Any, url: str) -> None:
+    for prefetch in (1, 10):
+        for command in RUNQY.enqueue(Task("my-task-id", DEFAULT, b'{"input": "hello world"}')):
+            client.execute_command(*command)
+        serving = Serving(url, prefetch=prefetch, service_time="1ms", failure_rate=0.0)
+        wait_until(lambda: client.hget("asynq:t:my-task-id", "state") == b"completed")
+        serving.stop()
+        assert serving.recorder.report(full=True).completed == 0
+        client.delete("asynq:t:my-task-id")
+
+
+def test_several_slots_serve_at_the_same_time(client: Any, url: str) -> None:
+    """Ten tasks of 100 ms each in ten slots: all are active at once."""
+    enqueue(client, DEFAULT, 10)
+    for prefetch in (1, 10):
+        serving = Serving(url, prefetch=prefetch, concurrency=10, service_time="300ms")
+        wait_until(lambda: int(client.llen(RUNQY.active(DEFAULT))) == 10)
+        wait_until(lambda: int(client.llen(RUNQY.active(DEFAULT))) == 0)
+        serving.stop()
+        enqueue(client, DEFAULT, 10)
+
+
+def test_a_worker_goes_on_when_its_connections_were_cut(client: Any, url: str) -> None:
+    serving = Serving(url, prefetch=10)
+    wait_until(lambda: any(each["cmd"] == "blmpop" for each in client.client_list()))
+    for each in client.client_list():
+        if each["cmd"] == "blmpop":
+            client.client_kill_filter(_id=each["id"])
+    names = enqueue(client, DEFAULT, 5)
+    wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
+    serving.stop()
