@@ -1,4 +1,4 @@
-"""Ties our tests to Locust's events: what happens when, in which of Locust's processes."""
+"""Connects a load test to Locust's events, in the master and in each of its workers."""
 
 import contextlib
 import functools
@@ -46,22 +46,22 @@ _WATCH_EVERY_S = 1.0
 
 
 class Hooks:
-    """All that one Locust process has to do with us. Made when Locust has made its runner."""
+    """Listeners and state of one Locust process. Created once Locust has created its runner."""
 
     def __init__(self, environment: Environment) -> None:
-        self._environment: Any = environment  # carries our part in the test, too
+        self._environment: Any = environment  # also carries this process's LocustProducer
         runner = environment.runner
         self._runner: Any = runner
         self._own_url = self._options.get("redis_url") or None
         self._test = 0
         self.load_test: LoadTest | None = None
         self._error: BenchError | None = None
-        on: Any = environment.events  # its listeners have no types
+        on: Any = environment.events  # listeners are untyped
         on.test_start.add_listener(self._on_test_start)
         on.test_stopping.add_listener(self._on_test_stopping)
         on.test_stop.add_listener(self._on_test_stop)
         on.spawning_complete.add_listener(self._on_spawning_complete)
-        # Added after Locust's own, and fired before it, as that event goes backwards.
+        # Locust calls the listeners of this event in reverse order: ours runs before Locust's own.
         on.quitting.add_listener(self._on_quitting)
         if isinstance(runner, LocalRunner | WorkerRunner):
             runner.register_message(TO_PROCESS, self._on_coordinator_message)
@@ -84,14 +84,14 @@ class Hooks:
     def _coordinates(self) -> bool:
         return isinstance(self._runner, LocalRunner | MasterRunner)
 
-    # Events of Locust, in the order in which they come.
+    # Locust's events, in the order in which they occur.
 
     def _on_test_start(self, environment: Any, **_: object) -> None:
         if self._coordinates:
             self._test += 1
             environment.parsed_options.bench_test = self._test
         if self._produces:
-            # A worker reads the number that its master counts.
+            # The master numbers the tests; its workers read the number from their options.
             environment.bench_producer = LocustProducer(
                 int(self._options.get("bench_test", 1)), self._send, self._own_url
             )
@@ -103,7 +103,7 @@ class Hooks:
             self.load_test.fleet.all_spawned.set()
 
     def _on_test_stopping(self, environment: Any, **_: object) -> None:
-        # Without a page it is the run time or a shape that stops a test: signals come as quitting.
+        # Without a web page only the run time or a shape stops a test: signals arrive as quitting.
         if self.load_test is not None:
             is_stopped_by_hand = environment.web_ui is not None and self.load_test.is_before_its_end
             self.load_test.finish(is_cut_short=is_stopped_by_hand)
@@ -134,7 +134,7 @@ class Hooks:
             load_test = self._make_test()
         except BenchError as error:
             self._error = error
-            self._complain(error)
+            self._report_error(error)
             gevent.spawn(self._give_up)
             return
         self.load_test = load_test
@@ -166,7 +166,7 @@ class Hooks:
             stats=environment.stats,
             fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
             give_up=self._give_up,
-            on_progress=_teller(),
+            on_progress=_progress_writer(),
             has_page=environment.web_ui is not None,
         )
 
@@ -187,7 +187,7 @@ class Hooks:
             self.load_test.fleet.receive_message(msg.node_id, unpack(msg.data, WorkerMessage))
 
     def _watch_processes(self) -> None:
-        """Tell the test of processes that Locust gave up."""
+        """Marks processes that Locust has given up as missing."""
         while True:
             gevent.sleep(_WATCH_EVERY_S)
             if isinstance(self._runner, MasterRunner) and self.load_test is not None:
@@ -197,11 +197,11 @@ class Hooks:
                         process.is_missing = True
 
     def _give_up(self) -> None:
-        """The run has come to its end, or could not begin: Locust has nothing more to do."""
+        """Prints the result and stops Locust, once the run has ended or failed to begin."""
         load_test = self.load_test
         if load_test is not None:
             if load_test.error is not None:
-                self._complain(load_test.error)
+                self._report_error(load_test.error)
             elif load_test.record is not None and PROGRESS_VARIABLE not in os.environ:
                 print_report(load_test.record, load_test.path)
         if self._environment.web_ui is None:
@@ -209,13 +209,13 @@ class Hooks:
         else:
             self._runner.stop()
 
-    def _complain(self, error: BenchError) -> None:
+    def _report_error(self, error: BenchError) -> None:
         if self._environment.web_ui is None:
             sys.stderr.write(f"bench: {error}\n")
         else:
             _log.error("%s", error)
 
-    # A process's side.
+    # The producer's side.
 
     def _send(self, message: WorkerMessage) -> None:
         self._runner.send_message(TO_COORDINATOR, pack(message))
@@ -227,10 +227,10 @@ class Hooks:
 
 
 def _interrupt_between_greenlets() -> None:
-    """Let Ctrl-C reach Locust's main greenlet only, where Locust waits for it.
+    """Makes Ctrl-C reach only Locust's main greenlet, which waits for it.
 
-    Python would raise KeyboardInterrupt in whichever greenlet runs at that moment: perhaps in one
-    that has taken replies from a socket, and not counted them yet.
+    Python would raise KeyboardInterrupt in whichever greenlet is running, possibly one that has
+    read replies from a socket and has not counted them yet.
     """
     main = greenlet.getcurrent()
 
@@ -240,8 +240,8 @@ def _interrupt_between_greenlets() -> None:
     gevent.signal_handler(signal.SIGINT, interrupt)
 
 
-def _teller() -> Callable[[Progress], None]:
-    """Tells how it goes to the ``bench run`` that started us, if one did."""
+def _progress_writer() -> Callable[[Progress], None]:
+    """Returns a function that sends progress to the parent ``bench run``, if there is one."""
     descriptor = os.environ.get(PROGRESS_VARIABLE)
     if descriptor is None:
         return lambda _: None
@@ -256,7 +256,7 @@ def _teller() -> Callable[[Progress], None]:
 
 @functools.cache
 def register() -> None:
-    """Listen to Locust, once."""
+    """Registers our listeners with Locust. Later calls have no effect."""
 
     def on_parser(parser: LocustArgumentParser) -> None:
         add_options(parser)

@@ -1,8 +1,8 @@
-"""A run whose producers are Locust's workers, on this host or on many.
+"""Launches a distributed run, whose producers are Locust workers on one host or on many.
 
-Locust is the distributed engine: its master starts, counts and stops the workers, in a process of
-its own, since importing it patches the process. It is given the whole scenario, and leaves the
-same record as any run.
+Locust's master starts, counts and stops the workers. It runs in a process of its own, because
+importing Locust monkey-patches the process. It receives the complete scenario and writes the same
+record as any other run.
 """
 
 import contextlib
@@ -28,18 +28,18 @@ from bench.records.run_record import RunRecord
 from bench.run.run import RunRequest
 
 PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
-"""The file descriptor on which Locust's master tells us how it goes."""
+"""Names the file descriptor on which Locust's master reports its progress."""
 URL_VARIABLE = "BENCH_REDIS_URL"
 DEFAULT_PORT = 5557
-_LISTEN_S = 0.2
-_MOST_WAIT_S = 300
+_POLL_S = 0.2
+_MAX_WAIT_S = 300
 _PREFIX = "bench: "
 
 
 @dataclass(frozen=True)
 class LocustCluster:
-    """Where Locust's workers are. ``expect_workers`` None: as many as the scenario has producers,
-    started here."""
+    """Where Locust's workers run. With ``expect_workers`` None, the launcher starts as many workers
+    on this host as the scenario has producers."""
 
     expect_workers: int | None
     bind_host: str
@@ -53,9 +53,9 @@ def execute(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> RunRecord:
-    """Run a scenario on Locust, and return its record. A request without a URL starts a server.
+    """Runs a scenario on Locust and returns its record. Without a URL, a server is started.
 
-    Raises the BenchError that Locust's process ended with.
+    Raises the BenchError that corresponds to the exit code of Locust's process.
     """
     with tempfile.TemporaryDirectory(prefix="runqy-bench-run-") as folder:
         scenario = Path(folder) / "scenario.json"
@@ -69,7 +69,7 @@ def execute(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,  # Ctrl-C reaches the run, which tells Locust
+                start_new_session=True,  # Ctrl-C reaches this process, which interrupts Locust
             )
             os.close(write_end)
             _follow(process, reader, on_progress, should_stop)
@@ -81,7 +81,7 @@ def execute(
 
 
 def joining_line(cluster: LocustCluster) -> str:
-    """What to type on the other hosts."""
+    """Returns the command that starts a worker on another host."""
     host = socket.gethostname() if cluster.bind_host in ("0.0.0.0", "*") else cluster.bind_host  # noqa: S104
     return f"locust -f - --worker --master-host {host} --master-port {cluster.bind_port}"
 
@@ -104,7 +104,7 @@ def _command(
         words += ["--processes", str(count), "--master-port", str(cluster.bind_port)]
     else:
         words += ["--master", "--expect-workers", str(count)]
-        words += ["--expect-workers-max-wait", str(_MOST_WAIT_S)]
+        words += ["--expect-workers-max-wait", str(_MAX_WAIT_S)]
     if not request.url:
         words += ["--server-binary", server_binary] if server_binary else ["--embedded"]
     words += ["--allow-shared"] if request.allow_shared else []
@@ -113,7 +113,7 @@ def _command(
 
 
 def _environment(url: str, write_end: int) -> dict[str, str]:
-    # A URL may hold a password: the environment is not for all to see, as the command line is.
+    # A URL may hold a password. Other users can read a command line, but not the environment.
     given = {PROGRESS_VARIABLE: str(write_end), **({URL_VARIABLE: url} if url else {})}
     others = {name: each for name, each in os.environ.items() if name != URL_VARIABLE}
     return {**others, **given}
@@ -134,13 +134,13 @@ def _follow(
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
 ) -> None:
-    told = False
+    is_interrupted = False
     is_open = True
     while process.poll() is None:
-        if should_stop() and not told:
-            told = True
+        if should_stop() and not is_interrupted:
+            is_interrupted = True
             os.killpg(process.pid, signal.SIGINT)
-        if is_open and select.select([reader], [], [], _LISTEN_S)[0]:
+        if is_open and select.select([reader], [], [], _POLL_S)[0]:
             try:
                 for progress in reader.read():
                     on_progress(progress)
@@ -148,7 +148,7 @@ def _follow(
                 is_open = False
         elif not is_open:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_LISTEN_S)
+                process.wait(_POLL_S)
 
 
 def _error_of(code: int, message: str) -> BenchError:
@@ -162,6 +162,6 @@ def _error_of(code: int, message: str) -> BenchError:
 
 
 def free_port() -> int:
-    """A port on which Locust's processes of this host can meet."""
+    """Returns a free TCP port on the loopback interface for Locust's master."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -1,7 +1,7 @@
-"""What ``bench run --distributed`` gives to Locust; its workers fetch it with ``locust -f -``."""
+"""The locustfile of ``bench run --distributed``. Workers fetch it with ``locust -f -``."""
 
 from bench.locust import QueueUser
 
 
 class BenchUser(QueueUser):
-    """Enqueues what the scenario says."""
+    """Enqueues the tasks of the scenario."""

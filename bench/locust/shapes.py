@@ -1,8 +1,8 @@
-"""Rates over time as Locust shapes: steps, ramp, spike, daily sine, and a trace from a file.
+"""Offered rates over time as Locust shapes: steps, ramp, spike, daily sine, and a trace file.
 
-Give one beside the locustfile: ``locust -f locustfiles/runqy.py,locustfiles/shapes/spike.py``.
-Users with a schedule follow the shape's rate exactly, task by task, whatever their number. Users
-who send as fast as replies come have no rate: for them their number follows it.
+Pass one beside the locustfile: ``locust -f locustfiles/runqy.py,locustfiles/shapes/spike.py``.
+Open-loop users follow the shape's rate exactly, task by task, whatever their number. Closed-loop
+users have no rate: for them the number of users follows the shape.
 """
 
 import csv
@@ -23,13 +23,13 @@ _DEFAULT_PEAK = "1000/s"
 _DEFAULT_USERS = 10
 _SPAWN_PER_S = 100
 _SINE_PIECES = 48
-"""Straight pieces of a day's sine: one every half hour of it, off by 0.2% at the most."""
+"""Number of linear pieces that approximate the sine: one per half hour, within 0.2% of it."""
 _LEAST_PER_S = 1e-3
-"""Stands for no rate at all in the middle of a trace."""
+"""Stands for a rate of zero inside a trace, where the schedule needs a positive one."""
 
 
 class RateShape(LoadTestShape):
-    """A shape that is a rate over time. Subclasses say which."""
+    """Base of all shapes: an offered rate over time, which subclasses define."""
 
     abstract = True
     use_common_options = True
@@ -37,10 +37,10 @@ class RateShape(LoadTestShape):
 
     @abstractmethod
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """The rate, piece by piece, where ``--rate`` is its peak."""
+        """Returns the rate stages whose peak is ``peak_per_s`` (``--rate``)."""
 
     def prepare(self, options: Mapping[str, Any]) -> None:
-        """Read what the test was asked. Raises UsageError or ScenarioError."""
+        """Reads Locust's options. Raises UsageError or ScenarioError."""
         peak_per_s = units.parse_rate(str(options.get("rate") or _DEFAULT_PEAK))
         duration_s = units.parse_duration(str(options.get("shape_duration") or "2m"))
         self._trace = options.get("trace")
@@ -49,18 +49,18 @@ class RateShape(LoadTestShape):
 
     @property
     def duration_s(self) -> float:
-        """Length of all pieces."""
+        """Total duration of all rate stages."""
         return math.fsum(stage.duration_s for stage in self._stages)
 
     def stages_text(self) -> str:
-        """As a scenario's ``stages`` field writes it."""
+        """Returns the rate stages in the syntax of the scenario field ``stages``."""
         return ",".join(
             f"{stage.duration_s:.6f}s@{stage.start_per_s:.6f}/s..{stage.end_per_s:.6f}/s"
             for stage in self._stages
         )
 
     def tick(self) -> tuple[int, float] | None:
-        """Users now, and how fast Locust may start them; None at the end."""
+        """Returns the current number of users and spawn rate; None at the end. Called by Locust."""
         runner: Any = self.runner
         environment = runner.environment
         if not self._stages:
@@ -76,35 +76,35 @@ class RateShape(LoadTestShape):
 
 
 class Steps(RateShape):
-    """Five equal steps up to the peak: where does latency turn up?"""
+    """Five equal steps up to the peak: at which rate does latency rise?"""
 
     abstract = True
     steps = 5
 
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """Each step lasts as long as the others."""
+        """Returns steps of equal length."""
         length_s = duration_s / self.steps
         rates = [peak_per_s * number / self.steps for number in range(1, self.steps + 1)]
         return [RateStage(length_s, rate, rate) for rate in rates]
 
 
 class Ramp(RateShape):
-    """A straight line from a tenth of the peak to the peak."""
+    """A linear ramp from a tenth of the peak to the peak."""
 
     abstract = True
 
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """One piece."""
+        """Returns one rate stage."""
         return [RateStage(duration_s, peak_per_s / 10, peak_per_s)]
 
 
 class Spike(RateShape):
-    """A fifth of the peak, the peak for a tenth of the time, and a fifth again."""
+    """A fifth of the peak, then the peak for a tenth of the time, then a fifth again."""
 
     abstract = True
 
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """Before, spike, after: how long does it take to recover?"""
+        """Returns the stages before, during and after the spike."""
         base = peak_per_s / 5
         return [
             RateStage(duration_s * 0.4, base, base),
@@ -114,12 +114,12 @@ class Spike(RateShape):
 
 
 class DailySine(RateShape):
-    """A day in little: from a tenth of the peak at night up to it at noon, and back."""
+    """A compressed day: a tenth of the peak at night, the peak at noon, and back."""
 
     abstract = True
 
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """Straight pieces between points of the sine."""
+        """Returns linear pieces between points of the sine."""
 
         def rate(piece: int) -> float:
             day = (1 - math.cos(2 * math.pi * piece / _SINE_PIECES)) / 2
@@ -130,19 +130,25 @@ class DailySine(RateShape):
 
 
 class Trace(RateShape):
-    """The rates of a CSV file (``--trace``): columns time_s and rate_per_s, straight in between."""
+    """The rates of a CSV file (``--trace``), interpolated linearly between its rows.
+
+    Its columns are time_s and rate_per_s.
+    """
 
     abstract = True
 
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
-        """As the file says: it has its own rates and its own length."""
+        """Returns the stages in the file, which has its own rates and its own length."""
         if not self._trace:
             raise ScenarioError("trace: name a CSV file with --trace")
         return read_trace(Path(str(self._trace)))
 
 
 def read_trace(path: Path) -> list[RateStage]:
-    """Stages from a CSV file with a header. Raises ScenarioError naming the file and the line."""
+    """Returns the rate stages of a CSV file with a header.
+
+    Raises ScenarioError with the file's path and the line.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -159,7 +165,7 @@ def read_trace(path: Path) -> list[RateStage]:
     stages = []
     for line, ((begin_s, begin), (end_s, end)) in enumerate(pairwise(points), start=3):
         if end_s <= begin_s:
-            raise ScenarioError(f"trace {path}, line {line}: time_s does not go on")
+            raise ScenarioError(f"trace {path}, line {line}: time_s does not increase")
         stages.append(RateStage(end_s - begin_s, max(begin, _LEAST_PER_S), max(end, _LEAST_PER_S)))
     return stages
 

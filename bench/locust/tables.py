@@ -1,8 +1,8 @@
-"""Our figures in Locust's own tables and charts: rows that grow by what is new since last time.
+"""Feeds our latencies into Locust's own tables and charts.
 
-Locust would count requests one by one, in whole milliseconds. Reports carry cumulative counts
-instead, so what is new is a difference, a report that is lost or comes twice changes nothing, and
-a row holds fractions of a millisecond.
+Locust counts requests one by one, in whole milliseconds. Producers and workers report cumulative
+latency counts instead. Each report adds its difference from the previous one, so a report that is
+lost or arrives twice changes nothing, and rows keep fractions of a millisecond.
 """
 
 import time
@@ -21,14 +21,14 @@ ENQUEUE, E2E = "enqueue", "e2e"
 
 @dataclass
 class StatsTables:
-    """Feeds Locust's statistics of one test."""
+    """Feeds Locust's statistics during one test."""
 
     stats: RequestStats
     queues: Sequence[str]
     _seen: dict[tuple[str, str, int], LatencyCounts] = field(default_factory=dict)
 
     def feed(self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]) -> None:
-        """Enter what these reports have beyond those before."""
+        """Adds what these reports hold beyond the earlier reports of the same processes."""
         for producer in producers:
             self._feed_rows(
                 ENQUEUE,
@@ -70,7 +70,7 @@ class StatsTables:
 def difference(
     stats: RequestStats, kind: str, queue: str, before: LatencyCounts, after: LatencyCounts
 ) -> StatsEntry:
-    """What came between two counts, as a row of Locust's. Milliseconds, and fractions of them."""
+    """Returns the difference of two cumulative counts as a row of Locust's, in milliseconds."""
     entry: Any = StatsEntry(stats, queue, kind)  # typed for whole milliseconds
     now_s = time.time()
     measured = sum(after.values.values()) - sum(before.values.values())

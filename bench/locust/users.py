@@ -7,7 +7,7 @@
         rate = "2000/s"
         payload_size = "lognormal:300B,0.8"
 
-Every field of a scenario (docs/scenarios.md) can be an attribute; options on the command line win.
+Every scenario field (docs/scenarios.md) can be an attribute. Command-line options take precedence.
 """
 
 import time
@@ -29,23 +29,23 @@ _BACKLOG_POLL_S = 0.002
 
 
 class _ScenarioUser(User):
-    """What our users share: their part in the test, and a connection that is theirs."""
+    """Base of all users: the producer of their Locust process, and a connection of their own."""
 
     abstract = True
-    host = "as the Redis URL says"  # Locust asks for one in its page, and has no use for it here
+    host = "as the Redis URL says"  # Locust's page asks for a host; it is not used here
     is_closed_loop: ClassVar[bool | None] = None
-    """Whether tasks go out as fast as replies come; None when the scenario says."""
+    """Whether the user runs a closed loop; None to follow the scenario."""
 
     def on_start(self) -> None:
-        """Wait until the run begins, then connect."""
+        """Waits until the run begins. Called by Locust."""
         self.producer: LocustProducer = self.environment.bench_producer
         self.producer.enter()
         self._connection: GeventConnection | None = None
 
     def send(self, batch: Batch) -> GeventConnection:
-        """Send a batch on this user's connection, on a new one if that is lost.
+        """Sends a batch on this user's connection, or on a new one if that was lost.
 
-        Raises ServerUnreachable when there is none to be had.
+        Returns the connection. Raises ServerUnreachable when no connection can be opened.
         """
         connection = self._connection
         if connection is None or connection.lost:
@@ -60,13 +60,13 @@ class _ScenarioUser(User):
 
 
 class QueueUser(_ScenarioUser):
-    """Enqueues batches: at the scenario's rate, or as fast as replies come where it is ``max``."""
+    """Enqueues batches at the scenario's rate, or in a closed loop if the rate is ``max``."""
 
     abstract = True
 
     @task
     def enqueue(self) -> None:
-        """One batch."""
+        """Enqueues one batch."""
         is_closed_loop = self.producer.scenario.is_closed_loop
         if is_closed_loop:
             self._await_room()
@@ -79,7 +79,7 @@ class QueueUser(_ScenarioUser):
             connection.await_replies()
 
     def _await_room(self) -> None:
-        """Where the scenario bounds the backlog: until the longest list is within the bound."""
+        """Waits until the longest pending list is within ``max_backlog``, if that is set."""
         limit = self.producer.scenario.max_backlog
         if (
             limit is None
@@ -95,16 +95,17 @@ class QueueUser(_ScenarioUser):
 
 
 class ClosedLoopUser(QueueUser):
-    """Enqueues a batch, waits for its replies, and enqueues the next."""
+    """A closed loop: enqueues a batch, waits for its replies, then enqueues the next one."""
 
     abstract = True
     is_closed_loop = True
 
 
 class OpenLoopUser(QueueUser):
-    """Enqueues what is due when it is due, on a schedule that all users share.
+    """An open loop: enqueues each task when it is due, on a schedule that all users share.
 
-    No slot is skipped, however late; each task carries its due time, and no reply is waited for.
+    No task is skipped, however late it is sent. Each carries its due time. Users do not wait for
+    replies.
     """
 
     abstract = True
@@ -112,31 +113,31 @@ class OpenLoopUser(QueueUser):
 
 
 class ApplicationUser(_ScenarioUser):
-    """Does what an application does: enqueues a task, asks for its state, waits for its result.
+    """Behaves like an application: enqueues a task, reads its state, waits for its result.
 
-    Give it a ``wait_time`` for the user's pauses. Status and result calls are rows of their own in
-    Locust's tables; results exist only where the workers store them.
+    Set ``wait_time`` for the pauses between calls. Status and result calls have their own rows in
+    Locust's statistics. Results exist only if the workers store them (``store_results``).
     """
 
     abstract = True
     is_closed_loop = True
     result_timeout_s = 10.0
-    """How long to wait for a result."""
+    """How long to wait for a result, in seconds."""
 
     def on_start(self) -> None:
-        """Also open a client for the status calls."""
+        """Waits until the run begins, and opens a client for the status calls. Called by Locust."""
         super().on_start()
         self._client = open_client(self.producer.url)
         self._layout: Layout = self.producer.scenario.wire_layout
         self._newest: tuple[str, str] | None = None
 
     def on_stop(self) -> None:
-        """Close the client."""
+        """Closes the client. Called by Locust."""
         self._client.close()
 
     @task(10)
     def enqueue(self) -> None:
-        """One task."""
+        """Enqueues one task and waits for the reply."""
         with self.producer.next_batch(1) as batch:
             if batch is not None:
                 self.send(batch).await_replies()
@@ -148,7 +149,7 @@ class ApplicationUser(_ScenarioUser):
 
     @task(5)
     def ask_status(self) -> None:
-        """The state of the newest task."""
+        """Reads the state of the newest task."""
         if self._newest is not None:
             queue, task_id = self._newest
             with self._timed("status", queue):
@@ -156,22 +157,21 @@ class ApplicationUser(_ScenarioUser):
 
     @task(1)
     def await_result(self) -> None:
-        """The newest task's result; a time-out is a failure."""
+        """Waits for the result of the newest task. A time-out counts as a failed request."""
         if self._newest is None or not self.producer.scenario.store_results:
             return
         queue, task_id = self._newest
         with self._timed("result", queue):
             deadline_s = time.monotonic() + self.result_timeout_s
-            asks = self._layout.has_result(queue, task_id)
-            while not self._client.execute_command(*asks):  # type: ignore[no-untyped-call]
+            query = self._layout.has_result(queue, task_id)
+            while not self._client.execute_command(*query):  # type: ignore[no-untyped-call]
                 if time.monotonic() > deadline_s:
                     raise TimeoutError(f"no result within {self.result_timeout_s:g} s")
                 gevent.sleep(_BACKLOG_POLL_S)
 
     @contextmanager
     def _timed(self, kind: str, queue: str) -> Iterator[None]:
-        """A row of Locust's tables for a call; an error that is expected of a server is a
-        failure in it."""
+        """Reports a call to Locust's statistics. A Redis error or a time-out is a failure."""
         began_s = time.perf_counter()
         failure: Exception | None = None
         try:

@@ -1,4 +1,4 @@
-"""A tab of our own in Locust's web page, with what its tables cannot hold."""
+"""An additional tab in Locust's web page, with what its tables cannot show."""
 
 import json
 from collections.abc import Callable
@@ -23,13 +23,13 @@ _COLUMNS = {
     "p999": "p99.9",
     "max": "Max",
 }
-"""Their keys hold letters and digits only: the page spells others anew."""
+"""Column keys to titles. Keys hold letters and digits only: the page rewrites others."""
 
 Row = dict[str, str]
 
 
 def extend(web_ui: WebUI, current: Callable[[], LoadTest | None]) -> None:
-    """Add the tab, and our rows to what the page polls."""
+    """Adds the tab to the page, and its rows to the statistics that the page polls."""
     web_ui.template_args["extended_tabs"] = [{"title": "Queue", "key": _TAB}]
     web_ui.template_args["extended_tables"] = [
         {
@@ -53,7 +53,7 @@ def extend(web_ui: WebUI, current: Callable[[], LoadTest | None]) -> None:
 
 
 def rows(load_test: LoadTest | None) -> list[Row]:
-    """The tab's rows for a test, or for none."""
+    """Returns the rows of the tab; ``load_test`` is None before the first test."""
     if load_test is None:
         return [_row("Verdict", value="no test yet")]
     shown = [_row("Verdict", value=_verdict(load_test))]

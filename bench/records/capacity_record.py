@@ -1,7 +1,7 @@
-"""The capacity record: what a search for capacity tried, found, predicted and checked.
+"""The capacity record: the trials, levels and predictions of one ``bench capacity`` search.
 
-It is the state of the job as well: it is written after every trial, so an interrupted search goes
-on where it was. Plans and reports read nothing else.
+The record is also the state of the search. It is written after every trial, so that an interrupted
+search can be resumed. ``bench plan`` and the reports read nothing else.
 
 History of the format:
 
@@ -20,32 +20,33 @@ from bench.workload.scenario import Scenario
 FORMAT = "runqy-bench-capacity/1"
 
 Axis = Literal["workers", "slots"]
-"""What is varied: worker processes, or the tasks that one of them works on at once."""
+"""What the search varies: the number of worker processes, or the concurrency of one worker."""
 Purpose = Literal["fill", "saturation", "search", "load"]
-"""Of a trial: filling the queue, as fast as workers go, looking for the limit, at 80% of it."""
+"""Why a trial was made: ``fill`` measures memory per queued task, ``saturation`` the throughput of
+saturated workers, ``search`` looks for the limit, ``load`` measures latency at 80% of the limit."""
 
 
 class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One trial: a run of its own, whose record is ``file``. Seconds and tasks a second."""
+    """One trial: a complete run, whose record is ``file``. Seconds, and tasks per second."""
 
     purpose: Purpose
     units: int
-    """How many workers or slots."""
+    """Number of workers or slots."""
     rate_per_s: float | None
-    """Offered; None for as fast as possible."""
+    """Offered rate; None for a closed loop, which sends as fast as replies arrive."""
     duration_s: float
-    """How long the load was offered for."""
+    """How long the load was offered."""
     took_s: float
-    """All of the run, start and drain included."""
+    """Wall-clock time of the whole run, including start-up and drain."""
     verdict: str
     good: bool
-    """Whether the load held: a valid run in which every objective held."""
+    """Whether the workers sustained the load: the run was valid and every objective held."""
     reason: str
-    """What did not hold, in words; empty where it did."""
+    """Why the load was not sustained, in words; empty if it was."""
     completed_per_s: float | None
     enqueued_per_s: float | None
     e2e_s: dict[str, dict[str, float | None]]
-    """For ``all`` and each sub-queue: p50, p95, p99."""
+    """p50, p95 and p99 of the end-to-end latency, for ``all`` and for each sub-queue."""
     server_cores: float | None
     worker_cores: float | None
     generator_cores: float | None
@@ -54,31 +55,32 @@ class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found for one number of workers or slots."""
+    """The capacity found for one number of workers or slots."""
 
     units: int
     saturation_per_s: float | None
-    """As fast as they go, whatever the latency."""
+    """Throughput of saturated workers, whatever the latency."""
     lower_per_s: float | None
-    """The highest rate that holds every objective; None where none does."""
+    """Highest rate at which every objective holds; None if there is none."""
     upper_per_s: float | None
-    """The lowest rate above it that does not; None where none was found."""
+    """Lowest higher rate at which some objective fails; None if none was found."""
     is_settled: bool
-    """Whether both bounds are proven and close enough; else time was over before."""
+    """Whether both bounds are proven and close enough. False if the time budget ran out first."""
     is_held_out: bool
-    """Whether it was predicted before it was measured, and is no part of the fit."""
+    """Whether the level was predicted before it was measured, and left out of the fit."""
     limit: str
-    """What gives way at the upper bound, in words."""
+    """What fails at the upper bound, in words."""
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
-    """Something said before it was measured. ``measured`` and what follows are None until then."""
+    """A prediction, written down before its point is measured. ``measured`` and the fields after it
+    are None until then."""
 
     what: Literal["capacity", "e2e.p99"]
     kind: Literal["interior", "extrapolated", "load"]
     units: int
     rate_per_s: float | None
-    """For a latency: at which rate."""
+    """For a latency: the rate at which it is predicted."""
     value: float
     low: float
     high: float
@@ -90,12 +92,13 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> float | None:
-        """Signed, as a share of what was measured."""
+        """Returns the relative error, (predicted − measured) / measured; None until measured."""
         return None if self.measured is None else self.value / self.measured - 1
 
     @property
     def is_inside(self) -> bool | None:
-        """Whether what was measured (its bounds, for a capacity) meets the interval."""
+        """Returns whether the measurement (its bounds, for a capacity) overlaps the predicted
+        interval; None until measured."""
         if self.measured is None:
             return None
         low = self.measured if self.measured_low is None else self.measured_low
@@ -104,7 +107,7 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScalingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The Universal Scalability Law of the levels, with 90% intervals as [low, high]."""
+    """The Universal Scalability Law fitted to the levels, with 90% intervals as [low, high]."""
 
     alpha: float
     beta: float
@@ -113,41 +116,41 @@ class ScalingRow(msgspec.Struct, frozen=True, kw_only=True):
     beta_interval: tuple[float, float]
     gamma_interval: tuple[float, float]
     peak_interval: tuple[float, float | None]
-    """Number of workers at which throughput is highest; an end of None is without bound."""
+    """Number of workers with the highest throughput; an upper end of None means unbounded."""
     fitted: list[int]
     residuals: list[float]
     band: list[tuple[float, float, float, float]]
-    """(workers, value, low, high) along the curve, as far as it may be extended."""
+    """(workers, value, low, high) along the curve, as far as extrapolation is allowed."""
 
 
 class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Service times as measured at a low load, and what a task takes beside them."""
+    """Service times measured at a low load, and the fixed latency that a task has besides."""
 
     mean_s: float
     variation: float
-    """Squared coefficient of variation."""
+    """Squared coefficient of variation of the service time."""
     floor_s: float
-    """From due to started without a queue: median."""
+    """Median time from due to started with no queueing."""
     hdr: str
     arrivals_variation: float
 
 
 class RedisRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a task costs the server."""
+    """What a task costs the Redis server. Fields are None where they could not be measured."""
 
     cpu_us_per_task: float | None
     commands_per_task: float | None
     bytes_per_task: float | None
     memory_bytes_per_queued_task: float | None
     enqueue_ceiling_per_s: float | None
-    """As fast as tasks go in with nobody serving."""
+    """Enqueue throughput with no workers."""
     ceiling_per_s: float | None
-    """Tasks a second, in and out, that would fill one core of the server: from the slope of what
-    all trials used."""
+    """Tasks per second, enqueued and served, that would saturate one core of the server:
+    extrapolated from the server's CPU time in all trials."""
 
 
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
-    """How thoroughly to search. Seconds, shares."""
+    """How thorough the search is: durations in seconds, ratios as fractions of 1."""
 
     budget_s: float
     initial_s: float
@@ -158,7 +161,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CapacityRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a search for capacity."""
+    """One search for capacity: its settings, its trials and its results."""
 
     format: str = FORMAT
     id: str
@@ -166,10 +169,10 @@ class CapacityRecord(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     scenario: Scenario
     words: list[str]
-    """What every trial's command line begins with, without secrets."""
+    """The arguments with which every trial's command line begins, without secrets."""
     axis: Axis
     asked: list[int]
-    """The numbers of workers or slots to search."""
+    """The numbers of workers or slots that the user asked for."""
     slo: list[str]
     effort: Effort
     trials: list[TrialRow]
@@ -184,13 +187,15 @@ class CapacityRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 REJECTED_CAPACITY = 0.10
-"""A capacity is missed when the prediction is further off than this."""
+"""A prediction of capacity is rejected when its relative error exceeds this."""
 REJECTED_LATENCY = 1.5
-"""A p99 is missed when it is off by more than this factor, either way."""
+"""A prediction of p99 is rejected when it is off by more than this factor in either direction."""
 
 
 def missed(prediction: Prediction) -> bool:
-    """Whether what was measured rejects the model: outside its interval, or too far off."""
+    """Returns whether the measurement rejects the prediction: outside its interval, or too far off.
+
+    False while the prediction has not been measured."""
     error = prediction.error
     if error is None:
         return False
@@ -202,20 +207,20 @@ def missed(prediction: Prediction) -> bool:
 
 
 def is_rejected(record: CapacityRecord, what: str) -> bool:
-    """Whether a checked prediction of that kind was missed."""
+    """Returns whether any measured prediction of ``what`` was rejected."""
     return any(missed(each) for each in record.predictions if each.what == what)
 
 
 def encode(record: CapacityRecord) -> bytes:
-    """As JSON text that people can read too."""
+    """Returns the record as indented JSON, ending in a newline."""
     return formats.encode(record)
 
 
 def save(record: CapacityRecord, path: Path) -> None:
-    """Write it whole or not at all. Raises UsageError when the folder cannot be written."""
+    """Writes the record atomically. Raises UsageError when its folder cannot be written."""
     write_whole(path, encode(record))
 
 
 def load(path: Path) -> CapacityRecord:
-    """Read one. Raises RecordError when the file is none, or of another version."""
+    """Reads a capacity record. Raises RecordError for any other file or format version."""
     return formats.load(path, CapacityRecord, FORMAT, "a capacity record")

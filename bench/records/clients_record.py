@@ -1,4 +1,4 @@
-"""The clients' record: which way to enqueue costs what, as one JSON file.
+"""The clients record: what each way to enqueue costs, as one JSON file.
 
 History of the format:
 
@@ -19,46 +19,46 @@ class Repetition(msgspec.Struct, frozen=True, kw_only=True):
     """One repetition of a client."""
 
     elapsed_s: float
-    """Of its loop."""
+    """Wall-clock time of the enqueue loop."""
     client_cpu_s: float
-    """Of its loop."""
+    """CPU time of the client during the enqueue loop."""
     server_cpu_s: float
-    """While its program ran, start included."""
+    """CPU time of the server while the client's program ran, including its start-up."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's figures: medians over its repetitions."""
+    """The figures of one client: medians over its repetitions."""
 
     tasks_per_s: float
     tasks_per_s_low: float
     tasks_per_s_high: float
     enqueue: LatencySummary
-    """From before a task's first command to the reply to its last, of all repetitions together:
-    service times of a closed loop, as nothing is ever due there."""
+    """Time from just before a task's first command to the reply to its last, over all repetitions.
+    In a closed loop no task has a due time, so this is a service time."""
     client_cpu_us_per_task: float
     server_cpu_us_per_task: float
     repetitions: list[Repetition]
 
 
 class ClientRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One client. It has figures, or the reason why not: ``skipped`` or ``failed``."""
+    """One client, with its figures or the reason why it has none: ``skipped`` or ``failed``."""
 
     name: str
     does: str
     round_trips: str
     batch: int
-    """Tasks that it sends together; 0 for all of them."""
+    """Number of tasks sent together; 0 for all of them."""
     runs_on: str
-    """Languages and libraries with their versions; empty where it was skipped."""
+    """Language and libraries with their versions; empty if the client was skipped."""
     figures: Figures | None = None
     skipped: str = ""
-    """What is missing, and what to install."""
+    """What is missing, and what to install; empty if nothing is."""
     failed: str = ""
-    """What it did wrong, in words."""
+    """What the client did wrong, in words; empty if nothing."""
 
 
 class ClientsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All clients, each having enqueued the same number of tasks on the same server."""
+    """All clients; each enqueued the same number of tasks on the same server."""
 
     format: str = FORMAT
     started_at: str
@@ -67,20 +67,20 @@ class ClientsRecord(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
     queue: str
     tasks: int
-    """In each repetition of each client."""
+    """Number of tasks in each repetition of each client."""
     repeat: int
     is_complete: bool
-    """False when it was interrupted."""
+    """Whether every repetition was made; False if the command was interrupted."""
     environment: dict[str, object]
     server: dict[str, object]
     clients: list[ClientRow]
 
 
 def encode(record: ClientsRecord) -> bytes:
-    """As JSON text that people can read too."""
+    """Returns the record as indented JSON, ending in a newline."""
     return formats.encode(record)
 
 
 def load(path: Path) -> ClientsRecord:
-    """Read one. Raises RecordError when the file is none, or of another version."""
+    """Reads a clients record. Raises RecordError for any other file or format version."""
     return formats.load(path, ClientsRecord, FORMAT, "a record of clients")

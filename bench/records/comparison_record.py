@@ -1,7 +1,6 @@
-"""The gate's record: what a comparison of runs came to, as one JSON file.
+"""The comparison record: the result of comparing two sets of runs, as one JSON file.
 
-``bench compare`` and ``bench ab`` make one alike, and every report of a comparison reads nothing
-else.
+``bench compare`` and ``bench ab`` write it; every report of a comparison reads nothing else.
 
 History of the format:
 
@@ -18,63 +17,63 @@ FORMAT = "runqy-bench-gate/1"
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two that are compared."""
+    """One of the two sides of a comparison."""
 
     label: str
     what: str
-    """How it differs: an arm's flags, a revision, or the files it was read from."""
+    """What distinguishes this side: the flags of an arm, a revision, or the files read."""
     runs: int
     verdicts: dict[str, int]
-    """How many of its runs came to which verdict, those that were not used included."""
+    """Number of runs by verdict, including runs that the comparison left out."""
     revision: str
-    """The commit that measured, with ``+`` where the checkout had changes; or a version."""
+    """Commit of the measured code, with ``+`` for uncommitted changes; or its version."""
     server: str
 
 
 class GateRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric. Base and candidate are medians over the pairs, in the run records' units; changes
-    are shares of the base, positive where the candidate is worse."""
+    """The result for one metric. ``base`` and ``candidate`` are medians over the pairs, in the
+    units of the run record. Changes are fractions of the base, positive if it got worse."""
 
     metric: str
     base: float | None
     candidate: float | None
     change: float | None = None
-    """None where a side lacks the figure in some run."""
+    """None if some run lacks the metric."""
     low: float | None = None
     high: float | None = None
-    """The interval's ends; None where so few pairs leave it open."""
+    """Ends of the confidence interval; None where too few pairs leave it open."""
     p: float | None = None
-    """Corrected for all gated metrics (Holm); None for one that is only shown."""
+    """p-value, corrected over all gated metrics (Holm); None for a metric that is only shown."""
     margin: float
     floor: float | None = None
-    """What noise alone was seen to do, where that was measured."""
+    """Noise floor: the change that noise alone produced; None if it was not measured."""
     is_gated: bool
     decision: str
     pairs_needed: int | None = None
-    """Where it is inconclusive: how many pairs would probably decide, None where none would."""
+    """If inconclusive: number of pairs that would probably decide; None if no number would."""
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a comparison. ``decision`` is the worst of the gated rows; a fault is worse than any.
+    """One comparison. ``decision`` is the worst of the gated rows; a fault outranks all of them.
 
-    ``faults`` are tasks lost or doubled and loads that were not held, in words: correctness comes
-    before speed. ``notes`` are what a reader must know besides.
+    ``faults`` name lost and duplicated tasks and loads that were not sustained: correctness comes
+    before speed. ``notes`` hold what else a reader must know.
     """
 
     format: str = FORMAT
     made_at: str
     duration_s: float | None
-    """How long the measuring took; None where the runs were there already."""
+    """Time that the measurements took; None if the runs already existed."""
     command: str
     title: str
     base: Side
     candidate: Side
     pairs: int
-    """Pairs that were compared."""
+    """Number of pairs compared."""
     pairs_left_out: int
-    """Pairs with a run that must not be quoted."""
+    """Number of pairs left out because one of their runs is invalid."""
     noise_pairs: int
-    """Pairs of the base with itself."""
+    """Number of pairs that compare the base with itself."""
     alpha: float
     confidence: float
     rows: list[GateRow]
@@ -82,16 +81,16 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str]
     machine: str
     drift: float | None
-    """How far apart the base's own runs lie in the first gated metric, as a share of the least."""
+    """Range of the base's own runs in the first gated metric, as a fraction of the smallest."""
     decision: str
     exit_code: int
 
 
 def encode(gate: GateRecord) -> bytes:
-    """As JSON text that people can read too."""
+    """Returns the record as indented JSON, ending in a newline."""
     return formats.encode(gate)
 
 
 def load(path: Path) -> GateRecord:
-    """Read one. Raises RecordError when the file is none, or of another version."""
+    """Reads a comparison record. Raises RecordError for any other file or format version."""
     return formats.load(path, GateRecord, FORMAT, "a comparison's record")

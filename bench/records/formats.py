@@ -1,4 +1,4 @@
-"""JSON files that say of which format, and of which version of it, they are."""
+"""Reading and writing JSON files whose ``format`` field names their format and its version."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -11,10 +11,11 @@ RecordT = TypeVar("RecordT", bound=msgspec.Struct)
 
 
 def load(path: Path, kind: type[RecordT], version: str, what: str, missing: str = "") -> RecordT:
-    """Read a file whose ``format`` must be that version.
+    """Reads a file of type ``kind`` whose ``format`` field must equal ``version``.
 
-    Raises RecordError, beginning with the path, when there is none (then ``missing`` stands before
-    the reason), when it is not ``what`` it should be, or of another version.
+    Raises RecordError, with a message that begins with the path, when the file cannot be read
+    (``missing`` then precedes the reason), when its content is not ``what``, and when it is of
+    another version.
     """
     try:
         read = msgspec.json.decode(path.read_bytes(), type=kind)
@@ -29,5 +30,5 @@ def load(path: Path, kind: type[RecordT], version: str, what: str, missing: str 
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """As JSON text that people can read too."""
+    """Returns the value as indented JSON, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"

@@ -1,6 +1,6 @@
-"""The run record: one JSON file with everything that a run found out.
+"""The run record: one JSON file with everything that one run measured.
 
-It is the boundary of the project: what is left of it talks to Redis, what is right of it (reports,
+It is the boundary of the project. Code that produces it talks to Redis; code that uses it (reports,
 exports, comparisons) reads records only.
 
 History of the format:
@@ -24,14 +24,14 @@ FORMAT = "runqy-bench/1"
 
 
 class RecordWarning(msgspec.Struct, frozen=True):
-    """Something that a reader must know: a code for programs, a sentence for people."""
+    """A warning that a reader must see: a code for programs and a sentence for people."""
 
     code: str
     message: str
 
 
 class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of one queue. Times are None without samples."""
+    """The latency of one interval of one queue, in seconds. Times are None without samples."""
 
     count: int
     min_s: float | None = None
@@ -45,11 +45,11 @@ class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     negative: int = 0
     overflow: int = 0
     hdr: str = ""
-    """HdrHistogram V2 encoding, in µs, of the samples that are in range."""
+    """The samples within the histogram's range, in µs, as a base64 HdrHistogram V2 encoding."""
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """Tasks a second over the window; asked is None for a closed loop."""
+    """Tasks per second over the window. ``asked_per_s`` (offered rate): None in a closed loop."""
 
     asked_per_s: float | None
     enqueued_per_s: float | None
@@ -57,7 +57,7 @@ class Rates(msgspec.Struct, frozen=True):
 
 
 class Series(msgspec.Struct, frozen=True):
-    """One row an interval."""
+    """A time series: one row per ``interval_s`` seconds, with the values that ``columns`` names."""
 
     interval_s: float
     columns: list[str]
@@ -65,7 +65,7 @@ class Series(msgspec.Struct, frozen=True):
 
 
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run cost. None where it could not be seen."""
+    """CPU, memory and network that the run used; None where that could not be measured."""
 
     generator_cpu_cores: float | None = None
     worker_cpu_cores: float | None = None
@@ -75,20 +75,20 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     server_bytes_per_task: float | None = None
     server_memory_bytes_per_task: float | None = None
     generator_loop_lag_p99_s: float | None = None
-    """How late event loops ran their producers, at p99; None where producers share none."""
+    """p99 of how late a shared event loop ran its producers; None if no event loop was shared."""
     harness_memory_bytes: int | None = None
-    """Peak of all the harness's processes together."""
+    """Sum of the peak memory of all processes of the harness."""
 
 
 class ClockInfo(msgspec.Struct, frozen=True):
-    """Whose clock the stamps are on, and how far two processes' readings can differ."""
+    """The clock of all time stamps, and how far the readings of two processes can differ."""
 
     domain: str
     error_bound_s: float
 
 
 class Warmup(msgspec.Struct, frozen=True, kw_only=True):
-    """What was left out of the percentiles and rates at the beginning, and how that was decided."""
+    """The warm-up: what percentiles and rates leave out at the beginning, and how it was found."""
 
     method: str
     left_out_s: float
@@ -98,7 +98,7 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SloResult(msgspec.Struct, frozen=True):
-    """One objective, what was measured (None without data), and whether it held."""
+    """One objective, the measured value (None without data), and whether the objective held."""
 
     expression: str
     value: float | None
@@ -106,7 +106,7 @@ class SloResult(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run. Seconds and per-second throughout."""
+    """One run. Times are in seconds and rates per second throughout."""
 
     format: str = FORMAT
     id: str
@@ -125,7 +125,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     latency: dict[str, dict[str, LatencySummary]]
     observation: Observation | None = None
-    """Where workers tell nothing; None where they measured themselves."""
+    """How an observer measured completions; None if the workers reported them themselves."""
     series: Series
     resources: Resources
     clock: ClockInfo
@@ -134,7 +134,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exit_code(record: RunRecord) -> ExitCode:
-    """What a process that made it returns: an invalid measurement outranks a missed objective."""
+    """Returns the exit code of the command that made the record: an invalid measurement outranks a
+    missed objective."""
     if record.verdict != "valid":
         return ExitCode.INVALID
     if not all(objective.passed for objective in record.slo):
@@ -143,7 +144,7 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def default_path(name: str) -> Path:
-    """Where the record of a scenario of that name goes when nobody says."""
+    """Returns the default path of the record of a scenario named ``name``."""
     return files.RESULTS / f"{files.stamped_name(name)}.json"
 
 
@@ -152,24 +153,24 @@ class _FormatOnly(msgspec.Struct):
 
 
 FORMATS = "runqy-bench"
-"""What every format of this project begins with."""
+"""The prefix of every format name of this project."""
 
 
 def encode(record: RunRecord) -> bytes:
-    """The record as JSON text that people can read too."""
+    """Returns the record as indented JSON, ending in a newline."""
     return formats.encode(record)
 
 
 def load(path: Path) -> RunRecord:
-    """Read a record. Raises RecordError when the file is none, or of another format version."""
+    """Reads a run record. Raises RecordError for any other file or format version."""
     return _decode(path, _read(path))
 
 
 def load_all(paths: Iterable[Path]) -> list[RunRecord]:
-    """Read records by name, and all those in folders; what else the project keeps in a folder is
-    passed over.
+    """Reads the run records at these paths; a folder stands for all run records in it.
 
-    Raises RecordError for a file that is none, and for a folder that has none.
+    Other record types in a folder are skipped. Raises RecordError for a file that is not a run
+    record, and for a folder without any.
     """
     found: list[RunRecord] = []
     for path in paths:
@@ -178,7 +179,7 @@ def load_all(paths: Iterable[Path]) -> list[RunRecord]:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file says it is of. Raises RecordError when it is no JSON object."""
+    """Returns the ``format`` field of a file. Raises RecordError when it is not a JSON object."""
     return _format(path, _read(path))
 
 
@@ -222,5 +223,5 @@ def _decode(path: Path, data: bytes) -> RunRecord:
 
 
 def save(record: RunRecord, path: Path) -> None:
-    """Write it whole or not at all. Raises UsageError when the folder cannot be written."""
+    """Writes the record atomically. Raises UsageError when its folder cannot be written."""
     files.write_whole(path, encode(record))

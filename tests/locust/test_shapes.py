@@ -66,7 +66,7 @@ def test_a_trace_follows_its_file(tmp_path: Path) -> None:
         ("time_s,rate_per_s\n0,1\n", "fewer than two rows"),
         ("time_s,rate_per_s\n0,1\nx,2\n", "line 3: not two numbers"),
         ("time_s,rate_per_s\n0,1\n1,-2\n", "line 3: a rate is finite and not negative"),
-        ("time_s,rate_per_s\n0,1\n0,2\n", "line 3: time_s does not go on"),
+        ("time_s,rate_per_s\n0,1\n0,2\n", "line 3: time_s does not increase"),
         (None, "No such file"),
     ],
 )
