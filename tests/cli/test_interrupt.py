@@ -85,7 +85,7 @@ def test_an_interrupt_while_the_processes_start_is_no_death_of_theirs() -> None:
         [sys.executable, "-m", "bench", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         run = psutil.Process(process.pid)
-        while not any("worker_process" in child.cmdline()[-1] for child in run.children()):
+        while not any("bench.worker.process" in child.cmdline() for child in run.children()):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         process.communicate()

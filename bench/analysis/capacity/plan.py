@@ -52,7 +52,7 @@ class PlanOption(msgspec.Struct, frozen=True, kw_only=True):
 class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The answer. None where the record cannot say."""
 
-    request: PlanRequest
+    request: PlanRequest = msgspec.field(name="wish")
     axis: str
     options: list[PlanOption]
     chosen: PlanOption | None
