@@ -5,7 +5,7 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,21 @@ settings.register_profile("bench", deadline=None, database=None, print_blob=True
 settings.load_profile("bench")
 
 START_TIMEOUT_S = 20.0
+TrialCount = Callable[[int, int], int]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--nightly``: simulations of error rates at full size."""
+    parser.addoption(
+        "--nightly", action="store_true", help="run simulations of error rates at full size"
+    )
+
+
+@pytest.fixture
+def trial_count(request: pytest.FixtureRequest) -> TrialCount:
+    """``trial_count(quick, full)``: how many trials a simulation makes, by ``--nightly``."""
+    is_full = bool(request.config.getoption("--nightly"))
+    return lambda quick, full: full if is_full else quick
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from scipy import stats
 
 from bench.analysis import rule
-from bench.analysis.metrics import Metric
+from bench.analysis.metric_values import value_of
 from bench.analysis.rule import ALPHA, MARGIN, Decision, Judgement
 from bench.errors import ExitCode, UsageError
 from bench.records.comparison_record import GateRow
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import Metric
 
 Pair = tuple[RunRecord, RunRecord]
 """A run of the base and one of the candidate that belong together."""
@@ -169,7 +170,7 @@ def _row(
 def _values(metric: Metric, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     """The metric on both sides of all pairs; none where a run has no such figure, or none above
     zero, as that has no ratio."""
-    found = [(metric.of(before), metric.of(after)) for before, after in pairs]
+    found = [(value_of(metric, before), value_of(metric, after)) for before, after in pairs]
     whole = [(before, after) for before, after in found if before is not None and after is not None]
     is_whole = len(whole) == len(pairs) and all(min(each) > 0 for each in whole)
     return whole if is_whole else []

@@ -17,9 +17,10 @@ from scipy import stats
 
 from bench.analysis import comparability
 from bench.analysis.gate import revision_of
-from bench.analysis.metrics import Metric
+from bench.analysis.metric_values import value_of
 from bench.arrays import Floats
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import Metric
 
 SHORTEST_LEVEL = 4
 """Runs that a level must last for: fewer may be a bad day."""
@@ -89,7 +90,7 @@ def _trend(name: str, metric: Metric, records: Sequence[RunRecord]) -> Trend:
     points = [
         Point(datetime.datetime.fromisoformat(each.started_at), value, revision_of(each), each.id)
         for each in valid
-        if (value := metric.of(each)) is not None and value > 0
+        if (value := value_of(metric, each)) is not None and value > 0
     ]
     return Trend(
         scenario=name,

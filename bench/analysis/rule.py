@@ -9,6 +9,7 @@ The signed-rank test needs no normal distribution and forgives a wild pair; pair
 machine that drifts slowly, as both runs of a pair see the same of it.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -107,7 +108,13 @@ def noise_floor(ratios: Floats, pairs: int) -> float:
     of twenty (Student's t at 95%).
     """
     noise = math.sqrt(float(np.mean(ratios**2)))
-    return math.expm1(float(stats.t.ppf(1 - ALPHA, len(ratios))) * noise / math.sqrt(pairs))
+    return math.expm1(_student_t(len(ratios)) * noise / math.sqrt(pairs))
+
+
+@functools.cache
+def _student_t(degrees: int) -> float:
+    """Student's t at 1 - alpha, one-sided."""
+    return float(stats.t.ppf(1 - ALPHA, degrees))
 
 
 def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_better: bool) -> Floats:
@@ -152,12 +159,33 @@ def p_greater(values: Floats) -> float:
         return 1.0
     has_ties = len(np.unique(magnitudes)) < len(values) or not magnitudes.all()
     if not has_ties:
-        return float(stats.wilcoxon(values, alternative="greater", method="exact").pvalue)
+        return _p_without_ties(values)
     if len(values) > _EXHAUSTIVE_PAIRS:
         return float(stats.wilcoxon(values, alternative="greater", method="approx").pvalue)
     every_sign = stats.PermutationMethod(n_resamples=2**_EXHAUSTIVE_PAIRS + 1)
     result = stats.wilcoxon(values, alternative="greater", method=every_sign, zero_method="zsplit")
     return float(result.pvalue)
+
+
+def _p_without_ties(values: Floats) -> float:
+    """P(W >= w) for the sum w of the ranks of the positive values (n,), none of them equal."""
+    ranks = np.argsort(np.argsort(np.abs(values))) + 1
+    # W is symmetric about the middle of its range: P(W >= w) = P(W <= highest - w).
+    return float(_signed_rank_cdf(len(values))[ranks[values <= 0].sum()])
+
+
+@functools.cache
+def _signed_rank_cdf(pairs: int) -> Floats:
+    """P(W <= k) for k = 0 … n(n + 1)/2, W being the signed-rank statistic of n pairs without ties.
+
+    Each subset of the ranks 1 … n is one way for the signs to fall; all are equally likely.
+    """
+    ways = np.zeros(pairs * (pairs + 1) // 2 + 1)
+    ways[0] = 1.0
+    for rank in range(1, pairs + 1):
+        ways[rank:] += ways[:-rank].copy()
+    below: Floats = np.cumsum(ways) / 2.0**pairs
+    return below
 
 
 def estimate(ratios: Floats) -> float:
@@ -213,10 +241,4 @@ def _left_out(pairs: int, tail: float) -> int:
 
     The largest k with P(W < k) <= tail, W being the signed-rank statistic of that many pairs.
     """
-    # Subsets of the ranks 1 … n by their sum: each is a way for the signs to fall.
-    ways = np.zeros(pairs * (pairs + 1) // 2 + 1)
-    ways[0] = 1.0
-    for rank in range(1, pairs + 1):
-        ways[rank:] += ways[:-rank].copy()
-    below = np.cumsum(ways) / 2.0**pairs  # P(W <= k)
-    return int(np.searchsorted(below, tail, side="right")) - 1
+    return int(np.searchsorted(_signed_rank_cdf(pairs), tail, side="right")) - 1

@@ -13,7 +13,7 @@ import cyclopts
 from cyclopts import Group, Parameter
 
 from bench import files, units
-from bench.analysis import comparability, metrics
+from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
 from bench.cli.arguments import flag_words
@@ -158,7 +158,9 @@ def _new_job(
         command=command_line(),
         arms=(first, second),
         gated=gated,
-        shown=[metric.name for metric in metrics.shown_besides(base) if metric.name not in gated],
+        shown=[
+            metric.name for metric in metric_values.shown_besides(base) if metric.name not in gated
+        ],
         margin=judging.margin_share(),
         budget_s=units.parse_duration(which.budget),
         pairs_asked=which.pairs,

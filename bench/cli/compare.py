@@ -9,15 +9,15 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import units
-from bench.analysis import comparability, gate, metrics
+from bench.analysis import comparability, gate, metric_values
 from bench.analysis.compare import Question, compare, in_pairs
-from bench.analysis.metrics import Metric
 from bench.analysis.rule import MARGIN
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
 from bench.errors import MeasurementError, UsageError
 from bench.records import run_record
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
 
 _JUDGING = Group("Judging", sort_key=3)
@@ -57,8 +57,8 @@ class Judging:
     def gated(self, scenario: Scenario) -> Sequence[Metric]:
         """The metrics that decide. Raises UsageError for one that there is not."""
         if self.gate:
-            return list(dict.fromkeys(map(metrics.parse, self.gate)))
-        return metrics.gated_by_default(scenario)
+            return list(dict.fromkeys(map(metric_values.parse_comparable, self.gate)))
+        return metric_values.gated_by_default(scenario)
 
     def margin_share(self) -> float:
         """As a share. Raises UsageError."""
@@ -88,7 +88,7 @@ def compare_records(
     _require_distinct([*base, *candidate])
     _require_alike(base, candidate, judging.allowed)
     pairs = in_pairs(base, candidate)
-    question = Question(gated, metrics.shown_besides(base[0].scenario), margin)
+    question = Question(gated, metric_values.shown_besides(base[0].scenario), margin)
     comparison = compare(pairs, question, only_valid=comparability.VERDICT not in judging.allowed)
     sides = (
         gate.side("base", _names(left), base),

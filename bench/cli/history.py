@@ -8,13 +8,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench import files
-from bench.analysis import metrics
+from bench.analysis import metric_values
 from bench.analysis.history import trends
-from bench.analysis.metrics import Metric
 from bench.errors import UsageError
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.reports.history import otava_csv, print_trends
+from bench.workload.metrics import Metric
 
 
 def history(
@@ -45,7 +45,7 @@ def history(
         found = [each for each in found if each.scenario.name == scenario]
         if not found:
             raise UsageError(f"{folder}: no runs of {scenario!r}; there are {', '.join(names)}")
-    asked = [metrics.parse(name) for name in metric or []]
+    asked = [metric_values.parse_comparable(name) for name in metric or []]
     shown = trends(found, {each.scenario.name: asked or _default(each) for each in found})
     if csv is not None:
         files.write_whole(csv, otava_csv(found, asked or _all_of(found)).encode())
@@ -66,7 +66,7 @@ def history(
 
 
 def _default(run: RunRecord) -> Sequence[Metric]:
-    return metrics.gated_by_default(run.scenario)
+    return metric_values.gated_by_default(run.scenario)
 
 
 def _all_of(records: Sequence[RunRecord]) -> list[Metric]:

@@ -17,7 +17,6 @@ import msgspec
 from bench import files
 from bench.analysis import comparability, gate
 from bench.analysis.compare import Comparison, Pair, Question, compare, noise_floors
-from bench.analysis.metrics import Metric
 from bench.errors import MeasurementError, UsageError
 from bench.jobs import runs
 from bench.jobs.ab_plan import PairPlan, make_plan
@@ -25,6 +24,7 @@ from bench.jobs.arms import BASE, CANDIDATE, Arm
 from bench.records import formats, run_record
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import parse_metric
 
 FORMAT = "runqy-bench-ab-job/1"
 STATE, GATE = "job.json", "gate.json"
@@ -234,8 +234,8 @@ def conclude(folder: Path, job: Job) -> GateRecord:
 
 
 def _compared(folder: Path, job: Job, pairs: Sequence[Pair]) -> Comparison:
-    gated = [Metric(name) for name in job.gated]
-    shown = [Metric(name) for name in job.shown]
+    gated = [parse_metric(name) for name in job.gated]
+    shown = [parse_metric(name) for name in job.shown]
     planned = job.plan.pairs if job.plan else 1
     floors = noise_floors(pairs_of(folder, job, NOISE), [*gated, *shown], planned)
     return compare(pairs, Question(gated, shown, job.margin, floors))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from bench import units
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
 from bench.errors import MeasurementError
@@ -14,7 +13,7 @@ from bench.jobs import runs
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from bench.records.run_record import RunRecord
-from bench.workload import slo
+from bench.workload.metrics import format_value, parse_objective
 
 _FILL_TASKS = 50_000
 _QUEUED_AT_ONCE = 64
@@ -138,10 +137,7 @@ def _reason(run: RunRecord) -> str:
 def _value(expression: str, value: float | None) -> str:
     if value is None:
         return "nothing"
-    statistic = slo.parse(expression).statistic
-    if statistic == "rate":
-        return units.format_rate(value)
-    return units.format_count(value) if statistic == "count" else units.format_duration(value)
+    return format_value(parse_objective(expression).metric, value)
 
 
 def _learned(record: CapacityRecord, step: SearchStep, run: RunRecord) -> CapacityRecord:

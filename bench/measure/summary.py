@@ -11,7 +11,7 @@ from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.ledger import Counts
 from bench.measure.recorder import POINT_US, Interval, IntervalHistogram, TimeLine
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
-from bench.workload.slo import Objective
+from bench.workload.metrics import Metric
 
 POINTS_PER_SECOND = 1_000_000 // POINT_US
 
@@ -116,29 +116,32 @@ def last_reply_s(producers: Sequence[ProducerReport], line: TimeLine) -> float:
 def lookup(
     histograms: LatencyTable,
     counts: Mapping[str, Counts],
-    rates: Mapping[str, float | None],
-) -> Callable[[Objective], float | None]:
-    """What an objective's metric came to; None without data."""
+    figures: Mapping[str, float | None],
+) -> Callable[[Metric], float | None]:
+    """Returns a function from a metric to its value, in the metric's unit; None without data.
 
-    def value_of(objective: Objective) -> float | None:
-        if objective.statistic == "rate":
-            return rates[f"{objective.name}.rate"]
-        if objective.statistic == "count":
-            return float(getattr(counts[objective.queue], objective.name))
-        histogram = histograms[Interval(objective.name), objective.queue]
+    ``figures`` holds the rates and costs by the names of their metrics.
+    """
+
+    def value_of(metric: Metric) -> float | None:
+        if metric.kind in ("rate", "cost"):
+            return figures[metric.subject.name]
+        if metric.kind == "count":
+            return float(getattr(counts[metric.queue], metric.subject.name))
+        histogram = histograms[Interval(metric.subject.name), metric.queue]
         if not histogram.count:
             return None
-        value_us = _statistic_us(histogram, objective)
+        value_us = _statistic_us(histogram, metric)
         return None if value_us is None else value_us / 1e6
 
     return value_of
 
 
-def _statistic_us(histogram: Histogram, objective: Objective) -> float | None:
-    if objective.percent is not None:
-        return histogram.percentile_us(objective.percent)
+def _statistic_us(histogram: Histogram, metric: Metric) -> float | None:
+    if metric.percent is not None:
+        return histogram.percentile_us(metric.percent)
     return {
         "min": histogram.min_us,
         "mean": histogram.mean_us(),
         "max": histogram.max_us,
-    }[objective.statistic]
+    }[metric.statistic]

@@ -1,22 +1,13 @@
 """Metrics and shares as people read them."""
 
-from bench import units
-from bench.analysis.metrics import Metric
+from bench.workload.metrics import Metric, format_value
 
 NOTHING = "–"
 
 
 def figure(metric: Metric, value: float | None) -> str:
-    """A metric's value with its unit."""
-    if value is None:
-        return NOTHING
-    if metric.is_time:
-        return units.format_duration(value)
-    if metric.higher_is_better:
-        return units.format_rate(value)
-    if metric.name.endswith("_us_per_task"):
-        return f"{value:.2f} µs"
-    return units.format_bytes(value)
+    """Returns a metric's value with its unit; a dash where there is none."""
+    return NOTHING if value is None else format_value(metric, value)
 
 
 def share(value: float) -> str:

@@ -9,11 +9,12 @@ from rich.text import Text
 
 from bench import units
 from bench.analysis.history import ChangePoint, Trend
-from bench.analysis.metrics import Metric
+from bench.analysis.metric_values import value_of
 from bench.records.run_record import RunRecord
 from bench.reports.console import console_for_stdout
 from bench.reports.figures import figure, share
 from bench.reports.tables import plain_table
+from bench.workload.metrics import Metric
 
 _MOST_ROWS = 30
 _BAR = 24
@@ -81,7 +82,7 @@ def otava_csv(records: Iterable[RunRecord], metrics: Sequence[Metric]) -> str:
         if record.verdict == "valid":
             git = record.environment.get("git")
             commit = git.get("commit", "") if isinstance(git, dict) else ""
-            values = [each.of(record) for each in metrics]
+            values = [value_of(each, record) for each in metrics]
             writer.writerow(
                 [
                     *(record.started_at, record.id, commit, record.scenario.name),

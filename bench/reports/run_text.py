@@ -2,6 +2,7 @@
 
 from bench import units
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import format_value, parse_objective
 
 STAGES = {
     "e2e": "due → finished",
@@ -41,11 +42,7 @@ def objective_value(expression: str, value: float | None) -> str:
     """What was measured for an objective, with its unit."""
     if value is None:
         return "nothing, and without data an objective fails"
-    if ".rate" in expression:
-        return units.format_rate(value)
-    if "." in expression.partition("}")[2] or "." in expression.partition("{")[0].split()[0]:
-        return units.format_duration(value)
-    return units.format_count(value)
+    return format_value(parse_objective(expression).metric, value)
 
 
 def observed(record: RunRecord) -> str:

@@ -32,7 +32,8 @@ from bench.redisio.server_info import ServerUsage, lost_data
 from bench.run.server_sampler import ServerSample
 from bench.wire.ids import run_text
 from bench.wire.layout import STATE_ACTIVE, STATE_PENDING
-from bench.workload import slo
+from bench.workload import metrics
+from bench.workload.metrics import parse_objective
 from bench.workload.mix import Mix
 from bench.workload.scenario import Scenario
 
@@ -91,9 +92,13 @@ def build_record(run: CollectedRun) -> RunRecord:
     value_of = summary.lookup(
         histograms,
         counts,
-        {"enqueue.rate": rates.enqueued_per_s, "completed.rate": rates.completed_per_s},
+        {
+            "enqueue.rate": rates.enqueued_per_s,
+            "completed.rate": rates.completed_per_s,
+            **{name: getattr(resources, name) for name in metrics.COSTS},
+        },
     )
-    objectives = [slo.parse(expression) for expression in run.scenario.slo]
+    objectives = [parse_objective(expression) for expression in run.scenario.slo]
     return RunRecord(
         id=run_text(run.run),
         started_at=run.started_at,
@@ -124,7 +129,7 @@ def build_record(run: CollectedRun) -> RunRecord:
             e2e_max_s=left_out.max_us / 1e6 if left_out.count else None,
         ),
         slo=[
-            SloResult(each.expression, value_of(each), each.holds(value_of(each)))
+            SloResult(each.expression, value := value_of(each.metric), each.holds(value))
             for each in objectives
         ],
     )

@@ -17,8 +17,9 @@ from bench import units
 from bench.errors import UsageError
 from bench.layouts.registry import LAYOUTS
 from bench.wire.ids import MAX_PRODUCERS
-from bench.workload import distribution, payload, slo
+from bench.workload import distribution, payload
 from bench.workload.distribution import Distribution
+from bench.workload.metrics import parse_objective
 from bench.workload.payload import PayloadContent
 from bench.workload.scenario import (
     ArrivalKind,
@@ -224,7 +225,7 @@ def _share_from_text(text: str) -> float:
 
 def _slos(written: object) -> tuple[str, ...]:
     expressions = [written] if isinstance(written, str) else _list(written)
-    return tuple(slo.parse(_text(expression)).expression for expression in expressions)
+    return tuple(parse_objective(_text(expression)).expression for expression in expressions)
 
 
 def _list(written: object) -> Sequence[object]:

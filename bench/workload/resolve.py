@@ -6,8 +6,8 @@ from typing import Any
 from bench.errors import ScenarioError, UsageError
 from bench.layouts.registry import LAYOUTS
 from bench.wire.layout import Layout, split_queue
-from bench.workload import slo
 from bench.workload.fields import FIELDS, nearest
+from bench.workload.metrics import ALL_QUEUES, parse_objective
 from bench.workload.scenario import Scenario
 
 
@@ -99,8 +99,8 @@ def _require_observable(values: Mapping[str, Any]) -> None:
             "external_workers: those are this project's own, started elsewhere with 'bench "
             "worker'; for anybody's worker say worker = external alone"
         )
-    for objective in map(slo.parse, values.get("slo", ())):
-        if objective.name in ("queue_wait", "service", "e2e_from_send"):
+    for objective in map(parse_objective, values.get("slo", ())):
+        if objective.metric.subject.name in ("queue_wait", "service", "e2e_from_send"):
             raise UsageError(
                 f"slo: {objective.expression!r}: of an external worker only the end of a task can "
                 "be seen: write e2e or enqueue"
@@ -128,10 +128,11 @@ def _require_possible_in(layout: Layout, values: Mapping[str, Any]) -> None:
 
 
 def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]) -> None:
-    for objective in map(slo.parse, objectives):
-        if objective.queue != "all" and objective.queue not in queues:
-            hint = nearest(objective.queue, queues)
-            raise UsageError(f"slo: {objective.expression!r}: no queue {objective.queue!r}{hint}")
+    for objective in map(parse_objective, objectives):
+        queue = objective.metric.queue
+        if queue not in (ALL_QUEUES, *queues):
+            hint = nearest(queue, queues)
+            raise UsageError(f"slo: {objective.expression!r}: no queue {queue!r}{hint}")
 
 
 def _require_one_parent(queues: list[str], layout: Layout) -> None:

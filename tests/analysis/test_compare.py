@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from bench.analysis import comparability, compare, metrics
+from bench.analysis import comparability, compare, metric_values
 from bench.analysis.compare import Comparison, Question
-from bench.analysis.metrics import Metric
 from bench.analysis.rule import Decision
 from bench.errors import ExitCode, UsageError
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import parse_metric
 from tests.records.fixtures import example_record
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -56,7 +56,7 @@ def pairs(worse: float, count: int = 8, lost: int = 0) -> tuple[list[RunRecord],
 
 def compared(worse: float, count: int = 8, lost: int = 0) -> Comparison:
     base, candidate = pairs(worse, count, lost)
-    question = Question(metrics.gated_by_default(base[0].scenario))
+    question = Question(metric_values.gated_by_default(base[0].scenario))
     return compare.compare(compare.in_pairs(base, candidate), question)
 
 
@@ -93,7 +93,7 @@ def test_lost_tasks_come_before_any_speed() -> None:
 
 
 def test_a_wider_margin_forgives_what_noise_alone_does() -> None:
-    gated = [Metric("e2e.p50")]
+    gated = [parse_metric("e2e.p50")]
     assert judged(0.08, Question(gated)).decision is Decision.REGRESSION
     wide = judged(0.08, Question(gated, floors={"e2e.p50": 0.15}))
     assert wide.decision is Decision.NO_WORSE
@@ -103,20 +103,20 @@ def test_a_wider_margin_forgives_what_noise_alone_does() -> None:
 
 
 def test_metrics_that_are_only_shown_decide_nothing() -> None:
-    comparison = judged(0.2, Question([Metric("enqueue.rate")], [Metric("e2e.p50")]))
+    comparison = judged(0.2, Question([parse_metric("enqueue.rate")], [parse_metric("e2e.p50")]))
     shown = comparison.rows[1]
     assert (shown.is_gated, shown.p, shown.decision) == (False, None, Decision.REGRESSION)
     assert comparison.decision is not Decision.REGRESSION
 
 
 def test_a_figure_that_a_run_lacks_proves_nothing() -> None:
-    comparison = judged(0.2, Question([Metric("e2e{nonesuch}.p50")]))
+    comparison = judged(0.2, Question([parse_metric("e2e{nonesuch}.p50")]))
     assert comparison.rows[0].change is None
     assert comparison.decision is Decision.INCONCLUSIVE
 
 
 def test_a_pair_with_an_invalid_run_is_left_out_of_the_speed() -> None:
-    question = Question([Metric("e2e.p50")])
+    question = Question([parse_metric("e2e.p50")])
     comparison = judged(0.2, question, {2: "generator_limited"})
     assert (comparison.pairs, comparison.left_out, comparison.faults) == (7, 1, [])
     base, candidate = pairs(0.2)
@@ -129,7 +129,7 @@ def test_a_pair_with_an_invalid_run_is_left_out_of_the_speed() -> None:
 def test_a_load_that_only_the_base_holds_is_a_fault(spoilt: int, is_fault: bool) -> None:
     """Four of four could be chance (1/16); five of five are not (1/32)."""
     verdicts = dict.fromkeys(range(spoilt), "unstable")
-    comparison = judged(0.0, Question([Metric("e2e.p50")]), verdicts)
+    comparison = judged(0.0, Question([parse_metric("e2e.p50")]), verdicts)
     assert bool(comparison.faults) is is_fault
     if is_fault:
         assert comparison.exit_code is ExitCode.REGRESSION
@@ -140,7 +140,7 @@ def test_runs_that_are_invalid_on_both_sides_are_no_fault() -> None:
     base, candidate = (
         [msgspec.structs.replace(each, verdict="unstable") for each in side] for side in pairs(0.0)
     )
-    question = Question([Metric("e2e.p50")])
+    question = Question([parse_metric("e2e.p50")])
     comparison = compare.compare(compare.in_pairs(base, candidate), question)
     assert (comparison.faults, comparison.pairs) == ([], 0)
     assert comparison.decision is Decision.INCONCLUSIVE
@@ -159,7 +159,7 @@ def test_the_drift_is_how_far_the_base_lies_apart() -> None:
 
 def test_noise_floors_come_from_valid_pairs_of_the_base_with_itself() -> None:
     base, again = pairs(0.0, 4)
-    gated = [Metric("e2e.p50"), Metric("e2e{nonesuch}.p50")]
+    gated = [parse_metric("e2e.p50"), parse_metric("e2e{nonesuch}.p50")]
     floors = compare.noise_floors(compare.in_pairs(base, again), gated, 10)
     assert list(floors) == ["e2e.p50"]
     assert 0 < floors["e2e.p50"] < 0.02
@@ -173,15 +173,15 @@ def test_noise_floors_come_from_valid_pairs_of_the_base_with_itself() -> None:
     "name", ["e2e.p99", "e2e{inference_high}.p50", "enqueue.rate", "server_cpu_us_per_task"]
 )
 def test_metrics_by_name(name: str) -> None:
-    value = metrics.parse(name).of(EXAMPLE)
+    value = metric_values.value_of(metric_values.parse_comparable(name), EXAMPLE)
     assert value is not None
     assert value > 0
 
 
 @pytest.mark.parametrize("name", ["", "e2e", "e2e.p98", "nonesuch.p50", "rate"])
 def test_a_metric_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="no metric"):
-        metrics.parse(name)
+    with pytest.raises(UsageError, match=r"metric|measured|statistic|records hold"):
+        metric_values.parse_comparable(name)
 
 
 def blocks() -> tuple[list[RunRecord], list[RunRecord]]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.analysis import history
-from bench.analysis.metrics import Metric
 from bench.records.run_record import RunRecord
+from bench.workload.metrics import parse_metric
 from tests.records.fixtures import example_record
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -70,7 +70,7 @@ def run(day: int, rate: float = 100.0, **changes: object) -> RunRecord:
     )
 
 
-METRIC = Metric("enqueue.rate")
+METRIC = parse_metric("enqueue.rate")
 
 
 def test_runs_stand_in_the_order_of_time_and_invalid_ones_are_counted_out() -> None:

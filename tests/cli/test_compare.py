@@ -230,7 +230,7 @@ def test_one_run_a_side_proves_nothing_and_says_how_many_would(bench: Bench) -> 
         (("base", "--"), "which records are the base"),
         (("base", "--", "candidate", "--", "more"), "which records are the base"),
         (("base", "--", "candidate", "--nonesuch"), "unknown option '--nonesuch'"),
-        (("base", "--", "candidate", "--gate", "speed"), "no metric 'speed'"),
+        (("base", "--", "candidate", "--gate", "speed"), "'speed' is not measured"),
         (("base", "--", "candidate", "--margin", "much"), "'much' is not a share"),
         (("base", "--", "candidate", "--json", "base"), "cannot write base: it is a folder"),
     ],

@@ -13,7 +13,8 @@ from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, TimeLine, time_line
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 from bench.measure.summary import WarmupCut
-from bench.workload import slo
+from bench.workload import metrics
+from bench.workload.metrics import parse_metric, parse_objective
 
 START_US = 1_700_000_000_000_000
 QUEUES = ("inference_high", "inference_low")
@@ -272,18 +273,22 @@ def test_an_objective_is_looked_up_in_what_was_measured(
     expression: str, value: float | None
 ) -> None:
     """In seconds and per second; None, and not zero, where there is no data."""
-    found = summary.lookup(HISTOGRAMS, COUNTS, RATES)(slo.parse(expression))
+    found = summary.lookup(HISTOGRAMS, COUNTS, RATES)(parse_objective(expression).metric)
     assert found == (None if value is None else pytest.approx(value, rel=1e-3))
 
 
 METRICS = [
-    *(f"{interval}.{statistic}" for interval in slo.STAGES for statistic in ("p99", "min", "mean")),
-    *slo.COUNTS,
-    *slo.RATES,
+    *(
+        f"{interval}.{statistic}"
+        for interval in metrics.INTERVALS
+        for statistic in ("p99", "min", "mean")
+    ),
+    *metrics.COUNTS,
+    *metrics.RATES,
 ]
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_whatever_can_be_written_can_be_looked_up(metric: str) -> None:
-    found = summary.lookup(HISTOGRAMS, COUNTS, RATES)(slo.parse(f"{metric} < 1"))
+    found = summary.lookup(HISTOGRAMS, COUNTS, RATES)(parse_metric(metric))
     assert found is None or isinstance(found, float)

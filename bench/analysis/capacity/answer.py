@@ -7,7 +7,7 @@ from bench import units
 from bench.analysis.capacity.models import best_level
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, Prediction
-from bench.workload import slo
+from bench.workload.metrics import parse_objective
 
 
 def sentence(record: CapacityRecord) -> str:
@@ -101,15 +101,16 @@ def _nearest(record: CapacityRecord) -> str:
     """The best figure that was seen for the objectives that no rate met."""
     said = []
     for expression in record.slo:
-        objective = slo.parse(expression)
-        if objective.percent is None or objective.name != "e2e":
+        objective = parse_objective(expression)
+        metric = objective.metric
+        if metric.percent is None or metric.subject.name != "e2e":
             continue
-        name = f"p{objective.percent:g}"
+        name = f"p{metric.percent:g}"
         seen = [
             (value, trial.rate_per_s)
             for trial in record.trials
             if trial.purpose == "search"
-            and (value := trial.e2e_s.get(objective.queue, {}).get(name)) is not None
+            and (value := trial.e2e_s.get(metric.queue, {}).get(name)) is not None
         ]
         value, rate = min(seen, default=(math.inf, None))
         if rate is not None and not objective.holds(value):

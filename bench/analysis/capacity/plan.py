@@ -15,7 +15,7 @@ from bench.analysis.capacity.queueing import Queue, priority_waits_s
 from bench.errors import UsageError
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord
-from bench.workload import slo
+from bench.workload.metrics import parse_objective
 
 
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +110,8 @@ def _require_searched(record: CapacityRecord, request: PlanRequest) -> None:
 
 
 def _normal(expression: str) -> tuple[object, ...]:
-    objective = slo.parse(expression)
-    return (
-        *(objective.name, objective.queue, objective.statistic),
-        *(objective.operator, objective.limit),
-    )
+    objective = parse_objective(expression)
+    return objective.metric, objective.operator, objective.limit
 
 
 def _service_factor(record: CapacityRecord, request: PlanRequest) -> float:

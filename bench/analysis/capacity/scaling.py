@@ -16,7 +16,8 @@ from bench.arrays import Floats
 
 FEWEST_LEVELS = 3
 """One for each coefficient."""
-_RESAMPLES = 400
+RESAMPLES = 400
+"""Number of fits from which the intervals are taken."""
 _SEED = 1
 _INTERVAL = (5.0, 95.0)
 _RUN_NOISE = 0.03
@@ -126,7 +127,7 @@ def fit(levels: Sequence[Level]) -> Law | None:
     missed = math.sqrt(float(residuals @ residuals) / max(len(levels) - 3, 1))
     noise = np.hypot(known, missed)
     generator = np.random.default_rng(_SEED)
-    drawn = np.exp(noise * generator.standard_normal((_RESAMPLES, len(levels)))) * middles
+    drawn = np.exp(noise * generator.standard_normal((RESAMPLES, len(levels)))) * middles
     resampled = [fit_coefficients(workers, throughput, known) for throughput in drawn]
     return Law(levels, best, resampled, [float(each) for each in residuals])
 

@@ -1,10 +1,10 @@
 """What all reports of a comparison say in the same words."""
 
 from bench import units
-from bench.analysis.metrics import Metric
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.figures import NOTHING, figure, share, signed_share
+from bench.workload.metrics import parse_metric
 
 MARKS = {
     Decision.REGRESSION: "❌",
@@ -40,7 +40,7 @@ def _count(rows: list[GateRow], decision: Decision) -> int:
 
 def values(row: GateRow) -> tuple[str, str]:
     """The row's base and candidate."""
-    metric = Metric(row.metric)
+    metric = parse_metric(row.metric)
     return figure(metric, row.base), figure(metric, row.candidate)
 
 
@@ -51,7 +51,7 @@ def change(row: GateRow) -> str:
     low, high = row.low, row.high
     if low is None and high is None:
         return f"{signed_share(_of_figure(row, row.change))}%"
-    if Metric(row.metric).higher_is_better:
+    if parse_metric(row.metric).higher_is_better:
         low, high = high, low
     ends = f"{_end(row, low, '−∞')}, {_end(row, high, '+∞')}"
     return f"{signed_share(_of_figure(row, row.change))}% [{ends}]"
@@ -63,7 +63,7 @@ def _end(row: GateRow, worse: float | None, infinite: str) -> str:
 
 def _of_figure(row: GateRow, worse: float) -> float:
     """From a share by which the candidate is worse to the change of the figure."""
-    return 1 / (1 + worse) - 1 if Metric(row.metric).higher_is_better else worse
+    return 1 / (1 + worse) - 1 if parse_metric(row.metric).higher_is_better else worse
 
 
 def probability(row: GateRow) -> str:

@@ -12,7 +12,7 @@ from bench import units
 from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
-from bench.workload import slo
+from bench.workload.metrics import parse_objective
 
 _PERCENTILES = ("p50", "p95", "p99")
 
@@ -95,8 +95,8 @@ def _picture(
 ) -> Picture:
     limits = [
         objective
-        for objective in map(slo.parse, record.slo)
-        if objective.name == "e2e" and objective.percent is not None
+        for objective in map(parse_objective, record.slo)
+        if objective.metric.subject.name == "e2e" and objective.metric.percent is not None
     ]
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.capacity.scaling import Coefficients, Level, fit, fit_coefficients
+from tests.conftest import TrialCount
 
 SPECSDM91 = {1: 64.9, 18: 995.9, 36: 1652.4, 72: 1853.2, 108: 1828.9, 144: 1775.0, 216: 1702.2}
 """SPEC SDM91: generators to scripts an hour, the data of R's package usl."""
@@ -52,19 +53,21 @@ def test_too_few_levels_fit_nothing(workers: list[float]) -> None:
     assert fit(levels(workers)) is None
 
 
-def test_intervals_hold_what_they_promise() -> None:
+def test_intervals_hold_what_they_promise(
+    trial_count: TrialCount,
+) -> None:
     """Inside the levels, and up to twice the largest: the truth lies in the 90% interval at least
     as often, over levels with 3% of noise."""
     inside = {3.0: 0, 12.0: 0, 16.0: 0}
-    trials = 60
-    for seed in range(trials):
+    count_of_fits = trial_count(25, 60)
+    for seed in range(count_of_fits):
         law = fit(levels([1, 2, 4, 8], 0.03, seed))
         assert law is not None
         for count in inside:
             band = law.predict(count)
             assert band.low <= band.value <= band.high
             inside[count] += band.low <= float(TRUTH.at(count)) <= band.high
-    assert all(count >= 0.9 * trials for count in inside.values()), inside
+    assert all(count >= 0.9 * count_of_fits for count in inside.values()), inside
 
 
 def test_nothing_is_said_of_more_than_twice_the_largest_level() -> None:

@@ -7,8 +7,17 @@ from hypothesis import strategies as st
 from bench.errors import UsageError
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
-from bench.workload import slo
-from bench.workload.slo import Objective, parse
+from bench.workload import metrics
+from bench.workload.metrics import (
+    Metric,
+    Objective,
+    Unit,
+    format_value,
+    parse_metric,
+    parse_objective,
+)
+
+SUBJECTS = {**metrics.INTERVALS, **metrics.RATES, **metrics.COUNTS, **metrics.COSTS}
 
 
 @pytest.mark.parametrize(
@@ -32,15 +41,19 @@ from bench.workload.slo import Objective, parse
         ("queue_wait{a_b}.mean < 10ms", "queue_wait", "a_b", "mean", "<", 0.01),
         ("service.min >= 0", "service", "all", "min", ">=", 0),
         ("e2e_from_send.p99 < 1s", "e2e_from_send", "all", "p99", "<", 1),
+        ("server_cpu_us_per_task < 3.5", "server_cpu_us_per_task", "all", "count", "<", 3.5),
+        ("server_bytes_per_task <= 1KiB", "server_bytes_per_task", "all", "count", "<=", 1024),
     ],
 )
 def test_an_objective_is_taken_apart(
     expression: str, name: str, queue: str, statistic: str, operator: str, limit: float
 ) -> None:
-    found = parse(expression)
+    found = parse_objective(expression)
     assert found.limit == pytest.approx(limit, rel=1e-12)
-    expected = Objective(expression.strip(), name, queue, statistic, operator, found.limit)
-    assert found == expected
+    suffix = statistic if statistic in ("rate", "count") else ""
+    subject = f"{name}.rate" if suffix == "rate" else name
+    metric = Metric(SUBJECTS[subject], queue, "" if suffix else statistic)
+    assert found == Objective(expression.strip(), metric, operator, found.limit)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +83,8 @@ def test_an_objective_is_taken_apart(
         ("enqueue{a_b}.rate > 5/s", "enqueue needs a statistic"),
         ("completed{a_b}.rate > 5/s", "'completed{a_b}.rate' is not measured"),
         ("lost.p99 == 0", "'lost.p99' is not measured; there are schedule_lag, enqueue"),
+        ("enqueud.p99 < 5ms", "is not measured: did you mean 'enqueued'?"),
+        ("server_cpu_us_per_task < much", "'much' is not a number"),
         ("latency.p99 < 5ms", "'latency.p99' is not measured"),
         ("rate > 5/s", "'rate' is not measured"),
         ("e2e.p99 < soon", "'soon' is not a duration"),
@@ -84,7 +99,7 @@ def test_what_cannot_be_read_is_refused_and_the_part_is_named(
     expression: str, message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(expression)
+        parse_objective(expression)
     assert message in str(caught.value)
 
 
@@ -101,7 +116,7 @@ def test_what_cannot_be_read_is_refused_and_the_part_is_named(
 def test_an_objective_holds_as_its_operator_says_and_never_without_data(
     operator: str, below: bool, equal: bool, above: bool
 ) -> None:
-    objective = parse(f"lost {operator} 5")
+    objective = parse_objective(f"lost {operator} 5")
     assert [objective.holds(value) for value in (4.0, 5.0, 6.0)] == [below, equal, above]
     assert not objective.holds(None)
 
@@ -112,7 +127,7 @@ def test_an_objective_holds_as_its_operator_says_and_never_without_data(
     limit=st.integers(0, 10**6),
 )
 def test_no_objective_holds_without_data(operator: str, metric: str, limit: int) -> None:
-    assert not parse(f"{metric} {operator} {limit}").holds(None)
+    assert not parse_objective(f"{metric} {operator} {limit}").holds(None)
 
 
 @pytest.mark.parametrize(
@@ -130,11 +145,11 @@ def test_no_objective_holds_without_data(operator: str, metric: str, limit: int)
     ],
 )
 def test_only_a_percentile_has_a_percentage(metric: str, percent: float | None) -> None:
-    assert parse(f"{metric} < 1").percent == percent
+    assert parse_metric(metric).percent == percent
 
 
 @given(
-    stage=st.sampled_from(slo.STAGES),
+    interval=st.sampled_from(list(metrics.INTERVALS)),
     queue=st.sampled_from(["", "{inference_high}", "{my_app_low}"]),
     statistic=st.sampled_from(["p50", "p99.9", "min", "mean", "max"]),
     operator=st.sampled_from(["<", "<=", ">", ">=", "=="]),
@@ -142,24 +157,69 @@ def test_only_a_percentile_has_a_percentage(metric: str, percent: float | None) 
     blank=st.sampled_from(["", " ", "  "]),
 )
 def test_white_space_around_the_parts_means_nothing(
-    stage: str, queue: str, statistic: str, operator: str, limit: str, blank: str
+    interval: str, queue: str, statistic: str, operator: str, limit: str, blank: str
 ) -> None:
-    metric = f"{stage}{queue}.{statistic}"
-    spaced = parse(f"{blank}{metric}{blank}{operator}{blank}{limit}{blank}")
-    plain = parse(f"{metric} {operator} {limit}")
-    fields = ("name", "queue", "statistic", "operator", "limit")
-    assert [getattr(spaced, each) for each in fields] == [getattr(plain, each) for each in fields]
+    metric = f"{interval}{queue}.{statistic}"
+    spaced = parse_objective(f"{blank}{metric}{blank}{operator}{blank}{limit}{blank}")
+    plain = parse_objective(f"{metric} {operator} {limit}")
+    assert (spaced.metric, spaced.operator, spaced.limit) == (
+        *(plain.metric, plain.operator, plain.limit),
+    )
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30))
 def test_any_text_is_an_objective_or_refused(text: str) -> None:
     try:
-        objective = parse(text)
+        objective = parse_objective(text)
     except UsageError:
         return
     assert objective.expression == text.strip()
 
 
-def test_every_stage_and_every_count_that_is_measured_can_be_written() -> None:
-    assert tuple(Interval) == slo.STAGES
-    assert sorted(slo.COUNTS) == sorted(Counts.__struct_fields__)
+def test_every_interval_and_every_count_that_is_measured_can_be_written() -> None:
+    assert list(Interval) == list(metrics.INTERVALS)
+    assert sorted(metrics.COUNTS) == sorted(Counts.__struct_fields__)
+
+
+@given(
+    subject=st.sampled_from(list(SUBJECTS.values())),
+    queue=st.sampled_from(["all", "inference_high", "a.b"]),
+    statistic=st.sampled_from(["min", "mean", "max", "p50", "p99.9"]),
+)
+def test_a_metrics_name_is_what_the_grammar_reads_back(
+    subject: metrics.Subject, queue: str, statistic: str
+) -> None:
+    takes_queue = subject.kind in ("interval", "count")
+    metric = Metric(
+        subject,
+        queue if takes_queue else "all",
+        statistic if subject.kind == "interval" else "",
+    )
+    assert parse_metric(metric.name) == metric
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_metric_or_refused(text: str) -> None:
+    try:
+        metric = parse_metric(text)
+    except UsageError:
+        return
+    assert parse_metric(metric.name) == metric
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "higher_is_better", "value", "text"),
+    [
+        ("e2e.p99", Unit.SECONDS, False, 0.05, "50.0 ms"),
+        ("enqueue.rate", Unit.PER_SECOND, True, 40_000, "40,000/s"),
+        ("lost", Unit.TASKS, False, 3, "3"),
+        ("server_cpu_us_per_task", Unit.MICROSECONDS, False, 3.456, "3.46 µs"),
+        ("server_bytes_per_task", Unit.BYTES, False, 2048, "2.05 kB"),
+    ],
+)
+def test_a_metric_knows_its_unit_and_its_direction(
+    name: str, unit: Unit, higher_is_better: bool, value: float, text: str
+) -> None:
+    metric = parse_metric(name)
+    assert (metric.unit, metric.higher_is_better) == (unit, higher_is_better)
+    assert format_value(metric, value).replace("\u00a0", " ") == text

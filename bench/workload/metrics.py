@@ -1,0 +1,304 @@
+"""The one grammar of metrics and objectives: ``e2e.p99``, ``e2e.p99 < 50ms``, ``lost == 0``.
+
+Objectives, gates, trends, reports and plans all read metrics through this module, and take a
+metric's unit and direction from its table.
+
+    objective  = metric operator value
+    metric     = interval [ queue ] "." statistic | rate | count [ queue ] | cost
+    queue      = "{" name "}"
+    statistic  = "min" | "mean" | "max" | percentile, from "p0.001" to "p100"
+    operator   = "<" | "<=" | ">" | ">=" | "=="
+
+A value is written in the metric's unit: a duration (``50ms``), a rate (``40000/s``) or a number.
+"""
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+from bench import units
+from bench.errors import UsageError
+
+
+class Unit(StrEnum):
+    """The unit in which a metric is stored and computed."""
+
+    SECONDS = "s"
+    PER_SECOND = "tasks/s"
+    TASKS = "tasks"
+    MICROSECONDS = "µs"
+    BYTES = "bytes"
+
+
+Kind = Literal["interval", "rate", "count", "cost"]
+Direction = Literal["lower", "higher", "neither"]
+"""Which change of a metric is an improvement."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What can be measured, before a queue and a statistic are chosen."""
+
+    name: str
+    kind: Kind
+    unit: Unit
+    better: Direction
+    meaning: str
+    """One phrase for tables and documentation."""
+
+
+def _table(
+    kind: Kind, unit: Unit, better: Direction, meanings: Mapping[str, str]
+) -> dict[str, Subject]:
+    return {name: Subject(name, kind, unit, better, text) for name, text in meanings.items()}
+
+
+INTERVALS: Mapping[str, Subject] = MappingProxyType(
+    _table(
+        "interval",
+        Unit.SECONDS,
+        "lower",
+        {
+            "schedule_lag": "due → sent",
+            "enqueue": "sent → acknowledged",
+            "queue_wait": "sent → started",
+            "service": "started → finished",
+            "e2e": "due → finished",
+            "e2e_from_send": "sent → finished (not corrected)",
+            "e2e_earliest": "due → finished, at the least",
+        },
+    )
+)
+"""The intervals between the moments of a task, in the order of the moments."""
+
+RATES: Mapping[str, Subject] = MappingProxyType(
+    _table(
+        "rate",
+        Unit.PER_SECOND,
+        "higher",
+        {
+            "enqueue.rate": "tasks that Redis acknowledged, per second of the window",
+            "completed.rate": "tasks that workers completed, per second of the window",
+        },
+    )
+)
+
+COUNTS: Mapping[str, Subject] = MappingProxyType(
+    {
+        **_table(
+            "count",
+            Unit.TASKS,
+            "neither",
+            {
+                "due": "due by the schedule",
+                "enqueued": "acknowledged by Redis",
+                "completed": "completed by a worker",
+                "pending": "still waiting in a queue at the end",
+                "active": "still held by a worker at the end",
+            },
+        ),
+        **_table(
+            "count",
+            Unit.TASKS,
+            "lower",
+            {
+                "failed": "failed for good",
+                "retried": "attempts that failed and were retried",
+                "lost": "enqueued, and found nowhere",
+                "duplicated": "completed more than once",
+                "unknown": "sent, but the connection was lost before the reply",
+                "not_sent": "due, but not sent",
+                "refused": "refused by Redis",
+            },
+        ),
+    }
+)
+
+COSTS: Mapping[str, Subject] = MappingProxyType(
+    {
+        **_table(
+            "cost",
+            Unit.MICROSECONDS,
+            "lower",
+            {"server_cpu_us_per_task": "CPU time of Redis per task"},
+        ),
+        **_table(
+            "cost",
+            Unit.BYTES,
+            "lower",
+            {
+                "server_bytes_per_task": "network traffic of Redis per task",
+                "server_memory_bytes_per_task": "memory of Redis per task",
+            },
+        ),
+    }
+)
+
+_OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
+    {
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+        "==": operator.eq,
+    }
+)
+_EXPRESSION = re.compile(r"(?P<metric>[^<>=]+?)\s*(?P<operator><=|>=|==|<|>)\s*(?P<value>.+)")
+_METRIC = re.compile(r"(?P<name>\w+)(?:\{(?P<queue>[^{}]+)\})?(?:\.(?P<statistic>[\w.]+))?")
+_PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
+ALL_QUEUES = "all"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: a subject, the queue it is restricted to, and a statistic of it."""
+
+    subject: Subject
+    queue: str = ALL_QUEUES
+    """A sub-queue, or ``all``."""
+    statistic: str = ""
+    """``min``, ``mean``, ``max`` or a percentile such as ``p99.9``; empty unless an interval."""
+
+    @property
+    def name(self) -> str:
+        """The metric as it is written: ``parse_metric`` reads it back."""
+        queue = "" if self.queue == ALL_QUEUES else f"{{{self.queue}}}"
+        return f"{self.subject.name}{queue}" + (f".{self.statistic}" if self.statistic else "")
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the metric is an interval, a rate, a count or a cost."""
+        return self.subject.kind
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of the metric's values."""
+        return self.subject.unit
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher value is an improvement."""
+        return self.subject.better == "higher"
+
+    @property
+    def percent(self) -> float | None:
+        """The percentage of a percentile; None for any other statistic."""
+        match = _PERCENTILE.fullmatch(self.statistic)
+        return float(match[1]) if match else None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A bound on a metric."""
+
+    expression: str
+    """The objective as the user wrote it."""
+    metric: Metric
+    operator: str
+    limit: float
+    """The bound, in the metric's unit."""
+
+    def holds(self, value: float | None) -> bool:
+        """Returns whether a measured value meets the objective; False without data."""
+        return value is not None and _OPERATORS[self.operator](value, self.limit)
+
+
+def parse_metric(text: str) -> Metric:
+    """Reads a metric. Raises UsageError that says what cannot be read and what exists."""
+    written = text.strip()
+    match = _METRIC.fullmatch(written)
+    if match is None:
+        raise UsageError(f"{written!r} is not a metric: write for example e2e.p99 or enqueue.rate")
+    name, queue, statistic = match["name"], match["queue"], match["statistic"]
+    rate = RATES.get(f"{name}.{statistic}")
+    if rate is not None and queue is None:
+        return Metric(rate)
+    if name in INTERVALS:
+        return Metric(INTERVALS[name], queue or ALL_QUEUES, _statistic(name, statistic))
+    if name in COUNTS and statistic is None:
+        return Metric(COUNTS[name], queue or ALL_QUEUES)
+    if written in COSTS:
+        return Metric(COSTS[written])
+    raise UsageError(f"{written!r} is not measured{_suggestion(name)}")
+
+
+def _statistic(interval: str, statistic: str | None) -> str:
+    percentile = _PERCENTILE.fullmatch(statistic or "")
+    is_percentile = percentile is not None and 0 < float(percentile[1]) <= 100
+    if statistic in ("min", "mean", "max") or is_percentile:
+        return str(statistic)
+    raise UsageError(
+        f"{interval} needs a statistic: min, mean, max, or a percentile as p99, "
+        f"for example {interval}.p99"
+    )
+
+
+def _suggestion(name: str) -> str:
+    known = [*INTERVALS, *RATES, *COUNTS, *COSTS]
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if nearest and nearest[0] != name:
+        return f": did you mean {nearest[0]!r}?"
+    return f"; there are {', '.join(known)}"
+
+
+def parse_objective(expression: str) -> Objective:
+    """Reads an objective. Raises UsageError, beginning with the expression, that names the part
+    that cannot be read."""
+    match = _EXPRESSION.fullmatch(expression.strip())
+    if match is None:
+        raise UsageError(f"{expression!r} is not an objective: write for example e2e.p99 < 50ms")
+    try:
+        metric = parse_metric(match["metric"])
+        limit = _READERS[metric.unit](match["value"].strip())
+    except UsageError as error:
+        raise UsageError(f"{expression!r}: {error}") from None
+    return Objective(expression.strip(), metric, match["operator"], limit)
+
+
+def _whole(text: str) -> float:
+    try:
+        return float(int(text))
+    except ValueError:
+        raise UsageError(f"{text!r} is not a whole number") from None
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"{text!r} is not a number")
+    return number
+
+
+_READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
+    {
+        Unit.SECONDS: units.parse_duration,
+        Unit.PER_SECOND: units.parse_rate,
+        Unit.TASKS: _whole,
+        Unit.MICROSECONDS: _number,
+        Unit.BYTES: lambda text: float(units.parse_size(text)),
+    }
+)
+
+
+def format_value(metric: Metric, value: float) -> str:
+    """Returns a value of the metric with its unit, as people read it."""
+    match metric.unit:
+        case Unit.SECONDS:
+            return units.format_duration(value)
+        case Unit.PER_SECOND:
+            return units.format_rate(value)
+        case Unit.TASKS:
+            return units.format_count(value)
+        case Unit.MICROSECONDS:
+            return f"{value:.2f} µs"
+        case Unit.BYTES:
+            return units.format_bytes(value)
