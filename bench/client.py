@@ -1,11 +1,12 @@
-"""The seed document's guide as a Python API: enqueue a task, look at it, wait for its result.
+"""The seed document's guide as a Python API: enqueue a task, read its state, await its result.
 
     from bench import enqueue_task, task_status, wait_for_result
 
     task_id = enqueue_task("inference_default", {"input": "hello"})
     wait_for_result(task_id, timeout=5)
 
-The server is ``url``, else ``BENCH_REDIS_URL``, else a Redis on this machine's default port.
+Tasks are those of the default layout, in which a task is found by its id alone. The server is
+``url``, else ``BENCH_REDIS_URL``, else a Redis on the default port of this machine.
 """
 
 import json
@@ -13,32 +14,36 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 import redis
 
 from bench.errors import NoResult, TaskNotFound, UsageError
-from bench.layouts.runqy.layout import RUNQY
+from bench.layouts import registry
 from bench.redisio.connection import open_client, translated_errors
-from bench.wire.layout import split_queue
+from bench.wire.layout import STATE_ARCHIVED, STATE_COMPLETED, Command, split_queue, state_of
 from bench.wire.task import Task
 
 DEFAULT_URL = "redis://localhost:6379/0"
 MOST_RETRIES = 1000
 _POLL_S = 0.02
+_LAYOUT = registry.default.layout
+_ANY_QUEUE = ""
+"""The queue of a task's keys, which do not depend on it in the default layout."""
 
 
 def enqueue_task(
     queue: str, payload: Mapping[str, object], max_retry: int = 3, *, url: str | None = None
 ) -> str:
-    """Enqueue a task on a sub-queue such as ``inference_default``; return its id.
+    """Enqueues a task on a sub-queue such as ``inference_default`` and returns its id.
 
-    Raises UsageError for a queue without its parent, a payload that JSON cannot hold, or retries
-    out of range, and ServerUnreachable.
+    Raises UsageError for a queue without a parent, a payload that JSON cannot hold, or a number of
+    retries that is out of range, and ServerUnreachable.
     """
-    parent, sub_queue = split_queue(queue, RUNQY.separator)
-    if not parent or not sub_queue:
+    if not all(split_queue(queue, _LAYOUT.separator)):
         raise UsageError(
-            f"{queue!r} is not a sub-queue: write PARENT_NAME, for example inference_default"
+            f"{queue!r} is not a sub-queue: write PARENT{_LAYOUT.separator}NAME, for example "
+            f"inference{_LAYOUT.separator}default"
         )
     if not 0 <= max_retry <= MOST_RETRIES:
         raise UsageError(f"max_retry {max_retry} is out of range: from 0 to {MOST_RETRIES}")
@@ -48,60 +53,65 @@ def enqueue_task(
         raise UsageError(f"the payload cannot be written as JSON: {error}") from None
     task = Task(id=str(uuid.uuid4()), queue=queue, payload=text, max_retry=max_retry)
     with _client(url) as client, translated_errors(_url(url)):
-        for command in RUNQY.enqueue(task):
+        for command in _LAYOUT.enqueue(task):
             client.execute_command(*command)
     return task.id
 
 
 def task_status(task_id: str, *, url: str | None = None) -> dict[str, str]:
-    """The fields of a task's hash; ``state`` is ``pending`` where no worker has written one yet.
+    """Returns the fields of a task's hash; ``state`` is ``pending`` if no worker has set it yet.
 
     Raises TaskNotFound and ServerUnreachable.
     """
     with _client(url) as client, translated_errors(_url(url)):
-        fields = client.hgetall(RUNQY.task("", task_id))
+        fields = _fields(client, task_id)
     if not fields:
         raise TaskNotFound(f"no task {task_id}: was it enqueued on this server?")
-    found = {_text(name): _text(value) for name, value in fields.items()}
-    return {"state": "pending", **found}
+    return {"state": "pending", **fields}
 
 
 def wait_for_result(task_id: str, timeout: float = 30.0, *, url: str | None = None) -> object:
-    """The task's result, decoded from JSON, as soon as it is there.
+    """Waits for a task's result and returns it, decoded from JSON.
 
-    A result exists only where workers store them. Raises NoResult when the task has ended without
-    one, which it says is because storage is off, or when ``timeout`` seconds are over; and
-    TaskNotFound and ServerUnreachable.
+    A result exists only if the workers store results. Raises NoResult if the task has ended without
+    one or ``timeout`` seconds have passed, and TaskNotFound and ServerUnreachable.
     """
-    deadline = time.monotonic() + timeout
+    deadline_s = time.monotonic() + timeout
     with _client(url) as client, translated_errors(_url(url)):
         while True:
-            state = client.hget(RUNQY.task("", task_id), "state")
-            # The result is read after the state: a worker writes it before.
-            stored = client.get(RUNQY.result(task_id))
+            state = state_of(_ask(client, _LAYOUT.state(_ANY_QUEUE, task_id)))
+            # The result is read after the state, because a worker writes it before the state.
+            stored = _ask(client, _LAYOUT.result(_ANY_QUEUE, task_id))
             if stored is not None:
                 return json.loads(stored)
-            _require_still_possible(client, task_id, None if state is None else _text(state))
-            if time.monotonic() >= deadline:
-                raise NoResult(
-                    f"task {task_id} has no result after {timeout:g} s"
-                    f" (state: {'pending' if state is None else _text(state)})"
-                )
+            _require_still_possible(client, task_id, state)
+            if time.monotonic() >= deadline_s:
+                raise NoResult(f"task {task_id} has no result after {timeout:g} s (state: {state})")
             time.sleep(_POLL_S)
 
 
 def _require_still_possible(client: redis.Redis, task_id: str, state: str | None) -> None:
-    if state is None and not client.exists(RUNQY.task("", task_id)):
+    """Raises an error if a task in that state will not get a result any more."""
+    if state is None:
         raise TaskNotFound(f"no task {task_id}: was it enqueued on this server?")
-    if state == "completed":
+    if state == STATE_COMPLETED:
         raise NoResult(
             f"task {task_id} is completed and left no result: its worker does not store results "
-            "(turn it on with --store-results, or RedisStorage: true in runqy)"
+            "(turn it on with --store-results, or with RedisStorage: true in runqy)"
         )
-    if state == "archived":
-        error = client.hget(RUNQY.task("", task_id), "error")
-        reason = "" if error is None else f": {_text(error)}"
+    if state == STATE_ARCHIVED:
+        error = _fields(client, task_id).get("error")
+        reason = "" if error is None else f": {error}"
         raise NoResult(f"task {task_id} failed for good{reason}")
+
+
+def _fields(client: redis.Redis, task_id: str) -> dict[str, str]:
+    found = _ask(client, _LAYOUT.load(_ANY_QUEUE, task_id))
+    return {_text(name): _text(value) for name, value in found.items()}
+
+
+def _ask(client: redis.Redis, command: Command) -> Any:
+    return client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 def _url(url: str | None) -> str:

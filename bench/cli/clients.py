@@ -17,6 +17,7 @@ from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
 from bench.clients.job import ClientsRequest
 from bench.errors import ExitCode, UsageError
+from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import embedded
@@ -40,8 +41,8 @@ class ClientFlags:
         Parameter(help=f"Only these, with commas or one by one: {', '.join(catalogue.NAMES)}."),
     ] = None
     layout: Annotated[
-        str, Parameter(help="How the queue lies in Redis: runqy, or asynq for its own client.")
-    ] = catalogue.LAYOUTS[0]
+        str, Parameter(help=f"How the queue lies in Redis: {', '.join(registry.names())}.")
+    ] = registry.default.name
     queue: Annotated[str, Parameter(help="The queue: an empty one.")] = "inference_default"
     repeat: Annotated[int, Parameter(help="How often, with the clients in turn.")] = 3
     server_binary: Annotated[
@@ -60,12 +61,12 @@ class ClientFlags:
     ] = False
 
     def clients(self) -> list[Client]:
-        """Those to run. Raises UsageError for a name or a layout that is none."""
-        if self.layout not in catalogue.LAYOUTS:
-            hint = nearest(self.layout, catalogue.LAYOUTS)
-            known = ", ".join(catalogue.LAYOUTS)
+        """Returns the clients to run. Raises UsageError for an unknown name or layout."""
+        entry = registry.find(self.layout)
+        if entry is None:
+            hint, known = nearest(self.layout, registry.names()), ", ".join(registry.names())
             raise UsageError(f"--layout: {self.layout!r} is not one of {known}{hint}")
-        return catalogue.chosen(self.named)
+        return catalogue.chosen(self.named, entry)
 
     @property
     def named(self) -> list[str]:

@@ -13,12 +13,15 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench.errors import UsageError
+from bench.layouts import registry
 from bench.workload import library
 from bench.workload.fields import FIELDS
 from bench.workload.resolve import resolve
 from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario, override
 
 URL_VARIABLE = "BENCH_REDIS_URL"
+
+DUPLICATES_IN = registry.names_with(lambda entry: entry.refuses_duplicates)
 
 _LOAD = Group("Load", sort_key=1)
 _SERVING = Group("Workers", sort_key=2)
@@ -39,9 +42,9 @@ class WorkerFlags:
         str | None,
         _flag(_LOAD, "Sub-queues and weights: inference_high=1,inference_low=3; first = highest."),
     ] = None
-    layout: Annotated[str | None, _flag(_LOAD, "How the queue lies in Redis: runqy or asynq.")] = (
-        None
-    )
+    layout: Annotated[
+        str | None, _flag(_LOAD, f"How the queue lies in Redis: {', '.join(registry.names())}.")
+    ] = None
     seed: Annotated[int | None, _flag(_LOAD, "The same seed gives the same workload.")] = None
     concurrency: Annotated[int | None, _flag(_SERVING, "Tasks at once in each worker.")] = None
     prefetch: Annotated[
@@ -74,7 +77,7 @@ class ScenarioFlags(WorkerFlags):
     duration: Annotated[str | None, _flag(_LOAD, "How long to enqueue, as 20s.")] = None
     tasks: Annotated[int | None, _flag(_LOAD, "How many tasks to enqueue.")] = None
     duplicate_check: Annotated[
-        bool | None, _flag(_LOAD, "With --layout asynq: refuse ids that are there already.")
+        bool | None, _flag(_LOAD, f"Refuse ids that exist already; with --layout {DUPLICATES_IN}.")
     ] = None
     arrivals: Annotated[str | None, _flag(_LOAD, "constant, poisson or max.")] = None
     stages: Annotated[

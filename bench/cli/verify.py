@@ -8,8 +8,8 @@ from cyclopts import Parameter
 
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
-from bench.layouts.asynq.layout import ASYNQ
-from bench.layouts.registry import LAYOUTS
+from bench.layouts import registry
+from bench.layouts.entry import LayoutEntry
 from bench.records import formats
 from bench.redisio.connection import open_client, translated_errors
 from bench.reports.verify import print_verification
@@ -23,7 +23,9 @@ _LARGEST_SAMPLE = 100_000
 
 def verify(
     *,
-    layout: Annotated[str, Parameter(help="Which layout to hold it against.")] = "runqy",
+    layout: Annotated[
+        str, Parameter(help=f"The layout to compare with: {', '.join(registry.names())}.")
+    ] = registry.default.name,
     queues: Annotated[
         str | None, Parameter(help="Which queues, as a_high,a_low; else all that are found.")
     ] = None,
@@ -34,12 +36,13 @@ def verify(
     json: Annotated[bool, Parameter(help="Print the answer as one JSON object.")] = False,
 ) -> int:
     """Look at a sample of a server's tasks and say whether they follow the layout."""
-    if layout not in LAYOUTS:
-        known = ", ".join(LAYOUTS)
-        raise UsageError(f"--layout: {layout!r} is not one of {known}{nearest(layout, LAYOUTS)}")
+    entry = registry.find(layout)
+    if entry is None:
+        hint, known = nearest(layout, registry.names()), ", ".join(registry.names())
+        raise UsageError(f"--layout: {layout!r} is not one of {known}{hint}")
     if not 1 <= sample <= _LARGEST_SAMPLE:
         raise UsageError(f"--sample: {sample} is out of range: from 1 to {_LARGEST_SAMPLE:,}")
-    names = _names(queues, layout)
+    names = _names(queues, entry)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
         answer = look.verify(client, VerifyRequest(url, layout, names, sample))
@@ -50,15 +53,15 @@ def verify(
     return answer.exit_code
 
 
-def _names(queues: str | None, layout: str) -> Sequence[str]:
-    """The names of ``a,b``, each once. Raises UsageError."""
+def _names(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
+    """Returns the names in ``a,b``, each once. Raises UsageError."""
     if queues is None:
         return []
     names = [part.strip() for part in queues.split(",")]
     for name in names:
         if not name or any(character.isspace() for character in name):
             raise UsageError(f"--queues: {name!r} is not a queue name: write a_high,a_low")
-        if layout == ASYNQ.name and ("{" in name or "}" in name):
+        if entry.layout.has_hash_tags and ("{" in name or "}" in name):
             raise UsageError(
                 f"--queues: write {name.strip('{}')!r} for {name!r}: the braces are the layout's"
             )

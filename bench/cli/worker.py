@@ -5,8 +5,7 @@ import sys
 
 from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
-from bench.layouts.registry import LAYOUTS
-from bench.layouts.runqy.layout import RUNQY
+from bench.layouts import registry
 from bench.worker.process import settings_of
 from bench.worker.standalone import serve
 from bench.workload.resolve import parent_queue, resolve
@@ -29,7 +28,8 @@ def worker(
     """
     url = (where or ServerFlags()).require_url()
     changes = (flags or WorkerFlags()).changes()
-    layout = LAYOUTS.get(str(changes.get("layout", RUNQY.name)), RUNQY)  # an unknown one is told
+    named = registry.find(str(changes.get("layout", registry.default.name)))
+    layout = (named or registry.default).layout  # reading the fields reports an unknown one
     defaults = {
         "queues": ",".join(f"{parent}{layout.separator}{each}" for each in _SUB_QUEUES),
         "rate": "max",

@@ -97,10 +97,9 @@ def _go(client: Client, notify: Notify) -> Program:
         _run(["go", "build", "-trimpath", "-o", "client", "."], folder)
 
     folder = _built("go", version, build)
-    library = "hibiken/asynq" if client.program[-1] == "asynq" else "redis/go-redis/v9"
     runs_on = (
-        f"Go {version.removeprefix('go')}, {library.split('/')[1]} "
-        f"{_of_module(module, f'github.com/{library}')}"
+        f"Go {version.removeprefix('go')}, {client.library.split('/')[1]} "
+        f"{_of_module(module, f'github.com/{client.library}')}"
     )
     return Program((str(folder / "client"), *client.program), runs_on)
 

@@ -1,18 +1,19 @@
 """Every client by name: what it does, what it takes to run it, and what may be expected of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.errors import UsageError
-from bench.layouts.runqy.layout import RUNQY
+from bench.layouts import registry
+from bench.layouts.entry import LayoutEntry
 from bench.workload.fields import nearest
 
 Toolchain = Literal["python", "redis-cli", "node", "go"]
 
-ASYNQ = "asynq"
 BATCH = 100
 """Tasks in a batch of those clients that send batches."""
+_OWN_PROGRAM = "bench.clients.python.own"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,12 @@ class Client:
     """What a task waits for, in round trips."""
     toolchain: Toolchain
     program: tuple[str, ...]
-    """A Python module, or the words that tell a built program which client to be."""
+    """A Python module, or the arguments that tell a built program which client to be."""
+    library: str = "redis/go-redis/v9"
+    """Path below ``github.com`` of the library that a Go client uses."""
     batch: int = 1
     """Tasks that are sent together."""
-    layout: str = RUNQY.name
+    layout: str = registry.default.name
     is_ordered: bool = True
     """Whether tasks must be in the list in the order of their numbers."""
     is_stamped: bool = False
@@ -41,7 +44,45 @@ class Client:
         return self.toolchain != "python"
 
 
-CLIENTS: tuple[Client, ...] = (
+def own_name(layout: str) -> str:
+    """The name of this project's own producer as a client of a layout."""
+    return "bench" if layout == registry.default.name else f"bench-{layout}"
+
+
+def own_client(layout: str) -> Client:
+    """This project's own producer as a client of a layout."""
+    is_default = layout == registry.default.name
+    batches = f"batches of {BATCH}, four of them in flight at once"
+    return Client(
+        name=own_name(layout),
+        does=f"this project's producer{'' if is_default else ' on that layout'}: {batches}",
+        round_trips=f"1 for {BATCH}",
+        toolchain="python",
+        program=(_OWN_PROGRAM, "--layout", layout),
+        batch=BATCH,
+        layout=layout,
+        is_ordered=False,
+        is_stamped=True,
+    )
+
+
+def _clients_of(entry: LayoutEntry) -> Iterator[Client]:
+    """The clients of a layout other than the default one."""
+    library_client = entry.library_client
+    if library_client is not None:
+        yield Client(
+            name=library_client.name,
+            does=library_client.does,
+            round_trips=library_client.round_trips,
+            toolchain="go",
+            program=("--kind", library_client.kind),
+            library=library_client.library,
+            layout=entry.name,
+        )
+    yield own_client(entry.name)
+
+
+_CLIENTS_OF_DEFAULT: tuple[Client, ...] = (
     Client(
         name="redis-cli",
         does="one redis-cli, fed the two commands of each task through its input",
@@ -72,16 +113,7 @@ CLIENTS: tuple[Client, ...] = (
         program=("bench.clients.python.pipelined",),
         batch=BATCH,
     ),
-    Client(
-        name="bench",
-        does=f"this project's producer: batches of {BATCH}, four of them on the way at once",
-        round_trips=f"1 for {BATCH}",
-        toolchain="python",
-        program=("bench.clients.python.own",),
-        batch=BATCH,
-        is_ordered=False,
-        is_stamped=True,
-    ),
+    own_client(registry.default.name),
     Client(
         name="node-seed",
         does="ioredis as in the guide: one connection, a task at a time",
@@ -112,41 +144,35 @@ CLIENTS: tuple[Client, ...] = (
         program=("--kind", "pipelined"),
         batch=BATCH,
     ),
-    Client(
-        name="go-asynq",
-        does="asynq's own client, a task at a time: one script call each",
-        round_trips="1",
-        toolchain="go",
-        program=("--kind", "asynq"),
-        layout=ASYNQ,
-    ),
-    Client(
-        name="bench-asynq",
-        does=f"this project's producer on that layout: batches of {BATCH}, four on the way at once",
-        round_trips=f"1 for {BATCH}",
-        toolchain="python",
-        program=("bench.clients.python.own", "--layout", ASYNQ),
-        batch=BATCH,
-        layout=ASYNQ,
-        is_ordered=False,
-        is_stamped=True,
+)
+CLIENTS = (
+    *_CLIENTS_OF_DEFAULT,
+    *(
+        client
+        for entry in registry.loaded()
+        if entry is not registry.default
+        for client in _clients_of(entry)
     ),
 )
+"""The clients of all built-in layouts."""
 BY_NAME = {client.name: client for client in CLIENTS}
 NAMES = tuple(BY_NAME)
-LAYOUTS = tuple(dict.fromkeys(client.layout for client in CLIENTS))
 
 
-def chosen(names: Sequence[str]) -> list[Client]:
-    """The clients of these names, in the catalogue's order; all of them where none is named.
+def chosen(names: Sequence[str], entry: LayoutEntry = registry.default) -> list[Client]:
+    """Returns the clients of these names, in the catalogue's order; all of them if none is named.
 
-    Raises UsageError for a name that is none.
+    A layout that is not built in adds its clients to the catalogue. Raises UsageError for a name
+    that no client has.
     """
+    is_built_in = any(client.layout == entry.name for client in CLIENTS)
+    clients = CLIENTS if is_built_in else (*CLIENTS, *_clients_of(entry))
+    known = [client.name for client in clients]
     for name in names:
-        if name not in NAMES:
-            hint = nearest(name, NAMES) or f": there are {', '.join(NAMES)}"
+        if name not in known:
+            hint = nearest(name, known) or f": there are {', '.join(known)}"
             raise UsageError(f"--only {name}: no such client{hint}")
-    return [client for client in CLIENTS if not names or client.name in names]
+    return [client for client in clients if not names or client.name in names]
 
 
 def why_not(client: Client, layout: str, url: str) -> str:

@@ -11,20 +11,16 @@ import redis
 from bench import environment
 from bench.clients import build, check, processes
 from bench.clients.build import Notify, Program, Unavailable
-from bench.clients.catalogue import ASYNQ, Client, why_not
-from bench.clients.check import Checker, ExpectedTasks
-from bench.clients.check_asynq import AsynqChecker
-from bench.clients.check_runqy import RunqyChecker
+from bench.clients.catalogue import Client, why_not
+from bench.clients.check import CheckedQueue, ExpectedTasks
 from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
 from bench.errors import MeasurementError, UsageError
-from bench.layouts.runqy.layout import RUNQY
+from bench.layouts import registry
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import server_info
 from bench.redisio.connection import open_client, translated_errors
 
-CHECKERS: dict[str, Callable[[str], Checker]] = {RUNQY.name: RunqyChecker, ASYNQ: AsynqChecker}
-"""By layout: what makes a checker for a queue."""
 _MORE_INSPECTIONS = 20
 _QUEUE = re.compile(r"[^\s{}'\"\\]+")
 
@@ -66,10 +62,9 @@ def measure(
     """
     began_s = time.monotonic()
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    checker = CHECKERS[request.layout](request.queue)
+    entry = registry.get(request.layout)
     with open_client(request.url) as client, translated_errors(request.url):
-        check.require_empty(client, checker)
-        checker.begin(client)
+        checked = check.begin(client, entry, request.queue)
         if not request.owns_server and _has_blocked_clients(client):
             notify(
                 "somebody waits for tasks on this server: where that is a worker of "
@@ -78,7 +73,7 @@ def measure(
         server = server_info.describe(client, request.url)
         all_tried = [ClientTrials(each, []) for each in request.clients]
         programs = dict(_programs(request, all_tried, notify))
-        bench = _TrialRunner(request, client, checker, should_stop)
+        bench = _TrialRunner(request, client, checked, should_stop)
         for number, tried in _turns(request, all_tried, programs):
             if should_stop():
                 break
@@ -143,7 +138,7 @@ class _TrialRunner:
 
     request: ClientsRequest
     client: redis.Redis
-    checker: Checker
+    checked: CheckedQueue
     should_stop: Callable[[], bool]
 
     def attempt(self, tried: ClientTrials, program: Program) -> None:
@@ -181,24 +176,24 @@ class _TrialRunner:
     def _inspect_and_remove(self, expected: ExpectedTasks, fault: str) -> str:
         """The first fault, the one given before those that are found now."""
         owns_server = self.request.owns_server
-        found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
-        left = check.remove(self.client, self.checker, found)
+        found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
+        left = check.remove(self.client, self.checked, found)
         fault = fault or found.fault or left
         # Of a client that was stopped, the server may still have commands to read.
         for _ in range(_MORE_INSPECTIONS if left else 0):
-            found = check.inspect(self.client, self.checker, expected, owns_server=owns_server)
-            if not check.remove(self.client, self.checker, found):
+            found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
+            if not check.remove(self.client, self.checked, found):
                 break
         if fault and owns_server:
-            check.remove_all(self.client, self.checker)
+            check.remove_all(self.client, self.checked)
         elif fault and len(found.own) + found.others < expected.tasks:
             fault += (
                 f"; up to {expected.tasks - len(found.own)} tasks that were taken from "
-                f"{self.checker.pending} meanwhile are left on the server"
+                f"{self.checked.pending.key} meanwhile are left on the server"
             )
         elif fault and found.others:
             fault += (
-                f"; ids that may be somebody else's were left in {self.checker.pending}: "
+                f"; ids that may be somebody else's were left in {self.checked.pending.key}: "
                 f"{found.others}"
             )
         return fault

@@ -24,7 +24,8 @@ class ProgramArguments:
     queue: str
     batch: int
     """Tasks to send together; 0 for all."""
-    layout: str = "runqy"
+    layout: str = ""
+    """The layout to write, for the program that can write several."""
 
 
 def read_arguments() -> ProgramArguments:
@@ -33,7 +34,7 @@ def read_arguments() -> ProgramArguments:
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--queue", required=True)
     parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--layout", default="runqy")
+    parser.add_argument("--layout", default="")
     given = parser.parse_args()
     url = os.environ.get(URL_VARIABLE)
     if not url:

@@ -1,15 +1,15 @@
-"""What was seen of a server's queues: values that rules judge, and that a reader makes."""
+"""What ``bench verify`` read from a server: values that a reader makes and that rules judge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.wire.layout import Layout
+from bench.wire.layout import Layout, QueueKey
 
 HASH = "hash"
 LIST = "list"
 SORTED_SET = "zset"
 NOTHING = "none"
-"""What TYPE calls a key that is not there."""
+"""What TYPE answers for a key that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -17,40 +17,50 @@ class InspectedKey:
     """A key that holds, or should hold, ids of one queue's tasks."""
 
     queue: str
-    name: str
-    """``pending``, ``active``, …: how its key ends."""
-    key: str
-    is_sorted_set: bool
+    queue_key: QueueKey
     kind: str
-    """What TYPE says; ``none`` where nothing is there."""
+    """What TYPE answered; ``none`` if the key does not exist."""
     length: int
-    """How many ids it holds; zero where it is of the wrong type."""
+    """Number of ids; zero if the key is of the wrong type."""
+
+    @property
+    def name(self) -> str:
+        """``pending``, ``active``, …: what reports call the key."""
+        return self.queue_key.name
+
+    @property
+    def key(self) -> str:
+        """The key itself."""
+        return self.queue_key.key
 
     @property
     def is_of_its_type(self) -> bool:
-        """Whether it is what the layout says, or empty."""
-        return self.kind in (NOTHING, SORTED_SET if self.is_sorted_set else LIST)
+        """Whether the key has the type that the layout says, or does not exist."""
+        return self.kind in (NOTHING, SORTED_SET if self.queue_key.is_sorted_set else LIST)
 
 
 @dataclass(frozen=True)
 class InspectedTask:
-    """An id that was seen in a place, and what the task's key held right after."""
+    """An id that was found under a key, and what the task's hash held right afterwards."""
 
     id: bytes
     queue: str
-    place: str
-    """``pending``, ``active``, …"""
-    place_key: str
+    found_under: QueueKey
     key: str
-    """Of the task's hash."""
+    """The key of the task's hash."""
     kind: str
-    """What TYPE says of it."""
+    """What TYPE answered for that key."""
     fields: Mapping[str, bytes]
-    """Those that rules ask for and that were there; empty where it is no hash."""
+    """Those fields that rules ask for and that exist; empty if the key holds no hash."""
     has_lease: bool = True
-    """Whether it is leased; true as well where that cannot be told."""
+    """Whether the task has a lease; also true if that cannot be told."""
     lease_left_s: float = 0.0
-    """For how long from now; negative once it has expired."""
+    """Seconds until the lease ends; negative once it has expired."""
+
+    @property
+    def under(self) -> str:
+        """``pending``, ``active``, …: what reports call the key under which the id was found."""
+        return self.found_under.name
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,16 @@ class InspectedQueue:
 
     name: str
     pending: int
+    """Number of tasks that wait for a worker."""
     is_registered: bool = True
-    """Whether the set of all queues names it; true where the layout has no such set."""
+    """Whether the set of all queue names has it; also true if the layout has no such set."""
     has_worker: bool = True
-    """Whether a worker says that it serves it; true as well where that cannot be told."""
+    """Whether some worker says that it serves the queue; also true if that cannot be told."""
 
 
 def key_of(layout: Layout, queue: str, task_id: bytes) -> str:
-    """The key of a task's hash, for an id of any bytes; to be encoded with ``surrogateescape``."""
+    """Returns the key of a task's hash, for an id of any bytes.
+
+    The key is to be encoded with ``surrogateescape``.
+    """
     return layout.task(queue, task_id.decode(errors="surrogateescape"))

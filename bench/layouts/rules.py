@@ -1,8 +1,8 @@
-"""What a rule is, and those that hold in every layout.
+"""What a rule is, and the rules that hold in every layout.
 
-A check looks at one task and answers with what is wrong, in a word or two that stand in the
-rule's title, or with None. Checks stand in steps: a task that fails one step is not held to the
-next, since nothing more can be said of a task that is not there.
+A check looks at one task. It returns None if the task keeps the rule, else a few words that go
+into the rule's title. Checks are grouped into steps: a task that fails one step is not checked by
+the next, because nothing more can be said of a task that does not exist.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.layouts.inspected import HASH, NOTHING, InspectedTask
-from bench.wire.layout import Layout
 
 Severity = Literal["error", "warning"]
-_EXPIRING = ("completed",)
-"""Places whose tasks may expire before their ids are cleared away."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +21,16 @@ class Rule:
     code: str
     severity: Severity
     title: str
-    """A noun for what breaks it; ``{detail}`` is what the check answered."""
+    """A noun phrase for what breaks the rule; ``{detail}`` stands for what the check returned."""
     cause: str
-    """What comes of it: a sentence without its point."""
+    """The consequence: a sentence without its full stop."""
     cure: str
-    """What to do: the same."""
-    in_passing: bool = False
-    """Whether a healthy worker may break it for a moment: then it must be broken for longer."""
-    by_place: bool = False
-    """Whether it holds a task against its place: of a task in two places that says nothing."""
+    """What to do: a sentence without its full stop."""
+    is_transient: bool = False
+    """Whether a healthy worker may break the rule for a moment: it must then stay broken."""
+    is_about_key: bool = False
+    """Whether the rule compares a task with the key that holds its id. For a task that is under
+    two keys it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +45,43 @@ CheckGroup = Sequence[Check]
 
 
 @dataclass(frozen=True)
-class Ruleset:
-    """All that one layout promises about a task."""
+class NameCheck:
+    """A rule about the names of queues."""
 
-    layout: Layout
+    rule: Rule
+    is_wrong: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Everything that one layout promises about its tasks and the names of its queues."""
+
     fields: tuple[str, ...]
-    """Fields of a task's hash that its checks ask for."""
+    """The fields of a task's hash that the checks read."""
     large: tuple[str, ...]
     """Those of them that may be of any length."""
     steps: Sequence[CheckGroup]
+    names: Sequence[NameCheck] = ()
+    """Of these only the first that finds something wrong with a name is reported."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A task that breaks a rule, or seemed to when it was looked at."""
+    """A task that breaks a rule, or seemed to when it was read."""
 
     rule: Rule
     detail: str
     id: bytes
     task_key: str
-    place_keys: tuple[str, ...]
-    """Where the id was seen."""
+    queue_keys: tuple[str, ...]
+    """The keys under which the id was found."""
 
 
 def faults(ruleset: Ruleset, task: InspectedTask) -> Iterator[Fault]:
-    """What is wrong with a task, as it was seen."""
+    """Yields what is wrong with a task as it was read."""
     for step in ruleset.steps:
         found = [
-            Fault(check.rule, detail, task.id, task.key, (task.place_key,))
+            Fault(check.rule, detail, task.id, task.key, (task.found_under.key,))
             for check in step
             if (detail := check.wrong(task)) is not None
         ]
@@ -84,7 +91,7 @@ def faults(ruleset: Ruleset, task: InspectedTask) -> Iterator[Fault]:
 
 
 def unusable_id(task: InspectedTask) -> str | None:
-    """Empty, or no text."""
+    """An id that is empty or not text."""
     if not task.id:
         return "empty"
     try:
@@ -95,34 +102,29 @@ def unusable_id(task: InspectedTask) -> str | None:
 
 
 def task_for_id(task: InspectedTask) -> str | None:
-    """The task itself where its id should be."""
+    """A task where its id should be."""
     return "" if task.kind == NOTHING and task.id.lstrip()[:1] in (b"{", b"[") else None
 
 
 def missing_hash(task: InspectedTask) -> str | None:
-    """No key at all."""
-    return "" if task.kind == NOTHING and task.place not in _EXPIRING else None
+    """An id whose task does not exist."""
+    return "" if task.kind == NOTHING and not task.found_under.may_expire else None
 
 
 def no_hash(task: InspectedTask) -> str | None:
-    """A key of another type."""
+    """A task's key that holds another type; returns that type."""
     return task.kind if task.kind not in (HASH, NOTHING) else None
 
 
 def missing_from(task: InspectedTask, names: Sequence[str]) -> str | None:
-    """Those fields that a task has not, where it has a hash."""
+    """Returns those of the named fields that a task's hash lacks."""
     missing = [name for name in names if name not in task.fields]
     return ", ".join(missing) if missing and task.kind == HASH else None
 
 
-def not_whole(task: InspectedTask, names: Sequence[str]) -> str | None:
-    """Those fields that should be whole numbers and are not."""
-    wrong = [name for name in names if not task.fields.get(name, b"0").isdigit()]
-    return " and ".join(wrong) if wrong else None
-
-
 def shown(text: bytes, most: int = 60) -> str:
-    """As one may print it: one line, no control characters, not endless."""
+    """Returns text that is safe to print: one line, no control characters, at most ``most``
+    characters and an ellipsis."""
     decoded = text.decode(errors="backslashreplace")
     plain = "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in decoded
@@ -137,7 +139,7 @@ EVERYWHERE: Sequence[CheckGroup] = (
                 code="unusable-id",
                 severity="error",
                 title="id that is {detail}",
-                cause="No worker can make a task's key of it",
+                cause="No worker can build a task's key from it",
                 cure="Push the id under which the task's hash was written, as UTF-8 text",
             ),
             unusable_id,
@@ -148,9 +150,9 @@ EVERYWHERE: Sequence[CheckGroup] = (
             Rule(
                 code="task-for-id",
                 severity="error",
-                title="task itself in place of its id",
-                cause="Workers take it for an id, and find no task under it",
-                cure="Write the task's fields into its hash, and push the id alone",
+                title="task in place of its id",
+                cause="Workers take the text for an id and find no task under it",
+                cure="Write the task's fields into its hash and push only the id",
             ),
             task_for_id,
         ),
@@ -161,9 +163,10 @@ EVERYWHERE: Sequence[CheckGroup] = (
                 code="missing-hash",
                 severity="error",
                 title="id without a hash",
-                cause="A worker that pops it has lost the task",
-                cure="Write the hash (HSET) before the id is pushed, let nothing expire or "
-                "delete it while the id is queued, and see that both use the same key names",
+                cause="A worker that pops the id finds no task, so the task is lost",
+                cure="Write the hash (HSET) before pushing the id, do not let it expire or be "
+                "deleted while the id is queued, and make sure that producers and workers use the "
+                "same key names",
             ),
             missing_hash,
         ),
@@ -174,76 +177,66 @@ EVERYWHERE: Sequence[CheckGroup] = (
                 code="task-type",
                 severity="error",
                 title="task that is a {detail}, not a hash",
-                cause="Workers read it with HGETALL, and are refused",
+                cause="Workers read tasks with HGETALL, which fails on any other type",
                 cure="Write the task with HSET",
             ),
             no_hash,
         ),
     ),
 )
-"""Steps that come first in every layout."""
+"""The first steps of every layout's ruleset."""
 
 MISSING_FIELD = Rule(
     code="missing-field",
     severity="error",
     title="task without {detail}",
-    cause="Workers rely on it",
-    cure="Write all of the layout's fields in one HSET, before the id is pushed",
+    cause="Workers need every field of the layout",
+    cure="Write all fields in one HSET before pushing the id",
 )
 NOT_A_NUMBER = Rule(
     code="not-a-number",
     severity="error",
-    title="task whose {detail} is not a whole number",
-    cause="Workers cannot tell whether to try again",
-    cure="Write digits alone, as 0 or 3",
+    title="task with a non-numeric {detail}",
+    cause="Workers cannot tell whether to retry the task",
+    cure="Write decimal digits only, for example 0 or 3",
 )
 EMPTY_QUEUE_FIELD = Rule(
     code="empty-queue-field",
     severity="error",
-    title="task whose queue is empty",
-    cause="It does not say where to put it for its next attempt",
+    title="task with an empty queue",
+    cause="The task does not say on which queue to put its next attempt",
     cure="Write the full name of the queue, as in the list's key",
 )
 OTHER_QUEUE = Rule(
     code="other-queue",
     severity="error",
-    title="task that names another queue than it is on",
-    cause="Its next attempt goes to a queue that it was not enqueued on",
-    cure="Give the task and the list's key the same name of the queue, sub-queue included",
-    by_place=True,
+    title="task that names a different queue from the one it is on",
+    cause="Its next attempt goes to a queue on which it was not enqueued",
+    cure="Use the same queue name, including the sub-queue, in the task and in the list's key",
+    is_about_key=True,
 )
 STATE = Rule(
     code="state",
     severity="error",
     title="task whose state is {detail}",
-    cause="A worker died in between, or somebody moves ids without their state: the task is "
-    "shown as what it is not, and may run twice",
-    cure="Change the state and the place together, in the layout's order",
-    in_passing=True,
-    by_place=True,
+    cause="A worker died between two commands, or something moves ids without changing the state: "
+    "the task is reported wrongly and may run twice",
+    cure="Change the state and move the id together, in the layout's order",
+    is_transient=True,
+    is_about_key=True,
 )
 TOO_MANY_RETRIES = Rule(
     code="too-many-retries",
     severity="warning",
-    title="task with more retries than it may have",
-    cause="It was tried more often than its limit, or the two numbers are swapped",
+    title="task with more retries than its limit allows",
+    cause="Workers ignored the limit, or the two numbers are swapped",
     cure="Count retries from 0, and archive a task once it has reached its limit",
 )
 
 
 def wrong_state(task: InspectedTask, right: Sequence[str]) -> str | None:
-    """A state that is none of those; what is absent counts as empty."""
+    """A state other than the right ones; a missing state counts as empty."""
     state = task.fields.get("state", b"")
     if state.decode(errors="replace") in right:
         return None
-    return f"{shown(state, 20) if state else 'not set'} on {task.place}"
-
-
-def other_queue(task: InspectedTask) -> str | None:
-    """A field ``queue`` that names another one."""
-    return "" if task.fields.get("queue") not in (None, b"", task.queue.encode()) else None
-
-
-def empty_queue(task: InspectedTask) -> str | None:
-    """A field ``queue`` with nothing in it."""
-    return "" if task.fields.get("queue") == b"" else None
+    return f"{shown(state, 20) if state else 'not set'} on {task.under}"

@@ -22,8 +22,9 @@ from locust import User, task
 from bench.locust.connection import GeventConnection
 from bench.locust.producer import LocustProducer
 from bench.redisio.connection import open_client
+from bench.redisio.queue_keys import length
 from bench.wire.frames import Batch
-from bench.wire.layout import Layout
+from bench.wire.layout import Layout, pending_key
 
 _BACKLOG_POLL_S = 0.002
 
@@ -88,9 +89,9 @@ class QueueUser(_ScenarioUser):
         ):
             return
         layout = self.producer.scenario.wire_layout
-        keys = [layout.pending(queue) for queue in self.producer.scenario.queues]
+        keys = [pending_key(layout, queue) for queue in self.producer.scenario.queues]
         with open_client(self.producer.url) as client:
-            while max(int(client.llen(key)) for key in keys) > limit:
+            while max(length(client, key) for key in keys) > limit:
                 gevent.sleep(_BACKLOG_POLL_S)
 
 
@@ -153,7 +154,8 @@ class ApplicationUser(_ScenarioUser):
         if self._newest is not None:
             queue, task_id = self._newest
             with self._timed("status", queue):
-                self._client.hget(self._layout.task(queue, task_id), "state")
+                command = self._layout.state(queue, task_id)
+                self._client.execute_command(*command)  # type: ignore[no-untyped-call]
 
     @task(1)
     def await_result(self) -> None:

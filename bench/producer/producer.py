@@ -20,7 +20,9 @@ from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.producer.sinks import Sink
 from bench.redisio.connection import ConnectionLost, open_client
+from bench.redisio.queue_keys import length
 from bench.wire.frames import Batch
+from bench.wire.layout import pending_key
 from bench.workload.feed import Feed
 
 TICK_US = 250
@@ -146,8 +148,8 @@ class Producer:
         with open_client(self._url) as client:
             while not self._control.stopped:
                 now_us = self._clock.now_us()
-                keys = [layout.pending(queue) for queue in self._scenario.queues]
-                longest = max(int(client.llen(key)) for key in keys)
+                keys = [pending_key(layout, queue) for queue in self._scenario.queues]
+                longest = max(length(client, key) for key in keys)
                 if longest <= limit or (end_us is not None and now_us >= end_us):
                     self._sink.last_list_length = longest
                     return

@@ -42,29 +42,22 @@ def queue_keys_of(layout: Layout, queues: Sequence[str]) -> list[QueueKey]:
 def ids_from_tail(client: redis.Redis, key: QueueKey) -> Iterator[list[bytes]]:
     held = length(client, key)
     for end in range(held, 0, -CHUNK):
-        start, last = max(end - CHUNK, 0), end - 1
-        members: Sequence[object] = (
-            client.zrange(key.key, start, last)
-            if key.is_sorted_set
-            else client.lrange(key.key, start, last)
-        )
+        start = max(end - CHUNK, 0)
+        members: Sequence[object] = client.execute_command(*key.range(start, end))  # type: ignore[no-untyped-call]
         yield [bytes(member) for member in reversed(members) if isinstance(member, bytes)]
 
 
 def length(client: redis.Redis, key: QueueKey) -> int:
     """How many ids a list or a sorted set holds. Raises redis-py's errors."""
-    return int(client.zcard(key.key) if key.is_sorted_set else client.llen(key.key))
+    return int(client.execute_command(*key.length))  # type: ignore[no-untyped-call]
 
 
 def lengths(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> dict[KeyRole, int]:
     """How many ids all places of each meaning hold, at one moment. Raises redis-py's errors."""
-    queue_keys = [key for queue in queues for key in layout.queue_keys(queue)]
+    queue_keys = queue_keys_of(layout, queues)
     with client.pipeline(transaction=True) as pipeline:
         for key in queue_keys:
-            if key.is_sorted_set:
-                pipeline.zcard(key.key)
-            else:
-                pipeline.llen(key.key)
+            pipeline.execute_command(*key.length)  # type: ignore[no-untyped-call]
         held = pipeline.execute()
     found = dict.fromkeys((KeyRole.PENDING, KeyRole.ACTIVE), 0)
     for key, count in zip(queue_keys, held, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import redis
 
 from bench.redisio.server_info import cpu_s
-from bench.wire.layout import Layout
+from bench.wire.layout import Layout, pending_key
 
 INTERVAL_US = 1_000_000
 
@@ -36,7 +36,8 @@ class ServerSampler:
         try:
             with self.client.pipeline(transaction=False) as pipeline:
                 for queue in self.queues:
-                    pipeline.llen(self.layout.pending(queue))
+                    command = pending_key(self.layout, queue).length
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 pipeline.info("cpu")
                 pipeline.info("memory")
                 *backlog, cpu, memory = pipeline.execute()

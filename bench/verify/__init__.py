@@ -1,1 +1,1 @@
-"""``bench verify``: whether a server's queues follow their layout. Nothing is ever written."""
+"""``bench verify``: checks whether a server's queues follow their layout. It never writes."""

@@ -1,6 +1,6 @@
-"""Which queues and workers a server knows of, found by reading alone and within bounds.
+"""Finds the queues and workers that a server knows of, by bounded reading.
 
-Keys are found by SCAN, which never holds the server up; after a million keys it is given up.
+Keys are found by SCAN, which never blocks the server; the search ends after a million keys.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,30 +9,26 @@ from typing import Any
 
 import redis
 
-from bench.layouts.registry import LAYOUTS
+from bench.layouts import registry
 from bench.wire.layout import Layout, split_queue
 
 _SCAN_COUNT = 1000
 _MOST_SCANS = 1000
 MOST_SCANNED = _SCAN_COUNT * _MOST_SCANS
-"""Keys that one search goes through."""
+"""The number of keys after which one search ends."""
 MOST_QUEUES = 500
-_SERVERS = "asynq:servers"
-"""Sorted set in which asynq's own servers write until when they are to be believed."""
-_NO_QUEUES = ("t:", "result:", "workers:", "servers:")
-"""How keys go on that are no queue's, and may end like one's: ids are anything."""
 
 
 @dataclass(frozen=True)
 class DiscoveredQueues:
-    """The queues that were found of each layout."""
+    """The queues that were found, of each layout."""
 
     names: Sequence[str]
-    """Of the layout that was asked for; at most ``MOST_QUEUES``."""
+    """Queues of the requested layout; at most ``MOST_QUEUES``."""
     others: Sequence[str]
-    """Layouts by name, other than that one, of which there are queues too."""
+    """Names of the other layouts that have queues on the server."""
     is_whole: bool
-    """Whether all keys were gone through, and all queues named."""
+    """Whether the search reached the last key, and ``names`` has all queues."""
 
 
 @dataclass(frozen=True)
@@ -40,28 +36,31 @@ class DiscoveredWorkers:
     """The workers that a server knows of."""
 
     serves: frozenset[str]
-    """Parents, or queues, that workers say they are registered for."""
+    """Parents, or queues, for which workers say they are registered."""
     serves_any: bool
-    """Whether there is one that does not say so; or that cannot be told."""
+    """Whether there is a worker that does not say what it serves, or this cannot be told."""
 
     def serve(self, layout: Layout, queue: str) -> bool:
-        """Whether one of them may serve a queue."""
+        """Whether one of the workers may serve a queue."""
         parent, _ = split_queue(queue, layout.separator)
         return self.serves_any or not self.serves.isdisjoint({queue, parent})
 
 
 def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
-    """Queues that hold tasks which wait or are worked on, and those that are registered.
+    """Finds queues with pending or active tasks, and those that are registered.
 
     Raises redis-py's errors.
     """
-    scans = [_Scan(client, f"asynq:*:{place}") for place in ("pending", "active")]
-    found: dict[str, set[str]] = {name: set() for name in LAYOUTS}
+    layouts = [entry.layout for entry in registry.loaded()]
+    found: dict[str, set[str]] = {each.name: set() for each in layouts}
+    patterns = dict.fromkeys(pattern for each in layouts for pattern in each.queue_patterns)
+    scans = [_Scan(client, pattern) for pattern in patterns]
     for scan in scans:
         for key in scan.found():
-            owner, queue = _owner(key)
-            if queue:
-                found[owner].add(queue)
+            for each in layouts:
+                queue = each.queue_of(key)
+                if queue:
+                    found[each.name].add(queue)
     registered = registered_queues(client, layout)
     names = sorted(found[layout.name] | (registered or frozenset()))
     return DiscoveredQueues(
@@ -72,24 +71,28 @@ def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
 
 
 def registered_queues(client: redis.Redis, layout: Layout) -> frozenset[str] | None:
-    """The set of all queues; None where the layout has none, or something else is in its place.
+    """Returns the set of all queue names; None if the layout has none, or its key is of another
+    type.
 
     Raises redis-py's errors.
     """
-    registry = layout.registry()
-    if registry is None or _text(client.type(registry)) not in ("set", "none"):
+    key = layout.registry()
+    if key is None or _text(client.type(key)) not in ("set", "none"):
         return None
-    return frozenset(_text(name) for name in client.smembers(registry))
+    return frozenset(_text(name) for name in client.smembers(key))
 
 
 def find_workers(client: redis.Redis, layout: Layout) -> DiscoveredWorkers:
-    """Heartbeats, and asynq's own servers. Raises redis-py's errors."""
+    """Finds workers by their heartbeats, and servers that registered themselves.
+
+    Raises redis-py's errors.
+    """
     scan = _Scan(client, layout.worker("*"))
     serves, serves_any = set(), False
     for key in scan.found():
         if _text(client.type(key)) == "hash":
             queue = client.hget(key, "queue")
-            serves_any |= queue is None  # asynq's own tell of their tasks there, not of queues
+            serves_any |= queue is None  # other software may keep its tasks there, not its queues
             serves.add(_text(queue or ""))
     return DiscoveredWorkers(
         serves=frozenset(serves),
@@ -98,21 +101,22 @@ def find_workers(client: redis.Redis, layout: Layout) -> DiscoveredWorkers:
 
 
 def _has_server(client: redis.Redis, layout: Layout) -> bool:
-    if layout.registry() is None or _text(client.type(_SERVERS)) != "zset":
+    key = layout.servers()
+    if key is None or _text(client.type(key)) != "zset":
         return False
     now_s = int(client.time()[0])
-    last: Any = client.zrange(_SERVERS, -1, -1, withscores=True)
+    last: Any = client.zrange(key, -1, -1, withscores=True)
     return any(until_s >= now_s for _, until_s in last)
 
 
 class _Scan:
-    """The keys of one pattern, up to a bound."""
+    """A bounded search for the keys that match one pattern."""
 
     def __init__(self, client: redis.Redis, pattern: str) -> None:
         self._client = client
         self._pattern = pattern
         self.is_whole = False
-        """Whether the last key has been reached."""
+        """Whether the search has reached the last key."""
 
     def found(self) -> Iterator[str]:
         cursor = 0
@@ -122,16 +126,6 @@ class _Scan:
             if not int(cursor):
                 self.is_whole = True
                 return
-
-
-def _owner(key: str) -> tuple[str, str]:
-    """The layout and the queue of a list's key; no queue where it is none's."""
-    name = key.removeprefix("asynq:").rpartition(":")[0]
-    if name.startswith(_NO_QUEUES):
-        return "runqy", ""
-    if name.startswith("{") and name.endswith("}"):
-        return "asynq", name[1:-1]
-    return "runqy", name
 
 
 def _text(value: object) -> str:

@@ -1,122 +1,114 @@
-"""Reading what is in a server's queues: reading commands alone, in chunks, and never a long list
-whole."""
+"""Reads what is in a server's queues, by reading commands only and in chunks.
+
+A long list is never read in one piece.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
 
+from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedTask, key_of
-from bench.layouts.rules import Ruleset
 from bench.verify.sampling import Span
-from bench.wire.layout import STATE_ACTIVE, Command, QueueKey
+from bench.wire.layout import Command, KeyRole
 
 _CHUNK = 100
 _CHUNK_BYTES = 4_000_000
-"""Tasks are read so many at a time, or so few that they are not larger together: the server keeps
-replies in memory until they are taken."""
+"""Tasks are read in chunks of so many, or fewer if they are larger together: the server keeps
+replies in memory until they have been taken."""
 _MOST_AT_ONCE = 400
 """Commands in a pipeline."""
-LEASE = "lease"
-"""The place that holds no tasks of its own: those of the active list are in it too."""
 
 
 class Inspector:
-    """Reads by one layout's rules, over one connection. All raise redis-py's errors."""
+    """Reads what one layout's rules ask for, over one connection. Raises redis-py's errors."""
 
-    def __init__(self, client: redis.Redis, ruleset: Ruleset) -> None:
+    def __init__(self, client: redis.Redis, entry: LayoutEntry) -> None:
         self._client = client
-        self._ruleset = ruleset
-        self._layout = ruleset.layout
+        self._ruleset = entry.ruleset
+        self._layout = entry.layout
         self._leases: dict[str, str] = {}
-        """Keys of the sets of leases that can be read, by queue."""
+        """Keys of the lease sets that can be read, by queue."""
 
-    def places(self, queues: Sequence[str]) -> list[InspectedKey]:
-        """Every place of these queues, in the layout's order."""
-        named = [(queue, place) for queue in queues for place in self._layout.queue_keys(queue)]
-        kinds = self._pipeline([("TYPE", place.key) for _, place in named])
-        lengths = self._pipeline([(_length_command(place), place.key) for _, place in named])
+    def keys(self, queues: Sequence[str]) -> list[InspectedKey]:
+        """Returns every key of these queues, in the layout's order."""
+        named = [(queue, key) for queue in queues for key in self._layout.queue_keys(queue)]
+        kinds = self._pipeline([("TYPE", key.key) for _, key in named])
+        lengths = self._pipeline([key.length for _, key in named])
         made = [
-            InspectedKey(
-                queue=queue,
-                name=place.key.rpartition(":")[2],
-                key=place.key,
-                is_sorted_set=place.is_sorted_set,
-                kind=kind.decode(),
-                length=length or 0,
-            )
-            for (queue, place), kind, length in zip(named, kinds, lengths, strict=True)
+            InspectedKey(queue, key, kind.decode(), length or 0)
+            for (queue, key), kind, length in zip(named, kinds, lengths, strict=True)
         ]
         self._leases.update(
-            (each.queue, each.key) for each in made if each.name == LEASE and each.is_of_its_type
+            (each.queue, each.key) for each in made if self.is_lease(each) and each.is_of_its_type
         )
         return made
 
-    def ids(self, place: InspectedKey, spans: Sequence[Span]) -> list[list[bytes]]:
-        """The ids of each span, beginning with the one that is popped next."""
-        command = "ZRANGE" if place.is_sorted_set else "LRANGE"
-        # From the end first: what is popped meanwhile is then not seen twice.
-        replies = self._pipeline(
-            [(command, place.key, str(-span.stop), str(-span.start - 1)) for span in spans]
-        )
-        return [reply[::-1] if reply else [] for reply in replies]
+    def is_lease(self, key: InspectedKey) -> bool:
+        """Whether a key is its queue's lease set, whose ids are also under the active key."""
+        return key.key == self._layout.leases(key.queue)
 
-    def tasks(self, seen: Sequence[tuple[InspectedKey, bytes]]) -> Iterator[InspectedTask]:
-        """What is under these ids now."""
-        for start in range(0, len(seen), _CHUNK):
-            for chunk in self._small_enough(seen[start : start + _CHUNK]):
+    def ids(self, key: InspectedKey, spans: Sequence[Span]) -> list[list[bytes]]:
+        """Returns the ids of each span, the one that is popped next first."""
+        replies = self._pipeline(
+            [key.queue_key.next_popped(span.start, span.stop) for span in spans]
+        )
+        return [key.queue_key.in_turn(reply) if reply else [] for reply in replies]
+
+    def tasks(self, found: Sequence[tuple[InspectedKey, bytes]]) -> Iterator[InspectedTask]:
+        """Yields the tasks of these ids as they are now."""
+        for start in range(0, len(found), _CHUNK):
+            for chunk in self._small_enough(found[start : start + _CHUNK]):
                 yield from self._chunk(chunk)
 
     def _small_enough(
-        self, seen: Sequence[tuple[InspectedKey, bytes]]
+        self, found: Sequence[tuple[InspectedKey, bytes]]
     ) -> Iterator[Sequence[tuple[InspectedKey, bytes]]]:
         large = self._ruleset.large
         replies = self._pipeline(
-            [("HSTRLEN", self._key(*each), name) for each in seen for name in large]
+            [("HSTRLEN", self._task_key(*each), name) for each in found for name in large]
         )
         begin, total = 0, 0
-        for number in range(len(seen)):
+        for number in range(len(found)):
             size = sum(reply or 0 for reply in replies[number * len(large) :][: len(large)])
             if total + size > _CHUNK_BYTES and number > begin:
-                yield seen[begin:number]
+                yield found[begin:number]
                 begin, total = number, 0
             total += size
-        yield seen[begin:]
+        yield found[begin:]
 
-    def _key(self, place: InspectedKey, task_id: bytes) -> bytes:
-        return key_of(self._layout, place.queue, task_id).encode(errors="surrogateescape")
+    def _task_key(self, key: InspectedKey, task_id: bytes) -> bytes:
+        return key_of(self._layout, key.queue, task_id).encode(errors="surrogateescape")
 
     def _chunk(self, chunk: Sequence[tuple[InspectedKey, bytes]]) -> Iterator[InspectedTask]:
-        names = [self._key(*each) for each in chunk]
+        task_keys = [self._task_key(*each) for each in chunk]
         leased = [
-            (self._leases[place.queue], task_id)
-            for place, task_id in chunk
-            if self._is_leased(place)
+            (self._leases[key.queue], task_id) for key, task_id in chunk if self._is_leased(key)
         ]
-        commands: list[Command] = [("TYPE", name) for name in names]
-        commands += [("HMGET", name, *self._ruleset.fields) for name in names]
-        commands += [("ZSCORE", key, task_id) for key, task_id in leased]
+        commands: list[Command] = [("TYPE", task_key) for task_key in task_keys]
+        commands += [("HMGET", task_key, *self._ruleset.fields) for task_key in task_keys]
+        commands += [("ZSCORE", lease_key, task_id) for lease_key, task_id in leased]
         commands += [("TIME",)] if leased else []
         replies = self._pipeline(commands)
         kinds, hashes = replies[: len(chunk)], replies[len(chunk) : 2 * len(chunk)]
         scores = iter(replies[2 * len(chunk) :])
         now_s = _seconds(replies[-1]) if leased else 0.0
-        for (place, task_id), kind, values in zip(chunk, kinds, hashes, strict=True):
-            until_s = next(scores) if self._is_leased(place) else now_s
+        for (key, task_id), kind, values in zip(chunk, kinds, hashes, strict=True):
+            until_s = next(scores) if self._is_leased(key) else now_s
             yield InspectedTask(
                 id=task_id,
-                queue=place.queue,
-                place=place.name,
-                place_key=place.key,
-                key=key_of(self._layout, place.queue, task_id),
+                queue=key.queue,
+                found_under=key.queue_key,
+                key=key_of(self._layout, key.queue, task_id),
                 kind=kind.decode(),
                 fields=self._fields(values),
                 has_lease=until_s is not None,
                 lease_left_s=0.0 if until_s is None else until_s - now_s,
             )
 
-    def _is_leased(self, place: InspectedKey) -> bool:
-        return place.name == STATE_ACTIVE and place.queue in self._leases
+    def _is_leased(self, key: InspectedKey) -> bool:
+        return key.queue_key.role is KeyRole.ACTIVE and key.queue in self._leases
 
     def _fields(self, values: Sequence[bytes | None] | None) -> dict[str, bytes]:
         return {
@@ -126,19 +118,15 @@ class Inspector:
         }
 
     def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies, asked for in chunks; None where a key is of another type."""
+        """Returns the replies, requested in chunks; None for a key of another type."""
         replies: list[Any] = []
         for start in range(0, len(commands), _MOST_AT_ONCE):
-            pipeline: Any  # its types know no plain commands
+            pipeline: Any  # its type stubs lack execute_command
             with self._client.pipeline(transaction=False) as pipeline:
                 for command in commands[start : start + _MOST_AT_ONCE]:
                     pipeline.execute_command(*command)
                 replies += pipeline.execute(raise_on_error=False)
         return [_or_none(reply) for reply in replies]
-
-
-def _length_command(place: QueueKey) -> str:
-    return "ZCARD" if place.is_sorted_set else "LLEN"
 
 
 def _or_none(reply: Any) -> Any:

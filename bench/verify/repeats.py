@@ -1,4 +1,4 @@
-"""Ids that are where they should be once, and are there more often."""
+"""Ids that occur more often than they should."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,40 +10,39 @@ from bench.wire.layout import Layout
 TWICE = Rule(
     code="twice-on-a-list",
     severity="error",
-    title="id that is twice on one list",
+    title="id that occurs twice on one list",
     cause="The task runs twice",
-    cure="Push an id once, and after a lost reply look before pushing again",
-    in_passing=True,
+    cure="Push an id only once, and after a lost reply check for it before pushing again",
+    is_transient=True,
 )
-TWO_PLACES = Rule(
+SEVERAL_KEYS = Rule(
     code="in-two-places",
     severity="error",
-    title="task that is in several places ({detail})",
-    cause="It runs again although another worker has it, or has done it",
-    cure="Take the id off the place that it leaves before, or as, it is put where it goes",
-    in_passing=True,
+    title="task under several keys ({detail})",
+    cause="The task runs again although another worker has it or has completed it",
+    cure="Remove the id from its old key before adding it to the new one, or in the same step",
+    is_transient=True,
 )
 
 
 def repeats(layout: Layout, held: Mapping[InspectedKey, Sequence[bytes]]) -> Iterator[Fault]:
-    """From the ids that were seen in each place."""
-    where: dict[str, list[tuple[InspectedKey, bytes]]] = {}
-    for place, ids in held.items():
+    """Yields the repeated ids among those that were read from each key."""
+    found: dict[str, list[tuple[InspectedKey, bytes]]] = {}
+    for key, ids in held.items():
         for task_id, times in Counter(ids).items():
             # By the task's key: in some layouts two queues may have tasks of the same id.
-            key = key_of(layout, place.queue, task_id)
-            where.setdefault(key, []).append((place, task_id))
+            task_key = key_of(layout, key.queue, task_id)
+            found.setdefault(task_key, []).append((key, task_id))
             if times > 1:
-                yield Fault(TWICE, "", task_id, key, (place.key,))
-    for key, seen in where.items():
-        if len(seen) > 1:
-            places = [place for place, _ in seen]
-            keys = tuple(sorted(place.key for place in places))
-            yield Fault(TWO_PLACES, _named(places), seen[0][1], key, keys)
+                yield Fault(TWICE, "", task_id, task_key, (key.key,))
+    for task_key, repeated in found.items():
+        if len(repeated) > 1:
+            keys = [key for key, _ in repeated]
+            names = tuple(sorted(key.key for key in keys))
+            yield Fault(SEVERAL_KEYS, _text(keys), repeated[0][1], task_key, names)
 
 
-def _named(places: Sequence[InspectedKey]) -> str:
-    names = sorted({place.name for place in places})
-    if len({place.queue for place in places}) == 1:
-        return " and ".join(names)
-    return f"{' and '.join(names)}, of {len({place.queue for place in places})} queues"
+def _text(keys: Sequence[InspectedKey]) -> str:
+    names = " and ".join(sorted({key.name for key in keys}))
+    queues = len({key.queue for key in keys})
+    return names if queues == 1 else f"{names} of {queues} queues"

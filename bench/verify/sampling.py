@@ -1,36 +1,38 @@
-"""Which ids of a long list are looked at: some from both ends, and some evenly in between."""
+"""Which ids of a long list are read: some from both ends, and some evenly in between."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SMALLEST = 50
-"""Ids in a span, at least."""
+"""Least number of ids in a span."""
 _MOST_SPANS = 40
-"""Of one list: a span more is a command more."""
+"""Most spans of one list: each takes a command."""
 _TOWARDS_THE_END = 500
-"""How far an id is followed: what workers pop in a moment."""
+"""Ids by which a span is widened towards the end that is popped, for what workers pop meanwhile."""
 _AWAY_FROM_IT = 50
-"""And what they give back."""
+"""Ids by which a span is widened the other way, for what workers put back meanwhile."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Ids [start, stop), counted from the end that workers pop: that count is the same after
-    somebody has enqueued."""
+    """The ids [start, stop), counted from the end that workers pop.
+
+    Counted from there, an id keeps its number when others are enqueued.
+    """
 
     start: int
     stop: int
 
     @property
     def size(self) -> int:
-        """How many ids."""
+        """Number of ids."""
         return self.stop - self.start
 
 
 def spans(length: int, sample: int) -> list[Span]:
-    """``min(length, sample)`` of ``length`` ids, in spans that do not overlap.
+    """Returns ``min(length, sample)`` of ``length`` ids, as spans that do not overlap.
 
-    The first begins at one end and the last ends at the other, where there is more than one.
+    If there is more than one span, the first begins at one end and the last ends at the other.
     """
     wanted = min(length, sample)
     if wanted == 0:
@@ -40,7 +42,7 @@ def spans(length: int, sample: int) -> list[Span]:
     count = max(-(-wanted // size), min(2, wanted) if left_out else 1)
     made, start = [], 0
     for number in range(count):
-        # What is left out lies evenly between the spans, and so does what does not divide.
+        # What is left out lies evenly between the spans, and so does the remainder of the division.
         skipped = left_out * number // (count - 1) if count > 1 else 0
         stop = wanted * (number + 1) // count
         made.append(Span(start + skipped, stop + skipped))
@@ -49,8 +51,8 @@ def spans(length: int, sample: int) -> list[Span]:
 
 
 def widened(found: Iterable[Span]) -> list[Span]:
-    """Spans in which the same ids are found a moment later, when others have been popped, or a few
-    given back; merged where they meet."""
+    """Returns spans that hold the same ids a moment later, after workers popped some ids or put a
+    few back; spans that meet are merged."""
     merged: list[Span] = []
     for span in sorted(found, key=lambda each: each.start):
         start, stop = max(span.start - _TOWARDS_THE_END, 0), span.stop + _AWAY_FROM_IT

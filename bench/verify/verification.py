@@ -1,4 +1,4 @@
-"""The answer: what was looked at, what was found, and whether that follows the layout.
+"""The answer of ``bench verify``: what was read and found, and whether it follows the layout.
 
 History of the format:
 
@@ -13,22 +13,24 @@ import msgspec
 from bench.errors import ExitCode
 from bench.layouts.inspected import InspectedKey
 from bench.layouts.rules import Fault, Rule, Severity, shown
-from bench.verify.queue_rules import PLACE_TYPE, QueueFault
+from bench.verify.queue_rules import KEY_TYPE, QueueFault
 
 FORMAT = "runqy-bench-verify/1"
 _EXAMPLES = 3
 
 
 class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One place of one queue."""
+    """One key of one queue."""
 
     queue: str
     place: str
+    """``pending``, ``active``, …: what the layout calls the key."""
     ids: int
-    """How many it holds."""
+    """Number of ids that the key holds."""
     looked_at: int
+    """Number of ids whose tasks were read."""
     wrong: int
-    """Of those that were looked at, how many break a rule that makes an error."""
+    """Number of those that break a rule whose severity is error."""
 
 
 class VerifyFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +40,9 @@ class VerifyFinding(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     title: str
     count: int
+    """Number of tasks, keys or queues that break the rule."""
     looked_at: int
-    """Out of how many; for faults of queues and keys, how many of those."""
+    """Number of tasks, keys or queues that were checked."""
     examples: list[str]
     """Up to three ids, keys or queues."""
     cause: str
@@ -47,55 +50,59 @@ class VerifyFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``bench verify`` says."""
+    """The whole answer."""
 
     format: str = FORMAT
     layout: str
     address: str
-    """Of the server, without secrets."""
+    """Address of the server, without user, password or query."""
     follows: bool
     """Whether no finding is an error."""
     ids: int
-    """How many the places hold."""
+    """Number of ids that the keys hold."""
     looked_at: int
+    """Number of ids whose tasks were read."""
     wrong: int
+    """Number of those that break a rule whose severity is error."""
     moved_on: int
-    """Ids that looked wrong, and right or gone when they were looked at again."""
+    """Number of ids that looked wrong only at first: read again, they were right or gone."""
     places: list[KeyRow]
     findings: list[VerifyFinding]
-    """The worst first."""
+    """Errors first, then by count."""
     notes: list[str]
-    """What was not looked at, and why."""
+    """What was not read, and why."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """Warnings alone pass."""
+        """PASSED if there are only warnings, else INVALID."""
         return ExitCode.PASSED if self.follows else ExitCode.INVALID
 
 
 @dataclass(frozen=True)
 class InspectionResult:
-    """All that one look at a server brought."""
+    """Everything that one inspection of a server found."""
 
     layout: str
     address: str
-    places: Mapping[InspectedKey, Sequence[bytes]]
-    """The ids that were looked at, by place."""
+    """Address of the server, without user, password or query."""
+    held: Mapping[InspectedKey, Sequence[bytes]]
+    """The ids that were read, by key."""
     queues: int
-    """How many queues there were to look at."""
+    """Number of queues that were inspected."""
     keys: int
-    """How many places they have."""
+    """Number of keys of those queues."""
     faults: frozenset[Fault]
-    """Of tasks, confirmed."""
+    """Confirmed faults of tasks."""
     queue_faults: Sequence[QueueFault]
     moved_on: int = 0
+    """Number of ids that looked wrong only at first."""
     notes: Sequence[str] = ()
 
 
 def conclude(inspected: InspectionResult) -> Verification:
-    """The answer to one look."""
-    faults = _telling(inspected.faults)
-    rows = [_row(place, ids, faults) for place, ids in inspected.places.items()]
+    """Returns the answer to one inspection."""
+    faults = _significant(inspected.faults)
+    rows = [_row(key, ids, faults) for key, ids in inspected.held.items()]
     found = [*_of_tasks(faults, rows), *_of_queues(inspected)]
     found.sort(key=lambda each: (each.severity != "error", -each.count, each.code, each.title))
     return Verification(
@@ -112,23 +119,23 @@ def conclude(inspected: InspectionResult) -> Verification:
     )
 
 
-def _telling(faults: Iterable[Fault]) -> list[Fault]:
-    """Without those that only say that a task in two places disagrees with one of them."""
+def _significant(faults: Iterable[Fault]) -> list[Fault]:
+    """Leaves out the faults that only say that a task under two keys disagrees with one of them."""
     every = list(faults)
-    scattered = {fault.task_key for fault in every if len(fault.place_keys) > 1}
-    return [each for each in every if not each.rule.by_place or each.task_key not in scattered]
+    repeated = {fault.task_key for fault in every if len(fault.queue_keys) > 1}
+    return [each for each in every if not each.rule.is_about_key or each.task_key not in repeated]
 
 
-def _row(place: InspectedKey, ids: Sequence[bytes], faults: Sequence[Fault]) -> KeyRow:
+def _row(key: InspectedKey, ids: Sequence[bytes], faults: Sequence[Fault]) -> KeyRow:
     wrong = {
         fault.id
         for fault in faults
-        if fault.rule.severity == "error" and place.key in fault.place_keys
+        if fault.rule.severity == "error" and key.key in fault.queue_keys
     }
     return KeyRow(
-        queue=shown(place.queue.encode()),
-        place=place.name,
-        ids=place.length,
+        queue=shown(key.queue.encode()),
+        place=key.name,
+        ids=key.length,
         looked_at=len(ids),
         wrong=sum(task_id in wrong for task_id in ids),
     )
@@ -149,17 +156,19 @@ def _of_queues(inspected: InspectionResult) -> Iterable[VerifyFinding]:
     for fault in inspected.queue_faults:
         grouped.setdefault((fault.rule, fault.detail), []).append(shown(fault.name.encode()))
     for (rule, detail), names in grouped.items():
-        of = inspected.keys if rule is PLACE_TYPE else inspected.queues
-        yield _finding(rule, detail, names, len(names), of)
+        checked = inspected.keys if rule is KEY_TYPE else inspected.queues
+        yield _finding(rule, detail, names, len(names), checked)
 
 
-def _finding(rule: Rule, detail: str, names: Sequence[str], count: int, of: int) -> VerifyFinding:
+def _finding(
+    rule: Rule, detail: str, names: Sequence[str], count: int, checked: int
+) -> VerifyFinding:
     return VerifyFinding(
         code=rule.code,
         severity=rule.severity,
         title=rule.title.format(detail=detail),
         count=count,
-        looked_at=of,
+        looked_at=checked,
         examples=sorted(names)[:_EXAMPLES],
         cause=rule.cause,
         cure=rule.cure,

@@ -1,9 +1,9 @@
-"""``bench verify``: look at what is in a server's queues, again at what seems wrong, and conclude.
+"""``bench verify``: read what is in a server's queues, read again what seems wrong, and conclude.
 
-The server is at work meanwhile. A task that is read after its id may have moved on in between, and
-a worker's steps are not all one. So each id that seems wrong is looked for again, read again, and
-looked for once more: only what is wrong of an id that stayed is a fault. What a healthy worker may
-leave so for a moment must be so again after a while.
+The server is in use meanwhile. A task that is read after its id may have moved on in between, and
+a worker's steps are several commands. So each id that seems wrong is searched again, its task is
+read again, and the id is searched once more: only what is wrong with an id that stayed is a fault.
+What a healthy worker may leave for a moment must still be wrong after a while.
 """
 
 import time
@@ -13,164 +13,161 @@ from dataclasses import dataclass
 import redis
 
 from bench.errors import NothingToVerify
-from bench.layouts import rules
+from bench.layouts import registry, rules
+from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
-from bench.layouts.rules import Fault, Ruleset
-from bench.layouts.rulesets import RULESETS
+from bench.layouts.rules import Fault
 from bench.redisio.connection import address
 from bench.verify import discovery, queue_rules, sampling
 from bench.verify.discovery import DiscoveredQueues
-from bench.verify.inspector import LEASE, Inspector
+from bench.verify.inspector import Inspector
 from bench.verify.repeats import repeats
 from bench.verify.sampling import Span
 from bench.verify.verification import InspectionResult, Verification, conclude
 from bench.wire.layout import Layout
 
-PASSING_S = 0.25
-"""How long a worker may take between two of its commands for one task, and pass for healthy."""
+TRANSIENT_S = 0.25
+"""Seconds that a healthy worker may take between two of its commands for one task."""
 _REREADS = 2
 
 Held = Mapping[InspectedKey, Sequence[bytes]]
+"""Ids by the key that holds them."""
 
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """What is to be looked at."""
+    """What to inspect."""
 
     url: str
     layout: str
     queues: Sequence[str]
-    """Empty for all that are found."""
+    """Names of the queues; empty for all that are found."""
     sample: int
-    """How many ids of each place, at most."""
+    """Most ids of each key to read."""
 
 
 def verify(
     client: redis.Redis, request: VerifyRequest, sleep: Callable[[float], None] = time.sleep
 ) -> Verification:
-    """Look, confirm and conclude. Nothing is written.
+    """Inspects the queues, confirms what seems wrong, and returns the answer. Writes nothing.
 
-    Raises NothingToVerify where no queue holds a task, and redis-py's errors.
+    Raises NothingToVerify if no queue holds a task, and redis-py's errors.
     """
-    ruleset = RULESETS[request.layout]
-    found = None if request.queues else discovery.find_queues(client, ruleset.layout)
+    entry = registry.get(request.layout)
+    found = None if request.queues else discovery.find_queues(client, entry.layout)
     queues = list(request.queues if found is None else found.names)
-    inspector = Inspector(client, ruleset)
-    every = inspector.places(queues)
-    look = _Inspection(inspector, ruleset, request.sample)
-    held = look.at([place for place in every if place.name != LEASE])
-    type_faults = list(queue_rules.place_faults(every))
+    inspector = Inspector(client, entry)
+    keys = inspector.keys(queues)
+    inspection = _Inspection(inspector, entry, request.sample)
+    held = inspection.read([key for key in keys if not inspector.is_lease(key)])
+    type_faults = list(queue_rules.key_faults(keys))
     if not any(held.values()) and not type_faults:
-        raise NothingToVerify(_nothing(client, request, ruleset.layout, found))
-    suspects = look.suspects
-    confirmed = look.confirm(sleep)
-    seen = _queues(client, ruleset.layout, queues, every)
+        raise NothingToVerify(_nothing(client, request, entry.layout, found))
+    suspects = inspection.suspects
+    confirmed = inspection.confirm(sleep)
+    inspected = _queues(client, entry.layout, queues, keys)
     return conclude(
         InspectionResult(
             layout=request.layout,
             address=address(request.url),
-            places=held,
+            held=held,
             queues=len(queues),
-            keys=len(every),
+            keys=len(keys),
             faults=confirmed,
-            queue_faults=[*type_faults, *queue_rules.queue_faults(ruleset.layout, seen)],
-            moved_on=len(_keys(suspects) - _keys(confirmed)),
+            queue_faults=[*type_faults, *queue_rules.queue_faults(entry, inspected)],
+            moved_on=len(_task_keys(suspects) - _task_keys(confirmed)),
             notes=_notes(request, found),
         )
     )
 
 
 class _Inspection:
-    """A first look at places, and further ones at what seemed wrong."""
+    """A first reading of keys, and further readings of what seemed wrong."""
 
-    def __init__(self, inspector: Inspector, ruleset: Ruleset, sample: int) -> None:
+    def __init__(self, inspector: Inspector, entry: LayoutEntry, sample: int) -> None:
         self._inspector = inspector
-        self._ruleset = ruleset
+        self._entry = entry
         self._sample = sample
         self._spans: dict[InspectedKey, dict[Span, Sequence[bytes]]] = {}
         self.suspects: frozenset[Fault] = frozenset()
 
-    def at(self, places: Sequence[InspectedKey]) -> dict[InspectedKey, list[bytes]]:
-        """The ids that were looked at; what seems wrong of them is in ``suspects`` then."""
-        # Where a task goes is read before where it comes from: one that moves is seen once.
-        for place in reversed(places):
-            spans = sampling.spans(place.length, self._sample) if place.is_of_its_type else []
-            self._spans[place] = dict(zip(spans, self._inspector.ids(place, spans), strict=True))
+    def read(self, keys: Sequence[InspectedKey]) -> dict[InspectedKey, list[bytes]]:
+        """Returns the ids that were read; ``suspects`` then has what seems wrong with them."""
+        # A key to which a task moves is read before the one it comes from: a task that moves
+        # meanwhile is seen once.
+        for key in reversed(keys):
+            spans = sampling.spans(key.length, self._sample) if key.is_of_its_type else []
+            self._spans[key] = dict(zip(spans, self._inspector.ids(key, spans), strict=True))
         held = {
-            place: [task_id for ids in self._spans[place].values() for task_id in ids]
-            for place in places
+            key: [task_id for ids in self._spans[key].values() for task_id in ids] for key in keys
         }
         self.suspects = self._judge(held, held)
         return held
 
     def confirm(self, sleep: Callable[[float], None]) -> frozenset[Fault]:
-        """Those suspects that are faults."""
+        """Returns those suspects that are faults."""
         confirmed = self._again(self.suspects)
         for _ in range(_REREADS):
-            passing = frozenset(fault for fault in confirmed if fault.rule.in_passing)
-            if not passing:
+            transient = frozenset(fault for fault in confirmed if fault.rule.is_transient)
+            if not transient:
                 break
-            sleep(PASSING_S)
-            confirmed = (confirmed - passing) | self._again(passing)
+            sleep(TRANSIENT_S)
+            confirmed = (confirmed - transient) | self._again(transient)
         return confirmed
 
     def _again(self, suspects: frozenset[Fault]) -> frozenset[Fault]:
-        """Those that are so still, of ids that were there before and after they were read."""
+        """Returns the faults that persist, of ids found both before and after their tasks were
+        read."""
         if not suspects:
             return suspects
         wanted: dict[str, set[bytes]] = {}
         for fault in suspects:
-            for key in fault.place_keys:
+            for key in fault.queue_keys:
                 wanted.setdefault(key, set()).add(fault.id)
         before = self._find(wanted)
         to_read = {
-            place: [each for each in ids if each in wanted[place.key]]
-            for place, ids in before.items()
+            key: [each for each in ids if each in wanted[key.key]] for key, ids in before.items()
         }
         still = suspects & self._judge(before, to_read)
-        after = {place.key: set(ids) for place, ids in self._find(wanted).items()}
+        after = {key.key: set(ids) for key, ids in self._find(wanted).items()}
         return frozenset(
-            fault for fault in still if all(fault.id in after[key] for key in fault.place_keys)
+            fault for fault in still if all(fault.id in after[key] for key in fault.queue_keys)
         )
 
     def _find(self, wanted: Mapping[str, set[bytes]]) -> dict[InspectedKey, list[bytes]]:
-        """The ids that are now about where the wanted ones were."""
+        """Returns the ids that are now near the positions of the wanted ones."""
         found = {}
-        for place, spans in self._spans.items():
-            if place.key in wanted:
-                near = [
-                    span for span, ids in spans.items() if not wanted[place.key].isdisjoint(ids)
-                ]
-                lists = self._inspector.ids(place, sampling.widened(near))
-                found[place] = [task_id for ids in lists for task_id in ids]
+        for key, spans in self._spans.items():
+            if key.key in wanted:
+                near = [span for span, ids in spans.items() if not wanted[key.key].isdisjoint(ids)]
+                lists = self._inspector.ids(key, sampling.widened(near))
+                found[key] = [task_id for ids in lists for task_id in ids]
         return found
 
     def _judge(self, held: Held, to_read: Held) -> frozenset[Fault]:
-        seen = [
-            (place, task_id) for place, ids in to_read.items() for task_id in dict.fromkeys(ids)
-        ]
+        found = [(key, task_id) for key, ids in to_read.items() for task_id in dict.fromkeys(ids)]
         of_tasks = (
             fault
-            for task in self._inspector.tasks(seen)
-            for fault in rules.faults(self._ruleset, task)
+            for task in self._inspector.tasks(found)
+            for fault in rules.faults(self._entry.ruleset, task)
         )
-        return frozenset((*of_tasks, *repeats(self._ruleset.layout, held)))
+        return frozenset((*of_tasks, *repeats(self._entry.layout, held)))
 
 
-def _keys(faults: Iterable[Fault]) -> set[str]:
+def _task_keys(faults: Iterable[Fault]) -> set[str]:
     return {fault.task_key for fault in faults}
 
 
 def _queues(
-    client: redis.Redis, layout: Layout, names: Sequence[str], places: Sequence[InspectedKey]
+    client: redis.Redis, layout: Layout, names: Sequence[str], keys: Sequence[InspectedKey]
 ) -> list[InspectedQueue]:
-    pending = {place.queue: place.length for place in places if place.name == "pending"}
+    lengths = {key.key: key.length for key in keys}
     registered = discovery.registered_queues(client, layout)
     workers = discovery.find_workers(client, layout)
     return [
         InspectedQueue(
             name=name,
-            pending=pending[name],
+            pending=lengths[layout.pending(name)],
             is_registered=registered is None or name in registered,
             has_worker=workers.serve(layout, name),
         )
@@ -181,32 +178,36 @@ def _queues(
 def _nothing(
     client: redis.Redis, request: VerifyRequest, layout: Layout, found: DiscoveredQueues | None
 ) -> str:
-    """Why there is nothing to look at, and where there might be."""
+    """Says why there is nothing to verify, and where there may be something."""
     known = discovery.find_queues(client, layout) if found is None else found
     if request.queues:
-        here = ", ".join(request.queues)
-        what = f"no task on {here} in the {layout.name} layout"
+        queues = ", ".join(request.queues)
+        what = f"no task on {queues} in the {layout.name} layout"
     else:
         what = f"no task in any queue of the {layout.name} layout at {address(request.url)}"
-    hints = [f"there are {name}-layout keys here: say --layout {name}" for name in known.others]
+    hints = [
+        f"the server has keys of the {name} layout: say --layout {name}" for name in known.others
+    ]
     if found is None and known.names:
-        hints.append(f"there are queues of other names: {', '.join(known.names[:5])}")
+        hints.append(f"the server has queues of other names: {', '.join(known.names[:5])}")
     if not known.is_whole:
-        hints.append(f"only {discovery.MOST_SCANNED:,} keys were searched: say --queues")
-    return "; ".join([what, *(hints or ["enqueue some, then verify again"])])
+        hints.append(
+            f"the search ended after {discovery.MOST_SCANNED:,} keys: name queues with --queues"
+        )
+    return "; ".join([what, *(hints or ["enqueue some tasks, then verify again"])])
 
 
 def _notes(request: VerifyRequest, found: DiscoveredQueues | None) -> list[str]:
-    """What was not looked at."""
+    """Says what was not inspected."""
     if found is None:
         return []
     notes = [
-        f"there are {name}-layout keys here as well: say --layout {name} to look at them"
+        f"the server also has keys of the {name} layout: verify them with --layout {name}"
         for name in found.others
     ]
     if not found.is_whole:
         notes.append(
-            "not all queues were looked at: the search ends after "
+            "not all queues were inspected, because the search ends after "
             f"{discovery.MOST_SCANNED:,} keys or {discovery.MOST_QUEUES} queues: "
             "name the others with --queues"
         )

@@ -1,7 +1,9 @@
-"""Where a queue keeps its things in Redis, and the commands that move a task through it.
+"""The layout contract: which keys a task queue has in Redis, and which commands move a task.
 
-A layout is a value that everything else takes: producers, workers and clean-up never spell a key.
-Commands are tuples of arguments, in the order in which they must reach the server.
+A layout is a pure value. Producers, workers, clean-up and ``bench verify`` take one and never
+spell a key or a queue command themselves. A command is a tuple of arguments; where a method
+returns several, they must reach the server in that order. ``docs/layouts.md`` describes how a
+layout is added.
 """
 
 from collections.abc import Sequence
@@ -22,38 +24,41 @@ STATE_ARCHIVED = "archived"
 
 
 class KeyRole(Enum):
-    """What it means for an id to be in some place."""
+    """What it means for a task's id to be under a key."""
 
     PENDING = auto()
-    """It waits for a worker, or for its next attempt."""
+    """The task waits for a worker, or for its next attempt."""
     ACTIVE = auto()
+    """A worker has the task."""
     ELSEWHERE = auto()
-    """It has ended, or is also in one of the other places."""
+    """The task has ended, or its id is also under a key of one of the other roles."""
 
 
 class TaskOutcome(Enum):
-    """How a task ended, as far as its hash tells."""
+    """How a task ended, as far as its hash shows."""
 
     COMPLETED = auto()
     ARCHIVED = auto()
     GONE = auto()
-    """Its hash is not there (any more): a task that was enqueued has succeeded, as nothing else
-    deletes one."""
+    """The hash does not exist (any more). For a task that was enqueued this means success, as
+    nothing else deletes a hash."""
 
 
 _OUTCOMES = {STATE_COMPLETED: TaskOutcome.COMPLETED, STATE_ARCHIVED: TaskOutcome.ARCHIVED}
 
 
 def state_of(reply: Sequence[bytes | None]) -> str | None:
-    """The state in the reply to a layout's ``state``; ``pending`` where a task has none yet, None
-    where its hash is gone."""
+    """Returns the state in a reply to ``Layout.state``.
+
+    A task without a state yet is ``pending``; None means that its hash does not exist.
+    """
     if not any(each is not None for each in reply):
         return None
     return STATE_PENDING if reply[0] is None else reply[0].decode(errors="replace")
 
 
 def outcome_of(reply: Sequence[bytes | None]) -> TaskOutcome | None:
-    """What the reply to a layout's ``state`` says, or None for a task that has not ended."""
+    """Returns how a task ended, from a reply to ``Layout.state``; None if it has not ended."""
     state = state_of(reply)
     if state is None:
         return TaskOutcome.GONE
@@ -62,155 +67,269 @@ def outcome_of(reply: Sequence[bytes | None]) -> TaskOutcome | None:
 
 @dataclass(frozen=True)
 class QueueKey:
-    """A key that holds ids of tasks: a list, or a set sorted by time."""
+    """A key that holds ids of one queue's tasks: a list, or a sorted set."""
 
     key: str
     role: KeyRole
+    name: str
+    """What reports call it. The two lists that workers use are called ``pending`` and ``active``
+    in every layout, whatever their keys are."""
     is_sorted_set: bool = False
+    pops_from_head: bool = False
+    """Whether workers pop the first id of the list rather than the last one."""
+    may_expire: bool = False
+    """Whether a task's hash may expire before its id is removed from here."""
+
+    @property
+    def length(self) -> Command:
+        """Answers the number of ids."""
+        return ("ZCARD" if self.is_sorted_set else "LLEN", self.key)
+
+    def range(self, start: int, stop: int) -> Command:
+        """Answers the ids [start, stop), counted from the first."""
+        return ("ZRANGE" if self.is_sorted_set else "LRANGE", self.key, str(start), str(stop - 1))
+
+    def next_popped(self, start: int, stop: int) -> Command:
+        """Answers the ids [start, stop), counted from the end that workers pop; see ``in_turn``."""
+        return self.range(start, stop) if self.pops_from_head else self.range(-stop, -start)
+
+    def in_turn(self, reply: Sequence[bytes]) -> list[bytes]:
+        """Returns the ids of a reply to ``next_popped``, the one that is popped next first."""
+        return list(reply) if self.pops_from_head else list(reply[::-1])
 
 
 @dataclass(frozen=True)
 class Counters:
-    """Keys that count what has been done with a queue's tasks."""
+    """Keys that count a queue's attempts. They outlive its tasks."""
 
     attempts: Sequence[str] = ()
     failures: Sequence[str] = ()
 
     @property
     def keys(self) -> Sequence[str]:
-        """All of them."""
+        """All keys of both kinds."""
         return (*self.attempts, *self.failures)
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """A task that a worker has, and the moment at which it does something with it."""
+    """A task that a worker has, and the time at which the worker acts on it."""
 
     queue: str
     id: str
     now_s: int = 0
-    """Unix time."""
+    """Unix time in seconds."""
     message: bytes = b""
-    """The task as it was read, for layouts that rewrite it when it fails."""
+    """The whole task as it was read, for layouts that rewrite it after a failed attempt."""
 
 
 class Layout(Protocol):
-    """One way of laying a task queue out in Redis."""
+    """One way to lay out a task queue in Redis. A task is a hash; queues hold ids of tasks."""
+
+    # What the layout can do.
 
     @property
     def name(self) -> str:
-        """What ``--layout`` calls it."""
+        """The name that ``--layout`` takes."""
         ...
 
     @property
     def separator(self) -> str:
-        """What stands between a parent queue and its sub-queue."""
+        """The text between a parent queue and its sub-queue."""
         ...
 
     @property
     def needs_parent(self) -> bool:
-        """Whether each queue must be the sub-queue of a parent."""
+        """Whether each queue must be a sub-queue of a parent."""
+        ...
+
+    @property
+    def has_hash_tags(self) -> bool:
+        """Whether the keys put a queue's name in braces, as the hash tag of a cluster."""
         ...
 
     @property
     def holds_json(self) -> bool:
-        """Whether payloads must be JSON text, rather than any bytes."""
+        """Whether payloads must be JSON text rather than arbitrary bytes."""
+        ...
+
+    @property
+    def has_results(self) -> bool:
+        """Whether a completed task's result can be stored."""
         ...
 
     @property
     def scripts(self) -> Sequence[str]:
-        """Lua that its commands call by digest: to be loaded before the first of them."""
+        """Lua scripts that the commands call by digest; they must be loaded before the first."""
         ...
+
+    # Keys.
 
     def task(self, queue: str, task_id: str) -> str:
         """The key of a task's hash."""
         ...
 
     def keys_of(self, queue: str, task_id: str) -> Sequence[str]:
-        """All keys that are one task's alone."""
+        """All keys that belong to one task alone. Each ends with the task's id."""
         ...
 
     def pending(self, queue: str) -> str:
-        """The key of the list of ids that wait."""
+        """The key of the list of ids that wait for a worker."""
         ...
 
     def active(self, queue: str) -> str:
-        """The key of the list of ids that a worker has."""
+        """The key of the list of ids that workers have."""
         ...
 
     def queue_keys(self, queue: str) -> Sequence[QueueKey]:
-        """Every key that holds ids of a queue's tasks."""
-        ...
+        """All keys that hold ids of a queue's tasks, in the order in which reports show them.
 
-    def counters(self, queue: str, now_s: int) -> Counters:
-        """Keys of a queue that outlive its tasks, as written at that unix time."""
-        ...
-
-    def worker(self, worker_id: str) -> str:
-        """The key of a worker's heartbeat."""
-        ...
-
-    def registry(self) -> str | None:
-        """The key of the set of all queues' names, where there is one."""
-        ...
-
-    def enqueue(self, task: Task) -> Sequence[Command]:
-        """Write the task, then make it visible to workers."""
-        ...
-
-    def load(self, queue: str, task_id: str) -> Command:
-        """Read a task that was popped."""
-        ...
-
-    def read(self, replies: Sequence[Any]) -> Hashes:
-        """What the replies (n,) to ``load`` say; each holds at least one field.
-
-        Raises ValueError when a task is none of this layout.
+        A task is read from a later key before an earlier one, so they stand in the order in which
+        a task passes through them.
         """
         ...
 
-    def has_result(self, queue: str, task_id: str) -> Command:
-        """Answers 1 once a task's result is stored, and 0 before."""
+    def leases(self, queue: str) -> str | None:
+        """The key of the sorted set of active ids by the end of their lease (Unix time in
+        seconds), which is one of ``queue_keys``; None if workers hold no leases."""
         ...
 
-    def state(self, queue: str, task_id: str) -> Command:
-        """Answers with a list: the task's state, and something that every task has. All of it is
-        nothing where the task is gone; ``outcome_of`` reads it."""
+    def counters(self, queue: str, now_s: int) -> Counters:
+        """The counters that are written at that Unix time."""
         ...
 
     def successes(self, queue: str) -> tuple[str, str] | None:
-        """Two counters whose difference is the number of tasks that succeeded, if there are."""
+        """Two counters whose difference is the number of successes; None if there are none."""
+        ...
+
+    def worker(self, worker_id: str) -> str:
+        """The key of a worker's heartbeat: a hash whose field ``queue`` names what it serves."""
+        ...
+
+    def servers(self) -> str | None:
+        """The key of the sorted set in which servers note until when (Unix time in seconds) they
+        are to be considered alive; None if there is none."""
+        ...
+
+    def registry(self) -> str | None:
+        """The key of the set of all queue names; None if there is none."""
+        ...
+
+    @property
+    def key_pattern(self) -> str:
+        """A pattern that every key of the layout matches."""
+        ...
+
+    @property
+    def queue_patterns(self) -> Sequence[str]:
+        """Patterns that the keys of pending and active ids match, for SCAN."""
+        ...
+
+    def queue_of(self, key: str) -> str | None:
+        """The queue whose pending or active ids this key holds.
+
+        Returns None for any other key that matches ``queue_patterns``, such as those of other
+        layouts.
+        """
+        ...
+
+    # Enqueue.
+
+    def enqueue(self, task: Task) -> Sequence[Command]:
+        """Writes the task, then makes it visible to workers.
+
+        The number of commands is the same for all tasks, the payload stands in one of them as it
+        is, and the last one answers the length of the pending list.
+        """
+        ...
+
+    # Consume.
+
+    @property
+    def pop_many_command(self) -> str | None:
+        """The server command that ``pop_many`` uses, which old servers may lack; None if the
+        layout has no ``pop_many``. Workers then use ``pop_one`` and ``pop_more``."""
+        ...
+
+    def pop_one(self, queues: Sequence[str], block_s: int) -> Command:
+        """Pops an id of the first of these queues that has one; waits up to ``block_s`` for it."""
+        ...
+
+    def pop_many(self, queues: Sequence[str], count: int, block_s: int) -> Command:
+        """Pops up to ``count`` ids of the first of these queues that has any; waits up to
+        ``block_s`` for them."""
+        ...
+
+    def pop_more(self, queue: str, count: int) -> Command:
+        """Pops up to ``count`` ids of a queue without waiting. Answers a list, or nothing."""
+        ...
+
+    def popped(self, reply: Any) -> tuple[bytes, Sequence[bytes]] | None:
+        """Returns the pending key and the ids of a reply to ``pop_one`` or ``pop_many``; None if
+        all queues stayed empty."""
+        ...
+
+    def load(self, queue: str, task_id: str) -> Command:
+        """Reads a task that was popped. Answers nothing, or an empty list, if it does not exist."""
+        ...
+
+    def read(self, replies: Sequence[Any]) -> Hashes:
+        """Returns what the replies (n,) to ``load`` hold; none of them is empty.
+
+        Raises ValueError if one of them is not a task of this layout.
+        """
         ...
 
     def start(self, reservation: Reservation) -> Sequence[Command]:
-        """Take a task that was popped and read."""
+        """Marks a task that was popped and read as active."""
         ...
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
-        """Finish a task that succeeded; ``result`` is None where results are not stored."""
+        """Ends a task that succeeded; ``result`` is None if results are not stored."""
         ...
 
     def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
-        """Give up this attempt; ``requeue`` follows after the delay."""
+        """Ends a failed attempt; ``requeue`` follows after the delay."""
         ...
 
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
-        """Make a task that waits for its next attempt visible to workers again."""
+        """Makes a task that waits for its next attempt visible to workers again."""
         ...
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
-        """Give up a task for good."""
+        """Ends a task whose last attempt failed."""
         ...
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
-        """Return a task that was taken but not begun, as the next one to be popped."""
+        """Returns a task that was started but not worked on, as the next one to be popped."""
+        ...
+
+    # Inspect.
+
+    def state(self, queue: str, task_id: str) -> Command:
+        """Answers a list that ``state_of`` and ``outcome_of`` read: the task's state, then any
+        field that every task has. All values are nothing if the task's hash does not exist."""
+        ...
+
+    def has_result(self, queue: str, task_id: str) -> Command:
+        """Answers 1 if the task's result is stored, else 0."""
+        ...
+
+    def result(self, queue: str, task_id: str) -> Command:
+        """Answers the stored result, or nothing."""
         ...
 
 
-def split_queue(name: str, separator: str) -> tuple[str, str]:
-    """Parent and sub-queue: ``("inference", "high")`` from ``inference_high``.
+def pending_key(layout: Layout, queue: str) -> QueueKey:
+    """The key of a queue's waiting ids, with its type."""
+    pending = layout.pending(queue)
+    return next(each for each in layout.queue_keys(queue) if each.key == pending)
 
-    Either part is empty when the name lacks it. The parent may itself hold the separator.
+
+def split_queue(name: str, separator: str) -> tuple[str, str]:
+    """Returns parent and sub-queue: ``("inference", "high")`` for ``inference_high``.
+
+    Either part is empty if the name lacks it. The parent may contain the separator.
     """
     parent, found, sub_queue = name.rpartition(separator)
     return (parent, sub_queue) if found else ("", name)

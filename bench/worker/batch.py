@@ -61,7 +61,7 @@ class WorkerSettings:
     store_results: bool
     seed: int
     can_pop_many: bool
-    """Whether the server knows BLMPOP (Redis 7)."""
+    """Whether the layout and the server can pop many ids with one command."""
 
     @property
     def takes_time(self) -> bool:

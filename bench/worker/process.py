@@ -11,6 +11,7 @@ from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.reports import WorkerReport
 from bench.redisio.connection import open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
+from bench.wire.layout import Layout
 from bench.worker.batch import TaskRecorder, WorkerSettings
 from bench.worker.loop import WorkerLoop
 from bench.worker.recorder import WorkerRecorder
@@ -34,9 +35,10 @@ class OneRun:
 
 def settings_of(scenario: Scenario, url: str) -> WorkerSettings:
     """A worker's settings as the scenario has them."""
+    layout = scenario.wire_layout
     return WorkerSettings(
         queues=scenario.queues,
-        layout=scenario.wire_layout,
+        layout=layout,
         concurrency=scenario.concurrency,
         prefetch=scenario.prefetch,
         service_time=scenario.service_time,
@@ -45,15 +47,21 @@ def settings_of(scenario: Scenario, url: str) -> WorkerSettings:
         priority=scenario.priority,
         store_results=scenario.store_results,
         seed=scenario.seed,
-        can_pop_many=can_pop_many(url),
+        can_pop_many=can_pop_many(url, layout),
     )
 
 
-def can_pop_many(url: str) -> bool:
-    """Whether the server knows BLMPOP. Raises ServerUnreachable."""
+def can_pop_many(url: str, layout: Layout) -> bool:
+    """Whether the server knows the command by which the layout pops many ids at once.
+
+    Raises ServerUnreachable.
+    """
+    command = layout.pop_many_command
+    if command is None:
+        return False
     with open_client(url) as client:
         try:
-            known = client.execute_command("COMMAND", "INFO", "BLMPOP")
+            known = client.execute_command("COMMAND", "INFO", command)
         except redis.exceptions.ResponseError:
             return False
     return any(known.values() if isinstance(known, dict) else known)

@@ -17,7 +17,7 @@ from typing import Any
 from bench.clock import Clock
 from bench.errors import MeasurementError
 from bench.wire import resp
-from bench.wire.layout import Command
+from bench.wire.pops import PopRenderer
 from bench.wire.transitions import Transition, Transitions
 from bench.worker.batch import RecorderLookup, TaskBatch, WorkerSettings, read_batches
 from bench.worker.event_loop import (
@@ -47,7 +47,8 @@ class Worker:
         self._tracker = tracker
         self._clock = clock
         self._random = random.Random(settings.seed)  # noqa: S311 - not for secrets
-        self._pending_keys = {settings.layout.pending(name): name for name in settings.queues}
+        self._queues = tuple(settings.queues)
+        self._pops = PopRenderer(settings.layout, self._queues, BLOCK_S)
         result = b'{"status":"ok"}' if settings.store_results else None
         self._steps = {
             queue: Transitions(
@@ -92,16 +93,16 @@ class Worker:
         """The documented worker: one task, one command, one reply at a time."""
         with self._popping() as number:
             while not self.stopping:
-                replies = yield Request(self._pop_one(), 1, may_block=True)
-                popped = _checked(replies)[0]
-                if popped is not None:
+                pop = self._pops.one(self._queues_in_order())
+                replies = yield Request(pop, 1, may_block=True)
+                queue, task_ids = self._pops.read(_checked(replies)[0])
+                if task_ids:
                     self._popped[number] = 1
-                    yield from self._serve_one(popped[0].decode(), popped[1])
+                    yield from self._serve_one(queue, task_ids[0])
                     self._popped[number] = 0
 
-    def _serve_one(self, key: str, task_id: bytes) -> Coroutine:
+    def _serve_one(self, queue: str, task_id: bytes) -> Coroutine:
         popped_us = self._clock.now_us()
-        queue = self._pending_keys[key]
         steps = self._steps[queue]
         replies = yield Request(steps.load.render([task_id]), 1)
         for batch in self._read_batches(queue, [task_id], replies, popped_us):
@@ -125,10 +126,10 @@ class Worker:
                 if room <= 0:
                     yield Sleep(FOREVER_US)
                     continue
-                key, task_ids = yield from self._take_many(room)
+                queue, task_ids = yield from self._take_many(room)
                 if task_ids:
                     self._popped[number] = len(task_ids)
-                    yield from self._serve_batch(self._pending_keys[key], task_ids)
+                    yield from self._serve_batch(queue, task_ids)
                     self._popped[number] = 0
 
     @contextlib.contextmanager
@@ -206,41 +207,29 @@ class Worker:
                 yield Sleep(self._retries[0][0] if self._retries else FOREVER_US)
 
     def _take_many(self, room: int) -> Generator[Operation, Any, tuple[str, Sequence[bytes]]]:
-        """Pop up to ``room`` ids of one queue; (key, no ids) when all stayed empty."""
-        keys = self._keys_in_order()
-        if self._settings.can_pop_many:
-            command = ("BLMPOP", str(BLOCK_S), str(len(keys)), *keys, "RIGHT", "COUNT", str(room))
-            replies = yield Request(resp.encode([command]), 1, may_block=True)
-            popped = _checked(replies)[0]
-            return ("", []) if popped is None else (popped[0].decode(), popped[1])
-        replies = yield Request(self._pop_one(), 1, may_block=True)
-        popped = _checked(replies)[0]
-        if popped is None:
-            return "", []
-        key, first = popped[0].decode(), popped[1]
-        more: list[bytes] = []
-        if room > 1:
-            replies = yield Request(resp.encode([("RPOP", key, str(room - 1))]), 1)
-            more = _checked(replies)[0] or []
-        return key, [first, *more]
+        """Pops up to ``room`` ids of one queue; returns no ids if all queues stayed empty."""
+        queues = self._queues_in_order()
+        many = self._settings.can_pop_many
+        pop = self._pops.many(queues, room) if many else self._pops.one(queues)
+        replies = yield Request(pop, 1, may_block=True)
+        queue, task_ids = self._pops.read(_checked(replies)[0])
+        if task_ids and not many and room > 1:
+            replies = yield Request(self._pops.more(queue, room - 1), 1)
+            task_ids = [*task_ids, *(_checked(replies)[0] or ())]
+        return queue, task_ids
 
-    def _pop_one(self) -> bytes:
-        command: Command = ("BRPOP", *self._keys_in_order(), str(BLOCK_S))
-        return resp.encode([command])
-
-    def _keys_in_order(self) -> list[str]:
-        """Strict: always the same order. Weighted: drawn anew, the heavier the likelier first."""
-        keys = list(self._pending_keys)
-        if self._settings.priority == "weighted":
-            # The order of exponential draws, each with its weight as rate, is a weighted shuffle
-            # (Efraimidis and Spirakis, 2006).
-            weights = self._settings.queues
-            drawn = {
-                key: self._random.expovariate(weights[name])
-                for key, name in self._pending_keys.items()
-            }
-            keys.sort(key=drawn.__getitem__)
-        return keys
+    def _queues_in_order(self) -> tuple[str, ...]:
+        """Strict: always the same order. Weighted: a random order in which heavier queues are
+        likelier to come first."""
+        if self._settings.priority == "strict":
+            return self._queues
+        # The order of exponential draws, each with its weight as rate, is a weighted shuffle
+        # (Efraimidis and Spirakis, 2006).
+        drawn = {
+            queue: self._random.expovariate(weight)
+            for queue, weight in self._settings.queues.items()
+        }
+        return tuple(sorted(self._queues, key=drawn.__getitem__))
 
     def _read_batches(
         self, queue: str, task_ids: Sequence[bytes], replies: Sequence[Any], popped_us: int

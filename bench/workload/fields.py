@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from bench import units
 from bench.errors import UsageError
-from bench.layouts.registry import LAYOUTS
+from bench.layouts import registry
 from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import distribution, payload
 from bench.workload.distribution import Distribution
@@ -279,12 +279,20 @@ def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
     return read
 
 
+def _layout(written: object) -> str:
+    if isinstance(written, str) and registry.find(written) is not None:
+        return written
+    return _one_of(registry.names())(written)
+
+
 FIELDS: dict[str, Field] = {
     "name": Field("name", _text, "What reports call it."),
     "description": Field("description", _text, "One sentence: what it answers."),
     "queues": Field("queues", parse_weights, "Sub-queues with weights, highest priority first."),
-    "layout": Field("layout", _one_of(list(LAYOUTS)), "How the queue lies in Redis."),
-    "duplicate_check": Field("duplicate_check", _flag, "asynq: refuse ids that are there."),
+    "layout": Field("layout", _layout, "How the queue lies in Redis."),
+    "duplicate_check": Field(
+        "duplicate_check", _flag, "Refuse ids that exist already, in layouts that can."
+    ),
     "arrivals": Field("arrivals", _one_of(get_args(ArrivalKind)), "constant, poisson or max."),
     "rate": Field("rate_per_s", _rate, "Tasks a second, or max for a closed loop."),
     "stages": Field("stages", _stages, "Steps and ramps of the rate."),

@@ -1,10 +1,11 @@
 """From fields as written (TOML or flags) to a ``Scenario``, or to one line on what is wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bench.errors import ScenarioError, UsageError
-from bench.layouts.registry import LAYOUTS
+from bench.layouts import registry
+from bench.layouts.entry import LayoutEntry
 from bench.wire.layout import Layout, split_queue
 from bench.workload.fields import FIELDS, nearest
 from bench.workload.metrics import ALL_QUEUES, parse_objective
@@ -40,9 +41,9 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
 
 def _require_consistent(values: Mapping[str, Any]) -> None:
     """Raise UsageError for fields that are each possible, but not together."""
-    layout = LAYOUTS[values.get("layout", "runqy")]
-    _require_one_parent(list(values.get("queues") or ()), layout)
-    _require_possible_in(layout, values)
+    entry = registry.get(values.get("layout", registry.default.name))
+    _require_one_parent(list(values.get("queues") or ()), entry.layout)
+    _require_possible_in(entry, values)
     _require_known_queues(values["queues"], values.get("slo", ()))
     closed = values.get("arrivals") == "max"
     staged = bool(values.get("stages"))
@@ -114,17 +115,35 @@ def _require_observable(values: Mapping[str, Any]) -> None:
         )
 
 
-def _require_possible_in(layout: Layout, values: Mapping[str, Any]) -> None:
-    """Raise UsageError for fields that the layout has no use for."""
-    if values.get("duplicate_check") and layout.name != "asynq":
-        raise UsageError(f"duplicate_check: the {layout.name} layout has none; use layout = asynq")
-    if values.get("payload_content") == "binary" and layout.holds_json:
+def _require_possible_in(entry: LayoutEntry, values: Mapping[str, Any]) -> None:
+    """Raises UsageError for fields that the layout cannot serve."""
+    if values.get("duplicate_check") and not entry.refuses_duplicates:
         raise UsageError(
-            f"payload_content: binary is not JSON, which payloads of the {layout.name} layout must "
-            "be; use layout = asynq"
+            f"duplicate_check: the {entry.name} layout has none; "
+            f"{_use_layout(lambda each: each.refuses_duplicates)}"
         )
-    if values.get("producer") == "snippet" and layout.name != "runqy":
-        raise UsageError("producer: snippet is the seed's function, for the runqy layout alone")
+    if values.get("payload_content") == "binary" and entry.layout.holds_json:
+        raise UsageError(
+            f"payload_content: binary is not JSON, which payloads of the {entry.name} layout must "
+            f"be; {_use_layout(lambda each: not each.layout.holds_json)}"
+        )
+    if values.get("producer") == "snippet" and not entry.fits_snippet:
+        raise UsageError(
+            f"producer: snippet does not write the {entry.name} layout; "
+            f"{_use_layout(lambda each: each.fits_snippet)}, or another producer"
+        )
+    if not entry.layout.has_results:
+        for name in ("store_results", "seen_by"):
+            if values.get(name) in (True, "result"):
+                raise UsageError(
+                    f"{name}: the {entry.name} layout stores no results; "
+                    f"{_use_layout(lambda each: each.layout.has_results)}"
+                )
+
+
+def _use_layout(can: Callable[[LayoutEntry], bool]) -> str:
+    """The cure for what a layout cannot do, as in ``use layout = a or b``."""
+    return f"use layout = {registry.names_with(can)}"
 
 
 def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]) -> None:
@@ -150,7 +169,8 @@ def _parent_of(queue: str, separator: str) -> str:
     if not parent or not sub_queue:
         raise UsageError(
             f"queues: {queue!r} is not a sub-queue: write PARENT{separator}NAME, "
-            f"for example inference{separator}high; or say layout = asynq, which takes any name"
+            f"for example inference{separator}high; or "
+            f"{_use_layout(lambda entry: not entry.layout.needs_parent)}, which takes any name"
         )
     return parent
 

@@ -43,7 +43,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
     queues: dict[str, float]
     """Sub-queue to the weight of its share of the tasks; highest priority first."""
-    layout: str = "runqy"
+    layout: str = registry.default.name
     duplicate_check: bool = False
     """Whether enqueueing refuses an id that is there already, in layouts that can."""
 
@@ -100,7 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def wire_layout(self) -> Layout:
         """The layout itself."""
-        return registry.find(self.layout, self.duplicate_check)
+        return registry.get(self.layout).variant(duplicate_check=self.duplicate_check)
 
     @property
     def is_closed_loop(self) -> bool:
@@ -186,14 +186,15 @@ def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]
 
     Fields that cannot be read stay as they are: reading them tells what is wrong.
     """
-    queues, old = fields.get("queues"), registry.LAYOUTS.get(str(fields.get("layout", "runqy")))
-    new = registry.LAYOUTS.get(layout)
+    queues = fields.get("queues")
+    old = registry.find(str(fields.get("layout", registry.default.name)))
+    new = registry.find(layout)
     if old is None or new is None or not isinstance(queues, Mapping):
         return dict(fields)
     names: dict[str, str] = {}
     for name in map(str, queues):
-        parts = split_queue(name, old.separator)
-        names[name] = new.separator.join(parts) if all(parts) else name
+        parts = split_queue(name, old.layout.separator)
+        names[name] = new.layout.separator.join(parts) if all(parts) else name
     renamed = {**fields, "queues": {names[str(name)]: weight for name, weight in queues.items()}}
     objectives = fields.get("slo")
     if isinstance(objectives, Sequence) and not isinstance(objectives, str):

@@ -95,7 +95,7 @@ def test_the_other_layout_is_named_where_its_keys_are_there(
 ) -> None:
     outcome = bench("verify", "--layout", "asynq")
     assert outcome.code == 3
-    assert outcome.err.endswith("; there are runqy-layout keys here: say --layout runqy\n")
+    assert outcome.err.endswith("; the server has keys of the runqy layout: say --layout runqy\n")
     assert "queues of other names" in bench("verify", "--queues", "other_high").err
 
 

@@ -9,16 +9,17 @@ import pytest
 import redis
 
 from bench.clients import check
-from bench.clients.check import Checker, ExpectedTasks, FoundTasks
-from bench.clients.check_asynq import AsynqChecker
-from bench.clients.check_runqy import RunqyChecker
+from bench.clients.check import CheckedQueue, ExpectedTasks, FoundTasks
 from bench.errors import UsageError
+from bench.layouts import registry
 from bench.layouts.asynq import codec
 from bench.redisio.embedded import EmbeddedServer
 from bench.wire.task import Task
 
 QUEUE = "inference_default"
 TASKS = 5
+RUNQY_QUEUE = CheckedQueue(registry.get("runqy"), QUEUE)
+ASYNQ_QUEUE = CheckedQueue(registry.get("asynq"), QUEUE)
 PENDING = f"asynq:{QUEUE}:pending"
 Client = redis.Redis
 
@@ -53,7 +54,7 @@ def enqueue(client: Client, numbers: range = range(TASKS)) -> None:
 
 def look(client: Client, *, owns_server: bool = True, **changes: bool) -> FoundTasks:
     expected = ExpectedTasks(TASKS, **changes)
-    return check.inspect(client, RunqyChecker(QUEUE), expected, owns_server=owns_server)
+    return check.inspect(client, RUNQY_QUEUE, expected, owns_server=owns_server)
 
 
 def test_what_the_guide_writes_is_right(client: Client) -> None:
@@ -179,7 +180,7 @@ def test_on_a_server_of_others_only_the_clients_own_tasks_are_removed(client: Cl
     client.rpush(PENDING, "theirs")
     client.set("others:text", "value")
     found = look(client, owns_server=False)
-    assert check.remove(client, RunqyChecker(QUEUE), found) == ""
+    assert check.remove(client, RUNQY_QUEUE, found) == ""
     assert {*client.scan_iter()} == {b"asynq:t:theirs", PENDING.encode(), b"others:text"}
     assert client.lrange(PENDING, 0, -1) == [b"theirs"]
 
@@ -188,17 +189,18 @@ def test_what_comes_back_after_it_was_removed_is_told(client: Client) -> None:
     enqueue(client)
     found = look(client)
     client.lpush(PENDING, "late")
-    assert "1 list entries came back" in check.remove(client, RunqyChecker(QUEUE), found)
+    assert "1 list entries came back" in check.remove(client, RUNQY_QUEUE, found)
 
 
-@pytest.mark.parametrize("checker", [RunqyChecker(QUEUE), AsynqChecker(QUEUE)])
+@pytest.mark.parametrize("layout", ["runqy", "asynq"])
 @pytest.mark.parametrize("state", ["pending", "active"])
-def test_a_queue_that_holds_tasks_is_refused(client: Client, checker: Checker, state: str) -> None:
-    check.require_empty(client, checker)
-    key = getattr(checker, state)
+def test_a_queue_that_holds_tasks_is_refused(client: Client, layout: str, state: str) -> None:
+    entry = registry.get(layout)
+    check.begin(client, entry, QUEUE)
+    key = getattr(entry.layout, state)(QUEUE)
     client.lpush(key, "theirs")
     with pytest.raises(UsageError, match="already holds 1 tasks"):
-        check.require_empty(client, checker)
+        check.begin(client, entry, QUEUE)
 
 
 ASYNQ_KEY = "asynq:{inference_default}:t:id-2"
@@ -228,26 +230,24 @@ def enqueue_as_asynq(client: Client) -> None:
     client.sadd("asynq:queues", QUEUE)
 
 
-def look_as_asynq(client: Client, checker: Checker, *, owns_server: bool = True) -> FoundTasks:
-    return check.inspect(client, checker, ExpectedTasks(TASKS), owns_server=owns_server)
+def look_as_asynq(client: Client, checked: CheckedQueue, *, owns_server: bool = True) -> FoundTasks:
+    return check.inspect(client, checked, ExpectedTasks(TASKS), owns_server=owns_server)
 
 
 def test_what_asynq_writes_is_right_and_removed_to_the_last_key(client: Client) -> None:
-    checker = AsynqChecker(QUEUE)
-    checker.begin(client)
+    checked = check.begin(client, registry.get("asynq"), QUEUE)
     enqueue_as_asynq(client)
-    found = look_as_asynq(client, checker)
+    found = look_as_asynq(client, checked)
     assert found == FoundTasks(IDS)
-    assert check.remove(client, checker, found) == ""
+    assert check.remove(client, checked, found) == ""
     assert client.dbsize() == 0
 
 
 def test_a_queue_that_asynq_knew_before_stays_known(client: Client) -> None:
     client.sadd("asynq:queues", QUEUE)
-    checker = AsynqChecker(QUEUE)
-    checker.begin(client)
+    checked = check.begin(client, registry.get("asynq"), QUEUE)
     enqueue_as_asynq(client)
-    check.remove(client, checker, look_as_asynq(client, checker))
+    check.remove(client, checked, look_as_asynq(client, checked))
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
 
 
@@ -289,4 +289,4 @@ def test_what_asynq_would_not_write_is_told(client: Client, name: str) -> None:
     spoil, part = ASYNQ[name]
     enqueue_as_asynq(client)
     spoil(client)
-    assert look_as_asynq(client, AsynqChecker(QUEUE)).fault.startswith(part)
+    assert look_as_asynq(client, ASYNQ_QUEUE).fault.startswith(part)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.layouts.registry import LAYOUTS
 from bench.layouts.runqy.layout import RUNQY, RunqyLayout
 from bench.wire import ids
 from bench.wire.layout import Command, Reservation, split_queue
@@ -28,7 +27,7 @@ TAKEN = Reservation(QUEUE, ID)
         (RUNQY.pending(QUEUE), "asynq:inference_default:pending"),
         (RUNQY.pending("inference_high"), "asynq:inference_high:pending"),
         (RUNQY.active(QUEUE), "asynq:inference_default:active"),
-        (RUNQY.result(ID), "asynq:result:my-task-id"),
+        (RUNQY.result_key(ID), "asynq:result:my-task-id"),
         (RUNQY.worker("w1"), "asynq:workers:w1"),
     ],
 )
@@ -115,13 +114,6 @@ def test_commands_are_those_of_the_documented_worker_in_its_order(
     commands: Sequence[Command], expected: list[Command]
 ) -> None:
     assert list(commands) == expected
-
-
-def test_each_layout_is_listed_under_its_own_name() -> None:
-    assert {name: layout.name for name, layout in LAYOUTS.items()} == {
-        "runqy": "runqy",
-        "asynq": "asynq",
-    }
 
 
 def test_the_separator_is_the_underscore_of_the_seed_document_unless_set() -> None:
@@ -214,12 +206,12 @@ def test_a_completed_task_leaves_the_active_list_and_stores_no_result(queue: Que
     queue.do(queue.layout.complete(queue.reservation, None))
     assert queue.active() == []
     assert queue.first_task("state") == b"completed"
-    assert queue.do([("EXISTS", queue.layout.result(queue.first))]) == [0]
+    assert queue.do([queue.layout.has_result(queue.name, queue.first)]) == [0]
 
 
 def test_a_completed_task_stores_its_result_where_asked(queue: Queue) -> None:
     queue.do(queue.layout.complete(queue.reservation, b'{"ok":true}'))
-    assert queue.do([("GET", queue.layout.result(queue.first))]) == [b'{"ok":true}']
+    assert queue.do([queue.layout.result(queue.name, queue.first)]) == [b'{"ok":true}']
 
 
 def test_a_retried_task_waits_outside_both_lists_until_it_is_requeued(queue: Queue) -> None:

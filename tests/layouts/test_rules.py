@@ -9,13 +9,16 @@ from hypothesis import strategies as st
 from bench.layouts import rules
 from bench.layouts.asynq import codec
 from bench.layouts.inspected import InspectedTask
-from bench.layouts.registry import LAYOUTS
+from bench.layouts.registry import get, loaded
 from bench.layouts.rules import Ruleset
-from bench.layouts.rulesets import RULESETS
 from bench.wire.task import Task
 
-RUNQY = RULESETS["runqy"]
-ASYNQ = RULESETS["asynq"]
+RUNQY = get("runqy").ruleset
+ASYNQ = get("asynq").ruleset
+KEYS = {
+    queue: {each.name: each for each in get(layout).layout.queue_keys(queue)}
+    for queue, layout in (("a_high", "runqy"), ("a.high", "asynq"))
+}
 
 PLAIN = {
     "type": b"task",
@@ -27,8 +30,7 @@ PLAIN = {
 RUNQY_TASK = InspectedTask(
     id=b"x",
     queue="a_high",
-    place="pending",
-    place_key="asynq:a_high:pending",
+    found_under=KEYS["a_high"]["pending"],
     key="asynq:t:x",
     kind="hash",
     fields=PLAIN,
@@ -43,8 +45,7 @@ def message(**fields: object) -> bytes:
 ASYNQ_TASK = InspectedTask(
     id=b"x",
     queue="a.high",
-    place="pending",
-    place_key="asynq:{a.high}:pending",
+    found_under=KEYS["a.high"]["pending"],
     key="asynq:{a.high}:t:x",
     kind="hash",
     fields={"msg": message(), "state": b"pending", "pending_since": b"1"},
@@ -59,20 +60,17 @@ def with_fields(task: InspectedTask, **fields: bytes | None) -> InspectedTask:
     )
 
 
-def placed(task: InspectedTask, place: str, **fields: bytes | None) -> InspectedTask:
-    return with_fields(replace(task, place=place), **fields)
+def under(task: InspectedTask, name: str, **fields: bytes | None) -> InspectedTask:
+    """The task as if its id had been found under the key of that name."""
+    return with_fields(replace(task, found_under=KEYS[task.queue][name]), **fields)
 
 
 def broken(ruleset: Ruleset, task: InspectedTask) -> list[tuple[str, str]]:
     return [(fault.rule.code, fault.detail) for fault in rules.faults(ruleset, task)]
 
 
-ASYNQ_ACTIVE = placed(ASYNQ_TASK, "active", state=b"active", pending_since=None)
+ASYNQ_ACTIVE = under(ASYNQ_TASK, "active", state=b"active", pending_since=None)
 ASYNQ_PLAIN = replace(ASYNQ_TASK, fields={**PLAIN, "queue": b"a.high"})
-
-
-def test_every_layout_has_its_rules() -> None:
-    assert {name: ruleset.layout for name, ruleset in RULESETS.items()} == LAYOUTS
 
 
 @pytest.mark.parametrize(
@@ -80,7 +78,7 @@ def test_every_layout_has_its_rules() -> None:
     [
         RUNQY_TASK,
         with_fields(RUNQY_TASK, state=b"pending"),
-        placed(RUNQY_TASK, "active", state=b"active"),
+        under(RUNQY_TASK, "active", state=b"active"),
         with_fields(RUNQY_TASK, type=b"", payload=b"[1, null]", error=b"boom", retry=b"3"),
     ],
 )
@@ -94,11 +92,11 @@ def test_a_healthy_runqy_task_breaks_no_rule(task: InspectedTask) -> None:
         ASYNQ_TASK,
         ASYNQ_ACTIVE,
         replace(ASYNQ_ACTIVE, lease_left_s=20.0),
-        *(placed(ASYNQ_TASK, name, state=name.encode()) for name in ("retry", "archived")),
-        placed(ASYNQ_TASK, "scheduled", state=b"scheduled", pending_since=None),
-        placed(ASYNQ_TASK, "completed", state=b"completed"),
+        *(under(ASYNQ_TASK, name, state=name.encode()) for name in ("retry", "archived")),
+        under(ASYNQ_TASK, "scheduled", state=b"scheduled", pending_since=None),
+        under(ASYNQ_TASK, "completed", state=b"completed"),
         # It expires before its id is cleared away.
-        replace(ASYNQ_TASK, place="completed", kind="none", fields={}),
+        replace(under(ASYNQ_TASK, "completed"), kind="none", fields={}),
     ],
 )
 def test_a_healthy_asynq_task_breaks_no_rule(task: InspectedTask) -> None:
@@ -135,8 +133,8 @@ def test_a_healthy_asynq_task_breaks_no_rule(task: InspectedTask) -> None:
         (with_fields(RUNQY_TASK, queue=b""), [("empty-queue-field", "")]),
         (with_fields(RUNQY_TASK, queue=b"a_low"), [("other-queue", "")]),
         (with_fields(RUNQY_TASK, state=b"completed"), [("state", "completed on pending")]),
-        (placed(RUNQY_TASK, "active"), [("state", "not set on active")]),
-        (placed(RUNQY_TASK, "active", state=b"\x1b[2J"), [("state", "\\x1b[2J on active")]),
+        (under(RUNQY_TASK, "active"), [("state", "not set on active")]),
+        (under(RUNQY_TASK, "active", state=b"\x1b[2J"), [("state", "\\x1b[2J on active")]),
         (with_fields(RUNQY_TASK, retry=b"4"), [("too-many-retries", "")]),
         (
             with_fields(RUNQY_TASK, retry=b"x", queue=b"a_low", payload=b"{"),
@@ -168,7 +166,7 @@ def test_what_is_wrong_with_a_runqy_task_is_all_that_is_found(
         (with_fields(ASYNQ_ACTIVE, pending_since=b"1"), [("pending-since-on-active", "")]),
         (replace(ASYNQ_ACTIVE, has_lease=False), [("no-lease", "")]),
         (replace(ASYNQ_ACTIVE, lease_left_s=-0.1), [("expired-lease", "")]),
-        (placed(ASYNQ_TASK, "retry"), [("state", "pending on retry")]),
+        (under(ASYNQ_TASK, "retry"), [("state", "pending on retry")]),
         (ASYNQ_PLAIN, [("plain-fields", "")]),
         (
             with_fields(ASYNQ_PLAIN, retry=None),
@@ -197,15 +195,16 @@ def test_what_is_wrong_with_an_asynq_task_is_all_that_is_found(
     ),
     task_id=st.binary(max_size=10),
     kind=st.sampled_from(["hash", "none", "string", "stream"]),
-    place=st.sampled_from(["pending", "active"]),
+    name=st.sampled_from(["pending", "active"]),
 )
 def test_whatever_lies_there_is_judged_without_an_error(
-    fields: dict[str, bytes], task_id: bytes, kind: str, place: str
+    fields: dict[str, bytes], task_id: bytes, kind: str, name: str
 ) -> None:
-    for ruleset in RULESETS.values():
-        held = {name: value for name, value in fields.items() if name in ruleset.fields}
-        task = InspectedTask(task_id, "q", place, "l", "k", kind, held if kind == "hash" else {})
-        found = list(rules.faults(ruleset, task))
+    for entry in loaded():
+        held = {field: value for field, value in fields.items() if field in entry.ruleset.fields}
+        key = next(each for each in entry.layout.queue_keys("q") if each.name == name)
+        task = InspectedTask(task_id, "q", key, "k", kind, held if kind == "hash" else {})
+        found = list(rules.faults(entry.ruleset, task))
         assert found or kind == "hash"
 
 

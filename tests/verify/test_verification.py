@@ -6,26 +6,28 @@ import pytest
 
 from bench.errors import ExitCode
 from bench.layouts import rules
-from bench.layouts.asynq.layout import ASYNQ
+from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
+from bench.layouts.registry import get
 from bench.layouts.rules import Fault
-from bench.layouts.runqy.layout import RUNQY
 from bench.verify import queue_rules
-from bench.verify.queue_rules import place_faults, queue_faults
+from bench.verify.queue_rules import key_faults, queue_faults
 from bench.verify.repeats import repeats
 from bench.verify.verification import InspectionResult, conclude
-from bench.wire.layout import Layout
+
+RUNQY, ASYNQ = get("runqy"), get("asynq")
 
 
-def place(queue: str, name: str, kind: str = "list", length: int = 10) -> InspectedKey:
-    return InspectedKey(queue, name, f"asynq:{queue}:{name}", False, kind, length)
+def key(queue: str, name: str, kind: str = "list") -> InspectedKey:
+    keys = {each.name: each for each in RUNQY.layout.queue_keys(queue)}
+    return InspectedKey(queue, keys[name], kind, 10)
 
 
-PENDING, ACTIVE, LOW = place("a_b", "pending"), place("a_b", "active"), place("a_low", "pending")
+PENDING, ACTIVE, LOW = key("a_b", "pending"), key("a_b", "active"), key("a_low", "pending")
 
 
 @pytest.mark.parametrize(
-    ("layout", "held", "expected"),
+    ("entry", "held", "expected"),
     [
         (RUNQY, {PENDING: [b"1", b"2"], ACTIVE: [b"3"]}, []),
         (RUNQY, {PENDING: [b"1", b"2", b"1"]}, [("twice-on-a-list", "", b"1")]),
@@ -33,16 +35,18 @@ PENDING, ACTIVE, LOW = place("a_b", "pending"), place("a_b", "active"), place("a
         (
             RUNQY,
             {PENDING: [b"1"], LOW: [b"1"]},
-            [("in-two-places", "pending, of 2 queues", b"1")],
+            [("in-two-places", "pending of 2 queues", b"1")],
         ),
         # There a task's key holds its queue: these are two tasks.
         (ASYNQ, {PENDING: [b"1"], LOW: [b"1"]}, []),
     ],
 )
 def test_an_id_that_is_there_too_often(
-    layout: Layout, held: dict[InspectedKey, list[bytes]], expected: list[tuple[str, str, bytes]]
+    entry: LayoutEntry,
+    held: dict[InspectedKey, list[bytes]],
+    expected: list[tuple[str, str, bytes]],
 ) -> None:
-    found = [(fault.rule.code, fault.detail, fault.id) for fault in repeats(layout, held)]
+    found = [(fault.rule.code, fault.detail, fault.id) for fault in repeats(entry.layout, held)]
     assert found == expected
 
 
@@ -50,7 +54,7 @@ HEALTHY = InspectedQueue("a_b", pending=1)
 
 
 @pytest.mark.parametrize(
-    ("layout", "queue", "expected"),
+    ("entry", "queue", "expected"),
     [
         (RUNQY, HEALTHY, []),
         (RUNQY, replace(HEALTHY, name="high"), ["no-parent"]),
@@ -65,9 +69,9 @@ HEALTHY = InspectedQueue("a_b", pending=1)
     ],
 )
 def test_what_is_wrong_with_a_queue(
-    layout: Layout, queue: InspectedQueue, expected: list[str]
+    entry: LayoutEntry, queue: InspectedQueue, expected: list[str]
 ) -> None:
-    found = list(queue_faults(layout, [queue]))
+    found = list(queue_faults(entry, [queue]))
     assert [fault.rule.code for fault in found] == expected
     assert all(fault.rule.severity == "warning" for fault in found)
 
@@ -78,19 +82,21 @@ def test_what_is_wrong_with_a_queue(
         ("list", False, None),
         ("none", False, None),
         ("zset", True, None),
-        ("string", False, "list, but a string"),
-        ("zset", False, "list, but a zset"),
-        ("list", True, "zset, but a list"),
+        ("string", False, "string instead of list"),
+        ("zset", False, "zset instead of list"),
+        ("list", True, "list instead of zset"),
     ],
 )
 def test_a_key_of_the_wrong_type(kind: str, is_sorted_set: bool, detail: str | None) -> None:
-    seen = replace(PENDING, kind=kind, is_sorted_set=is_sorted_set)
-    assert [fault.detail for fault in place_faults([seen])] == ([] if detail is None else [detail])
+    queue_key = replace(PENDING.queue_key, is_sorted_set=is_sorted_set)
+    inspected = replace(PENDING, queue_key=queue_key, kind=kind)
+    found = [fault.detail for fault in key_faults([inspected])]
+    assert found == ([] if detail is None else [detail])
 
 
-def fault(rule: rules.Rule, task_id: bytes, *places: InspectedKey, detail: str = "") -> Fault:
+def fault(rule: rules.Rule, task_id: bytes, *keys: InspectedKey, detail: str = "") -> Fault:
     return Fault(
-        rule, detail, task_id, f"asynq:t:{task_id.decode()}", tuple(each.key for each in places)
+        rule, detail, task_id, f"asynq:t:{task_id.decode()}", tuple(each.key for each in keys)
     )
 
 
@@ -100,7 +106,7 @@ def inspected(
     return InspectionResult(
         layout="runqy",
         address="redis://host:1/0",
-        places={PENDING: [b"%d" % number for number in range(8)], ACTIVE: [b"9", b"1"]},
+        held={PENDING: [b"%d" % number for number in range(8)], ACTIVE: [b"9", b"1"]},
         queues=1,
         keys=2,
         faults=frozenset(faults),
@@ -138,17 +144,17 @@ def test_errors_come_first_then_the_most_frequent_with_three_examples() -> None:
         )
     )
     assert [(each.title, each.count, each.examples) for each in answer.findings] == [
-        ("task that names another queue than it is on", 4, ["0", "1", "2"]),
+        ("task that names a different queue from the one it is on", 4, ["0", "1", "2"]),
         ("task without queue", 1, ["6"]),
         ("task without type", 1, ["5"]),
-        ("task with more retries than it may have", 7, ["0", "1", "2"]),
+        ("task with more retries than its limit allows", 7, ["0", "1", "2"]),
     ]
     assert (answer.follows, answer.exit_code) == (False, ExitCode.INVALID)
     assert [(row.place, row.wrong) for row in answer.places] == [("pending", 6), ("active", 0)]
 
 
-def test_a_task_in_two_places_is_not_told_again_that_one_of_them_is_not_its_own() -> None:
-    (both,) = repeats(RUNQY, {PENDING: [b"1"], ACTIVE: [b"1"]})
+def test_a_task_under_two_keys_is_not_also_reported_as_disagreeing_with_one_of_them() -> None:
+    (both,) = repeats(RUNQY.layout, {PENDING: [b"1"], ACTIVE: [b"1"]})
     answer = conclude(
         inspected(
             both,
@@ -164,8 +170,10 @@ def test_a_task_in_two_places_is_not_told_again_that_one_of_them_is_not_its_own(
 
 
 def test_a_key_of_the_wrong_type_alone_does_not_follow() -> None:
-    wrong = queue_rules.QueueFault(queue_rules.PLACE_TYPE, "list, but a string", "asynq:a_b:active")
+    wrong = queue_rules.QueueFault(
+        queue_rules.KEY_TYPE, "string instead of list", "asynq:a_b:active"
+    )
     answer = conclude(inspected(queue_faults=(wrong,)))
     (finding,) = answer.findings
-    assert finding.title == "key that is no list, but a string"
+    assert finding.title == "key of the wrong type (string instead of list)"
     assert (finding.looked_at, answer.exit_code) == (2, ExitCode.INVALID)

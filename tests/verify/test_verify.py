@@ -168,7 +168,7 @@ def test_keys_of_the_other_layout_are_noted(runqy: Ground, asynq: Ground) -> Non
         answer = ground.look()
         assert answer.findings == []
         assert answer.notes == [
-            f"there are {other}-layout keys here as well: say --layout {other} to look at them"
+            f"the server also has keys of the {other} layout: verify them with --layout {other}"
         ]
 
 

@@ -116,7 +116,7 @@ def test_a_search_that_ends_early_says_so_and_accuses_nobody(
     answer = look(embedded.url, "runqy")
     assert len(answer.places) == 40
     (note,) = answer.notes
-    assert "not all queues were looked at" in note
+    assert "not all queues were inspected" in note
     assert [finding.code for finding in answer.findings] == ["no-worker"]
     monkeypatch.setattr(discovery, "_MOST_SCANS", 1)
     monkeypatch.setattr(discovery, "_SCAN_COUNT", 200)

@@ -5,9 +5,9 @@ from typing import Any
 
 import redis
 
+from bench.layouts import registry
 from bench.layouts.asynq import codec
 from bench.layouts.asynq.layout import ASYNQ
-from bench.layouts.registry import LAYOUTS
 from bench.redisio.embedded import EmbeddedServer
 from bench.verify.verification import Verification
 from bench.verify.verify import VerifyRequest, verify
@@ -23,7 +23,7 @@ class Ground:
 
     def __init__(self, embedded: EmbeddedServer, layout_name: str) -> None:
         self.url = embedded.url
-        self.layout: Layout = LAYOUTS[layout_name]
+        self.layout: Layout = registry.get(layout_name).layout
         self.client: Any = redis.Redis.from_url(embedded.url, protocol=2)
         self.queue = f"orders{self.layout.separator}high"
         self.other = f"orders{self.layout.separator}low"

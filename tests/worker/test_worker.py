@@ -206,7 +206,7 @@ def test_weighted_priority_takes_from_all_queues_by_their_weights(client: Any, u
 def test_a_server_without_blmpop_is_served_in_batches_all_the_same(
     client: Any, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.worker.process.can_pop_many", lambda _: False)
+    monkeypatch.setattr("bench.worker.process.can_pop_many", lambda *_: False)
     names = enqueue(client, DEFAULT, 50)
     serving = Serving(url, prefetch=30)
     wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")

@@ -1,4 +1,4 @@
-"""``bench``, ``bench-asynq``: this project's own producer, that of ``bench run --rate max``.
+"""``bench``, ``bench-LAYOUT``: this project's own producer, that of ``bench run --rate max``.
 
 Its payloads carry the two stamps of a run in front of their content, as those of all its tasks do.
 """
@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 from bench.clients import program
+from bench.clients.catalogue import own_name
 from bench.clients.program import ProgramArguments
 from bench.clients.result import ClientResult
 from bench.clock import RunClock
 from bench.ipc.channel import Reader, Writer
 from bench.ipc.child import Control
 from bench.ipc.messages import ParentMessage, StartProducer
-from bench.layouts.registry import LAYOUTS
+from bench.layouts import registry
 from bench.measure.histogram import Histogram, highest_equivalent, merged
 from bench.measure.recorder import Interval, by_queue, time_line
 from bench.measure.reports import ProducerReport
@@ -46,7 +47,8 @@ def main() -> int:
 def _prepare_server(arguments: ProgramArguments) -> None:
     """What is done once a process and not a task: the queue is made known, where that is usual."""
     with open_client(arguments.url) as client:
-        Cleanup(client, LAYOUTS[arguments.layout], [arguments.queue]).prepare(int(time.time()))
+        layout = registry.get(arguments.layout).layout
+        Cleanup(client, layout, [arguments.queue]).prepare(int(time.time()))
 
 
 def _scenario(arguments: ProgramArguments, payloads: Path) -> Scenario:
@@ -85,7 +87,7 @@ def _produce(arguments: ProgramArguments, scenario: Scenario) -> ProducerReport:
 def _result(arguments: ProgramArguments, report: ProducerReport) -> ClientResult:
     enqueue = merged(by_queue(report.measured.parts, Interval.ENQUEUE, 1, 0))
     return ClientResult(
-        client="bench" if arguments.layout == "runqy" else "bench-asynq",
+        client=own_name(arguments.layout),
         tasks=arguments.tasks,
         elapsed_s=report.elapsed_s,
         cpu_s=report.cpu_s,

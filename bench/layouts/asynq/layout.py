@@ -1,10 +1,11 @@
 """The layout of hibiken/asynq and of today's runqy workers.
 
-A queue's keys share one hash tag, so that they lie on one slot of a cluster. The task is one
-protobuf message; workers hold a lease on what they have taken, and count what they have done.
+A queue's keys share one hash tag, so that they lie in one slot of a cluster. The task is one
+protobuf message. Workers hold a lease on the tasks they have taken, and count their attempts.
 """
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,81 +14,106 @@ from bench.layouts.asynq import codec, lua_scripts
 from bench.layouts.asynq.lua_scripts import Script
 from bench.wire import layout
 from bench.wire.layout import Argument, Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task
 
 LEASE_S = 30
-"""How long a worker may be silent about a task before others may take it."""
+"""Seconds for which a worker may be silent about a task before others may take it over."""
 RETENTION_S = 24 * 3600
-"""For how long a completed task is kept where results are stored."""
+"""Seconds for which a completed task is kept if results are stored."""
 _STATISTICS_S = 90 * 24 * 3600
-"""For how long the counters of a day are kept."""
+"""Seconds for which the counters of a day are kept."""
+_QUEUE_KEY = re.compile(r"asynq:\{((?:(?!\}:).)+)\}:(?:pending|active)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class AsynqLayout:
-    """``duplicate_check``: whether an id that is there already is refused, as asynq's client does
-    with a script; without it the same two commands run as they are."""
+class AsynqLayout(ListPops):
+    """The layout of hibiken/asynq, with or without a check for duplicates."""
 
     duplicate_check: bool = False
+    """Whether enqueueing refuses an id that exists, by a script as asynq's client does. Otherwise
+    the script's two writing commands are sent as they are."""
     name: str = "asynq"
     separator: str = "."
     needs_parent: bool = False
+    has_hash_tags: bool = True
     holds_json: bool = False
+    has_results: bool = True
+    key_pattern: str = "asynq:*"
+    queue_patterns: Sequence[str] = ("asynq:*:pending", "asynq:*:active")
 
     @property
     def scripts(self) -> Sequence[str]:
-        """All moves."""
+        """The scripts of all moves."""
         return [script.text for script in lua_scripts.ALL]
 
     def task(self, queue: str, task_id: str) -> str:
-        """``asynq:{queue}:t:id``, with the braces."""
+        """``asynq:{queue}:t:id``; the braces are part of the key."""
         return self._key(queue, f"t:{task_id}")
 
     def keys_of(self, queue: str, task_id: str) -> Sequence[str]:
-        """The hash, which also holds the result."""
+        """The task's hash, which also holds the result."""
         return (self.task(queue, task_id),)
 
     def pending(self, queue: str) -> str:
-        """``asynq:{queue}:pending``, with the braces."""
+        """``asynq:{queue}:pending``; the braces are part of the key."""
         return self._key(queue, "pending")
 
     def active(self, queue: str) -> str:
-        """``asynq:{queue}:active``, with the braces."""
+        """``asynq:{queue}:active``; the braces are part of the key."""
         return self._key(queue, "active")
 
     def queue_keys(self, queue: str) -> Sequence[QueueKey]:
         """Two lists and five sorted sets."""
 
-        def sorted_set(name: str, role: KeyRole) -> QueueKey:
-            return QueueKey(self._key(queue, name), role, is_sorted_set=True)
+        def sorted_set(name: str, role: KeyRole, *, may_expire: bool = False) -> QueueKey:
+            key = self._key(queue, name)
+            return QueueKey(key, role, name, is_sorted_set=True, may_expire=may_expire)
 
         return (
-            QueueKey(self.pending(queue), KeyRole.PENDING),
-            QueueKey(self.active(queue), KeyRole.ACTIVE),
+            QueueKey(self.pending(queue), KeyRole.PENDING, "pending"),
+            QueueKey(self.active(queue), KeyRole.ACTIVE, "active"),
             sorted_set("scheduled", KeyRole.PENDING),
             sorted_set("retry", KeyRole.PENDING),
             sorted_set("lease", KeyRole.ELSEWHERE),
-            sorted_set("completed", KeyRole.ELSEWHERE),
+            sorted_set("completed", KeyRole.ELSEWHERE, may_expire=True),
             sorted_set("archived", KeyRole.ELSEWHERE),
         )
 
+    def leases(self, queue: str) -> str | None:
+        """``asynq:{queue}:lease``; the braces are part of the key."""
+        return self._key(queue, "lease")
+
     def counters(self, queue: str, now_s: int) -> Counters:
-        """Totals, and those of the day."""
+        """The totals, and those of the day in UTC."""
         return Counters(
             attempts=self._totals(queue, "processed", now_s),
             failures=self._totals(queue, "failed", now_s),
         )
 
-    def registry(self) -> str | None:
-        """``asynq:queues``."""
-        return "asynq:queues"
+    def successes(self, queue: str) -> tuple[str, str] | None:
+        """The totals of all attempts, and of those that failed."""
+        return self._key(queue, "processed"), self._key(queue, "failed")
 
     def worker(self, worker_id: str) -> str:
         """``asynq:workers:{worker_id}``."""
         return f"asynq:workers:{worker_id}"
 
+    def servers(self) -> str | None:
+        """``asynq:servers``, which asynq's own servers write."""
+        return "asynq:servers"
+
+    def registry(self) -> str | None:
+        """``asynq:queues``."""
+        return "asynq:queues"
+
+    def queue_of(self, key: str) -> str | None:
+        """The queue of ``asynq:{queue}:pending`` or ``:active``, braces included."""
+        found = _QUEUE_KEY.fullmatch(key)
+        return None if found is None else found[1]
+
     def enqueue(self, task: Task) -> Sequence[Command]:
-        """The hash, then the list; in one script where duplicates are refused."""
+        """Writes the hash, then the list; in one script if duplicates are refused."""
         key, pending = self.task(task.queue, task.id), self.pending(task.queue)
         message, since_ns = codec.encode(task), f"{task.sent_us}000"
         if self.duplicate_check:
@@ -100,11 +126,11 @@ class AsynqLayout:
         )
 
     def load(self, queue: str, task_id: str) -> Command:
-        """HGETALL."""
+        """HGETALL of the task's hash."""
         return ("HGETALL", self.task(queue, task_id))
 
     def read(self, replies: Sequence[Any]) -> Hashes:
-        """From the messages. Raises ValueError."""
+        """The tasks from their messages, or from plain fields. Raises ValueError."""
         hashes = [dict(zip(pairs[::2], pairs[1::2], strict=True)) for pairs in replies]
         tasks = [codec.read("that was popped", fields) for fields in hashes]
         return Hashes(
@@ -117,44 +143,30 @@ class AsynqLayout:
             ],
         )
 
-    def has_result(self, queue: str, task_id: str) -> Command:
-        """HEXISTS: the result lies with the task."""
-        return ("HEXISTS", self.task(queue, task_id), "result")
-
-    def state(self, queue: str, task_id: str) -> Command:
-        """HMGET: every task has a state."""
-        return ("HMGET", self.task(queue, task_id), "state")
-
-    def successes(self, queue: str) -> tuple[str, str] | None:
-        """Attempts, and those that failed."""
-        return self._key(queue, "processed"), self._key(queue, "failed")
-
     def start(self, reservation: Reservation) -> Sequence[Command]:
-        """Onto the active list, with a lease."""
+        """Adds the id to the active list and gives it a lease."""
         queue = reservation.queue
         keys = (self.active(queue), self._key(queue, "lease"), self.task(queue, reservation.id))
         return (_call(lua_scripts.START, keys, (reservation.id, str(reservation.now_s + LEASE_S))),)
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
-        """Deleted; or with the result kept, for as long as results are."""
+        """Deletes the task; or keeps it with its result for ``RETENTION_S``."""
+        keys, arguments = self._end_keys(reservation), self._end_arguments(reservation)
         if result is None:
-            return (
-                _call(
-                    lua_scripts.FORGET, self._end_keys(reservation), self._end_words(reservation)
-                ),
-            )
-        keys = (*self._end_keys(reservation), self._key(reservation.queue, "completed"))
-        words = (str(reservation.now_s), str(reservation.now_s + RETENTION_S), result)
-        return (_call(lua_scripts.KEEP, keys, (*self._end_words(reservation), *words)),)
+            return (_call(lua_scripts.FORGET, keys, arguments),)
+        keys = (*keys, self._key(reservation.queue, "completed"))
+        times = (str(reservation.now_s), str(reservation.now_s + RETENTION_S))
+        kept: tuple[Argument, ...] = (*arguments, *times, result)
+        return (_call(lua_scripts.KEEP, keys, kept),)
 
     def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
-        """To the set of those that wait for their next attempt."""
+        """Moves the id to the set of tasks that wait for their next attempt."""
         message = self._failed(reservation, error, retried=True)
         due_s = str(int(reservation.now_s + delay_s))
         return (self._fail(reservation, "retry", due_s, message, layout.STATE_RETRY),)
 
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
-        """From that set back to the list."""
+        """Moves the id from the set of waiting tasks to the pending list."""
         queue = reservation.queue
         keys = (self._key(queue, "retry"), self.pending(queue), self.task(queue, reservation.id))
         return (
@@ -162,13 +174,13 @@ class AsynqLayout:
         )
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
-        """To the set of those given up."""
+        """Moves the id to the set of archived tasks."""
         message = self._failed(reservation, error, retried=False)
         now_s = str(reservation.now_s)
         return (self._fail(reservation, "archived", now_s, message, layout.STATE_ARCHIVED),)
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
-        """To the popping end of the list, without the lease."""
+        """Pushes the id at the end that workers pop, and removes the lease."""
         queue = reservation.queue
         keys = (
             self.active(queue),
@@ -177,6 +189,18 @@ class AsynqLayout:
             self.task(queue, reservation.id),
         )
         return (_call(lua_scripts.PUT_BACK, keys, (reservation.id,)),)
+
+    def state(self, queue: str, task_id: str) -> Command:
+        """HMGET of the state, which every task has."""
+        return ("HMGET", self.task(queue, task_id), "state")
+
+    def has_result(self, queue: str, task_id: str) -> Command:
+        """HEXISTS of the field in the task's hash."""
+        return ("HEXISTS", self.task(queue, task_id), "result")
+
+    def result(self, queue: str, task_id: str) -> Command:
+        """HGET of the field in the task's hash."""
+        return ("HGET", self.task(queue, task_id), "result")
 
     def _failed(self, reservation: Reservation, error: str, *, retried: bool) -> bytes:
         return codec.failed(
@@ -188,7 +212,9 @@ class AsynqLayout:
     ) -> Command:
         failed = self._totals(reservation.queue, "failed", reservation.now_s)
         keys = (*self._end_keys(reservation), *failed, self._key(reservation.queue, set_name))
-        return _call(lua_scripts.FAIL, keys, (*self._end_words(reservation), score, message, state))
+        return _call(
+            lua_scripts.FAIL, keys, (*self._end_arguments(reservation), score, message, state)
+        )
 
     def _end_keys(self, reservation: Reservation) -> tuple[str, ...]:
         queue = reservation.queue
@@ -199,7 +225,7 @@ class AsynqLayout:
             *self._totals(queue, "processed", reservation.now_s),
         )
 
-    def _end_words(self, reservation: Reservation) -> tuple[str, ...]:
+    def _end_arguments(self, reservation: Reservation) -> tuple[str, ...]:
         return (reservation.id, str(reservation.now_s + _STATISTICS_S))
 
     def _totals(self, queue: str, name: str, now_s: int) -> tuple[str, str]:
@@ -210,10 +236,10 @@ class AsynqLayout:
         return f"asynq:{{{queue}}}:{name}"
 
 
-def _call(script: Script, keys: Sequence[str], words: Sequence[Argument]) -> Command:
+def _call(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Command:
     if len(keys) != script.keys:
         raise ValueError(f"this script takes {script.keys} keys, not {len(keys)}")
-    return ("EVALSHA", script.digest, str(script.keys), *keys, *words)
+    return ("EVALSHA", script.digest, str(script.keys), *keys, *arguments)
 
 
 ASYNQ = AsynqLayout()

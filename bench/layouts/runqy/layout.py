@@ -1,34 +1,50 @@
-"""The layout of the seed document."""
+"""The layout of the seed document.
 
+Queues have plain names, and the hashes of all queues' tasks share one name space. The worker's
+commands and their order are those of the documented runqy worker.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.wire import layout
 from bench.wire.layout import Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task, read_hashes
+
+_QUEUE_KEY = re.compile(r"asynq:(.+):(?:pending|active)", re.DOTALL)
+_TAG = re.compile(r"\{.*\}(?::|$)", re.DOTALL)
+_OTHER_KEYS = ("t:", "result:", "workers:", "servers:")
+"""How keys continue that belong to no queue but may end like a queue's, since ids are arbitrary."""
 
 
 @dataclass(frozen=True)
-class RunqyLayout:
-    """The layout of the seed document: plain queue names, and one hash name space for all tasks.
-
-    The worker's commands and their order are those of the documented runqy worker.
-    """
+class RunqyLayout(ListPops):
+    """The layout of the seed document. The separator can be set, as it differs by version."""
 
     name: str = "runqy"
     separator: str = "_"
     needs_parent: bool = True
+    has_hash_tags: bool = False
     holds_json: bool = True
+    has_results: bool = True
     scripts: Sequence[str] = ()
+    key_pattern: str = "asynq:*"
+    queue_patterns: Sequence[str] = ("asynq:*:pending", "asynq:*:active")
 
     def task(self, queue: str, task_id: str) -> str:
         """``asynq:t:{task_id}``."""
         return f"asynq:t:{task_id}"
 
+    def result_key(self, task_id: str) -> str:
+        """``asynq:result:{task_id}``: a string."""
+        return f"asynq:result:{task_id}"
+
     def keys_of(self, queue: str, task_id: str) -> Sequence[str]:
-        """The hash and the result."""
-        return (self.task(queue, task_id), self.result(task_id))
+        """The task's hash and its result."""
+        return (self.task(queue, task_id), self.result_key(task_id))
 
     def pending(self, queue: str) -> str:
         """``asynq:{queue}:pending``."""
@@ -41,28 +57,46 @@ class RunqyLayout:
     def queue_keys(self, queue: str) -> Sequence[QueueKey]:
         """The two lists."""
         return (
-            QueueKey(self.pending(queue), KeyRole.PENDING),
-            QueueKey(self.active(queue), KeyRole.ACTIVE),
+            QueueKey(self.pending(queue), KeyRole.PENDING, "pending"),
+            QueueKey(self.active(queue), KeyRole.ACTIVE, "active"),
         )
 
-    def counters(self, queue: str, now_s: int) -> Counters:
-        """None."""
-        return Counters()
-
-    def registry(self) -> str | None:
-        """There is none."""
+    def leases(self, queue: str) -> str | None:
+        """None: workers hold no leases."""
         return None
 
-    def result(self, task_id: str) -> str:
-        """``asynq:result:{task_id}``."""
-        return f"asynq:result:{task_id}"
+    def counters(self, queue: str, now_s: int) -> Counters:
+        """No keys: nothing is counted."""
+        return Counters()
+
+    def successes(self, queue: str) -> tuple[str, str] | None:
+        """None: nothing is counted."""
+        return None
 
     def worker(self, worker_id: str) -> str:
         """``asynq:workers:{worker_id}``."""
         return f"asynq:workers:{worker_id}"
 
+    def servers(self) -> str | None:
+        """None: workers have heartbeats only."""
+        return None
+
+    def registry(self) -> str | None:
+        """None: queues are not registered."""
+        return None
+
+    def queue_of(self, key: str) -> str | None:
+        """The queue of ``asynq:{queue}:pending`` or ``:active``.
+
+        None if the key belongs to a task, or has the braces of the asynq layout.
+        """
+        found = _QUEUE_KEY.fullmatch(key)
+        if found is None or found[1].startswith(_OTHER_KEYS) or _TAG.match(found[1]):
+            return None
+        return found[1]
+
     def enqueue(self, task: Task) -> Sequence[Command]:
-        """HSET before LPUSH: a worker that pops an id without a hash has lost the task."""
+        """HSET before LPUSH, because a worker that pops an id without a hash has lost the task."""
         pairs = [argument for pair in task.fields() for argument in pair]
         return (
             ("HSET", self.task(task.queue, task.id), *pairs),
@@ -70,73 +104,82 @@ class RunqyLayout:
         )
 
     def load(self, queue: str, task_id: str) -> Command:
-        """HGETALL."""
+        """HGETALL of the task's hash."""
         return ("HGETALL", self.task(queue, task_id))
 
     def read(self, replies: Sequence[Any]) -> Hashes:
-        """The fields as they stand."""
+        """The plain fields as they are. Raises ValueError for a number that is none."""
         return read_hashes(replies)
 
-    def has_result(self, queue: str, task_id: str) -> Command:
-        """EXISTS."""
-        return ("EXISTS", self.result(task_id))
-
-    def state(self, queue: str, task_id: str) -> Command:
-        """HMGET: before a worker has it, a task has no state."""
-        return ("HMGET", self.task(queue, task_id), "state", "type")
-
-    def successes(self, queue: str) -> tuple[str, str] | None:
-        """Nobody counts."""
-        return None
-
     def start(self, reservation: Reservation) -> Sequence[Command]:
-        """Onto the active list, then the state."""
+        """Adds the id to the active list, then sets the state."""
         return (
             ("LPUSH", self.active(reservation.queue), reservation.id),
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_ACTIVE),
+            self._set_state(reservation, layout.STATE_ACTIVE),
         )
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
-        """The result where it is stored, off the active list, then the state."""
+        """Stores the result if there is one, removes the id from the active list, then sets the
+        state."""
         store: Sequence[Command] = ()
         if result is not None:
-            store = (("SET", self.result(reservation.id), result),)
+            store = (("SET", self.result_key(reservation.id), result),)
         return (
             *store,
-            ("LREM", self.active(reservation.queue), "1", reservation.id),
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_COMPLETED),
+            self._remove_active(reservation),
+            self._set_state(reservation, layout.STATE_COMPLETED),
         )
 
     def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
-        """Off the active list, one retry more, then the state."""
+        """Removes the id from the active list, counts the retry, then sets the state."""
         return (
-            ("LREM", self.active(reservation.queue), "1", reservation.id),
+            self._remove_active(reservation),
             ("HINCRBY", self.task(reservation.queue, reservation.id), "retry", "1"),
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_RETRY),
+            self._set_state(reservation, layout.STATE_RETRY),
         )
 
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
-        """The state goes first, so that it cannot overwrite what the next worker writes."""
+        """Sets the state before it pushes the id, so that it cannot overwrite the state that the
+        next worker writes."""
         return (
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_PENDING),
+            self._set_state(reservation, layout.STATE_PENDING),
             ("LPUSH", self.pending(reservation.queue), reservation.id),
         )
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
-        """Off the active list, then the state and the reason."""
+        """Removes the id from the active list, then sets the state and the reason."""
         return (
-            ("LREM", self.active(reservation.queue), "1", reservation.id),
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_ARCHIVED),
+            self._remove_active(reservation),
+            self._set_state(reservation, layout.STATE_ARCHIVED),
             ("HSET", self.task(reservation.queue, reservation.id), "error", error),
         )
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
-        """To the popping end of the list, so that it keeps its turn."""
+        """Pushes the id at the end that workers pop, so that the task keeps its turn."""
         return (
-            ("LREM", self.active(reservation.queue), "1", reservation.id),
-            ("HSET", self.task(reservation.queue, reservation.id), "state", layout.STATE_PENDING),
+            self._remove_active(reservation),
+            self._set_state(reservation, layout.STATE_PENDING),
             ("RPUSH", self.pending(reservation.queue), reservation.id),
         )
+
+    def state(self, queue: str, task_id: str) -> Command:
+        """HMGET of the state, and of the type because a task has no state before a worker takes
+        it."""
+        return ("HMGET", self.task(queue, task_id), "state", "type")
+
+    def has_result(self, queue: str, task_id: str) -> Command:
+        """EXISTS of the result's key."""
+        return ("EXISTS", self.result_key(task_id))
+
+    def result(self, queue: str, task_id: str) -> Command:
+        """GET of the result's key."""
+        return ("GET", self.result_key(task_id))
+
+    def _remove_active(self, reservation: Reservation) -> Command:
+        return ("LREM", self.active(reservation.queue), "1", reservation.id)
+
+    def _set_state(self, reservation: Reservation, state: str) -> Command:
+        return ("HSET", self.task(reservation.queue, reservation.id), "state", state)
 
 
 RUNQY = RunqyLayout()
