@@ -143,6 +143,46 @@ def test_a_library_is_imported_by_its_owners_alone(library: str, owners: set[str
     )
 
 
+LAYOUTS = {path.name for path in (PACKAGE / "layouts").iterdir() if (path / "entry.py").is_file()}
+"""The folders of ``bench/layouts`` that hold a layout, which are called like it."""
+
+
+def texts(tree: ast.Module) -> Iterator[str]:
+    """All texts of a file except docstrings and notes on attributes."""
+    notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes:
+            yield node.value
+
+
+def test_no_code_outside_the_layouts_names_one() -> None:
+    """Neither by its import, nor by a text that is a layout's name or advises to use it."""
+    names = "|".join(LAYOUTS)
+    by_name = re.compile(rf"({names})|.*(layout( = |=| )({names})\b|\b({names})([ -]layout|: )).*")
+    outside = [(name, tree) for name, tree in trees() if part_of(name) != "layouts"]
+    imported = {
+        f"{module} imports {name}"
+        for module, tree in outside
+        for name in imports(tree)
+        if name.startswith("bench.layouts.") and name.split(".")[2] in LAYOUTS
+    }
+    named = {
+        f"{module}: {text}"
+        for module, tree in outside
+        for text in texts(tree)
+        if by_name.fullmatch(text)
+    }
+    constants = {name.upper() for name in LAYOUTS}
+    used = {
+        f"{module} uses {node.id}"
+        for module, tree in outside
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id in constants
+    }
+    assert {"runqy", "asynq"} <= LAYOUTS
+    assert imported | named | used == set()
+
+
 def test_only_the_command_line_and_reports_print() -> None:
     printing = {
         module
@@ -179,7 +219,7 @@ def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
 def test_a_process_of_a_run_is_kept_small(room: str) -> None:
     loaded = loaded_by(f"import bench.{room}.process")
     assert "numpy" in loaded
-    assert loaded.isdisjoint({"rich", "cyclopts", "psutil", "locust", "gevent"})
+    assert loaded.isdisjoint({"rich", "cyclopts", "psutil", "locust", "gevent", "google"})
 
 
 def test_importing_the_package_imports_none_of_its_libraries() -> None:

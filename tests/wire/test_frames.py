@@ -18,11 +18,12 @@ from bench.wire.frames import Batch, Bodies, FrameRenderer
 from bench.wire.ids import TaskId
 from bench.wire.layout import Command, Layout
 from bench.wire.task import Task, decode
+from tests.layouts.third.layout import THIRD
 from tests.talk import talk, talk_raw
 
 T = TypeVar("T")
 
-LAYOUTS: list[Layout] = [RUNQY, ASYNQ, ASYNQ_UNIQUE]
+LAYOUTS: list[Layout] = [RUNQY, ASYNQ, ASYNQ_UNIQUE, THIRD]
 
 VECTOR_FROM = frames._VECTOR_FROM
 MOMENTS = st.integers(stamps.MIN_US, stamps.MAX_US)
@@ -136,7 +137,7 @@ def test_a_frame_is_what_the_plain_encoder_makes_of_its_tasks(
     assert rendered.tobytes() == encode_plainly(tasks, by_command, layout)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=["runqy", "asynq", "asynq-unique"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["runqy", "asynq", "asynq-unique", "third"])
 @pytest.mark.parametrize("ragged", [False, True], ids=["equal", "ragged"])
 @pytest.mark.parametrize("queues", [1, 3])
 @pytest.mark.parametrize(
