@@ -53,7 +53,7 @@ class InspectedTask:
     fields: Mapping[str, bytes]
     """Those fields that rules ask for and that exist; empty if the key holds no hash."""
     has_lease: bool = True
-    """Whether the task has a lease; also true if that cannot be told."""
+    """Whether the task has a lease; also true if that is unknown."""
     lease_left_s: float = 0.0
     """Seconds until the lease ends; negative once it has expired."""
 
@@ -73,7 +73,7 @@ class InspectedQueue:
     is_registered: bool = True
     """Whether the set of all queue names has it; also true if the layout has no such set."""
     has_worker: bool = True
-    """Whether some worker says that it serves the queue; also true if that cannot be told."""
+    """Whether some worker says that it serves the queue; also true if that is unknown."""
 
 
 def key_of(layout: Layout, queue: str, task_id: bytes) -> str:

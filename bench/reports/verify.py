@@ -1,4 +1,4 @@
-"""Whether a server's queues follow their layout, for a person at a terminal: the answer first."""
+"""Prints whether a server's queues follow their layout, for a terminal: the answer comes first."""
 
 from collections.abc import Iterable
 
@@ -15,26 +15,26 @@ _MARKS = {"error": ("✗ ", "bold red"), "warning": ("! ", "bold yellow")}
 
 
 def print_verification(verification: Verification) -> None:
-    """Print it."""
+    """Prints the answer of ``bench verify`` to standard output."""
     console = console_for_stdout()
     for part in render(verification):
         console.print(part)
 
 
 def render(verification: Verification) -> Iterable[RenderableType]:
-    """The parts of the report, from the top."""
+    """Yields the parts of the report, from the top."""
     yield _answer(verification)
     yield ""
-    yield _places(verification)
+    yield _keys(verification)
     if verification.findings:
         yield ""
     for finding in verification.findings:
-        yield _told(finding)
+        yield _finding(finding)
     notes = list(verification.notes)
     if verification.moved_on:
         notes.append(
-            f"{_count(verification.moved_on, 'id')} seemed wrong, and moved on or came right "
-            "before being looked at again"
+            f"{_count(verification.moved_on, 'id')} seemed wrong at first, but moved on or were "
+            "right when they were read again"
         )
     if notes:
         yield ""
@@ -43,7 +43,7 @@ def render(verification: Verification) -> Iterable[RenderableType]:
 
 
 def _answer(verification: Verification) -> Text:
-    of = f"{_count(verification.looked_at, 'task')} looked at"
+    of = f"{_count(verification.looked_at, 'task')} checked"
     if verification.looked_at < verification.ids:
         of += f" (there are {units.format_count(verification.ids)})"
     layout = verification.layout
@@ -58,11 +58,11 @@ def _answer(verification: Verification) -> Text:
     )
 
 
-def _places(verification: Verification) -> Table:
-    table = plain_table("queue", "place", "ids", "looked at", "wrong", text_columns=2)
+def _keys(verification: Verification) -> Table:
+    table = plain_table("queue", "key", "ids", "checked", "wrong", text_columns=2)
     shown = ""
     for row in verification.places:
-        # Workers use these two; the others are worth a line where they hold something.
+        # Workers use these two keys; the others are worth a line only if they hold something.
         if row.ids or row.place in ("pending", "active"):
             figures = [units.format_count(each) for each in (row.ids, row.looked_at, row.wrong)]
             name = "" if row.queue == shown else row.queue
@@ -71,12 +71,12 @@ def _places(verification: Verification) -> Table:
     return table
 
 
-def _told(finding: VerifyFinding) -> Text:
+def _finding(finding: VerifyFinding) -> Text:
     return Text.assemble(
         _MARKS[finding.severity],
         (finding.title, "bold"),
         f": {units.format_count(finding.count)} of {units.format_count(finding.looked_at)}"
-        f" looked at ({', '.join(finding.examples)}). {finding.cause}. {finding.cure}.",
+        f" checked ({', '.join(finding.examples)}). {finding.cause}. {finding.cure}.",
     )
 
 

@@ -38,7 +38,7 @@ class DiscoveredWorkers:
     serves: frozenset[str]
     """Parents, or queues, for which workers say they are registered."""
     serves_any: bool
-    """Whether there is a worker that does not say what it serves, or this cannot be told."""
+    """Whether there is a worker that does not say what it serves, or this is unknown."""
 
     def serve(self, layout: Layout, queue: str) -> bool:
         """Whether one of the workers may serve a queue."""

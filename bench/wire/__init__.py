@@ -1,1 +1,4 @@
-"""What goes over the wire, as pure functions: keys, ids, tasks, frames and replies. No I/O."""
+"""What is sent to and received from Redis, as pure code: ids, tasks, commands, frames, replies.
+
+Nothing here does I/O.
+"""

@@ -1,7 +1,7 @@
 """Which tasks a stream of replies answers.
 
-A task is answered by the reply to its last command, which is the one that makes it visible: when
-an earlier one fails, the task is still there, and when the last one fails, it is not.
+A task is answered by the reply to its last command, which is the one that makes the task visible.
+If an earlier command fails the task is still enqueued; if the last one fails it is not.
 """
 
 from collections import deque
@@ -13,17 +13,18 @@ from bench.wire.replies import Replies
 
 @dataclass(frozen=True)
 class Answered:
-    """What some replies said of tasks, in the order of the tasks on the connection."""
+    """What some replies say about tasks, in the order in which the connection sent the tasks."""
 
     tasks: int
+    """Number of tasks that were answered."""
     refused: Sequence[int]
-    """Indices among these tasks."""
+    """Indices, among these tasks, of those that the server refused."""
     ends_with_task: bool
-    """Whether the newest reply is to a task's last command."""
+    """Whether the newest reply answers a task's last command."""
 
 
 class Answers:
-    """Follows one connection. Replies come in the order of the commands."""
+    """Assigns the replies of one connection to tasks. Replies come in the order of the commands."""
 
     def __init__(self, replies_per_task: int, by_command: bool) -> None:
         self._replies_per_task = replies_per_task
@@ -31,25 +32,25 @@ class Answers:
         self._groups: deque[tuple[int, int]] = deque()
         """(blocks, tasks in each block), in the order in which they were sent."""
         self._seen = 0
-        """Replies to the first group that have come."""
+        """Number of replies to the first group that have arrived."""
         self._answered = 0
-        """Tasks of the first group that they answer."""
+        """Number of tasks of the first group that they answer."""
 
     def expect(self, tasks: int) -> None:
-        """A group of tasks was sent: by command in one block, else each in a block of its own."""
+        """Notes that a group of tasks was sent: in one block if by command, else a block each."""
         self._groups.append((1, tasks) if self._by_command else (tasks, 1))
 
     @property
     def missing(self) -> int:
-        """Replies that are still to come."""
+        """Number of replies that have not arrived yet."""
         return sum(blocks * size for blocks, size in self._groups) * self._replies_per_task - (
             self._seen
         )
 
     def take(self, replies: Replies) -> Answered:
-        """The tasks that these replies answer.
+        """Returns the tasks that these replies answer.
 
-        Raises ValueError when there are more replies than commands.
+        Raises ValueError if there are more replies than commands.
         """
         errors = [index for index, _ in replies.errors]
         left, offset, answered = replies.count, 0, 0
@@ -57,30 +58,31 @@ class Answers:
         ends_with_task = False
         while left:
             if not self._groups:
-                raise ValueError(f"{left} replies to nothing")
+                raise ValueError(f"{left} replies to no command")
             blocks, size = self._groups[0]
             commands = size * self._replies_per_task
-            reservation = min(left, blocks * commands - self._seen)
+            taken = min(left, blocks * commands - self._seen)
             for index in errors:
-                if offset <= index < offset + reservation:
+                if offset <= index < offset + taken:
                     task, is_answer = self._position(self._seen + index - offset, size)
                     if is_answer:
                         refused.append(answered + task - self._answered)
-            self._seen += reservation
-            block, place = divmod(self._seen, commands)
-            in_block = max(place + size - commands, 0)
-            ends_with_task = place == 0 or in_block > 0
+            self._seen += taken
+            block, within = divmod(self._seen, commands)
+            in_block = max(within + size - commands, 0)
+            ends_with_task = within == 0 or in_block > 0
             answered += block * size + in_block - self._answered
             self._answered = block * size + in_block
-            left -= reservation
-            offset += reservation
+            left -= taken
+            offset += taken
             if block == blocks:
                 self._groups.popleft()
                 self._seen = self._answered = 0
         return Answered(answered, refused, ends_with_task)
 
     def _position(self, reply: int, size: int) -> tuple[int, bool]:
-        """Tasks answered before this reply of a group, and whether this one answers a task."""
+        """Returns the number of tasks answered before this reply of a group, and whether this reply
+        answers a task."""
         lead = size * (self._replies_per_task - 1)
-        block, place = divmod(reply, size * self._replies_per_task)
-        return block * size + max(place - lead, 0), place >= lead
+        block, within = divmod(reply, size * self._replies_per_task)
+        return block * size + max(within - lead, 0), within >= lead

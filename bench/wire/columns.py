@@ -1,4 +1,4 @@
-"""Many ids and many payload heads read at once: the way back from ``bench.wire.frames``."""
+"""Reads many ids, or the stamps of many payloads, at once: the reverse of ``bench.wire.frames``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,30 +26,30 @@ _HEAD = np.frombuffer(stamps.head(stamps.MAX_US, stamps.MAX_US), np.uint8)
 
 @dataclass(frozen=True)
 class IdColumns:
-    """What the ids (n,) say; ``producer`` is -1 for an id that is not of the run."""
+    """Producer and sequence number of each id (n,); both are -1 for an id of another run."""
 
     producer: Integers
     sequence: Integers
 
     @property
     def all_ours(self) -> bool:
-        """Whether every id is of the run."""
+        """Whether every id belongs to the run."""
         return not len(self.producer) or int(self.producer.min()) >= 0
 
 
 @dataclass(frozen=True)
 class StampColumns:
-    """Due and sent of each payload (n,) in µs; both -1 where a payload has none."""
+    """Due time and sending time of each payload (n,) in µs; both are -1 if it has no stamps."""
 
     due_us: Integers
     sent_us: Integers
 
 
 def read_ids(task_ids: Sequence[bytes], run: int | None) -> IdColumns:
-    """Producers and sequence numbers of ids, looking only at those of one run; None for any."""
+    """Returns the producers and sequence numbers of the ids of one run, or of any if it is None."""
     if len(task_ids) >= _VECTOR_FROM and set(map(len, task_ids)) == {ids.ID_LENGTH}:
         columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
-        # Ids of any run: those that share the first one's. Others are read one by one.
+        # For any run, the vectors read ids of the first id's run; others are parsed one by one.
         prefix = bytes(task_ids[0]) if run is None else ids.prefix(run, 0).encode()
         expected = np.frombuffer(prefix, np.uint8)[: ids.SEQUENCE_START]
         same = columns[:, : ids.SEQUENCE_START] == expected
@@ -69,7 +69,7 @@ def read_ids(task_ids: Sequence[bytes], run: int | None) -> IdColumns:
 
 
 def read_stamps(payloads: Sequence[bytes]) -> StampColumns:
-    """The stamps at the head of payloads."""
+    """Returns the stamps at the head of each payload."""
     length = stamps.HEAD_LENGTH
     if len(payloads) >= _VECTOR_FROM and min(map(len, payloads)) > length:
         heads = b"".join([payload[: length + 1] for payload in payloads])

@@ -1,16 +1,17 @@
-"""Many tasks at once into one buffer of RESP bytes, without a Python step per task.
+"""Renders many tasks into one buffer of RESP bytes, without a Python step per task.
 
-The bytes that enqueue a task have a fixed shape: two tasks of one queue, with payloads of one
-length, differ only in the digits of their ids and stamps and in the letters of their payload. So
-the shape is laid out once, by the plain encoder, with marks where those digits go; it is then
-repeated into a two-dimensional array of bytes, and the digits are written into their columns by
-vector operations.
+The bytes that enqueue a task have a fixed shape: two tasks of one queue whose payloads have the
+same length differ only in the digits of their ids and stamps and in the text of their payloads. So
+the plain encoder lays out the shape once, with marks where those digits go. The shape is then
+repeated into a two-dimensional array of bytes, and vector operations write the digits into their
+columns.
 
 Batches of a few tasks, and payloads whose lengths differ from task to task, are filled in one by
-one from the same shape as a ``%`` template: below some two dozen tasks that is the faster way.
+one, from the same shape as a ``%`` template: below some two dozen tasks this is faster.
 
-A frame can be ordered task by task, or by command: first that of all its tasks which writes them,
-then that of all which makes them visible. A server runs many alike in a row some 4% faster.
+A frame is ordered task by task, or by command: first the commands that write all its tasks, then
+those that make them visible. A server executes many commands of the same kind in a row about 4%
+faster.
 """
 
 from collections.abc import Sequence
@@ -27,12 +28,13 @@ from bench.wire.task import Task
 from bench.wire.templates import CommandTemplate, make_templates
 
 Bodies = Bytes | Sequence[bytes]
-"""What follows the stamps in each payload: an (n, length) array, or n texts of any lengths."""
+"""What follows the stamps in each payload: an array (n, length), or n texts of any length."""
 
 _VECTOR_FROM = 24
-"""Tasks of one queue from which on vectors beat templates."""
+"""Number of tasks of one queue from which vectors are faster than templates."""
 
 _SHAPES_KEPT = 4096
+"""Most shapes that are kept at a time."""
 
 _FOUR_DECIMALS = np.frombuffer(
     "".join(f"{number:04d}" for number in range(10**4)).encode(), np.uint8
@@ -44,15 +46,17 @@ _FOUR_HEX = np.frombuffer(
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks of one producer that go out together: sequence numbers and due times ascend.
+    """Tasks (n,) of one producer that are sent together.
 
-    ``sequence``, ``due_us`` and ``queue`` (an index into the renderer's queues) have one entry a
-    task, and so has ``bodies``.
+    Sequence numbers and due times ascend.
     """
 
     sequence: Integers
+    """Sequence numbers (n,)."""
     due_us: Integers
+    """Due times (n,) in µs on the run's clock."""
     queue: Integers
+    """Indices (n,) into the renderer's queues."""
     bodies: Bodies
 
     def __len__(self) -> int:
@@ -61,7 +65,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Group:
-    """A run of tasks of one queue within a frame."""
+    """Consecutive tasks (n,) of one queue within a frame."""
 
     queue: int
     due_us: Integers
@@ -73,7 +77,7 @@ class Group:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Tasks of one shape, with the stamps as (n, digits) views of the bytes."""
+    """Tasks (n,) of one shape, with the sending times as views (n, digits) of the bytes."""
 
     text: Bytes
     sent: Sequence[Bytes]
@@ -86,7 +90,7 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Texts:
-    """Tasks of any shapes, one after the other, with the stamp's place in each."""
+    """Tasks of any shapes, one after the other, with the offsets of the sending times."""
 
     text: bytearray
     sent_at: Sequence[int]
@@ -99,15 +103,15 @@ class _Texts:
 
 @dataclass(frozen=True)
 class Frame:
-    """A batch as bytes. Tasks stand grouped by queue; within a queue they keep their order."""
+    """A batch as bytes. Tasks are grouped by queue; within a queue they keep their order."""
 
     groups: Sequence[Group]
     _pieces: Sequence[_Rows | _Texts]
 
     def stamped(self, sent_us: int) -> memoryview:
-        """The bytes to send, with the moment of sending in every payload.
+        """Returns the bytes to send, with the time of sending in every payload.
 
-        Raises ValueError when ``sent_us`` has not sixteen digits.
+        Raises ValueError if ``sent_us`` does not have sixteen digits.
         """
         _require_digits(sent_us)
         digits = b"%d" % sent_us
@@ -116,7 +120,7 @@ class Frame:
 
 
 class FrameRenderer:
-    """Renders the tasks of one producer of one run, task by task or ``by_command``."""
+    """Renders the tasks of one producer of one run, ordered task by task or ``by_command``."""
 
     def __init__(
         self,
@@ -137,19 +141,20 @@ class FrameRenderer:
         self.replies_per_task = len(layout.enqueue(Task(self._id(0), self._queues[0], b"{}")))
 
     def answers(self) -> Answers:
-        """A follower of the replies on one connection."""
+        """Returns what assigns the replies of one connection to the tasks of its frames."""
         return Answers(self.replies_per_task, self._by_command)
 
     def render(self, batch: Batch) -> Frame:
-        """The batch, laid out and waiting for its moment of sending.
+        """Returns the batch as bytes that lack only the time of sending.
 
-        Raises ValueError when a due time has not sixteen digits, or a sequence not 48 bits.
+        Raises ValueError if a due time does not have sixteen digits, or a sequence number does not
+        fit into 48 bits.
         """
         if len(batch):
             _require_digits(int(batch.due_us[0]))
             _require_digits(int(batch.due_us[-1]))
             if not 0 <= batch.sequence[-1] < ids.MAX_SEQUENCE:
-                raise ValueError(f"sequence {batch.sequence[-1]} does not fit its 48 bits")
+                raise ValueError(f"sequence {batch.sequence[-1]} does not fit into 48 bits")
         groups: list[Group] = []
         pieces: list[_Rows | _Texts] = []
         for group, bodies in self._split(batch):
@@ -161,7 +166,7 @@ class FrameRenderer:
         return Frame(groups, pieces)
 
     def _split(self, batch: Batch) -> list[tuple[Group, Bodies]]:
-        """The batch by queue, in the order of the queues."""
+        """Returns the batch by queue, in the order of the queues."""
         present = np.flatnonzero(np.bincount(batch.queue, minlength=len(self._queues)))
         if len(present) == 1:
             return [(Group(int(present[0]), batch.due_us, batch.sequence), batch.bodies)]
@@ -191,10 +196,10 @@ class FrameRenderer:
             for at in part.sequence_at:
                 rows[:, at : at + ids.SEQUENCE_DIGITS] = sequence_digits
             sent += [rows[:, at : at + stamps.DIGITS] for at in part.sent_at]
-            place = part.payload
-            if place is not None:
-                rows[:, place.due_at : place.due_at + stamps.DIGITS] = _decimal_digits(group.due_us)
-                rows[:, place.body_at : place.body_at + place.body_length] = bodies
+            slot = part.payload
+            if slot is not None:
+                rows[:, slot.due_at : slot.due_at + stamps.DIGITS] = _decimal_digits(group.due_us)
+                rows[:, slot.body_at : slot.body_at + slot.body_length] = bodies
         return _Rows(text, sent)
 
     def _fill_templates(self, group: Group, bodies: Bodies) -> _Texts:
@@ -235,11 +240,13 @@ class FrameRenderer:
 
 def _require_digits(stamp_us: int) -> None:
     if not stamps.MIN_US <= stamp_us <= stamps.MAX_US:
-        raise ValueError(f"stamp {stamp_us} has not {stamps.DIGITS} digits: is the clock set?")
+        raise ValueError(
+            f"stamp {stamp_us} does not have {stamps.DIGITS} digits: is the clock set?"
+        )
 
 
 def _decimal_digits(values: Integers) -> Bytes:
-    """(n,) ascending integers below 10^16 to (n, 16) ASCII digits."""
+    """Returns ascending integers (n,) below 10^16 as ASCII digits (n, 16)."""
     digits = np.empty((len(values), 4, 4), np.uint8)
     first, last = int(values[0]), int(values[-1])
     if first == last:
@@ -247,19 +254,19 @@ def _decimal_digits(values: Integers) -> Bytes:
         return digits.reshape(len(digits), 16)
     high = first // 10**8
     low: npt.NDArray[np.signedinteger] = values
-    places = range(3, -1, -1)
-    if high == last // 10**8:  # for a hundred seconds in a row: less to divide
+    columns = range(3, -1, -1)
+    if high == last // 10**8:  # true for a hundred seconds at a time, and less to divide
         digits[:, :2] = np.frombuffer(b"%08d" % high, np.uint8).reshape(2, 4)
         low = (values - high * 10**8).astype(np.int32)
-        places = range(3, 1, -1)
-    for place in places:
+        columns = range(3, 1, -1)
+    for column in columns:
         low, remainder = np.divmod(low, low.dtype.type(10**4))
-        digits[:, place] = _FOUR_DECIMALS[remainder]
+        digits[:, column] = _FOUR_DECIMALS[remainder]
     return digits.reshape(len(digits), 16)
 
 
 def _hex_digits(values: Integers) -> Bytes:
-    """(n,) ascending integers below 2^48 to (n, 12) ASCII hexadecimal digits."""
+    """Returns ascending integers (n,) below 2^48 as ASCII hexadecimal digits (n, 12)."""
     digits = np.empty((len(values), 3, 4), np.uint8)
     high = int(values[0]) >> 16
     digits[:, 2] = _FOUR_HEX[values & 0xFFFF]

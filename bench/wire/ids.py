@@ -1,12 +1,13 @@
-"""Task ids that say where they came from.
+"""Task ids that name their run, producer and sequence number.
 
-An id is an RFC 9562 UUID of version 8, whose free bits we fill so that any id that comes back can
-be accounted for without a table:
+An id is an RFC 9562 UUID of version 8. Its free bits are filled so that any id that comes back can
+be attributed without a table:
 
     rrrrrrrr-rrrr-8ppp-8rrr-ssssssssssss
     r run number, 60 bits · p producer, 12 bits · s sequence number, 48 bits
 
-The variant's digit is always 8, so that the text has one shape and digits can be written in place.
+The digit of the variant is always 8, so all ids have the same shape and digits can be written in
+place.
 """
 
 import re
@@ -27,7 +28,7 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class TaskId:
-    """What an id says: the run (60 bits), the producer (12) and the producer's sequence (48)."""
+    """The parts of an id: run (60 bits), producer (12) and the producer's sequence number (48)."""
 
     run: int
     producer: int
@@ -35,34 +36,37 @@ class TaskId:
 
 
 def new_run() -> int:
-    """A run number that no other run has, for all practical purposes."""
+    """Returns a random run number of 60 bits, which for all practical purposes is unique."""
     return secrets.randbits(_RUN_BITS)
 
 
 def run_text(run: int) -> str:
-    """The run number as the 15 hexadecimal digits that records and keys show."""
+    """Returns the run number as 15 hexadecimal digits, as records and keys show it."""
     return f"{run:015x}"
 
 
 def prefix(run: int, producer: int) -> str:
-    """The 24 characters that all ids of one producer of one run begin with."""
+    """Returns the 24 characters with which all ids of one producer of one run begin.
+
+    Raises ValueError if a part does not fit its bits.
+    """
     if not 0 <= run < 1 << _RUN_BITS:
-        raise ValueError(f"run number {run} does not fit 60 bits")
+        raise ValueError(f"run number {run} does not fit into 60 bits")
     if not 0 <= producer < MAX_PRODUCERS:
-        raise ValueError(f"producer {producer} does not fit 12 bits")
+        raise ValueError(f"producer {producer} does not fit into 12 bits")
     text = run_text(run)
     return f"{text[:8]}-{text[8:12]}-8{producer:03x}-8{text[12:]}-"
 
 
 def format_id(task_id: TaskId) -> str:
-    """The id as text. Raises ValueError when a part does not fit its bits."""
+    """Returns the id as text. Raises ValueError if a part does not fit its bits."""
     if not 0 <= task_id.sequence < MAX_SEQUENCE:
-        raise ValueError(f"sequence {task_id.sequence} does not fit 48 bits")
+        raise ValueError(f"sequence {task_id.sequence} does not fit into 48 bits")
     return f"{prefix(task_id.run, task_id.producer)}{task_id.sequence:012x}"
 
 
 def parse_id(text: str) -> TaskId | None:
-    """What the id says, or None when it is not one of ours."""
+    """Returns the parts of an id, or None if the id has another form."""
     match = _PATTERN.fullmatch(text)
     if match is None:
         return None

@@ -120,7 +120,8 @@ class Reservation:
     now_s: int = 0
     """Unix time in seconds."""
     message: bytes = b""
-    """The whole task as it was read, for layouts that rewrite it after a failed attempt."""
+    """The whole task as it was read, for layouts that rewrite it after a failed attempt. It is
+    empty while a worker lays out its templates: a move then has the same number of commands."""
 
 
 class Layout(Protocol):

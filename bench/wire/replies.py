@@ -1,8 +1,8 @@
-"""Counting replies of commands that answer with one line each.
+"""Counts the replies to commands that are answered with one line each.
 
-Everything a producer sends (HSET, LPUSH, a script that returns a number) is answered by one line:
-a number or an error. So there is no need to build an object a reply: lines are counted in the
-buffer, and only a buffer that holds an error is taken apart.
+Everything a producer sends (HSET, LPUSH, a script that returns a number) is answered with one line:
+a number or an error. So no object is built per reply: lines are counted in the buffer, and only a
+buffer with an error in it is parsed line by line.
 """
 
 from dataclasses import dataclass, field
@@ -14,27 +14,26 @@ _NUMBERS = b":0123456789\r\n"
 
 @dataclass(frozen=True)
 class Replies:
-    """What one piece of the stream held."""
+    """The replies in one piece of a stream."""
 
     count: int
-    """Complete replies, errors included."""
+    """Number of complete replies, errors included."""
     errors: list[tuple[int, str]] = field(default_factory=list)
-    """(index within this piece, the server's message) of each error, in order."""
+    """(index within this piece, the server's message) for each error, in order."""
     last_number: int | None = None
-    """The number in the last complete reply, or None when there is none or it is an error."""
+    """The number in the last complete reply; None if there is none or it is an error."""
 
 
 class LineReplies:
-    """Splits a byte stream into one-line replies, wherever the network cut it."""
+    """Splits a byte stream into one-line replies, wherever the network has cut it."""
 
     def __init__(self) -> None:
         self._partial = b""
 
     def feed(self, data: bytes) -> Replies:
-        """The replies that ``data`` completes.
+        """Returns the replies that ``data`` completes.
 
-        Raises ValueError when the stream holds a reply that is not one line: whoever reads it
-        then asked for something this class is not for.
+        Raises ValueError for a reply of more than one line, which this class cannot read.
         """
         buffer = self._partial + data if self._partial else data
         end = buffer.rfind(_END)
@@ -44,13 +43,13 @@ class LineReplies:
         self._partial = buffer[end + 2 :]
         complete = buffer[: end + 2]
         if complete.translate(None, _NUMBERS) or complete.count(b":") != complete.count(b"\n"):
-            return _take_apart(buffer[:end])
+            return _by_line(buffer[:end])
         previous_end = buffer.rfind(_END, 0, end)
         last_line = buffer[previous_end + 2 if previous_end >= 0 else 0 : end]
         return Replies(complete.count(b"\n"), [], _number(last_line))
 
 
-def _take_apart(buffer: bytes) -> Replies:
+def _by_line(buffer: bytes) -> Replies:
     lines = buffer.split(_END)
     errors = []
     for index, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""Commands to RESP bytes, by hiredis: the plain encoder that all faster ones are held against."""
+"""Encodes commands as RESP with hiredis: the plain encoder that tests compare faster ones with."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from bench.wire.layout import Command
 
 
 def encode(commands: Iterable[Command]) -> bytes:
-    """One buffer with all commands, in order."""
+    """Returns one buffer with all commands, in order."""
     pack = hiredis.pack_command
     # hiredis types its argument as a tuple of one item.
     return b"".join(pack(command) for command in commands)  # type: ignore[arg-type]

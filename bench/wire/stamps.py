@@ -1,8 +1,8 @@
-"""The two moments that travel inside a task's payload.
+"""The two times that a task's payload carries.
 
-A payload is a JSON object that begins with when the task was due and when it was sent, in
-microseconds on the run's clock (see ``bench.clock``). Both have sixteen digits, which holds from
-2001 to 2286, so they sit at fixed places and are written and read without a JSON parser.
+A payload is a JSON object that begins with the time when the task was due and the time when it was
+sent, in microseconds on the run's clock (see ``bench.clock``). Both have sixteen digits, which is
+true from 2001 to 2286, so they stand at fixed offsets and need no JSON parser.
 """
 
 DIGITS = 16
@@ -15,21 +15,24 @@ _SENT_NAME = b',"sent_us":'
 DUE_START = len(_DUE_NAME)
 SENT_START = DUE_START + DIGITS + len(_SENT_NAME)
 HEAD_LENGTH = SENT_START + DIGITS
-"""Bytes of a payload up to its body: the body starts with ``,`` or white space, or is ``}``."""
+"""Bytes of a payload before its body, which starts with ``,`` or white space, or is ``}``."""
 
 RESERVED_NAMES = ("due_us", "sent_us")
 
 
 def head(due_us: int, sent_us: int) -> bytes:
-    """The beginning of a payload. Raises ValueError when a stamp has not sixteen digits."""
+    """Returns the beginning of a payload.
+
+    Raises ValueError if a stamp does not have sixteen digits.
+    """
     for stamp in (due_us, sent_us):
         if not MIN_US <= stamp <= MAX_US:
-            raise ValueError(f"stamp {stamp} has not {DIGITS} digits: is the clock set?")
+            raise ValueError(f"stamp {stamp} does not have {DIGITS} digits: is the clock set?")
     return b"%b%d%b%d" % (_DUE_NAME, due_us, _SENT_NAME, sent_us)
 
 
 def read(payload: bytes) -> tuple[int, int] | None:
-    """(due, sent) in microseconds, or None when the payload does not begin as ours do."""
+    """Returns (due, sent) in microseconds, or None if the payload does not begin with stamps."""
     due = payload[DUE_START : DUE_START + DIGITS]
     sent = payload[SENT_START:HEAD_LENGTH]
     is_ours = (

@@ -1,17 +1,17 @@
-"""A task as the queue holds it: in the seed document's layout, a hash of five text fields."""
+"""A task, and the seed document's form of it: a hash of five text fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 _IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
-"""Names of the second to fourth field, as an enqueue writes them."""
+"""Names of the second to fourth field, in the order in which a producer writes them."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task. ``payload`` is opaque to Redis and to every worker; JSON text in UTF-8, where the
-    layout asks for it."""
+    """One task. ``payload`` is opaque to Redis and to every worker; in layouts that require it, it
+    is JSON text in UTF-8."""
 
     id: str
     queue: str
@@ -20,10 +20,10 @@ class Task:
     retry: int = 0
     max_retry: int = 3
     sent_us: int = 0
-    """When it is handed to Redis, in unix µs, for layouts that note it."""
+    """Time of sending to Redis in Unix µs, for layouts that store it."""
 
     def fields(self) -> list[tuple[str, bytes]]:
-        """The hash's fields, in the order in which the seed document writes them."""
+        """Returns the hash's fields, in the order in which the seed document writes them."""
         return [
             ("type", self.type.encode()),
             ("payload", self.payload),
@@ -35,21 +35,22 @@ class Task:
 
 @dataclass(frozen=True)
 class Hashes:
-    """What a worker must know of tasks (n,) that it has read."""
+    """What a worker needs to know about tasks (n,) that it has read."""
 
     payloads: Sequence[bytes]
     retries: Sequence[int]
-    """Attempts made after the first."""
+    """Attempts so far, after the first."""
     limits: Sequence[int]
     """Most attempts after the first."""
     messages: Sequence[bytes] = ()
-    """The tasks whole, for layouts that rewrite them when they fail; else empty."""
+    """The whole tasks, for layouts that rewrite them after a failed attempt; else empty."""
 
 
 def decode(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
-    """The task from its hash as ``HGETALL`` returns it; fields beside the five are ignored.
+    """Returns the task of a hash as ``HGETALL`` returns it; other fields are ignored.
 
-    Raises ValueError, naming the field, when one is missing or is not a number where it should be.
+    Raises ValueError, naming the field, if one of the five is missing or should be a number and is
+    not.
     """
 
     def field(name: str) -> bytes:
@@ -74,15 +75,16 @@ def decode(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
 
 
 def read_hashes(replies: Sequence[Any]) -> Hashes:
-    """Many hashes at once, from HGETALL replies (n,): names and values in turn.
+    """Reads many hashes at once, from HGETALL replies (n,) of alternating names and values.
 
-    A field that is missing reads as empty, or as zero: workers of this layout do not mind.
+    A missing field reads as empty or as zero, because workers of the seed's layout tolerate that.
+    Raises ValueError if a number is not one.
     """
     if len(set(map(len, replies))) == 1:
         # The server keeps small hashes in the order in which they were written.
-        places = list(zip(*replies, strict=True))
-        if [set(names) for names in places[2:7:2]] == _IN_ORDER:
-            return Hashes(places[3], _integers(places[5]), _integers(places[7]))
+        columns = list(zip(*replies, strict=True))
+        if [set(names) for names in columns[2:7:2]] == _IN_ORDER:
+            return Hashes(columns[3], _integers(columns[5]), _integers(columns[7]))
     payloads, retries, limits = [], [], []
     for pairs in replies:
         found = dict(zip(pairs[::2], pairs[1::2], strict=True))

@@ -1,4 +1,4 @@
-"""The bytes that enqueue a task, laid out once, with the places of what varies."""
+"""The bytes that enqueue a task, laid out once, with the offsets of what varies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MARK_SENT = stamps.MAX_US - 1
 
 @dataclass(frozen=True)
 class PayloadSlot:
-    """Where a payload stands in a part."""
+    """Offsets of a payload's parts within a template."""
 
     due_at: int
     body_at: int
@@ -28,31 +28,31 @@ class PayloadSlot:
 
 @dataclass(frozen=True)
 class CommandTemplate:
-    """Commands of one task that follow on each other, and where their varying digits begin."""
+    """Consecutive commands of one task, and the offsets at which their varying digits begin."""
 
     row: Bytes
     sequence_at: Sequence[int]
     sent_at: Sequence[int]
-    """Where the moment of sending stands: in the payload, and wherever else the layout notes it."""
+    """Offsets of the sending time: in the payload, and wherever else the layout stores it."""
     payload: PayloadSlot | None
-    """None where these commands carry no payload."""
+    """None if these commands carry no payload."""
 
     @cached_property
     def template(self) -> tuple[bytes, Callable[[tuple[object, ...]], tuple[object, ...]]]:
         """The row as a ``%`` template, and a function that puts (sequence, due, sent, body) into
-        the template's own order."""
-        places = [(at, ids.SEQUENCE_DIGITS, b"%012x", 0) for at in self.sequence_at]
-        places += [(at, stamps.DIGITS, b"%d", 2) for at in self.sent_at]
+        the template's order."""
+        slots = [(at, ids.SEQUENCE_DIGITS, b"%012x", 0) for at in self.sequence_at]
+        slots += [(at, stamps.DIGITS, b"%d", 2) for at in self.sent_at]
         if self.payload is not None:
-            places.append((self.payload.due_at, stamps.DIGITS, b"%d", 1))
-            places.append((self.payload.body_at, self.payload.body_length, b"%b", 3))
+            slots.append((self.payload.due_at, stamps.DIGITS, b"%d", 1))
+            slots.append((self.payload.body_at, self.payload.body_length, b"%b", 3))
         text, end, order = b"", 0, []
         row = self.row.tobytes()
-        for at, length, placeholder, argument in sorted(places):
+        for at, length, placeholder, argument in sorted(slots):
             text += row[end:at].replace(b"%", b"%%") + placeholder
             end = at + length
             order.append(argument)
-        # A slice keeps it a tuple where there is only one place to fill.
+        # A slice keeps the result a tuple if there is only one slot to fill.
         in_order = (
             itemgetter(*order) if len(order) > 1 else itemgetter(slice(order[0], order[0] + 1))
         )
@@ -67,7 +67,7 @@ def make_templates(
     id_of: Callable[[int], str],
     by_command: bool,
 ) -> Sequence[CommandTemplate]:
-    """One task's commands: in one part, or with ``by_command`` in a part each.
+    """Returns the templates of one task's commands: one for all, or with ``by_command`` one each.
 
     ``id_of`` makes a task id from a sequence number.
     """
@@ -76,17 +76,17 @@ def make_templates(
     task = Task(marked_id, queue, payload, max_retry=max_retry, sent_us=_MARK_SENT)
     commands = layout.enqueue(task)
     split = [[command] for command in commands] if by_command else [commands]
-    return [_part(each, marked_id.encode(), payload, body_length) for each in split]
+    return [_template(each, marked_id.encode(), payload, body_length) for each in split]
 
 
-def _part(
+def _template(
     commands: Sequence[Command], marked_id: bytes, payload: bytes, body_length: int
 ) -> CommandTemplate:
     row = resp.encode(commands)
     at = row.find(payload)
     return CommandTemplate(
         row=np.frombuffer(row, np.uint8),
-        sequence_at=[place + ids.SEQUENCE_START for place in _occurrences(row, marked_id)],
+        sequence_at=[at + ids.SEQUENCE_START for at in _occurrences(row, marked_id)],
         sent_at=_occurrences(row, b"%d" % _MARK_SENT),
         payload=PayloadSlot(
             due_at=at + stamps.DUE_START,
@@ -99,8 +99,8 @@ def _part(
 
 
 def _occurrences(text: bytes, part: bytes) -> list[int]:
-    places, at = [], text.find(part)
+    found, at = [], text.find(part)
     while at >= 0:
-        places.append(at)
+        found.append(at)
         at = text.find(part, at + len(part))
-    return places
+    return found

@@ -1,4 +1,4 @@
-"""A worker's commands for many tasks at once, from templates that the layout itself fills."""
+"""Renders a worker's commands for many tasks at once, from templates that the layout fills."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,15 +8,18 @@ from bench.wire import ids, resp
 from bench.wire.layout import Command, Layout, Reservation
 
 CommandsOf = Callable[[Reservation], Sequence[Command]]
-"""One of a layout's methods, or the like."""
+"""A function that returns the commands of one task, as the moves of a layout do."""
 
 _VECTOR_FROM = 16
 _MARK = ids.format_id(ids.TaskId((1 << 60) - 1, ids.MAX_PRODUCERS - 1, ids.MAX_SEQUENCE - 1))
 
 
 class Transition:
-    """One move of a task, as bytes. Ids of our own length go through a template, which holds for
-    one second: the time that a layout writes down is part of it."""
+    """One move of a task, as bytes.
+
+    Ids of the length of a run's ids go through a template. It holds for one second, because the
+    time that a layout stores is part of it.
+    """
 
     def __init__(self, commands_of: CommandsOf, queue: str) -> None:
         self._commands_of = commands_of
@@ -38,9 +41,9 @@ class Transition:
     def render(
         self, task_ids: Sequence[bytes], now_s: int = 0, messages: Sequence[bytes] = ()
     ) -> bytes:
-        """The commands of all these tasks (n,), task by task, as of that unix time.
+        """Returns the commands of all these tasks (n,), task by task, at that Unix time.
 
-        ``messages`` (n,) are the tasks whole, for a move that rewrites them; else empty.
+        ``messages`` (n,) are the whole tasks, for a move that rewrites them; else empty.
         """
         if messages:
             pairs = zip(task_ids, messages, strict=True)
@@ -68,12 +71,12 @@ class Transition:
         return rows.tobytes()
 
     def commands(self, task_id: bytes, message: bytes = b"", now_s: int = 0) -> Sequence[Command]:
-        """The commands of one task, to be sent one by one."""
+        """Returns the commands of one task, to be sent one by one."""
         return self._commands_of(Reservation(self._queue, task_id.decode(), now_s, message))
 
 
 class Transitions:
-    """All moves of tasks of one queue. ``result`` is None where results are not stored."""
+    """All moves of the tasks of one queue. ``result`` is None if results are not stored."""
 
     def __init__(
         self, layout: Layout, queue: str, result: bytes | None, error: str, retry_delay_s: float

@@ -41,9 +41,9 @@ def test_queues_that_follow_end_in_0(bench: Bench, client: redis.Redis) -> None:
     golden.check("verify-follows.txt", outcome.out)
 
 
-def test_a_sample_is_told_as_one(bench: Bench, client: redis.Redis) -> None:
+def test_a_sample_is_reported_as_one(bench: Bench, client: redis.Redis) -> None:
     outcome = bench("verify", "--sample", "4", "--queues", "orders_high")
-    answer = "follows the runqy layout: 4 tasks looked at (there are 10), none wrong"
+    answer = "follows the runqy layout: 4 tasks checked (there are 10), none wrong"
     assert outcome.out.splitlines()[0] == answer
 
 

@@ -83,5 +83,5 @@ def test_an_error_hits_the_task_that_it_answers(by_command: bool, expected: Answ
 def test_a_reply_to_nothing_is_refused(by_command: bool) -> None:
     answers = Answers(2, by_command)
     answers.expect(1)
-    with pytest.raises(ValueError, match="1 replies to nothing"):
+    with pytest.raises(ValueError, match="1 replies to no command"):
         answers.take(Replies(3))

@@ -225,7 +225,7 @@ def test_a_due_time_without_sixteen_digits_is_refused(at: int, wrong_us: int) ->
     due_us = [DUE_US] * count
     due_us[at] = wrong_us
     batch = make_batch(range(count), due_us, [0] * count, equal_bodies(count))
-    with pytest.raises(ValueError, match=f"stamp {wrong_us} has not 16 digits"):
+    with pytest.raises(ValueError, match=f"stamp {wrong_us} does not have 16 digits"):
         FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(batch)
 
 
@@ -235,7 +235,7 @@ def test_a_sequence_that_does_not_fit_an_id_is_refused(wrong: int, count: int) -
     """Rather than cut to its last digits, which would be another task's."""
     sequence = [*range(count - 1), wrong]
     batch = make_batch(sequence, [DUE_US] * count, [0] * count, equal_bodies(count))
-    with pytest.raises(ValueError, match=f"sequence {wrong} does not fit its 48 bits"):
+    with pytest.raises(ValueError, match=f"sequence {wrong} does not fit into 48 bits"):
         FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(batch)
 
 
@@ -255,13 +255,13 @@ def test_the_last_sequence_that_fits_an_id_is_rendered(count: int) -> None:
 def test_a_moment_of_sending_without_sixteen_digits_is_refused(count: int, wrong_us: int) -> None:
     batch = simple_batch(count, equal_bodies(count))
     frame = FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(batch)
-    with pytest.raises(ValueError, match=f"stamp {wrong_us} has not 16 digits"):
+    with pytest.raises(ValueError, match=f"stamp {wrong_us} does not have 16 digits"):
         frame.stamped(wrong_us)
 
 
 @pytest.mark.parametrize(
     ("run", "producer", "message"),
-    [(2**60, 0, "does not fit 60 bits"), (0, 2**12, "does not fit 12 bits")],
+    [(2**60, 0, "does not fit into 60 bits"), (0, 2**12, "does not fit into 12 bits")],
 )
 def test_a_renderer_refuses_what_does_not_fit_an_id(run: int, producer: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -65,12 +65,12 @@ def test_different_tasks_have_different_ids(task_ids: set[TaskId]) -> None:
 @pytest.mark.parametrize(
     ("task_id", "message"),
     [
-        (TaskId(2**60, 0, 0), "run number 1152921504606846976 does not fit 60 bits"),
-        (TaskId(-1, 0, 0), "run number -1 does not fit 60 bits"),
-        (TaskId(0, 2**12, 0), "producer 4096 does not fit 12 bits"),
-        (TaskId(0, -1, 0), "producer -1 does not fit 12 bits"),
-        (TaskId(0, 0, 2**48), "sequence 281474976710656 does not fit 48 bits"),
-        (TaskId(0, 0, -1), "sequence -1 does not fit 48 bits"),
+        (TaskId(2**60, 0, 0), "run number 1152921504606846976 does not fit into 60 bits"),
+        (TaskId(-1, 0, 0), "run number -1 does not fit into 60 bits"),
+        (TaskId(0, 2**12, 0), "producer 4096 does not fit into 12 bits"),
+        (TaskId(0, -1, 0), "producer -1 does not fit into 12 bits"),
+        (TaskId(0, 0, 2**48), "sequence 281474976710656 does not fit into 48 bits"),
+        (TaskId(0, 0, -1), "sequence -1 does not fit into 48 bits"),
     ],
 )
 def test_what_does_not_fit_its_bits_is_refused(task_id: TaskId, message: str) -> None:

@@ -45,9 +45,9 @@ def test_a_closed_head_is_a_json_object_with_the_reserved_names(due_us: int, sen
 
 @pytest.mark.parametrize("stamp", [-1, 0, 10**15 - 1, 10**16])
 def test_a_stamp_without_sixteen_digits_is_refused(stamp: int) -> None:
-    with pytest.raises(ValueError, match=f"stamp {stamp} has not 16 digits"):
+    with pytest.raises(ValueError, match=f"stamp {stamp} does not have 16 digits"):
         stamps.head(stamp, stamps.MIN_US)
-    with pytest.raises(ValueError, match=f"stamp {stamp} has not 16 digits"):
+    with pytest.raises(ValueError, match=f"stamp {stamp} does not have 16 digits"):
         stamps.head(stamps.MIN_US, stamp)
 
 

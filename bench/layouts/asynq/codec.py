@@ -1,6 +1,6 @@
-"""A task as asynq keeps it: one protobuf message in one field of the task's hash.
+"""A task as asynq stores it: one protobuf message in one field of the task's hash.
 
-The codec is protobuf's own; this says which of the message's fields are which of ours.
+The protobuf library encodes and decodes; this module maps the fields of a ``Task``.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from bench.layouts.asynq.protobuf.task_message_pb2 import TaskMessage
 
 TIMEOUT_S = 1800
-"""What asynq's client writes where nobody says how long a task may take."""
+"""The time-out in seconds that asynq's client writes if none is given."""
 
 
 @functools.cache
 def _codec() -> type[TaskMessage]:
-    """The message's class, loaded when it is first needed: producers and workers of the other
-    layout do without the library's memory."""
+    """Returns the message's class, loaded when it is first needed: the processes of other layouts
+    do without the library's memory."""
     from bench.layouts.asynq.protobuf.task_message_pb2 import TaskMessage  # noqa: PLC0415
 
     return TaskMessage
 
 
 def encode(task: Task) -> bytes:
-    """The message that asynq's client would write for this task."""
+    """Returns the message that asynq's client would write for this task."""
     return _codec()(
         type=task.type,
         payload=task.payload,
@@ -41,10 +41,10 @@ def encode(task: Task) -> bytes:
 
 
 def read(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
-    """The task from its hash: from ``msg``, or from the seed's five plain fields in its place,
-    as today's runqy workers accept them too.
+    """Returns the task of a hash: from ``msg``, or from the seed's five plain fields, which today's
+    runqy workers accept as well.
 
-    Raises ValueError when neither is there or ``msg`` is no such message.
+    Raises ValueError if neither exists or ``msg`` is not such a message.
     """
     text = fields.get(b"msg")
     if text is None:
@@ -63,8 +63,8 @@ def read(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
 
 
 def parse(task_id: str, text: bytes) -> TaskMessage:
-    """The message itself. Raises ValueError."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - as above
+    """Returns the decoded message. Raises ValueError if it is not a TaskMessage."""
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 - see _codec
 
     try:
         return _codec().FromString(text)
@@ -73,9 +73,9 @@ def parse(task_id: str, text: bytes) -> TaskMessage:
 
 
 def failed(task_id: str, text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
-    """A task's message after an attempt that failed; ``retried`` where another one follows."""
+    """Returns a task's message after a failed attempt; ``retried`` if another one follows."""
     message = _codec().FromString(text)
-    message.id = task_id  # one made of plain fields has none
+    message.id = task_id  # a message made of plain fields has none
     message.retried += retried
     message.error_msg = error
     message.last_failed_at = now_s

@@ -1,7 +1,7 @@
-"""The moves of a task in the ``asynq`` layout, as scripts: each happens whole or not at all.
+"""The moves of a task in the ``asynq`` layout, as Lua scripts, which Redis executes atomically.
 
-They leave what asynq's server and today's runqy worker leave, and answer with one line. Scripts
-are called by digest, so each must be loaded into the server first.
+They leave the same keys as asynq's server and today's runqy worker, and answer with one line.
+Scripts are called by digest, so each must first be loaded into the server.
 """
 
 import hashlib
@@ -11,14 +11,14 @@ from functools import cached_property
 
 @dataclass(frozen=True)
 class Script:
-    """Lua text, and how many of a call's arguments are keys."""
+    """A Lua text, and the number of a call's arguments that are keys."""
 
     keys: int
     text: str
 
     @cached_property
     def digest(self) -> str:
-        """What EVALSHA calls it."""
+        """The SHA-1 digest by which EVALSHA calls the script."""
         return hashlib.sha1(self.text.encode()).hexdigest()  # noqa: S324 - Redis's choice
 
 
@@ -35,13 +35,14 @@ ENQUEUE_UNIQUE = Script(
     2,
     """
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return redis.error_reply('DUPLICATE a task of this id is there already')
+  return redis.error_reply('DUPLICATE a task with this id exists already')
 end
 redis.call('HSET', KEYS[1], 'msg', ARGV[1], 'state', 'pending', 'pending_since', ARGV[2])
 return redis.call('LPUSH', KEYS[2], ARGV[3])
 """,
 )
-"""Keys: task, pending. Arguments: message, unix time in ns, id."""
+"""Enqueues a task, unless its id exists.
+Keys: task, pending. Arguments: message, Unix time in ns, id."""
 
 START = Script(
     3,
@@ -53,7 +54,8 @@ redis.call('HDEL', KEYS[3], 'pending_since')
 return 1
 """,
 )
-"""Keys: active, lease, task. Arguments: id, when the lease ends."""
+"""Makes a task active that was popped.
+Keys: active, lease, task. Arguments: id, Unix time in s at which the lease ends."""
 
 FORGET = Script(
     5,
@@ -66,9 +68,9 @@ count(KEYS[4], KEYS[5], ARGV[2])
 return held
 """,
 )
-"""A task that succeeded and whose result is not kept.
-Keys: active, lease, task, processed, processed of the day. Arguments: id, when the day's counter
-expires."""
+"""Ends a task that succeeded and whose result is not kept.
+Keys: active, lease, task, processed, processed of the day. Arguments: id, Unix time in s at which
+the day's counter expires."""
 
 KEEP = Script(
     6,
@@ -83,8 +85,9 @@ count(KEYS[4], KEYS[5], ARGV[2])
 return held
 """,
 )
-"""A task that succeeded and whose result is kept. As ``FORGET``; sixth key: completed; further
-arguments: now, when the task expires, the result."""
+"""Ends a task that succeeded and whose result is kept.
+Keys: active, lease, task, processed, processed of the day, completed. Arguments: id, and in Unix
+seconds when the day's counter expires, now, and when the task expires; result."""
 
 FAIL = Script(
     8,
@@ -99,8 +102,10 @@ count(KEYS[6], KEYS[7], ARGV[2])
 return held
 """,
 )
-"""An attempt that failed. As ``FORGET``; further keys: failed, failed of the day, retry or
-archived; further arguments: score there, message, state."""
+"""Ends an attempt that failed.
+Keys: active, lease, task, processed, processed of the day, failed, failed of the day, retry or
+archived. Arguments: id, Unix time in s at which the day's counters expire, score in the last key,
+message, state."""
 
 REQUEUE = Script(
     3,
@@ -112,8 +117,8 @@ redis.call('HSET', KEYS[3], 'state', 'pending', 'pending_since', ARGV[2])
 return redis.call('LPUSH', KEYS[2], ARGV[1])
 """,
 )
-"""A failed task whose next attempt is due, unless somebody else has moved it.
-Keys: retry, pending, task. Arguments: id, unix time in ns."""
+"""Makes a failed task pending whose next attempt is due, unless another process has moved it.
+Keys: retry, pending, task. Arguments: id, Unix time in ns."""
 
 PUT_BACK = Script(
     4,
@@ -125,6 +130,7 @@ redis.call('RPUSH', KEYS[3], ARGV[1])
 return held
 """,
 )
-"""Keys: active, lease, pending, task. Arguments: id."""
+"""Returns an active task as the next one to be popped.
+Keys: active, lease, pending, task. Arguments: id."""
 
 ALL = (ENQUEUE_UNIQUE, START, FORGET, KEEP, FAIL, REQUEUE, PUT_BACK)
