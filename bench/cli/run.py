@@ -21,7 +21,8 @@ from bench.redisio import embedded
 from bench.redisio.connection import has_password
 from bench.reports.live import live_view
 from bench.reports.terminal import print_report
-from bench.run.run import RunRequest, execute
+from bench.run.request import RunRequest
+from bench.run.run import execute
 from bench.workload import library
 from bench.workload.feed import payloads
 

@@ -8,7 +8,7 @@ from bench.clients.catalogue import Client
 from bench.clients.result import ClientResult
 from bench.measure.histogram import merged
 from bench.records.clients_record import ClientRow, Figures, Repetition
-from bench.run.build_record import summarise
+from bench.records.summaries import summarise
 
 
 @dataclass(frozen=True)

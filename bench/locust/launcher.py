@@ -25,7 +25,7 @@ from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
 from bench.records import run_record
 from bench.records.run_record import RunRecord
-from bench.run.run import RunRequest
+from bench.run.request import RunRequest
 
 PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
 """Names the file descriptor on which Locust's master reports its progress."""

@@ -20,7 +20,9 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded
-from bench.run.run import RunRequest, execute_with
+from bench.run.request import RunRequest
+from bench.run.run import execute_with
+from bench.run.supervisor import RunCallbacks
 from bench.workload.scenario import Scenario
 
 _SHOW_S = 3.0
@@ -142,12 +144,11 @@ class LoadTest:
                 self.on_progress(progress)
                 tables.feed(producers, workers)
 
-            finished = execute_with(
-                self.fleet,
-                request,
+            callbacks = RunCallbacks(
                 show,
                 should_stop=lambda: self._is_interrupted,
                 should_end=lambda: self._is_ending,
             )
+            finished = execute_with(self.fleet, request, callbacks)
         run_record.save(finished, self.path)
         self.record = finished

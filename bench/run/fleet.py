@@ -8,6 +8,8 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.workload.scenario import Scenario
 
+StopRequested = Callable[[], bool]
+"""Whether the caller wants the run to be cut short; called often."""
 Report_co = TypeVar("Report_co", ProducerReport, WorkerReport, covariant=True)
 
 
@@ -51,7 +53,7 @@ class Fleet(Protocol):
         """Those who serve, as far as the run started them."""
         ...
 
-    def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
+    def gather(self, scenario: Scenario, should_stop: StopRequested) -> int:
         """How many producers there will be; waits for those that others start."""
         ...
 
@@ -77,7 +79,7 @@ class Fleet(Protocol):
         """Take somebody else's worker on. Raises UsageError where there can be none."""
         ...
 
-    def await_ready(self, should_stop: Callable[[], bool]) -> None:
+    def await_ready(self, should_stop: StopRequested) -> None:
         """Wait until all are connected. Raises the error that one of them failed with."""
         ...
 

@@ -1,11 +1,10 @@
-"""Who serves a run's queues: its own workers, or somebody else's and an observer of them."""
+"""Who serves a run's queues: its own workers, or external ones and an observer of them."""
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import redis
 
+from bench.clock import Clock
 from bench.errors import UsageError
 from bench.ipc.messages import Begin, StartObserver, StartWorker
 from bench.measure.ledger import Counts
@@ -15,160 +14,175 @@ from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
 from bench.run.external_worker import ExternalWorker, command_of
 from bench.run.fleet import Fleet, ProcessHandle
+from bench.run.request import RunRequest
 from bench.wire import ids
 from bench.workload.scenario import Scenario
 
 NOTICED_WITHIN_S = 8.0
-"""How long the first task may wait for an external worker before the run says that none takes
-any: soon enough to be told within ten seconds."""
+"""How long the first task may wait for an external worker before the run ends, as no worker takes
+any: soon enough for the user to know within ten seconds."""
 
 
-@dataclass
 class Workers:
-    """The workers' side of one run."""
+    """The workers of one run. Raises UsageError where an external worker cannot be observed."""
 
-    fleet: Fleet
-    url: str
-    scenario: Scenario
-    run: int
-    offset_us: int
-    with_latency_counts: bool
-    owns_server: bool
-    allow_shared: bool
-    progress_board: str | None = field(init=False, default=None)
-    """The file on which producers note their progress; None where nobody looks at it."""
-    _waiting_since_s: float | None = None
-    _is_serving: bool = False
+    def __init__(
+        self,
+        fleet: Fleet,
+        request: RunRequest,
+        scenario: Scenario,
+        run: int,
+        offset_us: int,
+        clock: Clock,
+    ) -> None:
+        self._fleet = fleet
+        self._request = request
+        self._scenario = scenario
+        self._run = run
+        self._offset_us = offset_us
+        self._clock = clock
+        self._waiting_since_us: int | None = None
+        """Since when tasks have been there that no external worker has taken."""
+        self._are_serving = False
+        self.progress_board = self._make_progress_board() if scenario.is_observed else None
+        """The file in which producers note their progress; None where no observer reads it."""
 
-    def __post_init__(self) -> None:
-        """Raises UsageError where an external worker cannot be observed."""
-        if self.scenario.is_observed:
-            if self.allow_shared:
-                raise UsageError(
-                    "--allow-shared: what an external worker does with others' tasks cannot be "
-                    "told from outside: use queues of the run's own"
-                )
-            self.progress_board = self.fleet.make_progress_board(self.scenario.producers)
-            if self.progress_board is None:
-                raise UsageError(
-                    "worker: an external one is observed only where 'bench run' enqueues itself, "
-                    "without --distributed and without Locust"
-                )
+    def _make_progress_board(self) -> str:
+        if self._request.allow_shared:
+            raise UsageError(
+                "--allow-shared: an observer cannot tell what an external worker does with the "
+                "tasks of others: use queues of the run's own"
+            )
+        board = self._fleet.make_progress_board(self._scenario.producers)
+        if board is None:
+            raise UsageError(
+                "worker: an external worker is observed only where 'bench run' itself enqueues: "
+                "leave out --distributed, and do not use Locust"
+            )
+        return board
 
     def start(self, client: redis.Redis) -> None:
         """Start all processes. Raises UsageError."""
-        if self.scenario.is_observed:
+        if self._scenario.is_observed:
             self._start_observer(client)
+            if self._scenario.worker_command is not None:
+                self._add_external_workers()
             return
-        for number in range(self.scenario.workers):
-            name = f"bench-{ids.run_text(self.run)}-{number}"
-            task = StartWorker(
-                url=self.url,
+        for number in range(self._scenario.workers):
+            name = f"bench-{ids.run_text(self._run)}-{number}"
+            message = StartWorker(
+                url=self._request.url,
                 name=name,
-                scenario=self.scenario,
-                run=self.run,
-                offset_us=self.offset_us,
-                with_latency_counts=self.with_latency_counts,
+                scenario=self._scenario,
+                run=self._run,
+                offset_us=self._offset_us,
+                with_latency_counts=self._request.with_latency_counts,
             )
-            self.fleet.start_worker(name, task)
+            self._fleet.start_worker(name, message)
 
     def _start_observer(self, client: redis.Redis) -> None:
-        task = StartObserver(
-            url=self.url,
+        message = StartObserver(
+            url=self._request.url,
             name="observer",
-            scenario=self.scenario,
-            run=self.run,
-            offset_us=self.offset_us,
+            scenario=self._scenario,
+            run=self._run,
+            offset_us=self._offset_us,
             progress_board=self.progress_board or "",
             by_events=self._uses_events(client),
         )
-        self.fleet.start_worker(task.name, task)
-        if self.scenario.worker_command is None:
-            return
-        command = command_of(self.scenario, self.url)
-        for number in range(self.scenario.workers):
-            name = "worker command" if self.scenario.workers == 1 else f"worker command {number}"
+        self._fleet.start_worker(message.name, message)
+
+    def _add_external_workers(self) -> None:
+        command = command_of(self._scenario, self._request.url)
+        for number in range(self._scenario.workers):
+            name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
             external_worker = ExternalWorker(name, command)
-            self.fleet.add_external_worker(external_worker)
-            if self.scenario.worker_start == "with-run":
+            self._fleet.add_external_worker(external_worker)
+            if self._scenario.worker_start == "with-run":
                 external_worker.start()  # its start-up is over by the time that tasks are due
 
     def _uses_events(self, client: redis.Redis) -> bool:
-        """Raises UsageError when the server must tell of changes and does not."""
-        if self.scenario.watch == "polling":
+        """Raises UsageError where the scenario needs keyspace events and the server sends none."""
+        if self._scenario.watch == "polling":
             return False
-        written = keyspace_events.flags(client)
-        if keyspace_events.are_enough(written):
+        flags = keyspace_events.flags(client)
+        if keyspace_events.are_enough(flags):
             return True
-        if self.scenario.watch == "auto":
+        if self._scenario.watch == "auto":
             return False
-        if self.owns_server:
+        if self._request.owns_server:
             client.config_set("notify-keyspace-events", keyspace_events.NEEDED)
             return True
         raise UsageError(
-            f"watch: the server's notify-keyspace-events is {written!r}, and watching by events "
-            f"needs {keyspace_events.NEEDED!r}: set it there, or say --watch polling"
+            f"watch: the server's notify-keyspace-events is {flags!r}, and watching by events "
+            f"needs {keyspace_events.NEEDED!r}: set it on the server, or use --watch polling"
         )
 
     @property
-    def servers(self) -> Sequence[ProcessHandle[WorkerReport]]:
-        """Those who do the work."""
+    def serving(self) -> Sequence[ProcessHandle[WorkerReport]]:
+        """The processes that work on tasks."""
         observers = self.observers
-        return [worker for worker in self.fleet.workers if worker not in observers]
+        return [worker for worker in self._fleet.workers if worker not in observers]
 
     @property
     def observers(self) -> Sequence[ProcessHandle[WorkerReport]]:
-        """Those who watch it being done."""
-        if not self.scenario.is_observed:
+        """The processes that watch external workers."""
+        if not self._scenario.is_observed:
             return []
-        return [worker for worker in self.fleet.workers if not isinstance(worker, ExternalWorker)]
+        return [worker for worker in self._fleet.workers if not isinstance(worker, ExternalWorker)]
 
     def begin(self, line: TimeLine) -> None:
-        """The run begins: an observer watches from now on, workers serve if they are to."""
-        with_run = self.scenario.worker_start == "with-run"
-        for worker in self.fleet.workers if with_run else self.observers:
+        """Begin the run: an observer watches from now on, workers serve unless they wait for full
+        queues."""
+        with_run = self._scenario.worker_start == "with-run"
+        for worker in self._fleet.workers if with_run else self.observers:
             worker.send(Begin(line))
-        self._is_serving = with_run
+        self._are_serving = with_run
 
     def begin_after_fill(self, line: TimeLine) -> None:
-        """The queues are full: workers that were to wait for that serve from now on."""
-        self._is_serving = True
-        if self.scenario.worker_start == "after-fill":
-            for worker in self.fleet.workers:
+        """Let workers serve that waited for full queues."""
+        self._are_serving = True
+        if self._scenario.worker_start == "after-fill":
+            for worker in self._fleet.workers:
                 worker.send(Begin(line))
 
-    def idleness(self, producers: list[ProducerReport], workers: list[WorkerReport]) -> str | None:
-        """That no external worker takes any task, in words, once that has been so for a while."""
-        watching = [each for each in workers if each.observed is not None]
+    def idleness(
+        self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]
+    ) -> str | None:
+        """A sentence once no external worker has taken a task for ``NOTICED_WITHIN_S``, or None."""
+        observing = [report for report in workers if report.observed is not None]
         enqueued = sum(report.enqueued for report in producers)
-        is_due = self._is_serving and bool(watching) and enqueued > 0
-        if not is_due or any(each.started for each in watching):
-            self._waiting_since_s = None
+        is_work_there = self._are_serving and bool(observing) and enqueued > 0
+        if not is_work_there or any(report.started for report in observing):
+            self._waiting_since_us = None
             return None
-        if self._waiting_since_s is None:
-            self._waiting_since_s = time.monotonic()
-        if time.monotonic() - self._waiting_since_s < NOTICED_WITHIN_S:
+        now_us = self._clock.now_us()
+        if self._waiting_since_us is None:
+            self._waiting_since_us = now_us
+        if now_us - self._waiting_since_us < NOTICED_WITHIN_S * 1e6:
             return None
-        queues = ", ".join(self.scenario.queues)
-        said = [
-            line
-            for external_worker in self.fleet.external_processes
-            for line in external_worker.last_lines()
-        ]
-        last = f"; it said last: {' | '.join(said)}" if said else ""
         return (
             f"no worker took a task within {NOTICED_WITHIN_S:.0f} s: check that one serves "
-            f"{queues} on this server, in the {self.scenario.layout} layout{last}"
+            f"{', '.join(self._scenario.queues)} on this server, in the {self._scenario.layout} "
+            f"layout{self._last_output()}"
         )
 
+    def _last_output(self) -> str:
+        lines = [
+            line
+            for external_worker in self._fleet.external_processes
+            for line in external_worker.last_lines()
+        ]
+        return f"; its last output: {' | '.join(lines)}" if lines else ""
+
     def still_held(self, counts: Mapping[str, Counts]) -> RecordWarning | None:
-        """A worker that is not the run's goes on with what it holds."""
-        held = sum(each.active for each in counts.values())
-        is_theirs = self.scenario.is_observed and self.scenario.worker_command is None
-        if not held or not is_theirs:
+        """A warning where a worker that the run did not start goes on with the tasks it holds."""
+        held = sum(queue_counts.active for queue_counts in counts.values())
+        outlives_run = self._scenario.is_observed and self._scenario.worker_command is None
+        if not held or not outlives_run:
             return None
         return RecordWarning(
             "still_held",
-            f"{held} tasks were in a worker's hands when the run cleaned up: what it writes of "
-            "them after that stays; 'bench clean' with this record removes it later",
+            f"a worker still held {held} tasks when the run cleaned up: what it writes about them "
+            "later stays in the server; 'bench clean' with this record removes it",
         )

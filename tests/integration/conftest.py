@@ -9,7 +9,8 @@ import pytest
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
-from bench.run.run import RunRequest, execute
+from bench.run.request import RunRequest
+from bench.run.run import execute
 from bench.worker import standalone
 from bench.worker.process import settings_of
 from bench.workload.resolve import parent_queue, resolve

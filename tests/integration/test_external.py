@@ -14,7 +14,8 @@ import redis
 from bench.errors import MeasurementError, UsageError
 from bench.records.run_record import RunRecord
 from bench.redisio.embedded import EmbeddedServer
-from bench.run.run import RunRequest, execute
+from bench.run.request import RunRequest
+from bench.run.run import execute
 from bench.workload.resolve import resolve
 from tests.integration.conftest import QUEUE, run
 from tests.peers.build import asynq_peer
@@ -313,7 +314,7 @@ def test_what_a_worker_of_somebody_else_still_holds_is_told(
         worker.terminate()
         worker.wait()
     assert record.counts.active == 1
-    assert "1 tasks were in a worker's hands" in record.warnings[-1].message
+    assert "a worker still held 1 tasks" in record.warnings[-1].message
 
 
 def test_a_server_that_was_flushed_has_finished_nothing(

@@ -16,7 +16,7 @@ from bench.records.run_record import (
     SloResult,
     Warmup,
 )
-from bench.run.build_record import summarise
+from bench.records.summaries import summarise
 from bench.workload.distribution import Distribution
 from bench.workload.scenario import Scenario
 

@@ -9,11 +9,11 @@ from rich.console import Console
 from bench.clients.catalogue import CLIENTS, Client
 from bench.measure.histogram import Histogram
 from bench.records.clients_record import ClientRow, ClientsRecord, Figures, Repetition
+from bench.records.summaries import summarise
 from bench.reports.clients import print_clients, render
 from bench.reports.html.clients_page import section
 from bench.reports.html.page import page
 from bench.reports.plots.clients import clients_picture
-from bench.run.build_record import summarise
 from tests import golden
 from tests.records.fixtures import example_record
 

@@ -13,8 +13,8 @@ from hdrh.log import HistogramLogReader
 
 from bench.measure.histogram import Histogram
 from bench.records.run_record import LatencySummary, RunRecord
+from bench.records.summaries import summarise
 from bench.reports import exports
-from bench.run.build_record import summarise
 from tests import golden
 from tests.records.fixtures import example_record
 

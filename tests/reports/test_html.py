@@ -13,10 +13,10 @@ import pytest
 from bench.measure.histogram import Histogram
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import LatencySummary, RunRecord, Series
+from bench.records.summaries import summarise
 from bench.reports.html import gate_page, run_page
 from bench.reports.html.page import page, write_images
 from bench.reports.html.section import Section
-from bench.run.build_record import summarise
 from tests.analysis.test_priorities import swapped
 from tests.records.fixtures import DEFAULT, HIGH, LOW, example_record
 from tests.reports.test_gate import faulty, gate, passed, too_few

@@ -16,7 +16,8 @@ from bench.errors import NothingToVerify
 from bench.layouts.inspected import InspectedKey, InspectedTask
 from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
-from bench.run.run import RunRequest, execute
+from bench.run.request import RunRequest
+from bench.run.run import execute
 from bench.verify import discovery
 from bench.verify.inspector import Inspector
 from bench.workload.resolve import resolve

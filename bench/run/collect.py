@@ -1,0 +1,127 @@
+"""The last phase of a run: stop its workers, and collect everything that the record needs."""
+
+import contextlib
+from collections.abc import Sequence
+
+import redis
+
+from bench import environment
+from bench.ipc.messages import Stop
+from bench.measure.bits import Bits
+from bench.measure.reports import WorkerReport
+from bench.redisio import clock_sync, queue_keys, server_info
+from bench.redisio.server_info import ServerUsage
+from bench.run.collected import Collected
+from bench.run.fleet import ProcessHandle
+from bench.run.prepare import Prepared
+from bench.run.start import most_warmup_s
+from bench.run.supervisor import Supervisor
+from bench.usage import peak_memory_bytes
+from bench.wire.layout import KeyRole
+
+_FINAL_REPORT_TIMEOUT_S = 15.0
+_SILENCE = "the server stopped answering: what is left in its queues is not known"
+
+
+def collect(supervisor: Supervisor) -> Collected:
+    """Stop the workers, take the final reports, and read what is left in the lists."""
+    prepared, state = supervisor.prepared, supervisor.state
+    # Before an observer queries every task once more.
+    usage_after = _usage_after(prepared)
+    _stop(supervisor, prepared.workers.serving)
+    # Before the observer's last queries: a task that ends in between is then found in both.
+    pending, active = _find_remaining(supervisor)
+    _stop(supervisor, prepared.workers.observers)
+    duration_s = supervisor.running.offset_us() / 1e6
+    _note_failures(supervisor)
+    clock_error_us = _clock_error_us(supervisor)
+    supervisor.show("stopping")
+    producers, workers = supervisor.producer_reports(), supervisor.worker_reports()
+    serving = sum(report.observed is None for report in workers)
+    return Collected(
+        run=prepared.run,
+        started_at=supervisor.running.started_at,
+        duration_s=duration_s,
+        command=prepared.request.command,
+        scenario=prepared.scenario,
+        environment=environment.describe(len(producers), serving),
+        server=prepared.server,
+        line=supervisor.running.line,
+        most_warmup_s=most_warmup_s(prepared.scenario),
+        drain_started_s=state.drain_started_s,
+        producers=producers,
+        workers=workers,
+        has_remote_workers=bool(state.external_reports),
+        pending=pending,
+        active=active,
+        samples=tuple(prepared.sampler.samples),
+        usage_before=prepared.usage_before,
+        usage_after=usage_after,
+        own_peak_memory_bytes=peak_memory_bytes(),
+        clock_error_us=clock_error_us,
+        interruptions=tuple(state.interruptions),
+        drain_timed_out=state.drain_timed_out,
+    )
+
+
+def _usage_after(prepared: Prepared) -> ServerUsage | None:
+    with contextlib.suppress(redis.exceptions.RedisError):
+        return server_info.read_usage(prepared.client)
+    return None
+
+
+def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]) -> None:
+    """Tell workers to stop, and wait for their final reports as long as new reports come."""
+    for worker in workers:
+        worker.send(Stop())
+    clock = supervisor.prepared.clock
+    deadline_us, newest = 0, -1
+    while not all(worker.is_done for worker in workers):
+        revisions = sum(worker.report.revision for worker in workers if worker.report is not None)
+        if revisions != newest:
+            newest = revisions
+            deadline_us = clock.now_us() + round(_FINAL_REPORT_TIMEOUT_S * 1e6)
+        if clock.now_us() > deadline_us:
+            return
+        supervisor.turn("stopping")
+
+
+def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:
+    """The run's tasks in pending and in active lists, by producer."""
+    prepared = supervisor.prepared
+    place = (prepared.client, prepared.scenario.wire_layout, list(prepared.scenario.queues))
+    pending: dict[int, Bits] = {}
+    active: dict[int, Bits] = {}
+    try:
+        pending = queue_keys.find(*place, KeyRole.PENDING, prepared.run)
+        active = queue_keys.find(*place, KeyRole.ACTIVE, prepared.run)
+    except redis.exceptions.RedisError:
+        supervisor.state.interrupt(_SILENCE)
+    return pending, active
+
+
+def _note_failures(supervisor: Supervisor) -> None:
+    """Note the processes that ended without a final report, and those that gave up."""
+    for process in supervisor.processes:
+        exit_reason = process.exit_reason()
+        if exit_reason is None and not process.is_done:
+            exit_reason = (
+                f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s"
+            )
+        if exit_reason is not None:
+            supervisor.state.interrupt(exit_reason)
+    errors = [report.error for report in supervisor.producer_reports() if report.error]
+    supervisor.state.interruptions += errors
+
+
+def _clock_error_us(supervisor: Supervisor) -> float:
+    """How far the stamps of two processes can be apart, in µs; zero where that is not known."""
+    prepared, state = supervisor.prepared, supervisor.state
+    try:
+        supervisor.poll_external_reports()
+        errors_us = [report.clock_error_us for report in state.external_reports.values()]
+        errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
+        return clock_sync.error_us(prepared.client, prepared.offset, errors_us)
+    except redis.exceptions.RedisError:
+        state.interrupt(_SILENCE)
+        return 0.0

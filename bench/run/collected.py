@@ -1,0 +1,61 @@
+"""What a run has collected when it is over, as one frozen value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.measure.bits import Bits
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
+from bench.redisio.server_info import ServerUsage
+from bench.run.server_sampler import ServerSample
+from bench.workload.scenario import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """Everything that the record of a run is made from."""
+
+    run: int
+    started_at: str
+    duration_s: float
+    """From the run's start until its last process has ended."""
+    command: str
+    scenario: Scenario
+    environment: dict[str, object]
+    server: dict[str, object]
+    line: TimeLine
+    most_warmup_s: float
+    """Upper bound on a warm-up that was still to be found."""
+    drain_started_s: float | None
+    """Seconds after the run's start; None where the run was not drained."""
+    producers: Sequence[ProducerReport]
+    workers: Sequence[WorkerReport]
+    """Reports of workers, and of an observer where there is one."""
+    has_remote_workers: bool
+    """Whether a worker that was started elsewhere has reported."""
+    pending: Mapping[int, Bits]
+    """Sequence numbers of the tasks that pending lists held at the end, by producer."""
+    active: Mapping[int, Bits]
+    """Sequence numbers of the tasks that active lists held at the end, by producer."""
+    samples: Sequence[ServerSample]
+    usage_before: ServerUsage
+    usage_after: ServerUsage | None
+    """None where the server did not answer at the end."""
+    own_peak_memory_bytes: int
+    """The most memory that the process which leads the run had resident."""
+    clock_error_us: float
+    interruptions: Sequence[str]
+    """Why the run ended early or lacks a part, one sentence each."""
+    drain_timed_out: bool
+
+    @property
+    def serving_workers(self) -> list[WorkerReport]:
+        """Reports of those that work on tasks, without the observer's."""
+        return [report for report in self.workers if report.observed is None]
+
+    @property
+    def observed(self) -> ObserverReport | None:
+        """What an observer saw; None where workers measure themselves."""
+        return next(
+            (report.observed for report in self.workers if report.observed is not None), None
+        )

@@ -1,0 +1,78 @@
+"""The window of a run, and the rates in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.measure import summary
+from bench.records.run_record import Rates
+from bench.run.collected import Collected
+
+_LATE_REPLIES_S = 0.1
+"""By how much the last reply must be later than planned for the window to end with it."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The steady part of a run, in seconds after the run's start."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """The length in seconds; zero where the run ended within its warm-up."""
+        return max(self.end_s - self.start_s, 0.0)
+
+    def includes(self, offset_us: int) -> bool:
+        """Whether a moment, in µs after the run's start, is in the window."""
+        return self.start_s <= offset_us / 1e6 <= self.end_s
+
+
+def enqueue_end_s(run: Collected) -> float:
+    """When enqueueing ended, in seconds after the start: as planned, or with the last reply.
+
+    A run that was cut short or is bounded by a number of tasks ends with its last reply; so does a
+    run whose last reply came more than a tenth of a second after its planned end.
+    """
+    last_s = summary.last_reply_s(run.producers, run.line)
+    planned_s = run.scenario.planned_duration_s
+    if planned_s is None or run.interruptions or run.scenario.tasks is not None:
+        return last_s
+    return planned_s if last_s <= planned_s + _LATE_REPLIES_S else last_s
+
+
+def rates_in(run: Collected, window: Window) -> Rates:
+    """Offered, enqueued and completed tasks a second in the window."""
+    return Rates(
+        asked_per_s=run.scenario.asked_per_s,
+        enqueued_per_s=_enqueued_per_s(run, window),
+        completed_per_s=_completed_per_s(run, window),
+    )
+
+
+def _enqueued_per_s(run: Collected, window: Window) -> float | None:
+    enqueued = summary.add_points([report.enqueued_by_point for report in run.producers])
+    per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
+    if per_s is None and window.length_s:  # the run was shorter than a point
+        return sum(enqueued) / window.length_s
+    return per_s
+
+
+def _completed_per_s(run: Collected, window: Window) -> float | None:
+    if not run.workers:
+        return None
+    finished = summary.add_points([report.finished_by_point for report in run.workers])
+    if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
+        window = _busy_window(finished)
+    return summary.rate_between(finished, window.start_s, window.end_s)
+
+
+def _busy_window(finished: Sequence[int]) -> Window:
+    """The whole points between the first and the last in which any task was finished."""
+    busy = np.flatnonzero(finished)
+    if not len(busy):
+        return Window(0.0, 0.0)
+    per_s = summary.POINTS_PER_SECOND
+    return Window((int(busy[0]) + 1) / per_s, int(busy[-1]) / per_s)

@@ -1,0 +1,77 @@
+"""What a run cost in CPU, memory, commands and bytes, and what it was bound by."""
+
+from collections.abc import Sequence
+
+from bench.measure.attribution import attribute
+from bench.measure.ledger import Counts
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.records.run_record import Resources
+from bench.run.collected import Collected
+from bench.run.figures.rates import Window
+from bench.run.server_sampler import ServerSample
+
+
+def resources_in(run: Collected, counts: Counts, window: Window) -> Resources:
+    """CPU and memory of all processes, and what a task cost the server."""
+    return Resources(
+        generator_cpu_cores=_cores(run.producers),
+        worker_cpu_cores=_cores(run.serving_workers),
+        server_cpu_cores=_server_cores(run.samples, window),
+        generator_loop_lag_p99_s=loop_lag_p99_s(run),
+        harness_memory_bytes=run.own_peak_memory_bytes
+        + sum(report.peak_memory_bytes for report in run.producers)
+        + sum(report.peak_memory_bytes for report in run.workers),
+        **_costs_per_task(run, counts),
+    )
+
+
+def attribution(run: Collected, resources: Resources) -> str:
+    """What the run was bound by, as a sentence."""
+    workers, producers = resources.worker_cpu_cores, resources.generator_cpu_cores
+    return attribute(
+        resources.server_cpu_cores,
+        workers / len(run.serving_workers) if workers is not None else None,
+        producers / len(run.producers) if producers is not None else None,
+    )
+
+
+def loop_lag_p99_s(run: Collected) -> float | None:
+    """The worst p99 of the lateness of a producer's event loop; None where none has one."""
+    worst_us = max((report.loop_lag_p99_us for report in run.producers), default=0.0)
+    return worst_us / 1e6 if worst_us else None
+
+
+def _cores(reports: Sequence[ProducerReport | WorkerReport]) -> float | None:
+    """Cores that processes used on average, all together; None without processes."""
+    if not reports:
+        return None
+    return sum(report.cpu_s / report.elapsed_s for report in reports if report.elapsed_s > 0)
+
+
+def _costs_per_task(run: Collected, counts: Counts) -> dict[str, float]:
+    """What each enqueued task cost the server; empty where that is not known."""
+    if run.usage_after is None or not counts.enqueued:
+        return {}
+    before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
+    queries = 0 if run.observed is None else run.observed.commands
+    return {
+        "server_cpu_us_per_task": (after.cpu_s - before.cpu_s) * 1e6 / tasks,
+        "server_commands_per_task": (after.commands - before.commands - queries) / tasks,
+        "server_bytes_per_task": (after.network_bytes - before.network_bytes) / tasks,
+        "server_memory_bytes_per_task": (after.memory_bytes - before.memory_bytes) / tasks,
+    }
+
+
+def _server_cores(samples: Sequence[ServerSample], window: Window) -> float | None:
+    """Cores that the server used between its first and its last sample in the window."""
+    inside = [sample for sample in samples if window.includes(sample.offset_us)]
+    if len(inside) < 2:
+        inside = list(samples)
+    if len(inside) < 2:
+        return None
+    return cores_between(inside[0], inside[-1])
+
+
+def cores_between(earlier: ServerSample, later: ServerSample) -> float:
+    """Cores that the server used on average between two samples."""
+    return (later.cpu_s - earlier.cpu_s) / ((later.offset_us - earlier.offset_us) / 1e6)

@@ -1,0 +1,65 @@
+"""A run over time: one row a second."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from bench.measure import summary
+from bench.records.run_record import Series
+from bench.run.collected import Collected
+from bench.run.figures.resources import cores_between
+from bench.run.server_sampler import ServerSample
+
+_Column = Sequence[float | None]
+
+
+def series_of(run: Collected) -> Series:
+    """One row a second, from the start to the end of the drain."""
+    seconds = max(math.ceil(run.duration_s), 1)
+    columns = {
+        "second": list(range(seconds)),
+        **_events(run, seconds),
+        **_samples(run, seconds),
+    }
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return Series(1.0, list(columns), rows)
+
+
+def _events(run: Collected, seconds: int) -> dict[str, _Column]:
+    points = {
+        "offered": [report.offered_by_point for report in run.producers],
+        "enqueued": [report.enqueued_by_point for report in run.producers],
+        "started": [report.started_by_point for report in run.workers],
+        "finished": [report.finished_by_point for report in run.workers],
+    }
+    return {
+        name: summary.per_second(summary.add_points(parts), seconds)
+        for name, parts in points.items()
+    }
+
+
+def _samples(run: Collected, seconds: int) -> dict[str, _Column]:
+    """Latencies and samples of the server; None in seconds without one."""
+    by_second = {sample.offset_us // 1_000_000: sample for sample in run.samples}
+    samples = [by_second.get(second) for second in range(seconds + 1)]
+    backlog: dict[str, _Column] = {
+        f"backlog:{queue}": [
+            None if sample is None else sample.backlog[index] for sample in samples[:-1]
+        ]
+        for index, queue in enumerate(run.scenario.queues)
+    }
+    return {
+        **backlog,
+        "e2e_p50_s": summary.second_percentiles(run.workers, 50, seconds),
+        "e2e_p99_s": summary.second_percentiles(run.workers, 99, seconds),
+        "server_cpu_cores": [
+            _cores(earlier, later) for earlier, later in itertools.pairwise(samples)
+        ],
+        "server_memory_bytes": [
+            None if sample is None else sample.memory_bytes for sample in samples[:-1]
+        ],
+    }
+
+
+def _cores(earlier: ServerSample | None, later: ServerSample | None) -> float | None:
+    return None if earlier is None or later is None else cores_between(earlier, later)

@@ -1,0 +1,69 @@
+"""What the verdict of a run is judged by."""
+
+from bench.measure import summary
+from bench.measure.ledger import Counts
+from bench.measure.recorder import Interval
+from bench.measure.reports import ObserverReport
+from bench.measure.verdict import VerdictInputs
+from bench.redisio.server_info import lost_data
+from bench.run.collected import Collected
+from bench.run.figures.rates import Window
+from bench.run.figures.resources import loop_lag_p99_s
+from bench.wire.layout import STATE_ACTIVE, STATE_PENDING
+
+
+def verdict_inputs(
+    run: Collected,
+    cut: summary.WarmupCut,
+    window: Window,
+    counts: Counts,
+    histograms: summary.LatencyTable,
+) -> VerdictInputs:
+    """The inputs of ``verdict.judge`` for a whole run."""
+    scenario, observed, after = run.scenario, run.observed, run.usage_after
+    lag_us = histograms[Interval.SCHEDULE_LAG, "all"].percentile_us(99)
+    all_queues = [histograms[interval, "all"] for interval in Interval]
+    return VerdictInputs(
+        counts=counts,
+        is_closed_loop=scenario.is_closed_loop,
+        expects_completions=scenario.has_workers,
+        watches_backlog=scenario.has_workers and scenario.worker_start == "with-run",
+        busiest_producer_cores=max(
+            (report.busiest_second_cores for report in run.producers), default=0.0
+        ),
+        lag_p99_s=None if lag_us is None else lag_us / 1e6,
+        asked_per_s=scenario.asked_per_s,
+        backlog=[
+            sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)
+        ],
+        interruptions=run.interruptions,
+        drain_timed_out=run.drain_timed_out,
+        negative_latencies=sum(histogram.negative for histogram in all_queues),
+        overflown_latencies=sum(histogram.overflow for histogram in all_queues),
+        missing_tasks=sum(report.missing for report in run.workers),
+        first_error=_first_error(run),
+        loop_lag_p99_s=loop_lag_p99_s(run),
+        reconnects=sum(report.reconnects for report in run.producers),
+        is_steady=cut.is_steady,
+        most_warmup_s=run.most_warmup_s,
+        seen_by=scenario.seen_by if scenario.is_observed else None,
+        ends_seen=histograms[Interval.E2E, "all"].count,
+        awaits_reports=scenario.external_workers and not run.has_remote_workers,
+        is_fate_known=observed is None or observed.is_settled,
+        lost_data="" if after is None else lost_data(run.usage_before, after),
+        unfinished=_on_no_list(observed, counts),
+        counted_successes=None if observed is None else observed.counted,
+    )
+
+
+def _first_error(run: Collected) -> str:
+    return next((report.first_error for report in run.producers if report.first_error), "")
+
+
+def _on_no_list(observed: ObserverReport | None, counts: Counts) -> dict[str, int]:
+    """States of tasks that had not ended, without those that the lists account for."""
+    states = {} if observed is None else dict(observed.unfinished)
+    for state, on_lists in ((STATE_PENDING, counts.pending), (STATE_ACTIVE, counts.active)):
+        if states.get(state, 0) <= on_lists:
+            states.pop(state, None)
+    return states

@@ -1,0 +1,101 @@
+"""The first phase of a run: everything that can fail before a task is sent."""
+
+from dataclasses import dataclass
+
+import msgspec
+import redis
+
+from bench.clock import Clock, Offset, RunClock
+from bench.ipc.messages import StartProducer
+from bench.redisio import clock_sync, server_info
+from bench.redisio.server_info import ServerUsage
+from bench.run.cleanup import Cleanup
+from bench.run.draining import Draining
+from bench.run.fleet import Fleet, StopRequested
+from bench.run.request import RunRequest
+from bench.run.server_sampler import ServerSampler
+from bench.run.workers import Workers
+from bench.wire import ids
+from bench.workload.scenario import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run whose processes are connected and wait for its time line."""
+
+    request: RunRequest
+    scenario: Scenario
+    """The request's scenario, with the number of producers that there are."""
+    run: int
+    client: redis.Redis
+    fleet: Fleet
+    workers: Workers
+    clock: Clock
+    offset: Offset
+    """From this host's monotonic clock to the server's."""
+    server: dict[str, object]
+    """Product, version and settings of the server, for the record."""
+    usage_before: ServerUsage
+    cleanup: Cleanup
+    sampler: ServerSampler
+    draining: Draining
+
+
+def prepare(
+    request: RunRequest, client: redis.Redis, fleet: Fleet, should_stop: StopRequested
+) -> Prepared:
+    """Check the server, and start every process of the run.
+
+    Raises UsageError, MeasurementError, ServerUnreachable and redis-py's errors.
+    """
+    queues, layout = list(request.scenario.queues), request.scenario.wire_layout
+    cleanup = Cleanup(client, layout, queues)
+    if not request.allow_shared:
+        cleanup.require_empty_queues()
+    server = server_info.describe(client, request.url)
+    offset = clock_sync.measure_offset(client)
+    clock = RunClock(offset.offset_us)
+    producers = fleet.gather(request.scenario, should_stop)
+    scenario = msgspec.structs.replace(request.scenario, producers=producers)
+    run = ids.new_run()
+    workers = Workers(fleet, request, scenario, run, offset.offset_us, clock)
+    _start_producers(fleet, request, scenario, run, offset, workers.progress_board)
+    workers.start(client)
+    fleet.await_ready(should_stop)
+    cleanup.prepare(clock.now_us() // 1_000_000)
+    return Prepared(
+        request=request,
+        scenario=scenario,
+        run=run,
+        client=client,
+        fleet=fleet,
+        workers=workers,
+        clock=clock,
+        offset=offset,
+        server=server,
+        usage_before=server_info.read_usage(client),
+        cleanup=cleanup,
+        sampler=ServerSampler(client, layout, queues),
+        draining=Draining(client, layout, queues, clock),
+    )
+
+
+def _start_producers(
+    fleet: Fleet,
+    request: RunRequest,
+    scenario: Scenario,
+    run: int,
+    offset: Offset,
+    progress_board: str | None,
+) -> None:
+    for number in range(scenario.producers):
+        message = StartProducer(
+            request.url,
+            scenario,
+            run,
+            number,
+            offset.offset_us,
+            request.with_latency_counts,
+            progress_board,
+        )
+        fleet.start_producer(f"producer {number}", message)

@@ -1,0 +1,23 @@
+"""What a run is asked to do."""
+
+from dataclasses import dataclass
+
+from bench.workload.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A scenario, and the server to run it on."""
+
+    url: str
+    scenario: Scenario
+    command: str
+    """The user's command line, without secrets."""
+    owns_server: bool = False
+    """Whether the server ends with the run, so that nothing needs to be removed from it."""
+    allow_shared: bool = False
+    """Whether the queues may hold tasks of others."""
+    keep: bool = False
+    """Whether the run's tasks stay in the server when it is over."""
+    with_latency_counts: bool = False
+    """Whether reports carry latencies by queue while the run lasts."""

@@ -1,0 +1,69 @@
+"""The second phase of a run: every process gets the same time line."""
+
+import datetime
+from dataclasses import dataclass
+
+from bench.clock import host_identity
+from bench.ipc import remote
+from bench.ipc.messages import Begin
+from bench.measure.recorder import TimeLine, time_line
+from bench.redisio.connection import translated_errors
+from bench.run.prepare import Prepared
+from bench.workload.scenario import Scenario
+
+START_DELAY_US = 300_000
+"""From the message to begin until the first task is due: enough for every process to receive it."""
+MOST_WARMUP_S = 10.0
+MOST_WARMUP_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run that has begun."""
+
+    prepared: Prepared
+    line: TimeLine
+    started_at: str
+    """UTC, ISO 8601, with milliseconds."""
+
+    def offset_us(self) -> int:
+        """Time since the run's start, in µs; negative before it."""
+        return self.prepared.clock.now_us() - self.line.start_us
+
+
+def start(prepared: Prepared) -> Running:
+    """Send the time line to all processes, and announce it to workers elsewhere.
+
+    Raises ServerUnreachable where the announcement cannot be written.
+    """
+    started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    scenario = prepared.scenario
+    line = time_line(
+        prepared.clock.now_us() + START_DELAY_US, scenario.warmup_s, most_warmup_s(scenario)
+    )
+    if scenario.external_workers:
+        _announce(prepared, line)
+    for producer in prepared.fleet.producers:
+        producer.send(Begin(line))
+    prepared.workers.begin(line)
+    return Running(prepared, line, started_at)
+
+
+def most_warmup_s(scenario: Scenario) -> float:
+    """The upper bound on a warm-up that is still to be found, in seconds."""
+    planned_s = scenario.planned_duration_s
+    if planned_s is None:  # bounded by a number of tasks: how long that takes is not known
+        return MOST_WARMUP_S
+    return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
+
+
+def _announce(prepared: Prepared, line: TimeLine) -> None:
+    info = remote.RunInfo(
+        line=line,
+        queues=list(prepared.scenario.queues),
+        host=host_identity(),
+        offset_us=prepared.offset.offset_us,
+        with_latency_counts=prepared.request.with_latency_counts,
+    )
+    with translated_errors(prepared.request.url):
+        remote.announce(prepared.client, prepared.run, info)

@@ -1,0 +1,191 @@
+"""What the run does while its processes work: it takes their reports, samples the server, shows
+the progress, and decides when enqueueing and draining are over."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import redis
+
+from bench.ipc import remote
+from bench.ipc.messages import Stop
+from bench.measure.progress import Progress, progress_of
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.run.fleet import ProcessHandle, StopRequested
+from bench.run.server_sampler import INTERVAL_US
+from bench.run.start import Running
+
+ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
+"""Called a few times a second with the progress and the newest report of every process."""
+_LISTEN_S = 0.1
+_INTERRUPTED_TIMEOUT_S = 5.0
+_REPORT_EVERY_US = INTERVAL_US // 4
+
+
+@dataclass(frozen=True)
+class RunCallbacks:
+    """What the caller of a run wants to know and to decide while it lasts."""
+
+    on_progress: ProgressCallback
+    should_stop: StopRequested
+    """Whether the run is to be cut short."""
+    should_end: Callable[[], bool] = lambda: False
+    """Whether a run without a planned end has come to its end; that is no interruption."""
+
+
+@dataclass
+class RunState:
+    """Everything that changes while a run lasts."""
+
+    interruptions: list[str] = field(default_factory=list)
+    """Why the run ended early or lacks a part, one sentence each."""
+    drain_started_s: float | None = None
+    """Seconds after the run's start; None where the run was not drained."""
+    drain_timed_out: bool = False
+    external_reports: dict[str, WorkerReport] = field(default_factory=dict)
+    """The newest report of each worker that was started elsewhere, by its name."""
+    next_sample_us: int = 0
+    next_poll_us: int = 0
+    next_progress_us: int = 0
+
+    def interrupt(self, reason: str) -> None:
+        """Note why the run is not whole; each reason once."""
+        if reason not in self.interruptions:
+            self.interruptions.append(reason)
+
+
+class Supervisor:
+    """Watches one run from its start until its queues are drained."""
+
+    def __init__(self, running: Running, callbacks: RunCallbacks) -> None:
+        self.running = running
+        self.prepared = running.prepared
+        self.state = RunState()
+        self._callbacks = callbacks
+        self._scenario = running.prepared.scenario
+
+    @property
+    def processes(self) -> list[ProcessHandle[ProducerReport] | ProcessHandle[WorkerReport]]:
+        """All processes that the run has started or gathered."""
+        return [*self.prepared.fleet.producers, *self.prepared.fleet.workers]
+
+    def producer_reports(self) -> list[ProducerReport]:
+        """The newest report of each producer that has sent one."""
+        producers = self.prepared.fleet.producers
+        return [producer.report for producer in producers if producer.report is not None]
+
+    def worker_reports(self) -> list[WorkerReport]:
+        """The newest report of each worker and observer that has sent one."""
+        workers = self.prepared.fleet.workers
+        own = [worker.report for worker in workers if worker.report is not None]
+        return [*own, *self.state.external_reports.values()]
+
+    def watch(self) -> None:
+        """Return when all producers have sent everything that was due, or the run is cut short."""
+        is_ending = False
+        while not self._have_producers_finished():
+            if self._callbacks.should_end() and not is_ending:
+                is_ending = True
+                self._stop_producers()
+            if self._callbacks.should_stop():
+                self._cut_short("the run was interrupted before its end")
+                return
+            failure = self._failure()
+            if failure is not None:
+                self._cut_short(failure)
+                return
+            self.turn("enqueueing")
+
+    def drain(self) -> None:
+        """Return when every task that was enqueued has ended, or the time for that is over."""
+        if self.state.interruptions or not self._scenario.has_workers:
+            return
+        self.state.drain_started_s = self.running.offset_us() / 1e6
+        self.prepared.workers.begin_after_fill(self.running.line)
+        in_time = self.until(self._is_drained, self._scenario.drain_timeout_s, "draining")
+        if self._callbacks.should_stop():
+            self.state.interruptions.append("the run was interrupted while its queues were drained")
+        elif not in_time:
+            self.state.drain_timed_out = self._is_work_left()
+        elif (failure := self._failure()) is not None:
+            self.state.interruptions.append(failure)
+
+    def until(self, condition: Callable[[], bool], timeout_s: float, phase: str) -> bool:
+        """Keep the run going until the condition holds; return whether it did in time."""
+        deadline_us = self.prepared.clock.now_us() + round(timeout_s * 1e6)
+        while not condition():
+            if self.prepared.clock.now_us() > deadline_us:
+                return False
+            self.turn(phase)
+        return True
+
+    def turn(self, phase: str) -> None:
+        """Take the processes' messages for a moment, then do what has become due."""
+        self.prepared.fleet.receive(_LISTEN_S)
+        now_us, state = self.prepared.clock.now_us(), self.state
+        start_us = self.running.line.start_us
+        if now_us >= max(state.next_sample_us, start_us):
+            offset_us = now_us - start_us
+            state.next_sample_us = start_us + INTERVAL_US * (offset_us // INTERVAL_US + 1)
+            self.prepared.sampler.sample(offset_us)
+        if now_us >= state.next_poll_us:
+            state.next_poll_us = now_us + _REPORT_EVERY_US
+            # A server that does not answer now leaves the newest reports as they are.
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self.poll_external_reports()
+        if now_us >= state.next_progress_us:
+            state.next_progress_us = now_us + _REPORT_EVERY_US
+            self.show(phase)
+
+    def show(self, phase: str) -> None:
+        """Pass the progress on to the caller."""
+        producers, workers = self.producer_reports(), self.worker_reports()
+        progress = progress_of(
+            phase,
+            self.running.offset_us() / 1e6,
+            self._scenario,
+            producers,
+            workers,
+            self.prepared.sampler.backlog,
+        )
+        self._callbacks.on_progress(progress, producers, workers)
+
+    def poll_external_reports(self) -> None:
+        """Read the reports of workers that were started elsewhere. Raises redis-py's errors."""
+        if self._scenario.external_workers:
+            for report in remote.collect(self.prepared.client, self.prepared.run):
+                self.state.external_reports[report.name] = report
+
+    def _have_producers_finished(self) -> bool:
+        return all(producer.is_done for producer in self.prepared.fleet.producers)
+
+    def _stop_producers(self) -> None:
+        for producer in self.prepared.fleet.producers:
+            producer.send(Stop())
+
+    def _cut_short(self, reason: str) -> None:
+        self.state.interruptions.append(reason)
+        self._stop_producers()
+        self.until(self._have_producers_finished, _INTERRUPTED_TIMEOUT_S, "stopping")
+
+    def _failure(self) -> str | None:
+        """Why going on is pointless, as a sentence, or None."""
+        exit_reasons = [process.exit_reason() for process in self.processes]
+        return next(
+            (exit_reason for exit_reason in exit_reasons if exit_reason),
+            self.prepared.workers.idleness(self.producer_reports(), self.worker_reports()),
+        )
+
+    def _is_drained(self) -> bool:
+        if self._callbacks.should_stop() or self._failure() is not None:
+            return True
+        awaits_workers = self._scenario.external_workers and not self.state.external_reports
+        return self.prepared.draining.is_over(
+            self.producer_reports(), self.worker_reports(), awaits_workers
+        )
+
+    def _is_work_left(self) -> bool:
+        is_busy = any(
+            report.in_flight_tasks or report.waiting_retry for report in self.worker_reports()
+        )
+        return is_busy or not self.prepared.draining.is_empty()
