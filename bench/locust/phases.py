@@ -1,0 +1,135 @@
+"""The phases of a Locust process as a producer: idle, present, assigned, producing, finished.
+
+Each is a frozen value that holds everything there is in its phase.
+"""
+
+from dataclasses import dataclass
+
+from bench.clock import Offset, RunClock, host_identity
+from bench.errors import BenchError
+from bench.ipc.messages import StartProducer
+from bench.locust.messages import Assignment
+from bench.locust.shared_feed import SharedFeed
+from bench.measure.recorder import TimeLine
+from bench.measure.reports import ProducerReport
+from bench.producer.recorder import ProducerRecorder
+from bench.producer.reporter import ProducerReporter
+from bench.redisio import clock_sync
+from bench.redisio.connection import open_client, translated_errors
+from bench.wire.frames import FrameRenderer
+from bench.workload.feed import Feed
+from bench.workload.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Idle:
+    """Locust has given the process no user yet."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """The coordinator knows of the process, which waits for its assignment."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """The process is one of the run's producers, and waits for the time line."""
+
+    start: StartProducer
+    url: str
+    """This process's own way to the server."""
+    offset: Offset | None
+    """Its own mapping to the server's clock; None where it shares the coordinator's clock."""
+    clock: RunClock
+    feed: Feed
+    renderer: FrameRenderer
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario of the run."""
+        return self.start.scenario
+
+
+@dataclass(frozen=True)
+class Producing:
+    """The run has begun for the process."""
+
+    assigned: Assigned
+    start_us: int
+    batches: SharedFeed
+    recorder: ProducerRecorder
+    reporter: ProducerReporter
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Everything was sent and reported."""
+
+    producing: Producing
+    report: ProducerReport
+
+
+Phase = Idle | Present | Assigned | Producing | Finished
+
+
+def assign(assignment: Assignment, own_url: str | None) -> Assigned:
+    """Map the clock, and prepare everything that can be before the run begins.
+
+    Raises ServerUnreachable, and ScenarioError when a payload file cannot be used.
+    """
+    start = assignment.task
+    scenario, url = start.scenario, own_url or start.url
+    shares_clock = bool(assignment.host) and assignment.host == host_identity()
+    offset: Offset | None = None
+    with open_client(url) as client, translated_errors(url):
+        if not shares_clock:
+            offset = clock_sync.measure_offset(client)
+    return Assigned(
+        start=start,
+        url=url,
+        offset=offset,
+        clock=RunClock(start.offset_us if offset is None else offset.offset_us),
+        feed=Feed(scenario, start.number),
+        renderer=FrameRenderer(
+            scenario.wire_layout,
+            list(scenario.queues),
+            start.run,
+            start.number,
+            scenario.max_retry,
+            by_command=scenario.is_closed_loop,
+        ),
+    )
+
+
+def begin(assigned: Assigned, line: TimeLine) -> Producing:
+    """The state of a producer on the run's time line."""
+    scenario = assigned.scenario
+    end_us: int | None = None
+    if scenario.is_closed_loop and scenario.duration_s is not None:
+        end_us = line.start_us + round(scenario.duration_s * 1e6)
+    recorder = ProducerRecorder(line, scenario.is_closed_loop)
+    return Producing(
+        assigned=assigned,
+        start_us=line.start_us,
+        batches=SharedFeed(
+            assigned.feed, line.start_us, end_us, is_closed_loop=scenario.is_closed_loop
+        ),
+        recorder=recorder,
+        reporter=ProducerReporter(assigned.start.number, recorder),
+    )
+
+
+def clock_error_us(assigned: Assigned) -> float:
+    """The error of the clock's mapping and its drift since; zero where the clock is shared.
+
+    Where the server is gone, the drift is not known and left out.
+    """
+    offset = assigned.offset
+    if offset is None:
+        return 0.0
+    try:
+        with open_client(assigned.url) as client, translated_errors(assigned.url):
+            now = clock_sync.measure_offset(client)
+    except BenchError:
+        return offset.error_us
+    return offset.error_us + abs(now.offset_us - offset.offset_us)
