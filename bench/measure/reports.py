@@ -90,7 +90,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     completed: int = 0
     failed: int = 0
     waiting_retry: int = 0
-    in_flight_tasks: int = 0
+    in_flight: int = 0
+    """Tasks taken and not yet ended."""
     missing: int = 0
     """Ids popped whose task was not there."""
     cpu_s: float = 0.0

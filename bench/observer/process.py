@@ -7,18 +7,19 @@ from bench.clock import RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartObserver
 from bench.ipc.progress_board import ProgressBoard
-from bench.observer.observer import Observer
+from bench.observer.observer import Observer, connect
 
 
-def serve(task: ParentMessage, control: Control) -> None:
+def serve(message: ParentMessage, control: Control) -> None:
     """Wait for the run to begin, watch until told to stop, and send the final report."""
-    if not isinstance(task, StartObserver):
+    if not isinstance(message, StartObserver):
         return
-    clock = RunClock(task.offset_us)
-    progress_board = ProgressBoard(Path(task.progress_board), task.scenario.producers)
+    clock = RunClock(message.offset_us)
+    progress_board = ProgressBoard(Path(message.progress_board), message.scenario.producers)
     begin = control.await_begin()
     if begin is not None:
-        control.send(Observer(task, begin.line, clock, control, progress_board).run())
+        parts = connect(message, begin.line, clock, progress_board)
+        control.send(Observer(message.name, clock, control, parts).run())
 
 
 if __name__ == "__main__":

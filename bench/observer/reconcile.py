@@ -1,4 +1,4 @@
-"""Every task of a run, asked whether it has ended, until it has: the ledger of an observed run.
+"""Queries every task of a run until it has ended: the ledger of an observed run.
 
 A sample is good enough for latencies, and never for what became of the tasks.
 """
@@ -13,13 +13,14 @@ from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
 from bench.observer.recorder import CompletionRecorder
 from bench.observer.sampling import id_of
-from bench.observer.task_queries import TaskQueries
+from bench.observer.task_queries import Queries
 from bench.wire.layout import STATE_RETRY, TaskOutcome
 from bench.workload.mix import Mix
 
-_CHUNK = 2_000
+CHUNK = 2_000
+"""Tasks in one query, at most."""
 
-_Part = tuple[int, str]
+_Source = tuple[int, str]
 """Producer and queue."""
 
 
@@ -28,74 +29,77 @@ class Reconciler:
 
     def __init__(
         self,
-        task: StartObserver,
+        start: StartObserver,
         progress_board: ProgressBoard,
-        queries: TaskQueries,
+        queries: Queries,
         recorder: CompletionRecorder,
     ) -> None:
-        self._scenario = task.scenario
-        self._run = task.run
+        self._scenario = start.scenario
+        self._run = start.run
         self._progress_board = progress_board
         self._queries = queries
         self._recorder = recorder
         self._mix = Mix(list(self._scenario.queues.values()), self._scenario.seed)
         self._queues = list(self._scenario.queues)
-        self._queried = [0] * self._scenario.producers
-        """Sequence numbers below were asked at least once."""
-        self._open: dict[_Part, Integers] = {}
-        """Tasks that had not ended when they were asked: sequence numbers."""
+        self._queried_before = [0] * self._scenario.producers
+        """By producer: tasks with smaller sequence numbers were queried at least once."""
+        self._open: dict[_Source, Integers] = {}
+        """Sequence numbers of tasks that had not ended when they were queried."""
 
     @property
     def open_count(self) -> int:
-        """How many are known not to have ended."""
+        """Number of tasks that had not ended when they were last queried."""
         return sum(map(len, self._open.values()))
 
     @property
     def is_complete(self) -> bool:
-        """Whether every task that was sent so far has been asked."""
+        """Whether every task that was sent so far has been queried."""
         return all(
-            queried >= self._progress_board.sent(number)
-            for number, queried in enumerate(self._queried)
+            before >= self._progress_board.sent(number)
+            for number, before in enumerate(self._queried_before)
         )
 
     def query_next(self) -> int:
-        """Ask some that were never asked; return how many. Raises ConnectionLost."""
-        for number, start in enumerate(self._queried):
-            stop = min(start + _CHUNK, self._progress_board.answered_before(number))
+        """Query some tasks for the first time; return their number.
+
+        Raises ConnectionLost and MeasurementError.
+        """
+        for number, start in enumerate(self._queried_before):
+            stop = min(start + CHUNK, self._progress_board.answered_before(number))
             if stop <= start:
                 continue
             sequences = np.arange(start, stop)
             queue = self._mix.queue_of(sequences * self._scenario.producers + number)
             for index in np.unique(queue).tolist():
                 chosen = sequences[queue == index]
-                part = (number, self._queues[index])
-                self._keep_open(part, chosen[self._query(*part, chosen)])
-            self._queried[number] = stop
+                source = (number, self._queues[index])
+                self._keep_open(source, chosen[self._query(*source, chosen)])
+            self._queried_before[number] = stop
             return stop - start
         return 0
 
     def query_unfinished(self) -> int:
-        """Ask some of those that had not ended; return how many. Raises ConnectionLost."""
-        for part, sequences in self._open.items():
-            now, later = sequences[:_CHUNK], sequences[_CHUNK:]
-            is_open = self._query(*part, now)
-            del self._open[part]  # and behind all others again, so that each has its turn
-            self._keep_open(part, np.concatenate([later, now[is_open]]))
+        """Query some tasks again that had not ended; return their number.
+
+        Raises ConnectionLost and MeasurementError.
+        """
+        for source, sequences in self._open.items():
+            now, later = sequences[:CHUNK], sequences[CHUNK:]
+            is_open = self._query(*source, now)
+            del self._open[source]  # goes behind all others, so that each has its turn
+            self._keep_open(source, np.concatenate([later, now[is_open]]))
             return len(now)
         return 0
 
     def query_all_unfinished(self) -> None:
-        """Ask each of those that had not ended once more. Raises ConnectionLost."""
-        for _ in range(sum(-(-len(each) // _CHUNK) for each in self._open.values())):
+        """Query each task once more that had not ended. Raises ConnectionLost and
+        MeasurementError."""
+        for _ in range(sum(-(-len(sequences) // CHUNK) for sequences in self._open.values())):
             self.query_unfinished()
 
-    def _keep_open(self, part: _Part, sequences: Integers) -> None:
-        if len(sequences):
-            known = self._open.get(part)
-            self._open[part] = sequences if known is None else np.concatenate([known, sequences])
-
     def record_states(self) -> None:
-        """Ask the hashes of tasks that have not ended what they say. Raises ConnectionLost."""
+        """Record the states of tasks that have not ended. Raises ConnectionLost and
+        MeasurementError."""
         found: Counter[str] = Counter()
         for (producer, queue), sequences in self._open.items():
             states = self._queries.states({queue: self._ids(producer, sequences)})
@@ -104,8 +108,14 @@ class Reconciler:
             self._recorder.add_waiting(producer, sequences[waits])
         self._recorder.set_unfinished(found)
 
+    def _keep_open(self, source: _Source, sequences: Integers) -> None:
+        if len(sequences):
+            known = self._open.get(source)
+            self._open[source] = sequences if known is None else np.concatenate([known, sequences])
+
     def _query(self, producer: int, queue: str, sequences: Integers) -> Flags:
-        """Ask tasks (n,) of one part; which of them have not ended."""
+        """Query tasks (n,) of one producer and queue, and record the ends of those that have ended;
+        return which have not (n,)."""
         unconfirmed = self._progress_board.excluded(producer)
         outcomes = self._queries.settled({queue: self._ids(producer, sequences)})
         numbers = sequences.tolist()
@@ -116,11 +126,11 @@ class Reconciler:
         )
         archived = _where(outcome is TaskOutcome.ARCHIVED for outcome in outcomes)
         self._recorder.settle(queue, producer, sequences[completed], sequences[archived])
-        # What may never have been in Redis, and is not there, has nothing to wait for.
+        # A task that may never have been in Redis, and is not there, will not end.
         return _where(outcome is None for outcome in outcomes)
 
     def _ids(self, producer: int, sequences: Integers) -> Sequence[bytes]:
-        return [id_of(self._run, producer, each) for each in sequences.tolist()]
+        return [id_of(self._run, producer, sequence) for sequence in sequences.tolist()]
 
 
 def _where(flags: Iterable[bool]) -> Flags:

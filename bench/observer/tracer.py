@@ -1,8 +1,8 @@
-"""Follows single tasks of a run until each is seen to have ended.
+"""Traces single tasks of a run until each has been seen to end.
 
-A task is looked at again at once when the server tells of a change to its keys, else after a share
-of its age, so that the last look at which it had not ended is never far back in proportion to its
-latency, and tasks that wait long or never end cost little.
+A task is queried again at once when the server publishes a change to its keys, otherwise after a
+share of its age. The last query that found it unfinished is therefore never far back in proportion
+to its latency, and tasks that wait long or never end cost little.
 """
 
 import heapq
@@ -13,48 +13,49 @@ from dataclasses import dataclass
 from bench.clock import Clock
 from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
-from bench.observer.keyspace_events import KeyspaceEvents
+from bench.observer.keyspace_events import Events
 from bench.observer.recorder import Completion, CompletionRecorder
 from bench.observer.sampling import NO_DUE, TaskSampler, id_of
-from bench.observer.task_queries import TaskQueries
+from bench.observer.task_queries import Queries
 from bench.redisio.connection import ConnectionLost
 from bench.wire import stamps
 
 AUTO_TRACED_PER_S = 2_000
-"""How many tasks a second are traced where nobody says."""
+"""How many tasks a second are traced where the scenario does not say."""
 _FASTEST_PER_S = 50_000
-"""What a closed loop is taken to enqueue: nobody knows beforehand."""
-_MOST_A_ROUND = 64
+"""The rate that a closed loop is assumed to reach, as it is not known beforehand."""
+MOST_PER_ROUND = 64
 _MOST_AT_THE_END = 2_000
-_AGE_SHARE = 50
-"""A task is looked at again when it has become older by one part in so many."""
+AGE_SHARE = 50
+"""A task is queried again when its age has grown by one part in this many."""
 
 
 @dataclass(slots=True)
 class _TracedTask:
-    """A traced task that has not been seen to have ended."""
+    """A traced task that has not been seen to end."""
 
     queue: int
     task_id: bytes
     due_us: int
     after_us: int
-    """It had not ended then."""
+    """The task had not ended then."""
 
 
 class Tracer:
-    """The traced tasks of one run."""
+    """The traced tasks of one run. ``events`` is None where the server publishes no changes."""
 
     def __init__(
         self,
-        task: StartObserver,
+        start: StartObserver,
         start_us: int,
         clock: Clock,
         progress_board: ProgressBoard,
-        queries: TaskQueries,
+        queries: Queries,
         recorder: CompletionRecorder,
+        events: Events | None,
     ) -> None:
-        scenario = task.scenario
-        self._run = task.run
+        scenario = start.scenario
+        self._run = start.run
         self._start_us = start_us
         self._clock = clock
         self._progress_board = progress_board
@@ -62,173 +63,172 @@ class Tracer:
         self._queues = list(scenario.queues)
         self._queries = queries
         self._recorder = recorder
-        self.events = (
-            KeyspaceEvents(task.url, self._layout, self._queues, task.run)
-            if task.by_events
-            else None
-        )
-        """Where the server tells of changes; None where it does not."""
-        share = traced_share(task)
-        self._arrivals = [
+        self.events = events
+        share = traced_share(start)
+        self._samplers = [
             TaskSampler(scenario, number, share) for number in range(scenario.producers)
         ]
-        self._unread: deque[_TracedTask] = deque()
-        """Tasks whose due time only they know."""
-        self._outstanding: list[tuple[int, int, _TracedTask]] = []
-        """(when to look, order, task), a heap."""
+        self._without_due: deque[_TracedTask] = deque()
+        """Tasks whose due time must be read from their hashes."""
+        self._scheduled: list[tuple[int, int, _TracedTask]] = []
+        """(when to query, order, task), a heap."""
         self._order = 0
         self._awaiting_event: dict[bytes, _TracedTask] = {}
-        """Tasks of which the server will tell."""
+        """Tasks that are queried when an event comes, by id."""
 
     def admit(self) -> None:
-        """Take up the traced tasks that have become visible."""
-        for number, arrivals in enumerate(self._arrivals):
-            new = arrivals.before(self._progress_board.answered_before(number))
+        """Begin to trace the sampled tasks that have become visible to workers."""
+        for number, sampler in enumerate(self._samplers):
+            new = sampler.before(self._progress_board.answered_before(number))
             if not len(new):
                 continue
             unconfirmed = self._progress_board.excluded(number)
             columns = (new.queue.tolist(), new.due_us.tolist(), new.sequence.tolist())
             for queue, due_us, sequence in zip(*columns, strict=True):
                 if sequence not in unconfirmed:
-                    self._take_up(queue, due_us, id_of(self._run, number, sequence))
+                    self._trace(queue, due_us, id_of(self._run, number, sequence))
 
-    def _take_up(self, queue: int, due_us: int, task_id: bytes) -> None:
+    def _trace(self, queue: int, due_us: int, task_id: bytes) -> None:
         self._recorder.traced(1)
         if due_us == NO_DUE:
-            self._unread.append(_TracedTask(queue, task_id, NO_DUE, NO_DUE))
+            self._without_due.append(_TracedTask(queue, task_id, NO_DUE, NO_DUE))
         else:
             at_us = self._start_us + due_us
-            self._schedule_query(_TracedTask(queue, task_id, at_us, at_us), at_us)
+            self._schedule(_TracedTask(queue, task_id, at_us, at_us), at_us)
 
     def turn(self) -> int:
-        """Look at what is to be looked at now; return how many tasks were.
+        """Query the tasks that are due for it; return the number of tasks queried.
 
-        Raises ConnectionLost, MeasurementError.
+        Raises ConnectionLost and MeasurementError.
         """
-        return self._read_new(_MOST_A_ROUND) + self._query_due(_MOST_A_ROUND)
+        return self._read_due_times(MOST_PER_ROUND) + self._query_scheduled(MOST_PER_ROUND)
 
     def finish(self) -> None:
-        """Look at every task that is still out once more. Raises as ``turn`` does."""
+        """Query every task that has not been seen to end once more.
+
+        Raises ConnectionLost and MeasurementError.
+        """
         self.admit()
-        while self._read_new(_MOST_AT_THE_END):
+        while self._read_due_times(_MOST_AT_THE_END):
             pass
-        self._wake_all()
-        for _ in range(-(-len(self._outstanding) // _MOST_AT_THE_END)):
-            self._query_due(_MOST_AT_THE_END)
+        self._schedule_all_now()
+        for _ in range(-(-len(self._scheduled) // _MOST_AT_THE_END)):
+            self._query_scheduled(_MOST_AT_THE_END)
 
     def reconnect(self) -> None:
-        """On new connections. Raises ServerUnreachable and ConnectionLost."""
+        """Go on with new connections. Raises ServerUnreachable and ConnectionLost."""
         self._queries.reconnect()
         if self.events is not None:
             self.events.reconnect()
-            self._wake_all()  # what happened meanwhile was told to nobody
+            self._schedule_all_now()  # events of the meantime were lost
 
-    def _wake_all(self) -> None:
-        waiting = [*self._awaiting_event.values(), *(each for _, _, each in self._outstanding)]
+    def _schedule_all_now(self) -> None:
+        waiting = [*self._awaiting_event.values(), *(task for _, _, task in self._scheduled)]
         self._awaiting_event.clear()
-        self._outstanding.clear()
-        for each in waiting:
-            self._schedule_query(each, 0)
+        self._scheduled.clear()
+        for task in waiting:
+            self._schedule(task, 0)
 
-    def _read_new(self, most: int) -> int:
-        """Ask tasks when they were due; return how many were asked."""
-        chosen = [self._unread.popleft() for _ in range(min(len(self._unread), most))]
+    def _read_due_times(self, most: int) -> int:
+        """Read from tasks when they were due; return the number of tasks read."""
+        chosen = [self._without_due.popleft() for _ in range(min(len(self._without_due), most))]
         if not chosen:
             return 0
         by_queue = self._by_queue(chosen)
         try:
             hashes = self._queries.hashes(_ids(by_queue))
         except ConnectionLost:
-            self._unread.extendleft(reversed(chosen))
+            self._without_due.extendleft(reversed(chosen))
             raise
-        seen_us = self._clock.now_us()
-        for each, fields in zip(_flat(by_queue), hashes, strict=True):
+        read_us = self._clock.now_us()
+        for task, fields in zip(_flat(by_queue), hashes, strict=True):
             due_us = self._due_of(fields)
             if due_us == NO_DUE:
-                self._recorder.add_completions([Completion(each.queue, NO_DUE, NO_DUE, seen_us)])
+                self._recorder.add_completions([Completion(task.queue, NO_DUE, NO_DUE, read_us)])
             else:
-                each.due_us = each.after_us = due_us
-                self._schedule_query(each, seen_us)
+                task.due_us = task.after_us = due_us
+                self._schedule(task, read_us)
         return len(chosen)
 
     def _due_of(self, fields: Sequence[bytes]) -> int:
-        """When the task with this hash was due; ``NO_DUE`` where it does not say, or is gone."""
+        """When the task with this hash was due; ``NO_DUE`` where that is not known any more."""
         if not fields:
             return NO_DUE
         try:
             moments = stamps.read(self._layout.read([fields]).payloads[0])
-        except ValueError:  # what its worker has left of it is no task
+        except ValueError:  # what its worker has left of it is not a task
             return NO_DUE
         return NO_DUE if moments is None else moments[0]
 
-    def _query_due(self, most: int) -> int:
-        """Look at the next tasks; return how many were looked at."""
+    def _query_scheduled(self, most: int) -> int:
+        """Query the next tasks; return the number of tasks queried."""
         if self.events is not None:
             self._read_events(self.events)
         queried_us = self._clock.now_us()
-        chosen = list(self._pop_due(queried_us, most))
+        chosen = list(self._pop_scheduled(queried_us, most))
         if not chosen:
             return 0
         by_queue = self._by_queue(chosen)
         try:
             outcomes = self._queries.outcomes(_ids(by_queue))
         except ConnectionLost:
-            for each in chosen:
-                self._schedule_query(each, queried_us)
+            for task in chosen:
+                self._schedule(task, queried_us)
             raise
-        seen_us = self._clock.now_us()
+        answered_us = self._clock.now_us()
         completions = []
-        for each, outcome in zip(_flat(by_queue), outcomes, strict=True):
+        for task, outcome in zip(_flat(by_queue), outcomes, strict=True):
             if outcome is not None:
-                completions.append(Completion(each.queue, each.due_us, each.after_us, seen_us))
+                completions.append(Completion(task.queue, task.due_us, task.after_us, answered_us))
                 continue
-            each.after_us = max(each.after_us, queried_us)
+            task.after_us = max(task.after_us, queried_us)
             if self.events is None:
-                self._schedule_query(each, seen_us + (seen_us - each.due_us) // _AGE_SHARE)
+                age_us = answered_us - task.due_us
+                self._schedule(task, answered_us + age_us // AGE_SHARE)
             else:
-                self._awaiting_event[each.task_id] = each
+                self._awaiting_event[task.task_id] = task
         self._recorder.add_completions(completions)
         return len(chosen)
 
-    def _pop_due(self, now_us: int, most: int) -> Iterator[_TracedTask]:
+    def _pop_scheduled(self, now_us: int, most: int) -> Iterator[_TracedTask]:
         for _ in range(most):
-            if not self._outstanding or self._outstanding[0][0] > now_us:
+            if not self._scheduled or self._scheduled[0][0] > now_us:
                 return
-            yield heapq.heappop(self._outstanding)[2]
+            yield heapq.heappop(self._scheduled)[2]
 
-    def _schedule_query(self, each: _TracedTask, at_us: int) -> None:
-        """Look at it at that moment, or as soon after as the budget allows."""
+    def _schedule(self, task: _TracedTask, at_us: int) -> None:
+        """Query a task at that moment, or as soon after as the budget allows."""
         self._order += 1
-        heapq.heappush(self._outstanding, (at_us, self._order, each))
+        heapq.heappush(self._scheduled, (at_us, self._order, task))
 
-    def _read_events(self, events: KeyspaceEvents) -> None:
-        """Look at the tasks that the server tells of."""
-        for change in events.read(self._clock):
-            each = self._awaiting_event.pop(change.task_id, None)
-            if each is not None:
-                # It had not ended when it was last looked at, and nothing has changed it from
-                # then until this.
-                each.after_us = max(each.after_us, change.after_us)
-                self._schedule_query(each, 0)
+    def _read_events(self, events: Events) -> None:
+        """Schedule the tasks whose keys have changed."""
+        for event in events.read(self._clock):
+            task = self._awaiting_event.pop(event.task_id, None)
+            if task is not None:
+                # It had not ended when it was last queried, and nothing has changed it between
+                # that and this event.
+                task.after_us = max(task.after_us, event.after_us)
+                self._schedule(task, 0)
 
     def _by_queue(self, chosen: Iterable[_TracedTask]) -> dict[str, list[_TracedTask]]:
         found: dict[str, list[_TracedTask]] = {}
-        for each in chosen:
-            found.setdefault(self._queues[each.queue], []).append(each)
+        for task in chosen:
+            found.setdefault(self._queues[task.queue], []).append(task)
         return found
 
 
-def traced_share(task: StartObserver) -> float:
-    """The share of a run's tasks that is traced: as asked for, or what the rate allows."""
-    scenario = task.scenario
+def traced_share(start: StartObserver) -> float:
+    """The share of a run's tasks that is traced: as the scenario says, or what the rate allows."""
+    scenario = start.scenario
     if scenario.traced is not None:
         return scenario.traced
     return min(AUTO_TRACED_PER_S / (scenario.peak_per_s or _FASTEST_PER_S), 1.0)
 
 
 def _ids(by_queue: Mapping[str, Sequence[_TracedTask]]) -> dict[str, list[bytes]]:
-    return {queue: [each.task_id for each in members] for queue, members in by_queue.items()}
+    return {queue: [task.task_id for task in tasks] for queue, tasks in by_queue.items()}
 
 
 def _flat(by_queue: Mapping[str, Sequence[_TracedTask]]) -> list[_TracedTask]:
-    return [each for members in by_queue.values() for each in members]
+    return [task for tasks in by_queue.values() for task in tasks]

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 import redis
@@ -107,6 +107,40 @@ def translated_errors(url: str) -> Iterator[None]:
         ) from None
     except redis.exceptions.ResponseError as error:
         raise ServerUnreachable(f"{role} refuses: {error}") from None
+
+
+class ByteStream(Protocol):
+    """What users of a ``RawConnection`` need of it: bytes out and bytes in, without blocking."""
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        ...
+
+    @property
+    def client_id(self) -> int | None:
+        """The server's id of the connection, where it is known."""
+        ...
+
+    def fileno(self) -> int:
+        """The file descriptor, for ``select``."""
+        ...
+
+    def send(self, data: memoryview | bytes) -> None:
+        """Hand bytes over; what the socket does not take now is kept. Raises ConnectionLost."""
+        ...
+
+    def flush(self) -> None:
+        """Hand over what was kept, as far as the socket takes it. Raises ConnectionLost."""
+        ...
+
+    def receive(self) -> bytes:
+        """What has arrived; empty when nothing has. Raises ConnectionLost."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
 
 
 class RawConnection:

@@ -39,7 +39,7 @@ class Draining:
         somebody else was to start."""
         enqueued = sum(report.enqueued for report in producers)
         ended = sum(report.completed + report.failed for report in workers)
-        busy = any(report.waiting_retry or report.in_flight_tasks for report in workers)
+        busy = any(report.waiting_retry or report.in_flight for report in workers)
         if ended >= enqueued and not busy:
             return True
         # Some may be lost: then the lists are empty, and reports made after that say no more.

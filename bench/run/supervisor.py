@@ -185,7 +185,5 @@ class Supervisor:
         )
 
     def _is_work_left(self) -> bool:
-        is_busy = any(
-            report.in_flight_tasks or report.waiting_retry for report in self.worker_reports()
-        )
+        is_busy = any(report.in_flight or report.waiting_retry for report in self.worker_reports())
         return is_busy or not self.prepared.draining.is_empty()

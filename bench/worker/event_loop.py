@@ -1,11 +1,11 @@
-"""Many conversations with Redis in one thread.
+"""Many coroutines on connections of their own, in one thread.
 
-A lane is a generator that yields what it wants to happen next and is resumed with the outcome: it
-asks Redis something and gets the replies, or pauses until a moment. It holds the logic and does no
+A coroutine is a generator that yields an operation and is resumed with its outcome: it sends a
+request to Redis and gets the replies, or sleeps until a moment. It holds the logic and does no
 I/O; the loop here does the I/O and holds no logic.
 
-``select`` is used rather than ``epoll``, because it waits in microseconds: service times and
-pauses well under a millisecond keep their length.
+``select`` is used rather than ``epoll``, because its time-outs are in microseconds: service times
+and pauses well under a millisecond keep their length.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import hiredis
 
 from bench.clock import Clock
-from bench.redisio.connection import ConnectionLost, RawConnection
+from bench.redisio.connection import ByteStream, ConnectionLost
 from bench.redisio.polling import wait_for
 from bench.wire.replies import LineReplies
 
@@ -25,25 +25,28 @@ FOREVER_US = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Send these bytes; resume with that many replies, errors among them as exceptions."""
+    """Send bytes, and resume with the list of their replies; errors are exceptions in it."""
 
     data: bytes
     replies: int
+    """How many replies the commands have."""
     may_block: bool = False
-    """Whether the server may keep the answer back, as for BRPOP."""
+    """Whether the server may hold back the reply, as it does for BRPOP."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestNoReply:
-    """Like Ask, for commands that answer with a line each: resume with the error messages only."""
+    """Send commands that are answered with one line each, and resume with the list of the error
+    messages: no object is built for a reply that is no error."""
 
     data: bytes
     replies: int
+    """How many replies the commands have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Resume at that moment on the run's clock, or when woken."""
+    """Resume with None at a moment on the run's clock, or earlier when woken."""
 
     until_us: int
 
@@ -55,9 +58,9 @@ Result = TypeVar("Result")
 
 
 class _Session:
-    """A lane, its connection, and the replies it is waiting for."""
+    """A coroutine, its connection, and the replies it is waiting for."""
 
-    def __init__(self, factory: CoroutineFactory, connection: RawConnection) -> None:
+    def __init__(self, factory: CoroutineFactory, connection: ByteStream) -> None:
         self.factory = factory
         self.coroutine = factory()
         self.connection = connection
@@ -68,10 +71,10 @@ class _Session:
         self.may_block = False
         self.missing = 0
         self.replies: list[Any] = []
-        self.paused_until_us: int | None = None
+        self.sleeps_until_us: int | None = None
 
     def feed(self, data: bytes) -> bool:
-        """Add what has arrived; return whether the lane can go on."""
+        """Add bytes that have arrived; return whether all replies are complete."""
         if self.waits_for_lines:
             lines = self.lines.feed(data)
             self.missing -= lines.count
@@ -86,9 +89,10 @@ class _Session:
 
 
 class EventLoop:
-    """Runs lanes until all have ended. A lane whose connection is lost is closed where it stands.
+    """Runs coroutines until all have ended.
 
-    ``on_loss`` is then called with what ``add`` was given for it.
+    A coroutine whose connection is lost is closed where it stands, and ``on_loss`` is called with
+    the factory that ``add`` was given for it.
     """
 
     def __init__(self, clock: Clock, on_loss: Callable[[CoroutineFactory], None]) -> None:
@@ -96,41 +100,41 @@ class EventLoop:
         self._on_loss = on_loss
         self._sessions: list[_Session] = []
         self._listening: dict[int, _Session] = {}
-        """By file descriptor: those that wait for replies."""
+        """Sessions that wait for replies, by file descriptor."""
         self._sending: dict[int, _Session] = {}
-        """Those with bytes that the socket did not take yet."""
-        self._awaiting_reply = 0
-        """How many wait for a reply that should come at once."""
+        """Sessions with bytes that the socket has not taken yet, by file descriptor."""
+        self._prompt_replies = 0
+        """Number of sessions that wait for a reply which the server does not hold back."""
         self._timers: list[tuple[int, int, _Session]] = []
         self._timer_number = 0
 
     @property
     def running(self) -> bool:
-        """Whether any lane has not ended."""
+        """Whether any coroutine has not ended."""
         return bool(self._sessions)
 
     @property
     def client_ids(self) -> list[int]:
-        """The server's numbers of the connections that wait for replies."""
-        waiting = [each.connection.client_id for each in self._listening.values()]
+        """The server's ids of the connections that wait for replies, as far as they are known."""
+        waiting = [session.connection.client_id for session in self._listening.values()]
         return [client_id for client_id in waiting if client_id is not None]
 
-    def add(self, factory: CoroutineFactory, connection: RawConnection) -> None:
-        """Start a lane on a connection of its own."""
+    def add(self, factory: CoroutineFactory, connection: ByteStream) -> None:
+        """Start a coroutine on a connection of its own, which is closed when it ends."""
         session = _Session(factory, connection)
         self._sessions.append(session)
         self._resume(session, None)
 
     def wake_all(self) -> None:
-        """End all pauses: something that lanes wait for may have happened."""
+        """End all sleeps, as something that coroutines wait for may have happened."""
         for session in self._sessions:
-            if session.paused_until_us is not None:
+            if session.sleeps_until_us is not None:
                 self._set_timer(session, 0)
 
     def turn(self, until_us: int, others: Sequence[int]) -> list[int]:
-        """Let lanes run until then, or until something happened.
+        """Let coroutines run until ``until_us``, or until anything has happened.
 
-        Returns those of the ``others`` (file descriptors) that can be read.
+        Returns those of the ``others`` (file descriptors) that are readable.
         """
         now_us = self._clock.now_us()
         if self._timers:
@@ -141,7 +145,7 @@ class EventLoop:
         timeout_s = max(until_us - now_us, 0) / 1e6
         reading = [*self._listening, *others]
         readable, writable = wait_for(
-            reading, list(self._sending), timeout_s, self._awaiting_reply > 0
+            reading, list(self._sending), timeout_s, self._prompt_replies > 0
         )
         for descriptor in writable:
             self._flush(descriptor)
@@ -165,50 +169,50 @@ class EventLoop:
 
     def _start_listening(self, session: _Session) -> None:
         self._listening[session.descriptor] = session
-        self._awaiting_reply += not session.may_block
+        self._prompt_replies += not session.may_block
 
     def _stop_listening(self, session: _Session) -> None:
         if self._listening.pop(session.descriptor, None) is not None:
-            self._awaiting_reply -= not session.may_block
+            self._prompt_replies -= not session.may_block
         self._sending.pop(session.descriptor, None)
 
     def _fire_timers(self, now_us: int) -> bool:
         fired = False
         while self._timers and self._timers[0][0] <= now_us:
             at_us, _, session = heapq.heappop(self._timers)
-            if session.paused_until_us == at_us:
+            if session.sleeps_until_us == at_us:
                 self._resume(session, None)
                 fired = True
         return fired
 
     def _set_timer(self, session: _Session, at_us: int) -> None:
-        session.paused_until_us = at_us
+        session.sleeps_until_us = at_us
         if at_us < FOREVER_US:
             self._timer_number += 1
             heapq.heappush(self._timers, (at_us, self._timer_number, session))
 
     def _resume(self, session: _Session, outcome: list[Any] | None) -> None:
-        session.paused_until_us = None
+        session.sleeps_until_us = None
         try:
-            request: Operation = session.coroutine.send(outcome)
+            operation: Operation = session.coroutine.send(outcome)
         except StopIteration:
             self._sessions.remove(session)
             session.connection.close()
             return
-        if isinstance(request, Sleep):
-            self._set_timer(session, request.until_us)
+        if isinstance(operation, Sleep):
+            self._set_timer(session, operation.until_us)
             return
-        session.waits_for_lines = isinstance(request, RequestNoReply)
-        session.may_block = isinstance(request, Request) and request.may_block
-        session.missing = request.replies
+        session.waits_for_lines = isinstance(operation, RequestNoReply)
+        session.may_block = isinstance(operation, Request) and operation.may_block
+        session.missing = operation.replies
         self._start_listening(session)
-        data = request.data
+        data = operation.data
         self._guarded(session, lambda: session.connection.send(data))
         if session.connection.unsent_bytes:
             self._sending[session.descriptor] = session
 
     def _guarded(self, session: _Session, action: Callable[[], Result]) -> Result | None:
-        """Do something with a lane's connection; end the lane if it is lost."""
+        """Use a session's connection; end the session if the connection is lost."""
         try:
             return action()
         except ConnectionLost:
@@ -222,6 +226,6 @@ class EventLoop:
 
 def first_error(replies: Sequence[Any]) -> Exception | None:
     """The first error among replies, or None."""
-    if hiredis.ReplyError not in set(map(type, replies)):  # no Python step a reply
+    if hiredis.ReplyError not in set(map(type, replies)):  # without a Python step for each reply
         return None
     return next(reply for reply in replies if isinstance(reply, hiredis.ReplyError))

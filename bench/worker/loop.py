@@ -1,56 +1,80 @@
-"""Runs a worker: its lanes, their connections, its heartbeat, and its orderly end."""
+"""Runs a worker: its coroutines, their connections, its heartbeat, and its orderly end."""
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import redis
 
 from bench.clock import Clock
 from bench.errors import ServerUnreachable
-from bench.redisio.connection import RawConnection, open_client
+from bench.redisio.connection import ByteStream
 from bench.redisio.queue_keys import load_scripts
-from bench.worker.batch import WorkerSettings
+from bench.wire.layout import Layout
 from bench.worker.event_loop import CoroutineFactory, EventLoop
-from bench.worker.worker import Worker
 
-_HEARTBEAT_US = 5_000_000
-_RECONNECT_US = 50_000
-_STOP_US = 10_000_000
-"""How long tasks in hand may take to end once the worker is told to stop."""
+HEARTBEAT_US = 5_000_000
+RECONNECT_US = 50_000
+STOP_US = 10_000_000
+"""How long tasks in flight may take to end once the worker is told to stop."""
+
+
+class LoopWorker(Protocol):
+    """What the loop needs of a worker."""
+
+    stopping: bool
+    """Set by the loop: take no more tasks, and end those in flight."""
+    wake_all: Callable[[], None]
+    """Set by the loop: to be called when something happens that another coroutine waits for."""
+
+    @property
+    def in_flight(self) -> int:
+        """Tasks taken and not yet ended."""
+        ...
+
+    def coroutines(self) -> Sequence[CoroutineFactory]:
+        """Factories of all coroutines that the worker needs, one connection each."""
+        ...
 
 
 class WorkerLoop:
-    """One worker on its connections. Raises ServerUnreachable when it cannot connect at first."""
+    """One worker on its connections, which ``connect`` opens.
+
+    ``client`` serves for scripts, heartbeat and unblocking, and is closed at the end. Raises
+    ServerUnreachable when ``connect`` does.
+    """
 
     def __init__(
         self,
-        url: str,
         name: str,
         parent: str,
-        settings: WorkerSettings,
-        worker: Worker,
+        layout: Layout,
+        worker: LoopWorker,
         clock: Clock,
+        client: redis.Redis,
+        connect: Callable[[], ByteStream],
     ) -> None:
-        self._url = url
         self._parent = parent
         self._worker = worker
         self._clock = clock
-        self._client = open_client(url)
-        self._layout = settings.layout
-        self._heartbeat_key = settings.layout.worker(name)
+        self._client = client
+        self._connect = connect
+        self._layout = layout
+        self._heartbeat_key = layout.worker(name)
         self._lost: list[CoroutineFactory] = []
+        """Factories of coroutines whose connections were lost."""
         self._event_loop = EventLoop(clock, self._lost.append)
         worker.wake_all = self._event_loop.wake_all
-        self._connections = [(factory, RawConnection(url)) for factory in worker.coroutines()]
+        self._connections = [(factory, connect()) for factory in worker.coroutines()]
         self._next_heartbeat_us = 0
         self._next_reconnect_us = 0
 
     def run(self, control: int, on_control: Callable[[], bool], on_turn: Callable[[], int]) -> None:
-        """Serve until ``on_control`` says to stop, then end in order.
+        """Serve until ``on_control`` returns True, then end in order.
 
-        ``control`` is a file descriptor that can be read when ``on_control`` should be called.
-        ``on_turn`` is called at every turn, and returns when it wants to be called next.
+        ``on_control`` is called when the file descriptor ``control`` is readable. ``on_turn`` is
+        called at every turn, and returns the moment at which it is to be called next.
         """
         for factory, connection in self._connections:
             self._event_loop.add(factory, connection)
@@ -61,24 +85,24 @@ class WorkerLoop:
                 if self._event_loop.turn(until_us, [control]) and stop_us is None and on_control():
                     stop_us = self._clock.now_us()
                     self._begin_stop()
-                if stop_us is not None and self._clock.now_us() > stop_us + _STOP_US:
+                if stop_us is not None and self._clock.now_us() > stop_us + STOP_US:
                     return
         finally:
             self._end()
 
     def _maintain(self) -> int:
-        """Heartbeat and lost connections; return when there is something to do next."""
+        """Write the heartbeat and replace lost connections; return when to do so next."""
         now_us = self._clock.now_us()
         if now_us >= self._next_heartbeat_us:
-            self._next_heartbeat_us = now_us + _HEARTBEAT_US
+            self._next_heartbeat_us = now_us + HEARTBEAT_US
             self._write_heartbeat()
         if not self._lost:
             return self._next_heartbeat_us
         if now_us >= self._next_reconnect_us:
-            self._next_reconnect_us = now_us + _RECONNECT_US
+            self._next_reconnect_us = now_us + RECONNECT_US
             with contextlib.suppress(ServerUnreachable, redis.exceptions.RedisError):
-                load_scripts(self._client, self._layout)  # a server that came back has none
-                connection = RawConnection(self._url)
+                load_scripts(self._client, self._layout)  # a restarted server has none
+                connection = self._connect()
                 self._event_loop.add(self._lost.pop(), connection)
         return self._next_reconnect_us
 
@@ -93,10 +117,10 @@ class WorkerLoop:
             self._client.hset(self._heartbeat_key, mapping=fields)  # type: ignore[arg-type]
 
     def _begin_stop(self) -> None:
-        """Wake every lane, those that wait inside the server included."""
+        """Wake every coroutine, including those that a command blocks in the server."""
         self._worker.stopping = True
         for client_id in self._event_loop.client_ids:
-            # Where the ACL forbids it, the lane notices when its blocking command times out.
+            # Where the ACL forbids it, the coroutine goes on when its blocking command times out.
             with contextlib.suppress(redis.exceptions.RedisError):
                 self._client.client_unblock(client_id)
         self._event_loop.wake_all()

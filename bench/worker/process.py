@@ -1,5 +1,6 @@
 """``python -m bench.worker.process``: a worker as a process that a run starts."""
 
+import functools
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from bench.clock import Clock, RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.reports import WorkerReport
-from bench.redisio.connection import open_client
+from bench.redisio.connection import RawConnection, open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.wire.layout import Layout
 from bench.worker.batch import TaskRecorder, WorkerSettings
@@ -23,18 +24,18 @@ _REPORT_EVERY_US = 250_000
 
 
 class OneRun:
-    """A tracker for a worker that serves one run: all tasks are taken to be of it."""
+    """The lookup of a worker that serves one run: every task goes to its recorder."""
 
     def __init__(self, recorder: TaskRecorder) -> None:
         self._recorder = recorder
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
-        """One part with all the ids; those of others are told apart when they are read."""
+        """All the ids together: the recorder itself passes over those of others."""
         return [(self._recorder, range(len(task_ids)))]
 
 
 def settings_of(scenario: Scenario, url: str) -> WorkerSettings:
-    """A worker's settings as the scenario has them."""
+    """A worker's settings for a scenario on this server. Raises ServerUnreachable."""
     layout = scenario.wire_layout
     return WorkerSettings(
         queues=scenario.queues,
@@ -67,58 +68,42 @@ def can_pop_many(url: str, layout: Layout) -> bool:
     return any(known.values() if isinstance(known, dict) else known)
 
 
-class _RunWorker:
-    """Connects a worker's loop to the run's channel."""
+class _Reporter:
+    """Sends a worker's reports to the run."""
 
-    def __init__(self, task: StartWorker, control: Control, clock: Clock) -> None:
-        self._task = task
+    def __init__(
+        self, name: str, recorder: WorkerRecorder, worker: Worker, control: Control, clock: Clock
+    ) -> None:
+        self._name = name
+        self._recorder = recorder
+        self._worker = worker
         self._control = control
         self._clock = clock
         self._usage = ProcessUsage()
-        self._recorder: WorkerRecorder | None = None
-        self._worker: Worker | None = None
         self._revision = 0
         self._next_report_us = 0
 
-    def serve(self) -> None:
-        task = self._task
-        settings = settings_of(task.scenario, task.url)
-        begin = self._control.await_begin()
-        if begin is None:
-            return
-        self._usage = ProcessUsage()
-        self._recorder = WorkerRecorder(
-            task.run, begin.line, list(task.scenario.queues), task.with_latency_counts
-        )
-        self._worker = Worker(settings, OneRun(self._recorder), self._clock)
-        if not self._control.stopped:  # the order to stop may have come with that to begin
-            parent = parent_queue(task.scenario)
-            loop = WorkerLoop(task.url, task.name, parent, settings, self._worker, self._clock)
-            loop.run(self._control.fileno(), self._read_control, self._report_if_due)
-        report = self._report(full=True)
-        report.final = True
-        self._control.send(report)
-
-    def _read_control(self) -> bool:
-        self._control.read()
-        return self._control.stopped
-
-    def _report_if_due(self) -> int:
+    def send_if_due(self) -> int:
+        """Send a light report when it is time to; return when the next one is due."""
         now_us = self._clock.now_us()
         if now_us >= self._next_report_us:
             self._next_report_us = now_us + _REPORT_EVERY_US
             self._control.send(self._report(full=False))
         return self._next_report_us
 
+    def send_final(self) -> None:
+        """Send the full report, after which nothing more comes."""
+        report = self._report(full=True)
+        report.final = True
+        self._control.send(report)
+
     def _report(self, full: bool) -> WorkerReport:
-        if self._recorder is None or self._worker is None:
-            raise RuntimeError("there is nothing to report before the run begins")
         self._revision += 1
         report = self._recorder.report(full)
-        report.name = self._task.name
+        report.name = self._name
         report.revision = self._revision
         report.made_us = self._clock.now_us()
-        report.in_flight_tasks = self._worker.in_flight
+        report.in_flight = self._worker.in_flight
         report.waiting_retry = self._worker.waiting_retry
         report.cpu_s = self._usage.cpu_s()
         report.elapsed_s = self._usage.elapsed_s()
@@ -126,10 +111,37 @@ class _RunWorker:
         return report
 
 
-def serve(task: ParentMessage, control: Control) -> None:
+def serve(message: ParentMessage, control: Control) -> None:
     """Connect, wait for the run to begin, serve until told to stop, and send the final report."""
-    if isinstance(task, StartWorker):
-        _RunWorker(task, control, RunClock(task.offset_us)).serve()
+    if not isinstance(message, StartWorker):
+        return
+    scenario, clock = message.scenario, RunClock(message.offset_us)
+    settings = settings_of(scenario, message.url)
+    begin = control.await_begin()
+    if begin is None:
+        return
+    recorder = WorkerRecorder(
+        message.run, begin.line, list(scenario.queues), message.with_latency_counts
+    )
+    worker = Worker(settings, OneRun(recorder), clock)
+    reporter = _Reporter(message.name, recorder, worker, control, clock)
+    if not control.stopped:  # the message to stop may have come with the one to begin
+        loop = WorkerLoop(
+            message.name,
+            parent_queue(scenario),
+            settings.layout,
+            worker,
+            clock,
+            open_client(message.url),
+            functools.partial(RawConnection, message.url),
+        )
+
+        def should_stop() -> bool:
+            control.read()
+            return control.stopped
+
+        loop.run(control.fileno(), should_stop, reporter.send_if_due)
+    reporter.send_final()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""A worker that nobody's run started: on this host or another, for as long as it is let.
+"""A worker that no run started: on this host or another, until it is told to stop.
 
-It serves whatever is on its queues. Tasks whose ids say that they are of a run are measured: the
-worker reads the run's announcement, keeps a recorder for it, and publishes its reports through
-Redis, where the run collects them.
+It serves whatever is on its queues. Tasks whose ids belong to a run are measured: the worker reads
+the run's announcement, keeps a recorder for it, and publishes its reports through Redis, where the
+run collects them.
 """
 
 import contextlib
+import functools
 import os
 import select
 import socket
@@ -17,7 +18,7 @@ import redis
 from bench.clock import Offset, RunClock, host_identity
 from bench.ipc import remote
 from bench.redisio import clock_sync
-from bench.redisio.connection import open_client
+from bench.redisio.connection import RawConnection, open_client
 from bench.redisio.polling import wake_on_time
 from bench.redisio.queue_keys import load_scripts
 from bench.usage import ProcessUsage, peak_memory_bytes
@@ -32,7 +33,7 @@ _PUBLISH_EVERY_US = 250_000
 
 
 class _Unmeasured:
-    """For tasks of nobody's run."""
+    """The recorder of tasks that belong to no run."""
 
     def started(self, count: int, now_us: int) -> None:
         """Not measured."""
@@ -48,31 +49,34 @@ class _Unmeasured:
 
 @dataclass
 class _Followed:
-    """A run whose tasks come by, and how to tell it of them."""
+    """A run whose tasks this worker serves, and the state of the reports to it."""
 
     recorder: WorkerRecorder
     shift_us: int
-    """From this worker's clock to the run's: zero but for a shared monotonic clock."""
+    """From this worker's clock to the run's; zero unless both share a monotonic clock."""
     clock_error_us: float
     revision: int = 0
 
 
 class _Shifted:
-    """A recorder on a run's own time line, told in this worker's time."""
+    """A run's recorder that takes moments on this worker's clock."""
 
     def __init__(self, followed: _Followed, clock: RunClock) -> None:
         self._followed = followed
         self._clock = clock
 
     def started(self, count: int, now_us: int) -> None:
+        """Record that tasks were taken."""
         self._followed.recorder.started(count, now_us + self._followed.shift_us)
 
     def missing(self, count: int) -> None:
+        """Record ids that had no task behind them."""
         self._followed.recorder.missing(count)
 
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
+        """Record that the last command of these attempts was acknowledged."""
         shift_us = self._followed.shift_us
         if shift_us:
             started_us = [moment + shift_us for moment in attempts.started_us]
@@ -81,7 +85,7 @@ class _Shifted:
 
 
 class RunFollower:
-    """Finds out which runs the tasks are of, and reports to each."""
+    """Finds out which runs the tasks belong to, and reports to each of these runs."""
 
     def __init__(self, client: redis.Redis, name: str, offset: Offset) -> None:
         self._client = client
@@ -93,7 +97,7 @@ class RunFollower:
         self._next_us = 0
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
-        """(recorder, indices) for each run among the ids, and for ids of none."""
+        """(recorder, indices of its ids) for each run among the ids, and for ids of no run."""
         members: dict[int, list[int]] = {}
         for index, task_id in enumerate(task_ids):
             parsed = ids.parse_id(task_id.decode("ascii", "replace"))
@@ -118,7 +122,7 @@ class RunFollower:
         )
 
     def publish_if_due(self, worker: Worker, *, final: bool = False) -> int:
-        """Report to every run that is still on; return when to call next."""
+        """Report to every run that has not ended; return when to call next."""
         now_us = self._clock.now_us()
         if now_us < self._next_us and not final:
             return self._next_us
@@ -129,7 +133,7 @@ class RunFollower:
             with contextlib.suppress(redis.exceptions.RedisError):
                 if remote.is_on(self._client, run):
                     self._publish(run, followed, worker, final)
-                else:  # the run has ended, and taken its keys away: leave none behind
+                else:  # the run has ended and deleted its keys: leave none behind
                     self._runs[run] = None
         return self._next_us
 
@@ -141,7 +145,7 @@ class RunFollower:
         report.final = final
         report.host = socket.gethostname()
         report.made_us = self._clock.now_us() + followed.shift_us
-        report.in_flight_tasks = worker.in_flight
+        report.in_flight = worker.in_flight
         report.waiting_retry = worker.waiting_retry
         report.cpu_s = self._usage.cpu_s()
         report.elapsed_s = self._usage.elapsed_s()
@@ -151,7 +155,8 @@ class RunFollower:
 
 
 def serve(url: str, parent: str, settings: WorkerSettings, should_stop: Callable[[], bool]) -> None:
-    """Serve until ``should_stop``; a signal that sets it should also interrupt ``select``.
+    """Serve until ``should_stop`` returns True; a signal that causes it should also interrupt
+    ``select``.
 
     Raises ServerUnreachable when the server cannot be reached at the start.
     """
@@ -163,7 +168,8 @@ def serve(url: str, parent: str, settings: WorkerSettings, should_stop: Callable
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
         worker = Worker(settings, follower, clock)
-        loop = WorkerLoop(url, name, parent, settings, worker, clock)
+        connect = functools.partial(RawConnection, url)
+        loop = WorkerLoop(name, parent, settings.layout, worker, clock, open_client(url), connect)
         wake_read, wake_write = os.pipe()
         try:
 

@@ -1,5 +1,6 @@
 """A worker against a real server: the commands it sends, and what it leaves."""
 
+import functools
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from bench.clock import RunClock
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.recorder import time_line
 from bench.redisio import embedded
+from bench.redisio.connection import RawConnection, open_client
 from bench.wire import ids, stamps
 from bench.wire.task import Task
 from bench.worker.batch import WorkerSettings
@@ -62,7 +64,8 @@ class Serving:
         clock = RunClock(time.time_ns() // 1000 - time.monotonic_ns() // 1000)
         self.recorder = WorkerRecorder(RUN, time_line(clock.now_us(), 0, 0), list(queues))
         self.worker = Worker(settings, OneRun(self.recorder), clock)
-        loop = WorkerLoop(url, WORKER, "inference", settings, self.worker, clock)
+        client, connect = open_client(url), functools.partial(RawConnection, url)
+        loop = WorkerLoop(WORKER, "inference", settings.layout, self.worker, clock, client, connect)
         self._read, self._write = os.pipe()
 
         def on_control() -> bool:

@@ -1,0 +1,366 @@
+"""Coroutines on connections: what each is resumed with, and when. No server, and a clock that
+moves only when told."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import hiredis
+import pytest
+
+from bench.clock import FakeClock
+from bench.worker.event_loop import (
+    FOREVER_US,
+    Coroutine,
+    CoroutineFactory,
+    EventLoop,
+    Operation,
+    Request,
+    RequestNoReply,
+    Sleep,
+    first_error,
+)
+from tests.redisio.stream import PairedStream
+
+START_US = 1_000_000
+
+
+class Script:
+    """A coroutine that yields given operations, and keeps what it is resumed with."""
+
+    def __init__(self, *operations: Operation) -> None:
+        self._operations = operations
+        self.outcomes: list[Any] = []
+        self.ended = False
+        self.closed = False
+
+    def __call__(self) -> Coroutine:
+        try:
+            for operation in self._operations:
+                self.outcomes.append((yield operation))
+            self.ended = True
+        except GeneratorExit:
+            self.closed = True
+            raise
+
+
+class Loop:
+    """An event loop at rest, and the factories whose connections it has lost."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(START_US)
+        self.lost: list[CoroutineFactory] = []
+        self.events = EventLoop(self.clock, self.lost.append)
+        self._streams: list[PairedStream] = []
+
+    def add(self, factory: CoroutineFactory, **options: Any) -> PairedStream:
+        stream = PairedStream(**options)
+        self._streams.append(stream)
+        self.events.add(factory, stream)
+        return stream
+
+    def turn(self, others: tuple[int, ...] = ()) -> list[int]:
+        """One turn that does not wait."""
+        return self.events.turn(self.clock.now_us(), others)
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()
+            stream.peer.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    made = Loop()
+    yield made
+    made.close()
+
+
+def messages(outcome: Any) -> list[Any]:
+    """Replies with errors as their text."""
+    return [str(reply) if isinstance(reply, Exception) else reply for reply in outcome]
+
+
+def test_a_request_is_sent_at_once_and_resumed_with_its_replies(loop: Loop) -> None:
+    script = Script(Request(b"PING\r\nGET x\r\n", 2))
+    stream = loop.add(script)
+    assert stream.requested() == b"PING\r\nGET x\r\n"
+    loop.turn()
+    assert script.outcomes == []
+    stream.reply(b"+PONG\r\n$1\r\n7\r\n")
+    loop.turn()
+    assert script.outcomes == [[b"PONG", b"7"]]
+    assert script.ended
+    assert stream.closed
+    assert not loop.events.running
+
+
+@pytest.mark.parametrize("cut", range(1, 19))
+def test_replies_may_arrive_in_any_pieces(loop: Loop, cut: int) -> None:
+    script = Script(Request(b"x", 3))
+    stream = loop.add(script)
+    reply = b"*2\r\n$1\r\na\r\n:1\r\n$-1\r\n:22\r\n"
+    stream.reply(reply[:cut])
+    loop.turn()
+    assert script.outcomes == []
+    stream.reply(reply[cut:])
+    loop.turn()
+    assert script.outcomes == [[[b"a", 1], None, 22]]
+
+
+def test_an_error_is_a_reply_among_others(loop: Loop) -> None:
+    script = Script(Request(b"x", 3))
+    stream = loop.add(script)
+    stream.reply(b":1\r\n-WRONGTYPE no list\r\n:3\r\n")
+    loop.turn()
+    assert messages(script.outcomes[0]) == [1, "WRONGTYPE no list", 3]
+    assert str(first_error(script.outcomes[0])) == "WRONGTYPE no list"
+
+
+def test_without_an_error_there_is_no_first_one() -> None:
+    assert first_error([1, b"text", None, [hiredis.ReplyError("inside")]]) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "errors"),
+    [
+        (b":1\r\n+OK\r\n:0\r\n", []),
+        (b":1\r\n-OOM no room\r\n-NOPERM no\r\n", ["OOM no room", "NOPERM no"]),
+    ],
+)
+def test_commands_without_a_reply_to_read_are_resumed_with_their_errors_alone(
+    loop: Loop, reply: bytes, errors: list[str]
+) -> None:
+    script = Script(RequestNoReply(b"x", 3))
+    stream = loop.add(script)
+    for piece in (reply[:7], reply[7:]):
+        assert script.outcomes == []
+        stream.reply(piece)
+        loop.turn()
+    assert script.outcomes == [errors]
+
+
+def test_a_coroutine_goes_on_from_one_operation_to_the_next_on_the_same_connection(
+    loop: Loop,
+) -> None:
+    script = Script(Request(b"a", 1), RequestNoReply(b"b", 1), Request(b"c", 1))
+    stream = loop.add(script)
+    for sent, reply in ((b"a", b":1\r\n"), (b"b", b":2\r\n"), (b"c", b":3\r\n")):
+        assert stream.requested() == sent
+        stream.reply(reply)
+        loop.turn()
+    assert script.outcomes == [[1], [], [3]]
+    assert script.ended
+
+
+def test_a_sleep_ends_at_its_moment_and_not_before(loop: Loop) -> None:
+    script = Script(Sleep(START_US + 100))
+    loop.add(script)
+    loop.clock.advance(99)
+    loop.turn()
+    assert not script.ended
+    loop.clock.advance(1)
+    loop.turn()
+    assert script.ended
+    assert script.outcomes == [None]
+
+
+def test_sleeps_end_in_the_order_of_their_moments_and_equal_ones_in_that_of_their_beginning(
+    loop: Loop,
+) -> None:
+    order: list[str] = []
+
+    def sleeper(name: str, until_us: int) -> CoroutineFactory:
+        def coroutine() -> Coroutine:
+            yield Sleep(until_us)
+            order.append(name)
+
+        return coroutine
+
+    for name, after_us in (("c", 30), ("a", 10), ("b1", 20), ("b2", 20)):
+        loop.add(sleeper(name, START_US + after_us))
+    loop.clock.advance(100)
+    loop.turn()
+    assert order == ["a", "b1", "b2", "c"]
+
+
+def test_waking_all_ends_every_sleep_once_and_no_request(loop: Loop) -> None:
+    soon, forever = Script(Sleep(START_US + 100), Sleep(FOREVER_US)), Script(Sleep(FOREVER_US))
+    asking = Script(Request(b"x", 1))
+    for script in (soon, forever, asking):
+        loop.add(script)
+    loop.events.wake_all()
+    loop.turn()
+    assert (soon.outcomes, forever.ended, asking.outcomes) == ([None], True, [])
+    loop.clock.advance(1000)  # the moment of the first sleep is past: that one has ended already
+    loop.turn()
+    assert soon.outcomes == [None]
+    assert not soon.ended
+
+
+def test_a_coroutine_may_wake_the_others(loop: Loop) -> None:
+    sleeping = Script(Sleep(FOREVER_US))
+    loop.add(sleeping)
+
+    def waker() -> Coroutine:
+        yield Request(b"x", 1)
+        loop.events.wake_all()
+
+    stream = loop.add(waker)
+    stream.reply(b":1\r\n")
+    loop.turn()
+    loop.turn()
+    assert sleeping.ended
+
+
+@pytest.mark.parametrize("operation", [Request(b"x", 1), RequestNoReply(b"x", 1)])
+def test_a_lost_connection_closes_its_coroutine_where_it_stands_and_says_whose_it_was(
+    loop: Loop, operation: Operation
+) -> None:
+    losing, other = Script(operation, Sleep(FOREVER_US)), Script(Request(b"y", 1))
+    stream, kept = loop.add(losing), loop.add(other)
+    stream.hang_up()
+    loop.turn()
+    assert loop.lost == [losing]
+    assert losing.closed
+    assert losing.outcomes == []
+    assert stream.closed
+    kept.reply(b":1\r\n")
+    loop.turn()
+    assert other.ended
+    assert not loop.events.running
+
+
+def test_replies_that_arrived_before_the_connection_was_lost_are_delivered(loop: Loop) -> None:
+    script = Script(Request(b"x", 1), Request(b"y", 1))
+    stream = loop.add(script)
+    stream.reply(b":1\r\n")
+    stream.hang_up()
+    loop.turn()
+    assert script.outcomes == [[1]]
+    loop.turn()
+    assert script.closed
+    assert loop.lost == [script]
+
+
+def test_a_connection_that_is_lost_while_sending_loses_its_coroutine_too(loop: Loop) -> None:
+    script = Script(Sleep(START_US), Request(b"x", 1))
+    stream = loop.add(script)
+    stream.hang_up()
+    loop.turn()
+    assert loop.lost == [script]
+    assert script.closed
+
+
+def test_what_the_socket_does_not_take_is_sent_as_it_drains_and_holds_up_nobody(
+    loop: Loop,
+) -> None:
+    data = b"x" * 1_000_000
+    large, small = Script(Request(data, 1)), Script(Request(b"y", 1))
+    stream, other = loop.add(large, buffer_bytes=4096), loop.add(small)
+    assert stream.unsent_bytes > 0
+    other.reply(b":1\r\n")
+    loop.turn()
+    assert small.ended
+    arrived = b""
+    while len(arrived) < len(data):
+        arrived += stream.requested()
+        loop.turn()
+    assert arrived == data
+    assert stream.unsent_bytes == 0
+    stream.reply(b":2\r\n")
+    loop.turn()
+    assert large.outcomes == [[2]]
+
+
+def test_a_connection_that_is_lost_with_bytes_left_to_send_is_not_written_to_again(
+    loop: Loop,
+) -> None:
+    script = Script(Request(b"x" * 1_000_000, 1))
+    stream = loop.add(script, buffer_bytes=4096)
+    stream.hang_up()
+    loop.turn()
+    assert loop.lost == [script]
+    loop.turn()
+    assert not loop.events.running
+
+
+def test_every_coroutine_with_a_reply_gets_its_turn(loop: Loop) -> None:
+    """One that is answered at once, again and again, holds up none that is answered too."""
+    busy = Script(*(Request(b"x", 1) for _ in range(100)))
+    others = [Script(Request(b"y", 1)) for _ in range(5)]
+    stream = loop.add(busy)
+    streams = [loop.add(script) for script in others]
+    stream.reply(b":1\r\n" * 3)
+    for other in streams:
+        other.reply(b":1\r\n")
+    loop.turn()
+    assert [script.ended for script in others] == [True] * 5
+    assert len(busy.outcomes) == 1
+
+
+def test_others_that_can_be_read_are_returned_and_those_that_cannot_are_not(loop: Loop) -> None:
+    reading, writing = os.pipe()
+    quiet, end = os.pipe()
+    script = Script(Request(b"x", 1))
+    loop.add(script).reply(b":1\r\n")
+    os.write(writing, b"x")
+    assert loop.turn((reading, quiet)) == [reading]
+    assert script.ended
+    for descriptor in (reading, writing, quiet, end):
+        os.close(descriptor)
+
+
+def test_the_server_s_ids_are_those_of_connections_that_wait_for_a_reply(loop: Loop) -> None:
+    loop.add(Script(Request(b"x", 1, may_block=True)), client_id=11)
+    loop.add(Script(Request(b"x", 1)), client_id=None)
+    loop.add(Script(Sleep(FOREVER_US)), client_id=13)
+    answered = loop.add(Script(Request(b"x", 1), Sleep(FOREVER_US)), client_id=14)
+    answered.reply(b":1\r\n")
+    loop.turn()
+    assert loop.events.client_ids == [11]
+
+
+@pytest.mark.parametrize(
+    ("operations", "expects_answer"),
+    [
+        ([Request(b"x", 1)], True),
+        ([RequestNoReply(b"x", 1)], True),
+        ([Request(b"x", 1, may_block=True)], False),
+        ([Sleep(FOREVER_US)], False),
+        ([Request(b"x", 1, may_block=True), Request(b"x", 1)], True),
+    ],
+)
+def test_the_loop_watches_closely_only_while_a_prompt_reply_is_due(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, operations: list[Operation], expects_answer: bool
+) -> None:
+    waits: list[bool] = []
+
+    def wait_for(*arguments: Any) -> tuple[list[int], list[int]]:
+        waits.append(arguments[-1])
+        return [], []
+
+    monkeypatch.setattr("bench.worker.event_loop.wait_for", wait_for)
+    for operation in operations:
+        loop.add(Script(operation))
+    loop.turn()
+    assert waits == [expects_answer]
+
+
+@pytest.mark.parametrize(
+    ("sleep_us", "until_us", "timeout_s"),
+    [(50, 200, 50e-6), (200, 50, 50e-6), (-5, 200, 0.0), (FOREVER_US - START_US, 70, 70e-6)],
+)
+def test_the_loop_waits_until_the_next_sleep_ends_or_its_caller_wants_it_back(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, sleep_us: int, until_us: int, timeout_s: float
+) -> None:
+    waits: list[float] = []
+
+    def wait_for(*arguments: Any) -> tuple[list[int], list[int]]:
+        waits.append(arguments[2])
+        return [], []
+
+    monkeypatch.setattr("bench.worker.event_loop.wait_for", wait_for)
+    loop.add(Script(Sleep(START_US + sleep_us)))
+    loop.events.turn(START_US + until_us, ())
+    assert waits == [pytest.approx(timeout_s)]
