@@ -9,7 +9,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio.queue_keys import length
 from bench.wire.layout import KeyRole, Layout
 
-_QUIET_US = 1_000_000
+QUIET_US = 1_000_000
 """After the lists were seen empty, how old the newest report of every worker may still be."""
 
 
@@ -69,6 +69,6 @@ class Draining:
         report tells. Workers that were started elsewhere may not have reported at all yet.
         """
         since_us = self._empty_since_us
-        if since_us is None or self._clock.now_us() < since_us + _QUIET_US:
+        if since_us is None or self._clock.now_us() < since_us + QUIET_US:
             return False
-        return all(report.made_us > since_us + _QUIET_US for report in workers)
+        return all(report.made_us > since_us + QUIET_US for report in workers)

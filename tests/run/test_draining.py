@@ -1,0 +1,124 @@
+"""When everything that was enqueued has ended, or never will."""
+
+from typing import Any, cast
+
+import pytest
+import redis
+
+from bench.clock import FakeClock
+from bench.layouts.asynq.layout import ASYNQ
+from bench.layouts.runqy.layout import RUNQY
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.run.draining import QUIET_US, Draining
+from bench.wire.layout import KeyRole, Layout
+from tests.run.scripted import ScriptedClient
+
+START_US = 1_800_000_000_000_000
+QUEUES = ["inference_high", "inference_low"]
+
+
+class Drain:
+    """Lists, reports, and a clock."""
+
+    def __init__(self, layout: Layout = RUNQY) -> None:
+        self.clock = FakeClock(START_US)
+        self.client = ScriptedClient()
+        self.draining = Draining(cast(redis.Redis, self.client), layout, QUEUES, self.clock)
+
+    def is_over(
+        self,
+        enqueued: int,
+        *workers: WorkerReport,
+        awaits_workers: bool = False,
+    ) -> bool:
+        producers = [ProducerReport(number=0, enqueued=enqueued)]
+        return self.draining.is_over(producers, workers, awaits_workers)
+
+
+def worker(completed: int = 0, made_after_us: int = 0, **state: Any) -> WorkerReport:
+    return WorkerReport(name="w", completed=completed, made_us=START_US + made_after_us, **state)
+
+
+@pytest.mark.parametrize(
+    ("enqueued", "workers", "over"),
+    [
+        (10, [worker(10)], True),
+        (10, [worker(4), worker(6)], True),
+        (10, [worker(4, failed=6)], True),
+        (10, [worker(9)], False),
+        (10, [], False),
+        (0, [], True),
+        (10, [worker(10, in_flight=1)], False),
+        (10, [worker(10), worker(0, waiting_retry=1)], False),
+    ],
+)
+def test_it_is_over_when_all_have_ended_and_no_worker_holds_any(
+    enqueued: int, workers: list[WorkerReport], over: bool
+) -> None:
+    drain = Drain()
+    drain.client.lengths = {"asynq:inference_high:pending": 1}
+    assert drain.is_over(enqueued, *workers) == over
+
+
+LATE = 2 * QUIET_US
+
+
+@pytest.mark.parametrize(
+    ("worker_at_the_end", "awaits_workers", "over"),
+    [
+        (worker(9, LATE), False, True),
+        (worker(9, QUIET_US), False, False),  # made before it could have been seen to hold one
+        (worker(9, LATE, in_flight=1), False, False),
+        (worker(9, LATE, waiting_retry=1), False, False),
+        (worker(9, LATE), True, False),
+        (None, False, True),
+        (None, True, False),
+    ],
+)
+def test_lost_tasks_are_not_waited_for_once_lists_and_workers_have_been_empty_for_a_while(
+    worker_at_the_end: WorkerReport | None, awaits_workers: bool, over: bool
+) -> None:
+    drain = Drain()
+    workers = [] if worker_at_the_end is None else [worker_at_the_end]
+    for after_us in (0, QUIET_US - 1):
+        drain.clock.time_us = START_US + after_us
+        assert not drain.is_over(10, *workers, awaits_workers=awaits_workers)
+    drain.clock.time_us = START_US + LATE
+    assert drain.is_over(10, *workers, awaits_workers=awaits_workers) == over
+
+
+def test_a_task_on_a_list_begins_the_wait_anew() -> None:
+    drain = Drain()
+    drain.is_over(10)
+    drain.clock.advance(QUIET_US)
+    drain.client.lengths = {"asynq:inference_low:active": 1}
+    assert not drain.is_over(10)
+    drain.client.lengths = {}
+    assert not drain.is_over(10)
+    drain.clock.advance(QUIET_US - 1)
+    assert not drain.is_over(10)
+    drain.clock.advance(1)
+    assert drain.is_over(10)
+
+
+@pytest.mark.parametrize("layout", [RUNQY, ASYNQ])
+def test_every_key_in_which_tasks_wait_counts_and_none_in_which_they_have_ended(
+    layout: Layout,
+) -> None:
+    for queue in QUEUES:
+        for key in layout.queue_keys(queue):
+            drain = Drain(layout)
+            drain.client.lengths = {key.key: 1}
+            assert drain.draining.is_empty() == (key.role is KeyRole.ELSEWHERE)
+
+
+def test_a_server_that_does_not_answer_is_not_known_to_be_empty() -> None:
+    drain = Drain()
+    drain.is_over(10)
+    drain.client.is_gone = True
+    drain.clock.advance(LATE)
+    assert not drain.is_over(10)
+    drain.client.is_gone = False
+    assert not drain.is_over(10)
+    drain.clock.advance(QUIET_US)
+    assert drain.is_over(10)

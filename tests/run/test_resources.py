@@ -1,0 +1,125 @@
+"""What a run cost, and what it was bound by."""
+
+from typing import Any
+
+import pytest
+
+from bench.measure.ledger import Counts
+from bench.measure.reports import WorkerReport
+from bench.run.build_record import build_record
+from bench.run.figures.rates import Window
+from bench.run.figures.resources import attribution, resources_in
+from tests.run.values import (
+    EXTERNAL,
+    codes,
+    collected,
+    observer,
+    producer,
+    sample,
+    scenario,
+    usage,
+    worker,
+)
+
+
+def test_cpu_is_that_of_each_process_over_its_own_time_and_memory_that_of_all() -> None:
+    run = collected(
+        producers=[producer(50, 0, cpu_s=0.2), producer(50, 1, cpu_s=0.6, elapsed_s=2.0)],
+        workers=[
+            worker({0: range(50)}, cpu_s=0.5),
+            worker({1: range(50)}, cpu_s=0.0, elapsed_s=0.0),
+        ],
+    )
+    found = resources_in(run, Counts(enqueued=100), Window(0.0, 1.0))
+    assert found.generator_cpu_cores == pytest.approx(0.5)
+    assert found.worker_cpu_cores == 0.5
+    assert found.harness_memory_bytes == 100 + 2 * 1000 + 2 * 10_000
+
+
+@pytest.mark.parametrize(
+    ("samples", "cores"),
+    [
+        ([], None),
+        ([sample(0.0)], None),
+        ([sample(0.0), sample(2.0, cpu_s=1.0)], 0.5),
+        # Within the window from 1 s to 3 s:
+        ([sample(0, cpu_s=0), sample(1, cpu_s=5), sample(3, cpu_s=6), sample(4, cpu_s=9)], 0.5),
+        # Too few within it: all of them.
+        ([sample(0, cpu_s=0), sample(2, cpu_s=5), sample(5, cpu_s=6)], 1.2),
+    ],
+)
+def test_the_server_s_cpu_is_taken_between_samples_of_the_window(
+    samples: list[Any], cores: float | None
+) -> None:
+    run = collected(samples=samples)
+    assert resources_in(run, Counts(), Window(1.0, 3.0)).server_cpu_cores == cores
+
+
+AFTER = usage(cpu_s=1.01, memory_bytes=1_050_000, commands=1700, network_bytes=170_000)
+
+
+@pytest.mark.parametrize(
+    ("workers", "after", "enqueued", "costs"),
+    [
+        ([worker()], AFTER, 100, (100.0, 12.0, 1000.0, 500.0)),
+        ([observer(commands=200)], AFTER, 100, (100.0, 10.0, 1000.0, 500.0)),
+        ([worker()], AFTER, 200, (50.0, 6.0, 500.0, 250.0)),
+        ([worker()], AFTER, 0, (None,) * 4),
+        ([worker()], None, 100, (None,) * 4),
+    ],
+)
+def test_what_a_task_cost_the_server_leaves_out_what_an_observer_asked(
+    workers: list[WorkerReport], after: Any, enqueued: int, costs: tuple[float | None, ...]
+) -> None:
+    run = collected(workers=workers, usage_after=after)
+    found = resources_in(run, Counts(enqueued=enqueued), Window(0.0, 1.0))
+    assert (
+        found.server_cpu_us_per_task,
+        found.server_commands_per_task,
+        found.server_bytes_per_task,
+        found.server_memory_bytes_per_task,
+    ) == pytest.approx(costs)
+
+
+@pytest.mark.parametrize(
+    ("producers", "workers", "server_cpu_s", "bound"),
+    [
+        ([0.5], [0.5], 0.5, "not CPU-bound"),
+        ([0.5], [0.5], 0.95, "server-bound: Redis used 0.95"),
+        ([0.5], [0.95], 0.5, "worker-bound: each worker process used 0.95"),
+        ([0.5], [0.95, 0.75], 0.5, "not CPU-bound"),
+        ([0.95, 0.97], [0.5], 0.5, "generator-bound: each producer process used 0.96"),
+        ([0.95], [], 0.5, "generator-bound"),
+    ],
+)
+def test_a_run_is_bound_by_the_part_that_has_no_time_left_in_each_process(
+    producers: list[float], workers: list[float], server_cpu_s: float, bound: str
+) -> None:
+    run = collected(
+        producers=[producer(number=number, cpu_s=cpu) for number, cpu in enumerate(producers)],
+        workers=[worker(cpu_s=cpu) for cpu in workers],
+        samples=[sample(0), sample(1, cpu_s=server_cpu_s)],
+    )
+    resources = resources_in(run, Counts(), Window(0.0, 1.0))
+    assert attribution(run, resources).startswith(bound)
+
+
+def test_an_observer_s_cpu_is_none_of_the_workers() -> None:
+    run = collected(
+        scenario(**EXTERNAL), workers=[worker({}, name="worker command", cpu_s=0.4), observer()]
+    )
+    assert build_record(run).resources.worker_cpu_cores == pytest.approx(0.4)
+    alone = collected(scenario(**EXTERNAL), workers=[observer()])
+    assert build_record(alone).resources.worker_cpu_cores is None
+
+
+@pytest.mark.parametrize(("lags_us", "lag_s"), [((0.0, 0.0), None), ((300.0, 12_000.0), 0.012)])
+def test_the_worst_event_loop_of_a_producer_counts(
+    lags_us: tuple[float, float], lag_s: float | None
+) -> None:
+    parts = [producer(50, number, loop_lag_p99_us=lag_us) for number, lag_us in enumerate(lags_us)]
+    record = build_record(
+        collected(producers=parts, workers=[worker({0: range(50), 1: range(50)})])
+    )
+    assert record.resources.generator_loop_lag_p99_s == lag_s
+    assert ("loop_lag" in codes(record)) == (lag_s is not None)

@@ -1,0 +1,62 @@
+"""A run over time: one row a second."""
+
+import pytest
+
+from bench.run.figures.series import series_of
+from tests.run.values import (
+    QUEUE,
+    collected,
+    producer,
+    sample,
+    scenario,
+    second_latencies,
+    worker,
+)
+
+
+def test_a_row_holds_what_happened_in_its_second_and_how_the_server_stood_at_its_start() -> None:
+    high, low = "inference_high", "inference_low"
+    run = collected(
+        scenario(queues={high: 1, low: 1}),
+        duration_s=2.5,
+        producers=[
+            producer(offered_by_point=[1] * 12, enqueued_by_point=[2] * 10),
+            producer(number=1, offered_by_point=[1] * 3, enqueued_by_point=[]),
+        ],
+        workers=[
+            worker(
+                started_by_point=[0] * 9 + [4, 4],
+                finished_by_point=[0] * 20 + [8],
+                e2e_by_second=second_latencies({0.5: 1000, 2.2: 64}),
+            ),
+            worker(
+                started_by_point=[], finished_by_point=[], e2e_by_second=second_latencies({2.3: 32})
+            ),
+        ],
+        samples=[sample(0.01, (3, 4), 0.5), sample(1.01, (5, 6), 0.75), sample(2.51, (0, 1), 0.9)],
+    )
+    found = series_of(run)
+    assert found.interval_s == 1.0
+    assert found.columns == [
+        *("second", "offered", "enqueued", "started", "finished"),
+        *(f"backlog:{high}", f"backlog:{low}", "e2e_p50_s", "e2e_p99_s"),
+        *("server_cpu_cores", "server_memory_bytes"),
+    ]
+    assert found.rows == [
+        [0, 13, 20, 4, 0, 3, 4, 0.001, 0.001, 0.25, 5_000_000],
+        [1, 2, 0, 4, 0, 5, 6, None, None, pytest.approx(0.1), 5_000_000],
+        [2, 0, 0, 0, 8, 0, 1, 32e-6, 64e-6, None, 5_000_000],
+    ]
+
+
+def test_a_second_in_which_the_server_did_not_answer_is_a_gap() -> None:
+    run = collected(duration_s=3.0, samples=[sample(0), sample(2, (9,), 1.0)])
+    rows = [dict(zip(series_of(run).columns, row, strict=True)) for row in series_of(run).rows]
+    assert [row[f"backlog:{QUEUE}"] for row in rows] == [0, None, 9]
+    assert [row["server_memory_bytes"] for row in rows] == [5_000_000, None, 5_000_000]
+    assert [row["server_cpu_cores"] for row in rows] == [None, None, None]
+
+
+@pytest.mark.parametrize(("duration_s", "rows"), [(0.0, 1), (0.2, 1), (1.0, 1), (1.01, 2)])
+def test_there_is_a_row_for_each_second_that_has_begun(duration_s: float, rows: int) -> None:
+    assert len(series_of(collected(duration_s=duration_s)).rows) == rows

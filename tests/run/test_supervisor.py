@@ -1,0 +1,229 @@
+"""A run while it lasts: how it begins, when it ends, and why it is cut short."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from bench.ipc.messages import Begin, Stop
+from bench.measure.reports import WorkerReport
+from bench.run.start import START_DELAY_US, most_warmup_s, start
+from tests.run.scripted import Scene, done, kinds, producer, worker
+from tests.run.values import START_US, scenario
+
+QUEUE = "inference_default"
+
+
+# Starting.
+
+
+def test_all_processes_begin_on_the_same_time_line_in_a_moment() -> None:
+    processes = [producer(), producer()]
+    scene = Scene(producers=processes, workers=[worker()])
+    for process in (*processes, *scene.fleet.workers):
+        del process.received[:]
+    running = start(scene.prepared)
+    assert running.line.start_us == START_US + START_DELAY_US
+    for process in (*processes, *scene.fleet.workers):
+        assert process.received == [Begin(running.line)]
+    assert running.offset_us() == -START_DELAY_US
+
+
+@pytest.mark.parametrize(
+    ("fields", "most_s"),
+    [
+        ({"duration": 4}, 1.0),
+        ({"duration": 400}, 10.0),
+        ({"duration": None, "tasks": 400}, 1.0),
+        ({"rate": "max", "tasks": 400}, 10.0),
+    ],
+)
+def test_a_warm_up_takes_a_quarter_of_the_run_and_ten_seconds_at_the_most(
+    fields: dict[str, object], most_s: float
+) -> None:
+    assert most_warmup_s(scenario(**fields)) == most_s
+
+
+# Watching.
+
+
+def test_watching_ends_when_every_producer_has_sent_everything() -> None:
+    first, second = producer(), producer()
+    scene = Scene(producers=[first, second])
+    scene.after(1_000_000, lambda: done(first))
+    scene.after(2_000_000, lambda: done(second))
+    scene.supervisor.watch()
+    assert scene.elapsed_s == pytest.approx(2.0, abs=0.1)
+    assert scene.supervisor.state.interruptions == []
+    assert kinds(first) == []
+
+
+def test_a_run_that_is_to_stop_stops_its_producers_and_waits_for_them_for_a_while() -> None:
+    quick, stuck = producer(), producer()
+    stuck.ends_at_stop = False
+    scene = Scene(producers=[quick, stuck])
+
+    def stop() -> None:
+        scene.should_stop = True
+
+    scene.after(1_000_000, stop)
+    scene.supervisor.watch()
+    assert scene.supervisor.state.interruptions == ["the run was interrupted before its end"]
+    assert (kinds(quick), kinds(stuck)) == ([Stop], [Stop])
+    assert scene.elapsed_s == pytest.approx(6.0, abs=0.3)
+
+
+def test_a_run_without_an_end_of_its_own_is_ended_once_and_is_not_interrupted() -> None:
+    process = producer()
+    process.ends_at_stop = False
+    scene = Scene(producers=[process])
+    scene.should_end = True
+    scene.after(1_000_000, lambda: done(process))
+    scene.supervisor.watch()
+    assert kinds(process) == [Stop]
+    assert scene.supervisor.state.interruptions == []
+
+
+@pytest.mark.parametrize("of_worker", [True, False])
+def test_a_process_that_dies_ends_the_run_with_its_reason(of_worker: bool) -> None:
+    sending, serving = producer(), worker()
+    scene = Scene(producers=[sending], workers=[serving])
+    dying = serving if of_worker else sending
+
+    def die() -> None:
+        dying.reason = "it died with exit code 3"
+
+    scene.after(500_000, die)
+    scene.supervisor.watch()
+    assert scene.supervisor.state.interruptions == ["it died with exit code 3"]
+    assert scene.elapsed_s < 1
+
+
+def test_the_server_is_sampled_once_a_second_from_the_start_on() -> None:
+    process = producer()
+    scene = Scene(producers=[process])
+    scene.clock.time_us = START_US - 450_000
+    scene.after(3_500_000, lambda: done(process))
+    scene.supervisor.watch()
+    assert [at_us // 1_000_000 for at_us in scene.sampler.sampled_us] == [0, 1, 2, 3]
+    assert all(at_us % 1_000_000 < 100_000 for at_us in scene.sampler.sampled_us)
+
+
+def test_progress_is_shown_a_few_times_a_second() -> None:
+    process = producer(due=7)
+    scene = Scene(producers=[process])
+    scene.after(2_000_000, lambda: done(process))
+    scene.supervisor.watch()
+    assert 6 <= len(scene.shown) <= 9
+    assert (scene.shown[0].phase, scene.shown[0].due) == ("enqueueing", 7)
+
+
+# Draining.
+
+
+def drained(
+    scene: Scene, over_from_us: int, chosen_stop_us: int | None = None
+) -> tuple[float, list[str], bool]:
+    """Seconds that it took, why it ended early, and whether the time was over."""
+    scene.draining.over_from_us = over_from_us
+
+    def stop() -> None:
+        scene.should_stop = True
+
+    if chosen_stop_us is not None:
+        scene.after(chosen_stop_us, stop)
+    scene.supervisor.drain()
+    state = scene.supervisor.state
+    return scene.elapsed_s, state.interruptions, state.drain_timed_out
+
+
+def test_a_drain_lasts_until_nothing_is_left_to_wait_for() -> None:
+    scene = Scene(scenario(drain_timeout=10), workers=[worker()])
+    scene.clock.advance(1_000_000)
+    took_s, interruptions, timed_out = drained(scene, 3_000_000)
+    assert took_s == pytest.approx(3.0, abs=0.2)
+    assert (interruptions, timed_out) == ([], False)
+    assert scene.supervisor.state.drain_started_s == 1.0
+
+
+@pytest.mark.parametrize(
+    ("state", "is_empty", "timed_out"),
+    [
+        ({}, False, True),
+        ({"in_flight": 1}, True, True),
+        ({"waiting_retry": 1}, True, True),
+        ({}, True, False),
+    ],
+)
+def test_a_drain_that_takes_too_long_has_timed_out_where_work_is_left(
+    state: dict[str, int], is_empty: bool, timed_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(scenario(drain_timeout=2), workers=[worker(**state)])
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_: False)
+    monkeypatch.setattr(scene.draining, "is_empty", lambda: is_empty)
+    took_s, interruptions, found = drained(scene, 0)
+    assert took_s == pytest.approx(2.0, abs=0.3)
+    assert (interruptions, found) == ([], timed_out)
+
+
+def test_a_run_that_is_stopped_while_it_drains_is_interrupted() -> None:
+    scene = Scene(scenario(drain_timeout=60), workers=[worker()])
+    took_s, interruptions, timed_out = drained(scene, 1 << 50, chosen_stop_us=2_000_000)
+    assert took_s < 3
+    assert interruptions == ["the run was interrupted while its queues were drained"]
+    assert not timed_out
+
+
+def test_a_worker_that_dies_ends_the_drain_with_its_reason() -> None:
+    process = worker()
+    scene = Scene(scenario(drain_timeout=60), workers=[process])
+
+    def die() -> None:
+        process.reason = "it died"
+
+    scene.after(1_000_000, die)
+    took_s, interruptions, _ = drained(scene, 1 << 50)
+    assert took_s < 2
+    assert interruptions == ["it died"]
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_there_is_no_drain_after_an_interruption_or_without_workers(interrupted: bool) -> None:
+    scene = Scene(scenario() if interrupted else scenario(workers=0))
+    if interrupted:
+        scene.supervisor.state.interruptions.append("cut short")
+    drained(scene, 1 << 50)
+    assert scene.elapsed_s == 0
+    assert scene.supervisor.state.drain_started_s is None
+
+
+def test_workers_elsewhere_are_awaited_until_one_has_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(scenario(workers=0, external_workers=True, drain_timeout=2))
+    reports: list[WorkerReport] = []
+    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: reports)
+    scene.after(1_000_000, lambda: reports.append(WorkerReport(name="far", completed=3)))
+    drained(scene, 1 << 50)
+    awaited = scene.draining.awaited
+    assert awaited[0]
+    assert not awaited[-1]
+    assert [report.name for report in scene.supervisor.worker_reports()] == ["far"]
+
+
+def test_a_server_that_does_not_answer_leaves_the_reports_of_workers_elsewhere_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = producer()
+    scene = Scene(scenario(workers=0, external_workers=True), producers=[process])
+    answers: list[Any] = [[WorkerReport(name="far", completed=3)]]
+
+    def collect_reports(*_: object) -> Any:
+        if answers:
+            return answers.pop()
+        raise redis.exceptions.ConnectionError("gone")
+
+    monkeypatch.setattr("bench.run.supervisor.remote.collect", collect_reports)
+    scene.after(1_000_000, lambda: done(process))
+    scene.supervisor.watch()
+    assert [report.completed for report in scene.supervisor.worker_reports()] == [3]

@@ -1,0 +1,179 @@
+"""What the record of a run says about how far it can be believed."""
+
+from typing import Any
+
+import pytest
+
+from bench.measure.recorder import Interval, time_line
+from bench.measure.reports import ProducerReport
+from bench.records import run_record
+from bench.run.build_record import build_record
+from tests.run.values import (
+    EXTERNAL,
+    START_US,
+    bits,
+    codes,
+    collected,
+    measured,
+    observer,
+    producer,
+    sample,
+    scenario,
+    usage,
+    worker,
+)
+
+# The verdict.
+
+
+def slow(count: int = 100) -> ProducerReport:
+    return producer(measured=measured({Interval.SCHEDULE_LAG: 30_000}, tasks=count))
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes", "verdict", "code"),
+    [
+        ({}, {"interruptions": ["cut short"]}, "incomplete", "incomplete"),
+        ({}, {"usage_after": usage(run_id="b")}, "incomplete", "server_lost_data"),
+        ({}, {"usage_after": usage(flushes=1)}, "incomplete", "server_lost_data"),
+        ({}, {"usage_after": usage(evicted=3)}, "incomplete", "server_lost_data"),
+        ({}, {"drain_timed_out": True}, "incomplete", "drain_timed_out"),
+        (
+            {},
+            {"workers": [worker({})], "pending": {0: bits(*range(100))}},
+            "incomplete",
+            "no_completions",
+        ),
+        ({}, {"producers": [producer(0)], "workers": []}, "incomplete", "nothing_enqueued"),
+        ({}, {"producers": [slow()]}, "generator_limited", "schedule_lag"),
+        (
+            {},
+            {"producers": [producer(busiest_second_cores=0.99)]},
+            "generator_limited",
+            "producer_saturated",
+        ),
+        ({}, {"producers": [producer(reconnects=2)]}, "valid", "reconnected"),
+        ({}, {"producers": [producer(first_error="OOM")]}, "valid", "server_errors"),
+        (
+            {},
+            {"workers": [worker(measured=measured({Interval.E2E: -5}))]},
+            "valid",
+            "negative_latencies",
+        ),
+        ({}, {"workers": [worker(measured=measured({Interval.E2E: 10**10}))]}, "valid", "overflow"),
+        (
+            {"duration": 6},
+            {"samples": [sample(second, (100 * second,)) for second in range(7)]},
+            "unstable",
+            "backlog_grows",
+        ),
+        (
+            {**EXTERNAL},
+            {"workers": [observer(is_settled=False)]},
+            "incomplete",
+            "fate_unknown",
+        ),
+        ({**EXTERNAL}, {"workers": [observer(counted=90)]}, "valid", "counters_disagree"),
+    ],
+)
+def test_what_a_run_met_with_shows_in_its_verdict(
+    fields: dict[str, object], changes: dict[str, Any], verdict: str, code: str
+) -> None:
+    record = build_record(collected(scenario(**fields), **changes))
+    assert code in codes(record)
+    assert record.verdict == verdict
+
+
+def test_a_backlog_before_the_window_or_of_workers_that_wait_for_it_is_no_growth() -> None:
+    growing = [sample(second, (100 * second,)) for second in range(7)]
+    chosen = scenario(duration=6, worker_start="after-fill")
+    assert "backlog_grows" not in codes(build_record(collected(chosen, samples=growing)))
+    late = [sample(second, (100 * second if second < 3 else 200,)) for second in range(7)]
+    run = collected(scenario(duration=6, warmup=3), line=time_line(START_US, 3, 0), samples=late)
+    assert "backlog_grows" not in codes(build_record(run))
+
+
+def test_an_interrupted_run_keeps_what_it_measured_and_says_why_first() -> None:
+    reason = "the run was interrupted before its end"
+    run = collected(
+        scenario(duration=60),
+        producers=[producer(finished_us=START_US + 1_000_000)],
+        interruptions=[reason, "worker 1 died"],
+        drain_started_s=None,
+    )
+    record = build_record(run)
+    assert record.verdict == "incomplete"
+    assert [warning.message for warning in record.warnings][:2] == [reason, "worker 1 died"]
+    assert record.window_s == 1.0
+    assert record.counts.completed == 100
+
+
+def test_a_server_that_is_gone_at_the_end_leaves_a_record_without_its_figures() -> None:
+    record = build_record(collected(usage_after=None, samples=[]))
+    assert record.resources.server_cpu_us_per_task is None
+    assert record.resources.server_cpu_cores is None
+    assert "server_lost_data" not in codes(record)
+
+
+def test_ids_without_a_task_behind_them_are_told_with_the_lost_tasks() -> None:
+    run = collected(workers=[worker({0: range(97)}, missing=2), worker({}, missing=1)])
+    assert "popped 3 ids" in build_record(run).warnings[0].message
+
+
+@pytest.mark.parametrize(
+    ("has_remote_workers", "domain", "tells"),
+    [(False, "monotonic", "no 'bench worker' reported"), (True, "server", "no worker served")],
+)
+def test_workers_elsewhere_that_never_reported_are_asked_for(
+    has_remote_workers: bool, domain: str, tells: str
+) -> None:
+    run = collected(
+        scenario(workers=0, external_workers=True),
+        workers=[],
+        has_remote_workers=has_remote_workers,
+        clock_error_us=250.0,
+        pending={0: bits(*range(50))},
+    )
+    record = build_record(run)
+    assert record.clock == run_record.ClockInfo(domain, 250e-6)
+    assert any(tells in warning.message for warning in record.warnings)
+
+
+# Observed runs.
+
+
+def test_an_observed_run_tells_how_its_completions_were_seen() -> None:
+    earliest = measured({Interval.E2E: 1000, Interval.E2E_EARLIEST: 900})
+    seen = observer(traced=50, counted=100, commands=1000)
+    seen.measured = earliest
+    record = build_record(collected(scenario(**EXTERNAL), workers=[seen]))
+    assert record.verdict == "valid"
+    assert record.observation is not None
+    assert (record.observation.method, record.observation.traced_share) == ("polling", 0.5)
+    assert record.latency["e2e_earliest"]["all"].max_s == pytest.approx(900e-6, rel=0.01)
+    assert record.latency["service"]["all"].count == 0
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "pending", "said"),
+    [
+        ({"active": 60}, 40, "active 60"),
+        ({"pending": 40, "active": 60}, 40, "active 60"),
+        ({"pending": 41, "active": 59}, 40, "pending 41, active 59"),
+        ({}, 40, None),
+    ],
+)
+def test_states_of_tasks_on_no_list_are_told_where_none_was_seen_to_end(
+    unfinished: dict[str, int], pending: int, said: str | None
+) -> None:
+    seen = observer(unfinished=unfinished)
+    seen.completed, seen.completed_sets = 0, {}
+    run = collected(scenario(**EXTERNAL), workers=[seen], pending={0: bits(*range(pending))})
+    (message,) = [
+        warning.message
+        for warning in build_record(run).warnings
+        if warning.code == "no_completions"
+    ]
+    assert ("their hashes say" in message) == (said is not None)
+    assert said is None or f"say: {said})" in message
+    assert "say --seen-by result" in message
