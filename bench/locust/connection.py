@@ -1,4 +1,4 @@
-"""A user's connection inside a Locust process: it waits without holding the other users up."""
+"""A user's connection inside a Locust process: it waits without blocking other users."""
 
 from gevent import Greenlet, get_hub, spawn
 from gevent.event import Event
@@ -11,13 +11,13 @@ from bench.wire.frames import Batch, FrameRenderer
 
 _READ, _WRITE = 1, 2
 _MOST_UNSENT_BYTES = 1 << 20
-"""What may wait for the socket before tasks wait in the schedule instead, with their due times."""
+"""Bytes that may wait for the socket; beyond that, tasks wait in the schedule."""
 
 
 class GeventConnection:
     """One connection, and a greenlet that takes its replies as they come.
 
-    Replies are taken care of even when the user is stopped before they came. Raises
+    Replies are recorded even when Locust ends the user before they have come. Raises
     ServerUnreachable.
     """
 
@@ -38,7 +38,7 @@ class GeventConnection:
         self._settled = Event()
         self._settled.set()
         self.lost = False
-        """Whether the connection is gone; the user needs another seat then."""
+        """Whether the connection is gone, so that the user needs another one."""
         self._reader: Greenlet[..., None] = spawn(self._read)
 
     @property
@@ -48,14 +48,15 @@ class GeventConnection:
 
     @property
     def last_list_length(self) -> int | None:
-        """Length of a pending list, from the newest reply."""
+        """Length of a pending list, by the newest reply; None before the first."""
         return self._pipelined.last_list_length
 
     def send(self, batch: Batch, sent_us: int | None = None) -> None:
-        """Render, stamp and send a batch whose due times are absolute; wait only for room.
+        """Render, stamp and send a batch with absolute due times; wait only while too many bytes
+        are unsent.
 
-        ``sent_us`` is the moment of sending where that is given by the schedule, as in a closed
-        loop. When the connection is lost, what was on the way is unknown.
+        ``sent_us`` is the moment of sending where the caller decides it, as in a closed loop. When
+        the connection is lost, the tasks in flight on it are unknown.
         """
         frame = self._renderer.render(batch)
         self._settled.clear()
@@ -71,11 +72,11 @@ class GeventConnection:
             spawn(self._flush_all)
 
     def await_replies(self) -> None:
-        """Until every task sent here is answered, or the connection is lost."""
+        """Wait until every task sent here is answered, or the connection is lost."""
         self._settled.wait()
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection; tasks in flight on it stay unanswered."""
         self._reader.kill(block=False)
         if not self.lost:
             self._pipelined.raw.close()

@@ -1,5 +1,6 @@
 """Locust's processes as a run's producers, beside workers that the run starts itself."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,14 +20,15 @@ from bench.workload.scenario import Scenario
 LOCAL = "local"
 """Locust's name for its only process, where it has no workers."""
 _STRAGGLER_S = 2.0
-"""Once all users are there: how long a process that has none may still turn up."""
+"""How long a process without a user may still appear once all users are there."""
 
 
 @dataclass
 class LocustProcess:
-    """One of Locust's processes, as a producer. ``client`` is Locust's name for it."""
+    """One of Locust's processes as a producer."""
 
     client: str
+    """Locust's name for the process."""
     post: Callable[[CoordinatorMessage], None]
     test: int
     host: str
@@ -38,7 +40,7 @@ class LocustProcess:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether nothing more will come: it has sent its final report, or it is gone."""
         return self.is_missing or (self.report is not None and self.report.final)
 
     def send(self, message: ParentMessage) -> None:
@@ -49,7 +51,7 @@ class LocustProcess:
             self.post(CoordinatorMessage(self.test, Assignment(message, host_identity())))
 
     def exit_reason(self) -> str | None:
-        """How it was lost before its final report, or None."""
+        """How it ended before its final report, as a sentence, or None."""
         if self.report is not None and self.report.final:
             return None
         if self.failure is not None:
@@ -59,15 +61,14 @@ class LocustProcess:
         return None
 
     def receive_message(self, message: Ready | Failed | ProducerReport) -> None:
-        """Take what it says. Reports may come twice, or late."""
+        """Take a message of the process. Reports may come twice, or late."""
         if isinstance(message, Ready):
             self.is_ready = True
         elif isinstance(message, Failed):
             self.failure = message
         elif self.report is None or message.revision > self.report.revision:
-            if (
-                self.report is not None and not message.latency_counts
-            ):  # only some reports carry them
+            # Only some reports carry latency counts.
+            if self.report is not None and not message.latency_counts:
                 message.latency_counts = self.report.latency_counts
             if self.client == LOCAL:  # this very process, which the run counts already
                 message.peak_memory_bytes = 0
@@ -78,46 +79,46 @@ class LocustProcess:
 
 @dataclass
 class LocustFleet:
-    """A fleet whose producers are Locust's processes.
-
-    ``send(client, order)`` sends; ``expected()`` names the processes that Locust has, and
-    ``all_spawned`` is set once it has started all users.
-    """
+    """A fleet whose producers are Locust's processes, with workers as in any run."""
 
     test: int
     post: Callable[[str, CoordinatorMessage], None]
+    """Sends a message to the process of that name."""
     expected: Callable[[], Sequence[str]]
-    children: SubprocessFleet
+    """Names of the processes that Locust has."""
+    subprocesses: SubprocessFleet
+    """The workers that the run starts."""
     all_spawned: Event = field(default_factory=Event)
+    """Set once Locust has started all users."""
     _present: dict[str, LocustProcess] = field(default_factory=dict)
     _producers: list[LocustProcess] = field(default_factory=list)
     _changed: Event = field(default_factory=Event)
 
     @property
     def producers(self) -> Sequence[LocustProcess]:
-        """Those that were given a task, in the order of their numbers."""
+        """The processes that were assigned as producers, in the order of their numbers."""
         return self._producers
 
     @property
     def workers(self) -> "Sequence[ChildProcess[WorkerReport] | ExternalWorker]":
-        """Those that this run started."""
-        return self.children.workers
+        """The workers that the run started."""
+        return self.subprocesses.workers
 
     @property
     def external_processes(self) -> Sequence[ExternalWorker]:
-        """None: there is nobody to observe them."""
-        return self.children.external_processes
+        """The external workers that the run started."""
+        return self.subprocesses.external_processes
 
     def add_external_worker(self, external_worker: ExternalWorker) -> None:
-        """Take somebody else's worker on."""
-        self.children.add_external_worker(external_worker)
+        """Add an external worker, which ends with the fleet."""
+        self.subprocesses.add_external_worker(external_worker)
 
     def make_progress_board(self, producers: int) -> str | None:
-        """None: they may be on other hosts."""
+        """None, as producers may be on other hosts."""
         return None
 
     def receive_message(self, client: str, message: WorkerMessage) -> None:
-        """Take a message of one of the processes."""
+        """Take a message of a process; ignore it where it belongs to another test."""
         if message.test != self.test:
             return
         content = message.message
@@ -125,7 +126,7 @@ class LocustFleet:
             self._present.setdefault(
                 client,
                 LocustProcess(
-                    client, lambda each: self.post(client, each), self.test, content.host
+                    client, functools.partial(self.post, client), self.test, content.host
                 ),
             )
         elif client in self._present:
@@ -133,14 +134,18 @@ class LocustFleet:
         self._changed.set()
 
     def lose(self, client: str) -> None:
-        """Locust has not heard of a process for too long."""
+        """Count a process as gone, as Locust has had no heartbeat of it for too long."""
         process = self._present.get(client)
         if process is not None:
             process.is_missing = True
             self._changed.set()
 
     def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
-        """Wait for the processes' first users. One that has none once all are there is left out."""
+        """Wait for the first user of each process; return the number of processes with users.
+
+        A process without a user is left out once Locust has started all users. Raises
+        MeasurementError where no process has a user.
+        """
         give_up_s = time.monotonic() + READY_TIMEOUT_S
         deadline_s = give_up_s
         while not should_stop() and time.monotonic() < deadline_s:
@@ -154,21 +159,22 @@ class LocustFleet:
             raise MeasurementError("no Locust process has a user: start at least one with -u")
         return len(self._present)
 
-    def start_producer(self, name: str, task: StartProducer) -> None:
-        """The next process that is there becomes this producer."""
-        taken = {process.client for process in self._producers}
-        process = next(each for client, each in self._present.items() if client not in taken)
+    def start_producer(self, name: str, message: StartProducer) -> None:
+        """Assign the next process with users as this producer."""
+        process = next(
+            process for process in self._present.values() if process not in self._producers
+        )
         process.name = name
         self._producers.append(process)
-        process.send(task)
+        process.send(message)
 
-    def start_worker(self, name: str, task: ParentMessage) -> None:
-        """As any run does."""
-        self.children.start_worker(name, task)
+    def start_worker(self, name: str, message: ParentMessage) -> None:
+        """Start a worker or an observer with this message."""
+        self.subprocesses.start_worker(name, message)
 
     def await_ready(self, should_stop: Callable[[], bool]) -> None:
-        """Wait until all are connected. Raises the error that one of them failed with."""
-        self.children.await_ready(should_stop)
+        """Wait until all processes are connected. Raises the error with which any failed."""
+        self.subprocesses.await_ready(should_stop)
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while not all(process.is_ready for process in self._producers) and not should_stop():
             for process in self._producers:
@@ -182,9 +188,9 @@ class LocustFleet:
             self._changed.wait(0.1)
 
     def receive(self, seconds: float) -> None:
-        """Let everything else run for a while, and take what the workers say."""
-        if self.children.workers:
-            self.children.receive(seconds)
+        """Let other greenlets run, and take messages of the workers, for at most that long."""
+        if self.subprocesses.workers:
+            self.subprocesses.receive(seconds)
         else:
             gevent.sleep(seconds)
 

@@ -142,7 +142,7 @@ class Hooks:
 
     def _make_test(self) -> LoadTest:
         options, environment = self._options, self._environment
-        where = setup_of(options)
+        setup = setup_of(options)
         kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
         is_closed_loop = next((kind for kind in kinds if kind is not None), None)
         run_time = options.get("run_time")
@@ -156,11 +156,11 @@ class Hooks:
         scenario = scenario_of(
             options, fields, is_closed_loop, float(run_time) if run_time else None, stages
         )
-        path = Path(where.record) if where.record else default_path(scenario.name)
+        path = Path(setup.record) if setup.record else default_path(scenario.name)
         require_writable(path)
         return LoadTest(
             scenario=scenario,
-            where=where,
+            setup=setup,
             path=path,
             command=without_secrets(["locust", *sys.argv[1:]]),
             stats=environment.stats,

@@ -1,4 +1,4 @@
-"""One Locust test as a run: from its start to its record, in the master or the only process."""
+"""One Locust test as a run, from its start to its record, in the master or the only process."""
 
 import contextlib
 import time
@@ -26,14 +26,14 @@ from bench.run.supervisor import RunCallbacks
 from bench.workload.scenario import Scenario
 
 _SHOW_S = 3.0
-"""How long Locust may take to ask once more."""
+"""How long a web page may take to poll once more after the end."""
 _TIMER_SLACK_S = 1.0
-"""How much sooner than planned Locust's own timer may fire."""
+"""How much earlier than planned Locust's own timer may fire."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """What a test has come to so far, for the web page."""
+    """The progress and newest reports of a test, for the web page."""
 
     progress: Progress
     producers: Sequence[ProducerReport]
@@ -42,10 +42,10 @@ class Live:
 
 @dataclass
 class LoadTest:
-    """Runs in a greenlet. ``give_up()`` makes Locust stop when there is nothing more to do."""
+    """A run in a greenlet. It calls ``give_up``, which makes Locust stop, when it is over."""
 
     scenario: Scenario
-    where: TestSetup
+    setup: TestSetup
     path: Path
     command: str
     stats: RequestStats
@@ -54,7 +54,7 @@ class LoadTest:
     on_progress: Callable[[Progress], None]
     has_page: bool = False
     is_shown: Event = field(default_factory=Event)
-    """Set when a web page has seen how the test ended: it asks no more once Locust has stopped."""
+    """Set when a web page has shown the end of the test, as Locust does not answer it later."""
     started_s: float = field(default_factory=time.monotonic)
     record: RunRecord | None = None
     error: BenchError | None = None
@@ -66,19 +66,19 @@ class LoadTest:
     _greenlet: "Greenlet[..., None] | None" = None
 
     def start(self) -> None:
-        """Begin, and return."""
+        """Begin the run, and return."""
         self._greenlet = gevent.spawn(self._run)
 
     @property
     def is_over(self) -> bool:
-        """Whether there is a record, or an error."""
+        """Whether the run has a record, or an error."""
         return bool(self._done.is_set())
 
     def finish(self, is_cut_short: bool) -> None:
-        """Locust is about to stop the users: wait until the run has come to its end.
+        """Wait until the run has ended, as Locust is about to stop the users.
 
-        A run with a planned end goes on to it, unless it is cut short, or asked to finish once more
-        while it goes on. For one without, this is the end.
+        A run with a planned end goes on until then, unless it is cut short or this is called again
+        meanwhile. A run without a planned end is ended by this.
         """
         if self.is_over:
             return
@@ -93,13 +93,13 @@ class LoadTest:
 
     @property
     def is_before_its_end(self) -> bool:
-        """Whether Locust's own timer cannot have fired yet: somebody stopped the test."""
+        """Whether Locust's own timer cannot have fired yet, so that a user stopped the test."""
         planned_s = self.scenario.planned_duration_s
         return planned_s is None or time.monotonic() < self.started_s + planned_s - _TIMER_SLACK_S
 
     @property
     def exit_code(self) -> ExitCode:
-        """What Locust's process should return."""
+        """The exit code of Locust's process."""
         if self.error is not None:
             return self.error.exit_code
         if self._is_interrupted or self.record is None:
@@ -121,17 +121,17 @@ class LoadTest:
     def _execute(self) -> None:
         tables = StatsTables(self.stats, list(self.scenario.queues))
         with contextlib.ExitStack() as stack:
-            url = self.where.url
+            url = self.setup.url
             if url is None:
-                url = stack.enter_context(embedded.running(self.where.server_binary)).url
-            stack.enter_context(self.fleet.children)
+                url = stack.enter_context(embedded.running(self.setup.server_binary)).url
+            stack.enter_context(self.fleet.subprocesses)
             request = RunRequest(
                 url=url,
                 scenario=self.scenario,
                 command=self.command,
-                owns_server=self.where.url is None,
-                allow_shared=self.where.allow_shared,
-                keep=self.where.keep,
+                owns_server=self.setup.url is None,
+                allow_shared=self.setup.allow_shared,
+                keep=self.setup.keep,
                 with_latency_counts=True,
             )
 

@@ -1,4 +1,4 @@
-"""How late a process's event loop runs its greenlets: the error of whatever is timed there."""
+"""How late a process's event loop runs its greenlets, which is the error of what they time."""
 
 import time
 
@@ -10,23 +10,23 @@ _EVERY_S = 0.02
 
 
 class LoopLag:
-    """Sleeps a little, over and over, and notes how much longer it took."""
+    """Sleeps for a short time again and again, and records by how much each sleep was too long."""
 
     def __init__(self) -> None:
         self._late = Histogram()
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     def begin(self) -> None:
-        """Measure from now on, for as long as the object lives."""
+        """Measure from now on, until ``end``."""
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._watch)
 
     def p99_us(self) -> float:
-        """Lateness that one wake-up in a hundred exceeds."""
+        """The lateness, in µs, that one wake-up in a hundred exceeds; zero before the first."""
         return float(self._late.percentile_us(99) or 0)
 
     def end(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         if self._greenlet is not None:
             self._greenlet.kill(block=False)
 

@@ -1,8 +1,8 @@
-"""What a Locust test's coordinator and its processes say to each other, inside Locust's messages.
+"""Messages between a Locust test's coordinator and its processes, inside Locust's own messages.
 
 Locust carries MessagePack maps between a master and its workers, and calls listeners directly
-where there is one process only. Ours are sent as bytes within, so that they are the same values
-that ``bench run`` and its own processes exchange.
+where there is only one process. Our messages travel as bytes within, so that they are the same
+values that ``bench run`` and its own processes exchange.
 """
 
 from typing import TypeVar
@@ -13,38 +13,40 @@ from bench.ipc.messages import Begin, Failed, Ready, StartProducer, Stop
 from bench.measure.reports import ProducerReport
 
 TO_PROCESS = "bench_coordinator"
+"""Locust's name for messages from the coordinator."""
 TO_COORDINATOR = "bench_worker"
+"""Locust's name for messages to the coordinator."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="present"):
-    """A process has its first user, and can be a producer."""
+    """Tells the coordinator that a process has its first user, and can be a producer."""
 
     test: int
-    """Which of the tests since Locust was started: what is late from the one before is ignored."""
+    """Number of the test since Locust was started: late messages of an earlier one are ignored."""
     host: str
 
 
 class Assignment(msgspec.Struct, frozen=True, tag="task"):
-    """Be this producer."""
+    """Makes a process one of the run's producers."""
 
-    task: StartProducer
+    start: StartProducer
     host: str
-    """Identity of the coordinator's host: a process on the same one shares its clock."""
+    """Identity of the coordinator's host: a process on the same host shares its clock."""
 
 
 class Ack(msgspec.Struct, frozen=True, tag="thanks"):
-    """The final report has come."""
+    """Tells a process that its final report has arrived."""
 
 
 class WorkerMessage(msgspec.Struct, frozen=True):
-    """A process's message, with the test that it belongs to."""
+    """A message of a process, with the number of the test that it belongs to."""
 
     test: int
     message: Hello | Ready | Failed | ProducerReport
 
 
 class CoordinatorMessage(msgspec.Struct, frozen=True):
-    """The coordinator's message."""
+    """A message of the coordinator, with the number of the test that it belongs to."""
 
     test: int
     message: Assignment | Begin | Stop | Ack
@@ -54,10 +56,10 @@ MessageT = TypeVar("MessageT", WorkerMessage, CoordinatorMessage)
 
 
 def pack(message: WorkerMessage | CoordinatorMessage) -> bytes:
-    """As bytes."""
+    """A message as bytes."""
     return msgspec.msgpack.encode(message)
 
 
 def unpack(data: bytes, kind: type[MessageT]) -> MessageT:
-    """Back from bytes."""
+    """The message of this kind in bytes. Raises msgspec's errors."""
     return msgspec.msgpack.decode(data, type=kind)

@@ -77,7 +77,7 @@ def assign(assignment: Assignment, own_url: str | None) -> Assigned:
 
     Raises ServerUnreachable, and ScenarioError when a payload file cannot be used.
     """
-    start = assignment.task
+    start = assignment.start
     scenario, url = start.scenario, own_url or start.url
     shares_clock = bool(assignment.host) and assignment.host == host_identity()
     offset: Offset | None = None

@@ -1,1 +1,4 @@
-"""The observer process: it records when tasks end that a worker of somebody else serves."""
+"""The observer process: it records when tasks end that external workers serve.
+
+May be imported by run alone.
+"""

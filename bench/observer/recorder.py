@@ -1,7 +1,7 @@
-"""Follows a run's tasks that others finish, as an observer sees them from outside.
+"""Records a run's tasks that external workers finish, as an observer sees them from outside.
 
-When a task ended is known only to lie between two looks at it. Both ends are kept: the later one
-as ``e2e``, so that no latency looks better than it was, and the earlier one beside it.
+A task is known only to have ended between two queries. Both moments are kept: the later one as
+``e2e``, so that no latency is shown better than it was, and the earlier one as ``e2e_earliest``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,15 +29,16 @@ _FLUSH_AT = 64
 
 @dataclass(frozen=True)
 class Completion:
-    """A task that was seen to have ended. Times are in µs on the run's clock."""
+    """A task that was found to have ended. Times are in µs on the run's clock."""
 
     queue: int
+    """Index of the queue."""
     due_us: int
-    """``NO_DUE`` where it had ended before anybody could ask."""
+    """``NO_DUE`` where the task was gone before its due time could be read."""
     after_us: int
-    """It had not ended then."""
+    """The task had not ended then."""
     by_us: int
-    """It had ended by then."""
+    """The task had ended by then."""
 
 
 class CompletionRecorder:
@@ -57,22 +58,22 @@ class CompletionRecorder:
         self._observed = ObserverReport(method=method)
         self._ledger = WorkerLedger()
         self._settled = (0, 0)
-        """Tasks found completed, and given up."""
+        """Numbers of tasks found completed, and archived."""
         self._waiting: dict[int, Bits] = {}
         self.is_settled = False
-        """Whether every task has been asked: then what was found replaces what was counted."""
+        """Whether every task has been queried: what was found then replaces what was counted."""
 
     @property
     def started_count(self) -> int:
-        """Tasks that some worker has taken."""
+        """Number of tasks that workers have taken."""
         return self._started_count
 
     def traced(self, count: int) -> None:
-        """So many more tasks are looked out for."""
+        """Record that this many more tasks are traced."""
         self._observed.traced += count
 
     def counted(self, started: int, finished: int, now_us: int) -> None:
-        """So many tasks in all have been taken and finished by now; neither ever shrinks."""
+        """Record how many tasks in all have been taken and finished; neither ever shrinks."""
         for events, before, total in (
             (self._started, self._started_count, started),
             (self._finished, self._finished_count, finished),
@@ -83,30 +84,30 @@ class CompletionRecorder:
         self._finished_count = max(self._finished_count, finished)
 
     def set_counted_successes(self, successes: int) -> None:
-        """So many tasks succeeded by the queues' own counters."""
+        """Record the number of tasks that succeeded by the queues' own counters."""
         self._observed.counted = successes
 
     def set_unfinished(self, states: Mapping[str, int]) -> None:
-        """At the end: what the hashes say of tasks that have not ended."""
+        """Record, at the end, how many tasks have not ended, by the state in their hashes."""
         self._observed.unfinished = dict(states)
 
     def add_waiting(self, producer: int, sequences: Integers) -> None:
-        """At the end: these tasks wait, maybe on no list, for their next attempt."""
+        """Record, at the end, tasks that wait for their next attempt, perhaps on no list."""
         if len(sequences):
             self._waiting.setdefault(producer, Bits()).add(sequences)
 
     def set_commands(self, commands: int) -> None:
-        """So many commands went to the server for looking, in all."""
+        """Record how many commands the observer has sent to the server in all."""
         self._observed.commands = commands
 
     def add_completions(self, completions: Sequence[Completion]) -> None:
-        """These tasks have ended."""
+        """Record tasks that were found to have ended."""
         self._pending.extend(completions)
         if len(self._pending) >= _FLUSH_AT:
             self._flush()
 
     def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
-        """Tasks of one queue and producer that were found completed, or given up."""
+        """Record tasks of one queue and producer that were found completed, or archived."""
         if len(completed):
             self._ledger.finish(queue, producer, completed)
         if len(archived):
@@ -116,10 +117,10 @@ class CompletionRecorder:
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
-        known = [each for each in pending if each.due_us != NO_DUE]
+        known = [completion for completion in pending if completion.due_us != NO_DUE]
         self._observed.unseen += len(pending) - len(known)
         columns = np.array(
-            [(each.queue, each.due_us, each.after_us, each.by_us) for each in known], np.int64
+            [(seen.queue, seen.due_us, seen.after_us, seen.by_us) for seen in known], np.int64
         ).reshape(-1, 4)
         for queue in np.unique(columns[:, 0]).tolist():
             _, due_us, after_us, by_us = columns[columns[:, 0] == queue].T

@@ -1,4 +1,4 @@
-"""Which tasks an observer looks out for: a seeded sample of those that a producer sends."""
+"""Which tasks an observer traces: a seeded sample of those that a producer sends."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,13 @@ from bench.workload.mix import Mix
 from bench.workload.scenario import Scenario
 
 NO_DUE = -1
+"""Stands for a due time that only the task itself holds."""
 
 
 @dataclass(frozen=True)
 class SampledTasks:
-    """Tasks (n,) by sequence number; due times in µs after the run's start, ``NO_DUE`` where only
-    the task itself says."""
+    """Tasks (n,) by sequence number, with the indices of their queues, and their due times in µs
+    after the run's start or ``NO_DUE``."""
 
     sequence: Integers
     due_us: Integers
@@ -28,7 +29,7 @@ class SampledTasks:
 
 
 class TaskSampler:
-    """The traced tasks of one producer, handed out as they become visible."""
+    """The traced tasks of one producer, handed out as they become visible to workers."""
 
     def __init__(self, scenario: Scenario, producer: int, share: float) -> None:
         self._producers = scenario.producers
@@ -41,10 +42,10 @@ class TaskSampler:
         self._numbers: Integers = np.empty(0, np.int64)
         self._due_us: Integers = np.empty(0, np.int64)
         self._handed_out = 0
-        """Sequence numbers below this were."""
+        """Tasks with smaller sequence numbers were handed out, or are not traced."""
 
     def before(self, sequence: int) -> SampledTasks:
-        """The traced tasks with smaller sequence numbers that were not handed out yet."""
+        """The traced tasks with smaller sequence numbers that have not been handed out yet."""
         parts: list[tuple[Integers, Integers]] = []
         while self._handed_out < sequence:
             if not len(self._numbers):
@@ -58,8 +59,8 @@ class TaskSampler:
         if not parts:
             nothing: Integers = np.empty(0, np.int64)
             return SampledTasks(nothing, nothing, nothing)
-        numbers = np.concatenate([each for each, _ in parts])
-        due_us = np.concatenate([each for _, each in parts])
+        numbers = np.concatenate([part_numbers for part_numbers, _ in parts])
+        due_us = np.concatenate([part_due_us for _, part_due_us in parts])
         return self._traced(numbers, due_us)
 
     def _traced(self, numbers: Integers, due_us: Integers) -> SampledTasks:
@@ -74,5 +75,5 @@ class TaskSampler:
 
 
 def id_of(run: int, producer: int, sequence: int) -> bytes:
-    """The id of a task, as Redis has it."""
+    """The id of a task, as Redis holds it."""
     return ids.format_id(ids.TaskId(run, producer, sequence)).encode()

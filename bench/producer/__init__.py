@@ -1,1 +1,4 @@
-"""The producer process: it enqueues tasks when they are due, and records what became of each."""
+"""The producer process: it enqueues tasks when they are due, and records what became of each.
+
+May be imported by the rooms that run producers: run, clients and locust.
+"""

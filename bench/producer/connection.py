@@ -1,4 +1,4 @@
-"""One connection that carries frames: bytes out, replies in, and which task each one answers."""
+"""One connection for frames: bytes out, replies in, and the task that each reply answers."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ from bench.wire.replies import SHORTEST_REPLY, LineReplies
 
 
 class PipelinedConnection:
-    """Sends rendered frames and takes their replies. It never waits. Raises ServerUnreachable.
+    """Sends rendered frames and takes their replies, and never waits. Raises ServerUnreachable.
 
-    ``answers`` makes a follower of a new connection's replies; ``number`` is what the recorder
-    knows the connection by. ``in_batches`` wakes whoever waits once a whole batch (or most of it)
-    is answered, rather than for each reply: for closed loops, where nothing is done before.
+    ``answers`` makes what matches replies to tasks; ``number`` identifies the connection to the
+    recorder. With ``in_batches`` the socket becomes readable once a whole batch (or most of it) is
+    answered, rather than for each reply: for closed loops, which do nothing before that.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class PipelinedConnection:
         self.in_flight = 0
         """Tasks sent and not yet answered."""
         self.last_list_length: int | None = None
-        """Length of a pending list, from the newest reply."""
+        """Length of a pending list, by the newest reply; None before the first."""
 
     def send(self, frame: Frame, sent_us: int, recorder: ProducerRecorder) -> None:
-        """Hand a frame over, stamped with its moment of sending. Raises ConnectionLost."""
+        """Stamp a frame with its moment of sending, and send it. Raises ConnectionLost."""
         data = frame.stamped(sent_us)
-        # The books come after the bytes. What a lost connection swallowed was sent, too.
+        # Recording follows the bytes. What a lost connection swallowed was sent, too.
         try:
             self.raw.send(data)
         finally:
@@ -46,7 +46,7 @@ class PipelinedConnection:
                 self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
 
     def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
-        """Count what has arrived. Raises ConnectionLost."""
+        """Take the replies that have arrived, and record them. Raises ConnectionLost."""
         replies = self._replies.feed(self.raw.receive())
         acked_us = clock.now_us()
         for _, message in replies.errors:

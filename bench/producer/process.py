@@ -9,15 +9,15 @@ from bench.producer.producer import Producer
 from bench.producer.sinks import make_sink
 
 
-def serve(task: ParentMessage, control: Control) -> None:
+def serve(message: ParentMessage, control: Control) -> None:
     """Connect, wait for the run to begin, produce, and send the final report."""
-    if not isinstance(task, StartProducer):
+    if not isinstance(message, StartProducer):
         return
-    clock = RunClock(task.offset_us)
-    sink = make_sink(task.url, task.scenario, task.run, task.number, clock)
+    clock = RunClock(message.offset_us)
+    sink = make_sink(message.url, message.scenario, message.run, message.number, clock)
     begin = control.await_begin()
     if begin is not None:
-        control.send(Producer(task, sink, begin.line, clock, control).run())
+        control.send(Producer(message, sink, begin.line, clock, control).run())
     sink.close()
 
 

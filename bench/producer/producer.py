@@ -1,7 +1,7 @@
 """Sends tasks when they are due (open loop), or as fast as replies come (closed loop).
 
-Runs in a process of its own. In an open loop everything that is due goes out in one buffer a
-tick; nothing is skipped, however late it has become, and each task keeps its due time.
+Runs in a process of its own. In an open loop everything that is due goes out in one buffer per
+tick. Nothing is skipped, however late it is, and each task keeps its due time.
 """
 
 from dataclasses import replace
@@ -26,10 +26,11 @@ from bench.wire.layout import pending_key
 from bench.workload.feed import Feed
 
 TICK_US = 250
-"""Least time between two buffers: what falls due in between goes out together."""
+"""Least time between two buffers: tasks due in between go out together."""
 FAST_TICK_US = 500
-"""The same where tasks come so fast that every tick has many: half the work for the same rate."""
+"""Least time between two buffers at high rates: half the work for the same rate."""
 FAST_PER_S = 20_000
+"""The peak rate of one producer from which on the longer tick applies."""
 _REPORT_EVERY_US = 250_000
 _BACKLOG_POLL_US = 500
 _RECONNECT_EVERY_US = 20_000
@@ -39,30 +40,30 @@ _LAST_REPLIES_US = 1_000_000
 
 
 class Producer:
-    """One producer: a feed of tasks, a sink that takes them, a recorder that follows them."""
+    """One producer: a feed of tasks, a sink that sends them, a recorder of what became of them."""
 
     def __init__(
-        self, task: StartProducer, sink: Sink, line: TimeLine, clock: Clock, control: Control
+        self, start: StartProducer, sink: Sink, line: TimeLine, clock: Clock, control: Control
     ) -> None:
-        self._scenario = task.scenario
-        self._url = task.url
+        self._scenario = start.scenario
+        self._url = start.url
         self._sink = sink
         self._start_us = line.start_us
         self._clock = clock
         self._control = control
-        self._feed = Feed(task.scenario, task.number)
-        self._recorder = ProducerRecorder(line, task.scenario.is_closed_loop)
-        # The seed's function enqueues one task at a time; a closed loop sends what it has.
-        self._pipeline = 1 if task.scenario.producer == "snippet" else task.scenario.pipeline
-        peak_per_s = task.scenario.peak_per_s / task.scenario.producers
+        self._feed = Feed(start.scenario, start.number)
+        self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
+        # The seed document's function enqueues one task at a time.
+        self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
+        peak_per_s = start.scenario.peak_per_s / start.scenario.producers
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
-        self._number = task.number
+        self._number = start.number
         self._progress_board = (
             None
-            if task.progress_board is None
-            else ProgressBoard(Path(task.progress_board), task.scenario.producers)
+            if start.progress_board is None
+            else ProgressBoard(Path(start.progress_board), start.scenario.producers)
         )
-        self._reporter = ProducerReporter(task.number, self._recorder, task.with_latency_counts)
+        self._reporter = ProducerReporter(start.number, self._recorder, start.with_latency_counts)
         self._next_report_us = 0
 
     def run(self) -> ProducerReport:
@@ -94,7 +95,7 @@ class Producer:
                 self._send_due(now_us - self._start_us)
 
     def _send_due(self, now_us: int) -> None:
-        """All that is due by then, in buffers of the pipeline's depth; usually that is one."""
+        """Send everything that is due by then, in buffers of the pipeline's depth; usually one."""
         while (due := self._feed.count_due(now_us)) and not self._sink.is_congested:
             batch = self._feed.take(min(due, self._pipeline))
             self._submit(replace(batch, due_us=batch.due_us + self._start_us))
@@ -142,7 +143,7 @@ class Producer:
         return limit is not None and length is not None and length > limit
 
     def _await_workers(self, end_us: int | None) -> None:
-        """Look at the lists until the longest is within the limit again."""
+        """Read the lengths of the lists until the longest is within the limit again."""
         layout = self._scenario.wire_layout
         limit = self._scenario.max_backlog or 0
         with open_client(self._url) as client:
@@ -163,7 +164,7 @@ class Producer:
             self._wait(min(deadline_us, now_us + _REPORT_EVERY_US))
 
     def _wait(self, until_us: int) -> None:
-        """Take replies and orders until then, or until something came, if that is sooner."""
+        """Take replies and messages until then, or until the first of them has come."""
         if self._clock.now_us() >= self._next_report_us:
             self._report()
         until_us = min(until_us, self._next_report_us)
@@ -175,9 +176,9 @@ class Producer:
         self._note_progress()
 
     def _reconnect(self) -> None:
-        """Go on with a new connection. What was on the way is unknown, and never sent again.
+        """Go on with a new connection. Tasks in flight become unknown, and are never sent again.
 
-        Raises ServerUnreachable when there is none to be had for a while.
+        Raises ServerUnreachable when no connection can be opened for a while.
         """
         self._recorder.connection_lost()
         deadline_us = self._clock.now_us() + _RECONNECT_FOR_US
@@ -200,10 +201,10 @@ class Producer:
             self._control.send(self._reporter.state())
 
     def _final_report(self) -> ProducerReport:
-        """With what was due by now but not sent any more."""
+        """The final report, including the tasks that were due by now and not sent."""
         unsent = 0
         if not self._scenario.is_closed_loop:
             unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
         report = self._reporter.final(unsent)
-        self._note_progress()  # what was not answered by now never will be
+        self._note_progress()  # tasks that were not answered by now never will be
         return report

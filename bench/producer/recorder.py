@@ -1,4 +1,4 @@
-"""Follows a producer's tasks from due over sent to acknowledged."""
+"""Records a producer's tasks from due over sent to acknowledged."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class _Sent:
 
     @property
     def unanswered(self) -> int:
-        """How many are still to be answered."""
+        """Number of tasks that are still to be answered."""
         return sum(map(len, self.groups[self.group :])) - self.answered
 
     @property
@@ -47,13 +47,13 @@ class _Sent:
         return min([first, *(int(group.sequence[0]) for group in self.groups[self.group + 1 :])])
 
     def unanswered_sequences(self) -> Integers:
-        """Those of all tasks that are still to be answered."""
+        """The sequence numbers of all tasks that are still to be answered."""
         left = [group.sequence for group in self.groups[self.group :]]
         left[0] = left[0][self.answered :]
         return np.concatenate(left)
 
     def answered_sequences(self) -> Integers:
-        """Those of all tasks that were answered so far."""
+        """The sequence numbers of all tasks that were answered so far."""
         done = [group.sequence for group in self.groups[: self.group]]
         if self.group < len(self.groups):
             done.append(self.groups[self.group].sequence[: self.answered])
@@ -61,8 +61,10 @@ class _Sent:
 
 
 class ProducerRecorder:
-    """On one connection replies come in the order of the tasks, so a queue of what was sent on
-    each is all it takes. All times are absolute, on the run's clock.
+    """Histograms, series and the ledger of one producer.
+
+    On one connection replies come in the order of the tasks, so one queue of sent batches for each
+    connection is enough. All times are absolute, in µs on the run's clock.
     """
 
     def __init__(self, line: TimeLine, is_closed_loop: bool) -> None:
@@ -70,7 +72,7 @@ class ProducerRecorder:
         self._is_closed_loop = is_closed_loop
         self._intervals = IntervalRecorder(line)
         self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
-        """By connection."""
+        """Batches that await replies, by connection."""
         self._latency_series = LatencySeries()
         self._ledger = ProducerLedger()
         self.offered = RateSeries()
@@ -85,13 +87,13 @@ class ProducerRecorder:
         self.last_reply_us: int | None = None
 
     def sent(self, groups: Sequence[Group], sent_us: int, connection: int = 0) -> None:
-        """These tasks, whose sequence numbers follow on each other, were handed to the socket."""
+        """Record tasks that were handed to the socket; their sequence numbers are consecutive."""
         self._waiting[connection].append(_Sent(groups, sent_us))
         for group in groups:
             self.sent_count += len(group)
             self.in_flight += len(group)
             self.offered.add_many(group.due_us - self._start_us)
-            if not self._is_closed_loop:  # due is sent there: there is no schedule to lag
+            if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
                 parts = self._split(group.due_us)
                 self._intervals.record(
                     Interval.SCHEDULE_LAG, group.queue, sent_us - group.due_us, parts
@@ -100,7 +102,7 @@ class ProducerRecorder:
     def answered(
         self, count: int, acked_us: int, refused: Sequence[int] = (), connection: int = 0
     ) -> None:
-        """The connection's next tasks were answered; ``refused`` are indices among them.
+        """Record the replies to a connection's next tasks; ``refused`` are indices among them.
 
         Raises ValueError when more were answered than were sent.
         """
@@ -124,7 +126,7 @@ class ProducerRecorder:
                     self._close(waiting.popleft())
 
     def connection_lost(self, connection: int | None = None) -> None:
-        """What was on the way will never be answered: it stays unknown. None for all of them."""
+        """Record that a connection (None for all) is lost: its tasks in flight stay unknown."""
         for number in [*self._waiting] if connection is None else [connection]:
             waiting = self._waiting.pop(number, None)
             if waiting:
@@ -134,23 +136,23 @@ class ProducerRecorder:
                 self._close(waiting[0])  # replies are in order: only the first may have some
 
     def take_unconfirmed(self) -> list[int]:
-        """Sequence numbers, since the last call, of tasks that may never have been in Redis: it
-        refused them, or did not answer."""
+        """Sequence numbers of tasks that may never have been in Redis, since the last call: the
+        server refused them, or did not answer."""
         unconfirmed, self._unconfirmed = self._unconfirmed, []
         return unconfirmed
 
     @property
     def answered_before(self) -> int:
-        """Every task with a smaller sequence number was answered, or never will be."""
+        """The sequence number before which every task was answered, or never will be."""
         waiting = [sent[0].first_unanswered for sent in self._waiting.values() if sent]
         return min(waiting, default=self.sent_count)
 
     def note_error(self, message: str) -> None:
-        """Keep the first thing that the server complained of."""
+        """Keep the server's first error message."""
         self.first_error = self.first_error or message
 
     def latency_counts(self) -> dict[Interval, dict[int, LatencyCounts]]:
-        """Latencies so far, by stage and queue; what was refused has no enqueue latency."""
+        """Latencies so far, by interval and queue; refused tasks have no enqueue latency."""
         histograms = self._intervals.by_interval()
         enqueued = histograms.setdefault(Interval.ENQUEUE, {})
         for queue in self._refused_by_queue:
@@ -164,7 +166,7 @@ class ProducerRecorder:
         return MeasuredLatencies(self._intervals.parts(), self._latency_series)
 
     def ledger(self) -> ProducerLedger:
-        """What was sent, acknowledged and refused, at the end: no reply may come after this."""
+        """What was sent, acknowledged and refused. To be called at the end: no reply may follow."""
         self.connection_lost()
         self._ledger.due = self._ledger.sent = self.sent_count
         return self._ledger
@@ -194,7 +196,7 @@ class ProducerRecorder:
             self._add_to_series(due_us, latency_us)
 
     def _close(self, sent: _Sent) -> None:
-        """Enter what was answered into the ledger: mostly a whole range of numbers at once."""
+        """Enter a batch's replies into the ledger: mostly a whole range of numbers at once."""
         is_whole = sent.group == len(sent.groups)
         if is_whole:
             first = min(int(group.sequence[0]) for group in sent.groups)

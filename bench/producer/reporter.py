@@ -1,4 +1,4 @@
-"""A producer's account of itself: the light reports while it lasts, and the final one."""
+"""A producer's reports: light ones while it works, and the final one."""
 
 from bench.measure.reports import ProducerReport
 from bench.producer.recorder import ProducerRecorder
@@ -14,18 +14,18 @@ class ProducerReporter:
         self._number = number
         self._recorder = recorder
         self.with_latency_counts = with_latency_counts
-        """Whether the next report carries them."""
+        """Whether the next report carries latency counts."""
         self._usage = ProcessUsage()
         self._revision = 0
         self.reconnects = 0
         self.error = ""
 
     def begin(self) -> None:
-        """The run begins: what was used before does not count."""
+        """Measure CPU and time from now on, as the run begins."""
         self._usage = ProcessUsage()
 
     def state(self) -> ProducerReport:
-        """How it goes."""
+        """A light report of the state so far."""
         self._usage.sample()
         self._revision += 1
         recorder = self._recorder
@@ -49,7 +49,10 @@ class ProducerReporter:
         )
 
     def final(self, unsent: int) -> ProducerReport:
-        """With all latencies and sets; ``unsent`` tasks were due by now, and not sent any more."""
+        """The final report, with all latencies and sets.
+
+        ``unsent`` is the number of tasks that were due by now and not sent.
+        """
         report = self.state()
         report.final = True
         report.due += unsent

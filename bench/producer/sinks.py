@@ -1,8 +1,8 @@
 """Ways for a producer to hand tasks to Redis.
 
-``FrameSink`` is the harness's own: rendered frames, replies counted as they come, never waiting
-for one. The other two exist for comparison, and block until they are answered: redis-py's
-pipelines, and the seed document's function with its two round trips a task.
+``FrameSink`` is the harness's own: it sends rendered frames, counts replies as they come, and
+waits for none. The other two exist for comparison, and block until they are answered: redis-py's
+pipelines, and the seed document's function with its two round trips per task.
 """
 
 import select
@@ -24,28 +24,28 @@ from bench.workload.scenario import Scenario
 
 _IDLE_S = 300e-6
 _MOST_UNSENT_BYTES = 4 << 20
-"""What may wait for the socket before tasks wait in the schedule instead, with their due times."""
+"""Bytes that may wait for the sockets; beyond that, tasks wait in the schedule."""
 
 
 class Sink(Protocol):
     """Where a producer's batches go. Times are absolute, on the run's clock."""
 
     last_list_length: int | None
-    """Length of a pending list, from the newest reply."""
+    """Length of a pending list, by the newest reply; None before the first."""
 
     @property
     def is_congested(self) -> bool:
-        """Whether the next batch should wait because the socket does not take this one."""
+        """Whether the next batch should wait, as the socket has not taken the ones before it."""
         ...
 
     def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
-        """Send a batch whose due times are absolute. Raises ConnectionLost."""
+        """Send a batch with absolute due times. Raises ConnectionLost."""
         ...
 
     def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
-        """Take replies until then, or until some came or ``control`` can be read, if sooner.
+        """Take replies until then, or until some have come or ``control`` is readable.
 
-        Returns whether ``control`` can be read. Raises ConnectionLost.
+        Returns whether ``control``, a file descriptor, is readable. Raises ConnectionLost.
         """
         ...
 
@@ -70,17 +70,17 @@ def make_sink(url: str, scenario: Scenario, run: int, number: int, clock: Clock)
 
 
 def _moment_of_sending(batch: Batch, clock: Clock, is_closed_loop: bool) -> int:
-    """Now; in a closed loop the due time, as nothing is due there before it is sent."""
+    """Now; in a closed loop the due time, as tasks are due there when they are sent."""
     return int(batch.due_us[-1]) if is_closed_loop else clock.now_us()
 
 
 class FrameSink:
     """Frames out, replies in.
 
-    An open loop has one connection, so that tasks reach the server in the order in which they are
-    due, each as soon as it can be. A closed loop has one for each batch that it keeps on the way,
-    and sends a batch command by command: a server gets through more commands when it finds work on
-    several connections at a time, and many commands alike in a row.
+    An open loop has one connection, so that tasks reach the server in the order of their due times,
+    each as soon as possible. A closed loop has one connection for each batch in flight, and sends
+    the commands of a batch sorted by kind: a server executes more commands when it finds work on
+    several connections at a time, and many commands of the same kind in a row.
     """
 
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
@@ -102,14 +102,17 @@ class FrameSink:
 
     @property
     def is_congested(self) -> bool:
-        """Whether much is still waiting for the sockets."""
+        """Whether many bytes are still waiting for the sockets."""
         return (
             sum(connection.raw.unsent_bytes for connection in self._connections)
             > _MOST_UNSENT_BYTES
         )
 
     def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
-        """Render, stamp, send, on the connection with the least on the way."""
+        """Render, stamp and send a batch, on the connection with the fewest tasks in flight.
+
+        Raises ConnectionLost.
+        """
         connection = min(self._connections, key=_in_flight)
         frame = self._renderer.render(batch)
         connection.send(
@@ -117,11 +120,14 @@ class FrameSink:
         )
 
     def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
-        """Take what replies come."""
+        """Take replies until then, or until some have come or ``control`` is readable.
+
+        Returns whether ``control``, a file descriptor, is readable. Raises ConnectionLost.
+        """
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
         connections = {connection.raw.fileno(): connection for connection in self._connections}
-        unsent = [at for at, connection in connections.items() if connection.raw.unsent_bytes]
-        # Looking for the reply pays only while there is nothing else to do soon.
+        unsent = [number for number, sender in connections.items() if sender.raw.unsent_bytes]
+        # Polling for the reply pays only while there is nothing else to do soon.
         is_idle = timeout_s > _IDLE_S and not self._is_closed_loop
         expects_answer = recorder.in_flight > 0 and is_idle
         readable, writable = wait_for([*connections, control], unsent, timeout_s, expects_answer)
@@ -134,11 +140,14 @@ class FrameSink:
         return control in readable
 
     def reconnect(self) -> None:
-        """What was on the way is gone; its replies will never come."""
+        """Open new connections; replies to tasks in flight will never come.
+
+        Raises ServerUnreachable.
+        """
         self.close()
         self._connections = self._connect()
         with open_client(self._url) as client, translated_errors(self._url):
-            load_scripts(client, self._layout)  # a server that came back has none
+            load_scripts(client, self._layout)  # a restarted server has none
 
     def close(self) -> None:
         """Close all connections."""
@@ -159,7 +168,7 @@ def _in_flight(connection: PipelinedConnection) -> int:
 
 
 class _BlockingSink:
-    """What the two comparison sinks share: a redis-py client, and replies that come at once."""
+    """The common part of the comparison sinks: a redis-py client whose calls wait for replies."""
 
     def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
         self._url = url
@@ -175,16 +184,19 @@ class _BlockingSink:
 
     @property
     def is_congested(self) -> bool:
-        """Never: each batch is answered before the next."""
+        """Always False: each batch is answered before the next."""
         return False
 
     def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
-        """Nothing is ever on the way here: only let the time pass."""
+        """Let time pass until then, or until ``control`` is readable; no task is ever in flight.
+
+        Returns whether ``control``, a file descriptor, is readable.
+        """
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
         return bool(select.select([control], [], [], timeout_s)[0])
 
     def reconnect(self) -> None:
-        """A new client."""
+        """Open a new client. Raises ServerUnreachable."""
         self.close()
         self._client = open_client(self._url)
         with translated_errors(self._url):
@@ -211,10 +223,13 @@ class _BlockingSink:
 
 
 class PipelineSink(_BlockingSink):
-    """redis-py's own pipeline, without a transaction: one per batch."""
+    """Sends each batch as one pipeline of redis-py, without a transaction."""
 
     def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
-        """Build the pipeline call by call, execute it, read all replies."""
+        """Build the pipeline call by call, execute it, and read all replies.
+
+        Raises ConnectionLost.
+        """
         sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
         pipeline = self._client.pipeline(transaction=False)
         commands = 0
@@ -230,23 +245,24 @@ class PipelineSink(_BlockingSink):
         acked_us = self._clock.now_us()
         per_task = commands // len(batch)
         errors = [
-            (place, str(reply))
-            for place, reply in enumerate(replies)
+            (index, str(reply))
+            for index, reply in enumerate(replies)
             if isinstance(reply, Exception)
         ]
         for _, message in errors:
             recorder.note_error(message)
-        refused = [place // per_task for place, _ in errors if place % per_task == per_task - 1]
+        refused = [index // per_task for index, _ in errors if index % per_task == per_task - 1]
         recorder.answered(len(batch), acked_us, refused)
         if isinstance(replies[-1], int):
             self.last_list_length = replies[-1]
 
 
 class SnippetSink(_BlockingSink):
-    """The seed document's ``enqueue_task``, its client kept open: two round trips a task."""
+    """Sends as the seed document's ``enqueue_task`` does: two round trips per task. Its client
+    stays open."""
 
     def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
-        """One task after the other, each command waiting for its reply."""
+        """Send task by task; each command waits for its reply. Raises ConnectionLost."""
         for index in range(len(batch)):
             sent_us = _moment_of_sending(batch, self._clock, self._is_closed_loop)
             task = self._task(batch, index, sent_us)

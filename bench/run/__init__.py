@@ -1,1 +1,4 @@
-"""One run from a scenario to a record: processes, draining, sampling the server, clean-up."""
+"""One run from a scenario to a record: phases, processes, draining, server samples, clean-up.
+
+May be imported by the rooms that make runs: clients, locust and the command line.
+"""

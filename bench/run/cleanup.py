@@ -1,6 +1,6 @@
-"""What a run needs in a server beside its tasks, and taking all of it away again.
+"""What a run needs in a server beside its tasks, and the removal of everything that it wrote.
 
-Nothing is flushed: tasks go by id, and a key that outlives tasks goes only if it was not there
+Nothing is flushed. Tasks are removed by id, and a key that outlives tasks only if it was not there
 before the run.
 """
 
@@ -19,30 +19,33 @@ from bench.wire.layout import KeyRole, Layout, QueueKey
 
 
 class Cleanup:
-    """One run's, on its queues."""
+    """The preparation and clean-up of one run on its queues."""
 
     def __init__(self, client: redis.Redis, layout: Layout, queues: Sequence[str]) -> None:
         self._client = client
         self._layout = layout
         self._queues = list(queues)
         self._registered: list[str] = []
-        """Queues that the run made known."""
+        """Queues whose names the run added to the registry."""
         self._counted: dict[str, int | None] = {}
-        """Counters as they were before the run; None for those that were not there."""
+        """The values of counters before the run; None for a counter that was not there."""
 
     def require_empty_queues(self) -> None:
-        """Raises UsageError when any queue holds tasks that wait or are being worked on."""
+        """Raises UsageError when any queue holds pending, active or waiting tasks."""
         for queue in self._queues:
             for key in self._layout.queue_keys(queue):
                 held = length(self._client, key) if key.role is not KeyRole.ELSEWHERE else 0
                 if held:
                     raise UsageError(
-                        f"{key.key} already holds {held} tasks, and the run would mix with "
-                        "them: use other --queues, or say --allow-shared"
+                        f"{key.key} already holds {held} tasks, which the run would mix with: "
+                        "use other --queues, or --allow-shared"
                     )
 
     def prepare(self, now_s: int) -> None:
-        """Before anything is enqueued. Raises redis-py's errors."""
+        """Load scripts, note the counters, and register the queues, before anything is enqueued.
+
+        Raises redis-py's errors.
+        """
         load_scripts(self._client, self._layout)
         for queue in self._queues:
             for key in self._layout.counters(queue, now_s).keys:
@@ -63,8 +66,11 @@ class Cleanup:
         *,
         keep: bool,
     ) -> RecordWarning | None:
-        """Remove all that the run wrote, its tasks too unless they are to be kept; a warning where
-        the server does not let it. Arguments as those of ``remove``."""
+        """Remove what the run wrote; its tasks stay where ``keep`` is set.
+
+        ``sent`` is the number of tasks that each producer sent; ``counts`` is what became of each
+        queue's tasks, as far as that is known. Returns a warning when the server refuses.
+        """
         try:
             remote.remove(self._client, run)
             if not keep:
@@ -80,8 +86,11 @@ class Cleanup:
     def remove(
         self, run: int, sent: Mapping[int, int], now_s: int, counts: Mapping[str, Counts]
     ) -> None:
-        """Everything. ``sent`` is the number of tasks that each producer sent, ``counts`` what
-        became of each queue's, as far as is known. Raises redis-py's errors."""
+        """Remove the run's tasks, and take them out of counters and registry.
+
+        ``sent`` is the number of tasks that each producer sent; ``counts`` is what became of each
+        queue's tasks, as far as that is known. Raises redis-py's errors.
+        """
         remove(self._client, self._layout, self._queues, run, sent)
         for queue in self._queues:
             self._uncount(queue, now_s, counts.get(queue, Counts()))
@@ -90,7 +99,7 @@ class Cleanup:
             self._client.srem(registry, *self._registered)
 
     def _uncount(self, queue: str, now_s: int, counts: Counts) -> None:
-        """Take the run's own tasks out of the counters again, and no more than they have grown."""
+        """Subtract the run's own tasks from the counters, and never more than these have grown."""
         counters = self._layout.counters(queue, now_s)
         failures = counts.failed + counts.retried
         own = {
@@ -99,7 +108,7 @@ class Cleanup:
         }
         for key, count in own.items():
             before = self._counted.get(key)
-            if before is None:  # it was not there: all of it is the run's
+            if before is None:  # the counter was not there: all of it is the run's
                 self._client.unlink(key)
                 continue
             grown = int(self._client.get(key) or 0) - before
@@ -114,9 +123,9 @@ def remove(
     run: int,
     sent: Mapping[int, int],
 ) -> int:
-    """Take the run's ids off the lists and sets, then delete its tasks and results.
+    """Remove the run's ids from lists and sets, then delete its tasks and results.
 
-    ``sent`` is the number of tasks that each producer sent. Returns how many keys were deleted.
+    ``sent`` is the number of tasks that each producer sent. Returns the number of deleted keys.
     Raises redis-py's errors.
     """
     for key in queue_keys_of(layout, queues):
@@ -136,7 +145,7 @@ def remove(
 def _delete(
     client: redis.Redis, layout: Layout, queues: Sequence[str], names: Sequence[str]
 ) -> int:
-    # A layout may keep a task under its queue's name; which one that was is not known here.
+    # A layout may keep a task under its queue's name; which queue that was is not known here.
     keys = {key for name in names for queue in queues for key in layout.keys_of(queue, name)}
     return int(client.unlink(*keys))
 
@@ -148,7 +157,7 @@ def _remove_from(client: redis.Redis, key: QueueKey, run: int) -> None:
         for member, producer in zip(members, read_ids(members, run).producer, strict=True)
         if producer >= 0
     ]
-    # From the tail on, in the order of the tail: each is found at once where all are the run's.
+    # From the tail on: LREM finds each at once where all ids at the tail are the run's.
     for start in range(0, len(own), CHUNK):
         with client.pipeline(transaction=False) as pipeline:
             for member in own[start : start + CHUNK]:

@@ -89,12 +89,12 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
 def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:
     """The run's tasks in pending and in active lists, by producer."""
     prepared = supervisor.prepared
-    place = (prepared.client, prepared.scenario.wire_layout, list(prepared.scenario.queues))
+    where = (prepared.client, prepared.scenario.wire_layout, list(prepared.scenario.queues))
     pending: dict[int, Bits] = {}
     active: dict[int, Bits] = {}
     try:
-        pending = queue_keys.find(*place, KeyRole.PENDING, prepared.run)
-        active = queue_keys.find(*place, KeyRole.ACTIVE, prepared.run)
+        pending = queue_keys.find(*where, KeyRole.PENDING, prepared.run)
+        active = queue_keys.find(*where, KeyRole.ACTIVE, prepared.run)
     except redis.exceptions.RedisError:
         supervisor.state.interrupt(_SILENCE)
     return pending, active

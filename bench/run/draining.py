@@ -1,4 +1,4 @@
-"""When everything that was enqueued has been finished, or never will be."""
+"""Whether everything that was enqueued has ended, or never will."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from bench.redisio.queue_keys import length
 from bench.wire.layout import KeyRole, Layout
 
 QUIET_US = 1_000_000
-"""After the lists were seen empty, how old the newest report of every worker may still be."""
+"""How long the lists must have been empty before reports made after that are believed."""
 
 
 class Draining:
-    """Looks at a run's lists and its workers' reports."""
+    """Decides from a run's lists and its workers' reports whether its drain is over."""
 
     def __init__(
         self, client: redis.Redis, layout: Layout, queues: Sequence[str], clock: Clock
@@ -35,14 +35,16 @@ class Draining:
         workers: Sequence[WorkerReport],
         awaits_workers: bool,
     ) -> bool:
-        """Whether nothing is left to wait for. ``awaits_workers``: none has reported yet that
-        somebody else was to start."""
+        """Whether nothing is left to wait for.
+
+        ``awaits_workers`` says that workers are to be started elsewhere and none has reported yet.
+        """
         enqueued = sum(report.enqueued for report in producers)
         ended = sum(report.completed + report.failed for report in workers)
         busy = any(report.waiting_retry or report.in_flight for report in workers)
         if ended >= enqueued and not busy:
             return True
-        # Some may be lost: then the lists are empty, and reports made after that say no more.
+        # Tasks may be lost: then the lists are empty, and later reports hold no more of them.
         return (
             self.is_empty()
             and not busy
@@ -51,7 +53,7 @@ class Draining:
         )
 
     def is_empty(self) -> bool:
-        """Whether no list or set holds a task; an unanswering server is not known to."""
+        """Whether no list or set holds a task; False where the server does not answer."""
         try:
             empty = not any(length(self._client, key) for key in self._places)
         except redis.exceptions.RedisError:
@@ -63,10 +65,10 @@ class Draining:
         return empty
 
     def _nothing_more_can_come(self, workers: Sequence[WorkerReport]) -> bool:
-        """Whether all lists have been empty for so long that no worker holds a task unseen.
+        """Whether the lists have been empty for so long that no worker can hold an unknown task.
 
-        A task that was popped is on no list until its worker has read it; the worker's next
-        report tells. Workers that were started elsewhere may not have reported at all yet.
+        A task that was popped is on no list until its worker has read it; only the worker's next
+        report shows it.
         """
         since_us = self._empty_since_us
         if since_us is None or self._clock.now_us() < since_us + QUIET_US:

@@ -1,4 +1,4 @@
-"""A worker of somebody else's, as a process that a run starts, watches and ends."""
+"""An external worker as a process that a run starts, watches and ends."""
 
 import contextlib
 import difflib
@@ -25,9 +25,9 @@ from bench.workload.scenario import Scenario
 
 _PLACE = re.compile(r"(?<!\$)\{[a-z_]+\}")
 LAST_LINES = 5
-"""How much of what a worker said is shown when it dies."""
+"""Lines of a worker's output that are shown when it dies."""
 _GRACE_S = 10.0
-"""How long a worker may take to end in order."""
+"""How long a worker may take to end after SIGTERM."""
 _REFRESH_S = 0.25
 _TAIL_BYTES = 4096
 _MOST_BYTES = 1 << 20
@@ -35,7 +35,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class WorkerCommand:
-    """What to start, and in which environment."""
+    """The command line of an external worker, and the environment to start it in."""
 
     words: tuple[str, ...]
     environment: Mapping[str, str]
@@ -43,10 +43,10 @@ class WorkerCommand:
 
 
 def command_of(scenario: Scenario, url: str) -> WorkerCommand:
-    """The scenario's worker command with its places filled in. Raises UsageError for one that is
-    all but right.
+    """The scenario's worker command with its placeholders filled in.
 
-    The URL with its password goes into the environment alone: arguments can be seen by others.
+    The URL with its password goes into the environment alone, as others can see arguments. Raises
+    UsageError for a placeholder that is nearly one of ours.
     """
     parts = urlsplit(url)
     filled = {
@@ -61,9 +61,11 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
         for key, value in filled.items():
             word = word.replace(key, value)
         for key in _PLACE.findall(word):
-            # What is like none of ours is the worker's own.
+            # A placeholder unlike any of ours is the worker's own.
             for meant in difflib.get_close_matches(key, filled, n=1, cutoff=0.75):
-                raise UsageError(f"worker_command: unknown place {key!r}: did you mean {meant!r}?")
+                raise UsageError(
+                    f"worker_command: unknown placeholder {key!r}: did you mean {meant!r}?"
+                )
         return word
 
     words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
@@ -72,14 +74,14 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
 
 @dataclass
 class ExternalWorker:
-    """A member of the run that says nothing: only its process can be seen."""
+    """A worker that does not report: only its process can be watched."""
 
     name: str
     command: WorkerCommand
     process: subprocess.Popen[bytes] | None = None
     _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _earlier: bytes = b""
-    """The end of what it said before the file was last cut."""
+    """The end of its output before the file was last cut."""
     _processes: list[psutil.Process] = field(default_factory=list)
     _began_s: float = 0.0
     _cpu_s: float = 0.0
@@ -104,18 +106,19 @@ class ExternalWorker:
             ) from None
         self._began_s = time.monotonic()
 
-    def send(self, send: ParentMessage) -> None:
-        """Begin and stop are all that it understands."""
-        if isinstance(send, Begin) and self.process is None:
+    def send(self, message: ParentMessage) -> None:
+        """Start the process for Begin, end it for Stop, and ignore all other messages."""
+        if isinstance(message, Begin) and self.process is None:
             self.start()
-        if isinstance(send, Stop) and self.process is not None and self._stopping_since_s is None:
+        is_running = self.process is not None and self._stopping_since_s is None
+        if isinstance(message, Stop) and is_running:
             self._refresh()
             self._stopping_since_s = time.monotonic()
             self._signal(signal.SIGTERM)
 
     @property
     def report(self) -> WorkerReport | None:
-        """What the process has used; of tasks it knows nothing. None before it was started."""
+        """CPU time and age of the process, without tasks; None before it was started."""
         if self.process is None:
             return None
         if time.monotonic() - self._refreshed_s > _REFRESH_S:
@@ -130,7 +133,7 @@ class ExternalWorker:
 
     @property
     def is_done(self) -> bool:
-        """Whether it was told to stop and has ended, or had to be killed."""
+        """Whether it has ended after a Stop, killed where it had to be; True before its start."""
         if self._stopping_since_s is None or self.process is None:
             return self.process is None
         if self.process.poll() is None:
@@ -141,7 +144,7 @@ class ExternalWorker:
         return True
 
     def exit_reason(self) -> str | None:
-        """How it ended without being told to, with the last that it said, or None."""
+        """How it ended before a Stop, with its last output, or None."""
         if self.process is None or self._stopping_since_s is not None:
             return None
         code = self.process.poll()
@@ -149,12 +152,12 @@ class ExternalWorker:
             return None
         how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
         lines = self.last_lines()
-        said = "; it said nothing" if not lines else ": " + " | ".join(lines)
-        return f"the {self.name} ended {how}{said}"
+        output = ": " + " | ".join(lines) if lines else " without any output"
+        return f"the {self.name} ended {how}{output}"
 
     def last_lines(self) -> list[str]:
-        """The end of what it wrote to standard output and standard error, without the secrets that
-        it was given."""
+        """The last lines of its standard output and standard error, without the secrets of the
+        URL."""
         text = (self._earlier + self._tail()).decode(errors="replace")
         lines = [without_url(line, self.command.url).strip() for line in text.splitlines()]
         return [line for line in lines if line][-LAST_LINES:]
@@ -162,25 +165,25 @@ class ExternalWorker:
     def _tail(self) -> bytes:
         size = os.fstat(self._output.fileno()).st_size
         tail = os.pread(self._output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
-        return tail.lstrip(b"\0")  # where the file was cut, its writer goes on behind a hole
+        return tail.lstrip(b"\0")  # after a cut, the writer goes on behind a hole of zeros
 
-    def _forget_most(self) -> None:
-        """Of a worker that says much only the end is kept, so that it fills no disk."""
+    def _limit_output(self) -> None:
+        """Keep only the end of a large output, so that it does not fill the disk."""
         if os.fstat(self._output.fileno()).st_blocks * 512 > _MOST_BYTES:
             self._earlier = self._tail()
             os.ftruncate(self._output.fileno(), 0)
 
     def end(self) -> None:
-        """Leave nothing of it behind."""
+        """End the process and all of its children, and delete its output."""
         if self.process is not None:
             self.send(Stop())
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_GRACE_S)
             self._signal(signal.SIGKILL)
             self.process.wait()
-            for each in self._processes:  # those that left its group
+            for child in self._processes:  # some may have left the process group
                 with contextlib.suppress(psutil.Error):
-                    each.kill()
+                    child.kill()
         self._output.close()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -189,21 +192,21 @@ class ExternalWorker:
                 os.killpg(self.process.pid, number)
 
     def _refresh(self) -> None:
-        """Add up what its processes have used. Those that ended meanwhile are not seen again."""
+        """Add up the CPU time of its processes. Processes that have ended do not count any more."""
         if self.process is None:
             return
         self._refreshed_s = time.monotonic()
-        self._forget_most()
+        self._limit_output()
         with contextlib.suppress(psutil.Error):
             first = psutil.Process(self.process.pid)
             self._processes = [first, *first.children(recursive=True)]
             cpu_s = 0.0
-            for each in self._processes:
+            for process in self._processes:
                 with contextlib.suppress(psutil.Error):
-                    times = each.cpu_times()
+                    times = process.cpu_times()
                     cpu_s += times.user + times.system
             self._cpu_s = max(self._cpu_s, cpu_s)
 
 
 _FRESH_US = 1 << 62
-"""It holds no news back: what is known of its process is as new as it gets."""
+"""Later than any moment: nothing about its tasks is known that a newer report could show."""

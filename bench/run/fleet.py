@@ -1,4 +1,4 @@
-"""Who works for a run, wherever they are: the run's own processes, or those of a load generator."""
+"""The processes of a run, wherever they are: the run's own, or those of a load generator."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
@@ -14,75 +14,74 @@ Report_co = TypeVar("Report_co", ProducerReport, WorkerReport, covariant=True)
 
 
 class ProcessHandle(Protocol[Report_co]):
-    """A producer or a worker, as the run sees it."""
+    """A producer, worker or observer, as the run sees it."""
 
     @property
     def name(self) -> str:
-        """What warnings call it."""
+        """The name that warnings use."""
         ...
 
     @property
     def report(self) -> Report_co | None:
-        """The newest that it said of itself."""
+        """Its newest report; None before the first."""
         ...
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come: the final report is here, or it is gone."""
+        """Whether nothing more will come: it has sent its final report, or it is gone."""
         ...
 
-    def send(self, send: ParentMessage) -> None:
-        """Tell it something; one that is gone hears nothing."""
+    def send(self, message: ParentMessage) -> None:
+        """Send it a message, which is lost where the process is gone."""
         ...
 
     def exit_reason(self) -> str | None:
-        """How it died before its final report, in words, or None."""
+        """How it ended before its final report, as a sentence, or None."""
         ...
 
 
 class Fleet(Protocol):
-    """All of a run's members."""
+    """All processes of a run."""
 
     @property
     def producers(self) -> Sequence[ProcessHandle[ProducerReport]]:
-        """Those who enqueue."""
+        """The processes that enqueue."""
         ...
 
     @property
     def workers(self) -> Sequence[ProcessHandle[WorkerReport]]:
-        """Those who serve, as far as the run started them."""
+        """The workers and observers that the run started."""
         ...
 
     def gather(self, scenario: Scenario, should_stop: StopRequested) -> int:
-        """How many producers there will be; waits for those that others start."""
+        """Wait for producers that others start; return the number of producers."""
         ...
 
-    def start_producer(self, name: str, task: StartProducer) -> None:
-        """Give the next producer its task."""
+    def start_producer(self, name: str, message: StartProducer) -> None:
+        """Start the next producer with this message, or assign it."""
         ...
 
-    def start_worker(self, name: str, task: ParentMessage) -> None:
-        """Start a worker, and give it its task."""
+    def start_worker(self, name: str, message: ParentMessage) -> None:
+        """Start a worker or an observer with this message."""
         ...
 
     def make_progress_board(self, producers: int) -> str | None:
-        """The file of a board on which its producers will note their progress, or None where they
-        cannot."""
+        """Make the file in which producers note their progress; None where they cannot."""
         ...
 
     @property
     def external_processes(self) -> Sequence[ExternalWorker]:
-        """Somebody else's workers, as far as the run starts them; they are among the workers."""
+        """The external workers that the run starts; they are among the workers."""
         ...
 
     def add_external_worker(self, external_worker: ExternalWorker) -> None:
-        """Take somebody else's worker on. Raises UsageError where there can be none."""
+        """Add an external worker. Raises UsageError where there can be none."""
         ...
 
     def await_ready(self, should_stop: StopRequested) -> None:
-        """Wait until all are connected. Raises the error that one of them failed with."""
+        """Wait until all processes are connected. Raises the error with which any failed."""
         ...
 
     def receive(self, seconds: float) -> None:
-        """Take what the members say, for at most that long; return when something was said."""
+        """Take messages of the processes; return after that time, or once a message has come."""
         ...

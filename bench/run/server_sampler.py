@@ -1,4 +1,4 @@
-"""Looks at the server once a second while a run lasts: backlog, CPU, memory."""
+"""Samples of the server while a run lasts: backlog, CPU, memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,20 @@ INTERVAL_US = 1_000_000
 
 @dataclass(frozen=True)
 class ServerSample:
-    """One look; the offset is in µs after the run's start."""
+    """One sample."""
 
     offset_us: int
+    """When it was taken, in µs after the run's start."""
     backlog: tuple[int, ...]
-    """Pending tasks of each queue."""
+    """Pending tasks of each queue, in the order of the queues."""
     cpu_s: float
+    """CPU time of the server since it was started."""
     memory_bytes: int
 
 
 @dataclass
 class ServerSampler:
-    """All looks so far."""
+    """Takes samples, and keeps all of them."""
 
     client: redis.Redis
     layout: Layout
@@ -32,7 +34,7 @@ class ServerSampler:
     samples: list[ServerSample] = field(default_factory=list)
 
     def sample(self, offset_us: int) -> None:
-        """Look now. A server that does not answer leaves a gap in the series, not an error."""
+        """Take a sample. A server that does not answer leaves a gap, and is no error."""
         try:
             with self.client.pipeline(transaction=False) as pipeline:
                 for queue in self.queues:
@@ -50,5 +52,5 @@ class ServerSampler:
 
     @property
     def backlog(self) -> tuple[int, ...]:
-        """The newest look's."""
+        """Pending tasks of each queue in the newest sample; zeros before the first."""
         return self.samples[-1].backlog if self.samples else (0,) * len(self.queues)

@@ -1,4 +1,4 @@
-"""The processes that a run starts: begun, listened to, stopped, and never left behind."""
+"""The processes that a run starts itself. None of them outlives the run."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ Report = TypeVar("Report", ProducerReport, WorkerReport)
 
 @dataclass
 class ChildProcess(Generic[Report]):
-    """A process, and the newest that it said."""
+    """A producer, worker or observer as a child process, and its newest report."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -42,16 +42,16 @@ class ChildProcess(Generic[Report]):
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more will come: the final report is here, or the process is gone."""
+        """Whether nothing more will come: it has sent its final report, or it is gone."""
         return self.gone or (self.report is not None and self.report.final)
 
-    def send(self, send: ParentMessage) -> None:
-        """Tell it something; one that is gone hears nothing."""
+    def send(self, message: ParentMessage) -> None:
+        """Send it a message, which is lost where the process is gone."""
         with contextlib.suppress(ChannelClosed):
-            self.writer.write(send)
+            self.writer.write(message)
 
     def exit_reason(self) -> str | None:
-        """How it died before its final report, in words, or None."""
+        """How it ended before its final report, as a sentence, or None."""
         if self.report is not None and self.report.final:
             return None
         if self.failure is not None:
@@ -66,7 +66,7 @@ class ChildProcess(Generic[Report]):
 
 @dataclass
 class SubprocessFleet:
-    """All of a run's processes. Used as a context manager, none survives it."""
+    """All processes of a run, as children of this one. Leaving the context ends them all."""
 
     producers: list[ChildProcess[ProducerReport]] = field(default_factory=list)
     _workers: list[ChildProcess[WorkerReport]] = field(default_factory=list)
@@ -86,41 +86,41 @@ class SubprocessFleet:
 
     @property
     def all(self) -> "Sequence[ChildProcess[ProducerReport] | ChildProcess[WorkerReport]]":
-        """Our own processes."""
+        """The run's own processes, without external workers."""
         return [*self.producers, *self._workers]
 
     @property
     def workers(self) -> "Sequence[ChildProcess[WorkerReport] | ExternalWorker]":
-        """Ours and somebody else's."""
+        """The run's own workers and observers, and external workers."""
         return [*self._workers, *self.external_processes]
 
     def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
-        """As many producers as the scenario says: all of them are started here."""
+        """The scenario's number of producers, as all of them are started here."""
         return scenario.producers
 
-    def start_producer(self, name: str, task: ParentMessage) -> None:
-        """Start a producer, and give it its task."""
-        self.producers.append(_start(name, "bench.producer.process", task))
+    def start_producer(self, name: str, message: ParentMessage) -> None:
+        """Start a producer with this message."""
+        self.producers.append(_start(name, "bench.producer.process", message))
 
-    def start_worker(self, name: str, task: ParentMessage) -> None:
-        """Start a worker, and give it its task."""
-        is_observer = isinstance(task, StartObserver)
+    def start_worker(self, name: str, message: ParentMessage) -> None:
+        """Start a worker or an observer with this message."""
+        is_observer = isinstance(message, StartObserver)
         module = "bench.observer.process" if is_observer else "bench.worker.process"
-        self._workers.append(_start(name, module, task))
+        self._workers.append(_start(name, module, message))
 
     def make_progress_board(self, producers: int) -> str | None:
-        """A new one, gone with the processes."""
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-board-")
+        """Make the file in which producers note their progress; it is deleted with the fleet."""
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-progress-")
         path = Path(self._folder.name) / "board"
         ProgressBoard.make(path, producers)
         return str(path)
 
     def add_external_worker(self, external_worker: ExternalWorker) -> None:
-        """Take somebody else's worker on."""
+        """Add an external worker, which ends with the fleet."""
         self.external_processes.append(external_worker)
 
     def await_ready(self, should_stop: Callable[[], bool]) -> None:
-        """Wait until all are connected. Raises the error that one of them failed with."""
+        """Wait until all processes are connected. Raises the error with which any failed."""
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not all(child.is_ready for child in self.all) and not should_stop():
             self.receive(0.1)
@@ -129,31 +129,27 @@ class SubprocessFleet:
                     raise _error_of(child.failure)
                 if child.gone:
                     raise MeasurementError(child.exit_reason() or f"{child.name} ended")
-            exit_reasons = [
-                exit_reason
-                for external_worker in self.external_processes
-                if (exit_reason := external_worker.exit_reason())
-            ]
-            if exit_reasons:
-                raise MeasurementError(exit_reasons[0])
+            for external_worker in self.external_processes:
+                if (exit_reason := external_worker.exit_reason()) is not None:
+                    raise MeasurementError(exit_reason)
             if time.monotonic() > deadline:
                 raise MeasurementError(f"a process was not ready within {READY_TIMEOUT_S:.0f} s")
 
     def receive(self, seconds: float) -> None:
-        """Take what the processes say, for at most that long; return when something was said."""
-        speaking = {child.reader.fileno(): child for child in self.all if not child.gone}
-        for descriptor in select.select(list(speaking), [], [], seconds)[0]:
-            _receive_from(speaking[descriptor])
+        """Take messages of the processes; return after that time, or once a message has come."""
+        children = {child.reader.fileno(): child for child in self.all if not child.gone}
+        for descriptor in select.select(list(children), [], [], seconds)[0]:
+            _receive_from(children[descriptor])
 
 
-def _start(name: str, module: str, task: ParentMessage) -> "ChildProcess[Report]":
+def _start(name: str, module: str, message: ParentMessage) -> "ChildProcess[Report]":
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
-        start_new_session=True,  # Ctrl-C reaches the run, which tells its children
+        start_new_session=True,  # Ctrl-C reaches the run, which stops its children
         env={**os.environ, **_SINGLE_THREADED},
     )
     if process.stdin is None or process.stdout is None:
@@ -162,12 +158,12 @@ def _start(name: str, module: str, task: ParentMessage) -> "ChildProcess[Report]
     child: ChildProcess[Report] = ChildProcess(
         name, process, reader, Writer(process.stdin.fileno()), errors
     )
-    child.send(task)
+    child.send(message)
     return child
 
 
 _SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""numpy's linear algebra would start a thread a core, with memory for each, for nothing."""
+"""Keeps numpy's linear algebra from starting a thread for each core, with memory for each."""
 
 
 def _receive_from(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:
@@ -182,11 +178,11 @@ def _receive_from(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerRepo
         elif isinstance(message, Failed):
             child.failure = message
         elif child.report is None or message.revision > child.report.revision:
-            child.report = message  # each kind of child sends its own
+            child.report = message  # each kind of child sends its own kind of report
 
 
 def _end(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:
-    """Close its input, which ends it; kill it if it does not."""
+    """Close the child's input, which ends it; kill it where that does not."""
     for pipe in (child.process.stdin, child.process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):

@@ -1,1 +1,4 @@
-"""The built-in worker: serves tasks as the documented runqy worker does, and records each."""
+"""The built-in worker: it serves tasks as the documented runqy worker does, and records each.
+
+May be imported by the rooms that run workers: run and the command line.
+"""

@@ -1,4 +1,4 @@
-"""Tasks that a worker has taken and read: what they are, how long they take, how they end."""
+"""Tasks that a worker has taken and read: their payloads, service times and outcomes."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,36 +21,37 @@ _MOST_ATTEMPTS = 1024
 
 
 class TaskRecorder(Protocol):
-    """Who is told about the tasks of a run."""
+    """Records what happens to the tasks of one run."""
 
     def started(self, count: int, now_us: int) -> None:
-        """Tasks were taken."""
+        """Record that tasks were taken."""
         ...
 
     def missing(self, count: int) -> None:
-        """Ids were popped that had no task behind them."""
+        """Record ids that were popped and had no task behind them."""
         ...
 
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
-        """The last command of these attempts was acknowledged."""
+        """Record that the last command of these attempts was acknowledged."""
         ...
 
 
 class RecorderLookup(Protocol):
-    """Which run a task is of."""
+    """Finds the recorder of each task."""
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
-        """(a run's recorder, indices of its tasks) for each run among these ids."""
+        """(recorder, indices of its tasks) for each run among these ids."""
         ...
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """How a worker serves; ``queues`` in order of priority, with their weights."""
+    """How a worker serves its queues."""
 
     queues: dict[str, float]
+    """Weights by queue, highest priority first."""
     layout: Layout
     concurrency: int
     prefetch: int
@@ -77,13 +78,13 @@ class TaskBatch:
     recorder: TaskRecorder
     attempts: AttemptBatch
     limits: Sequence[int]
-    """Most attempts after the first."""
+    """The greatest number of attempts after the first, by task."""
     service_us: Sequence[int]
-    """Empty where tasks take no time."""
+    """Service times; empty where tasks take no time."""
     fails: Sequence[bool]
-    """Empty where none does."""
+    """Whether each attempt fails; empty where none does."""
     messages: Sequence[bytes] = ()
-    """The tasks whole, where any fails and the layout rewrites those; else empty."""
+    """The whole tasks, where any fails and the layout rewrites failed tasks; otherwise empty."""
 
     def __len__(self) -> int:
         return len(self.attempts)
@@ -94,16 +95,16 @@ class TaskBatch:
         return self.attempts.task_ids
 
     def messages_of(self, outcome: AttemptOutcome) -> Sequence[bytes]:
-        """The tasks whole, where that way of ending rewrites them; else none."""
+        """The whole tasks, where that outcome rewrites them; otherwise none."""
         return () if outcome is AttemptOutcome.COMPLETED else self.messages
 
     def message_of(self, outcome: AttemptOutcome) -> bytes:
-        """The same for a claim of one task."""
+        """The whole task of a batch of one, where that outcome rewrites it; otherwise empty."""
         messages = self.messages_of(outcome)
         return messages[0] if messages else b""
 
     def only(self, chosen: Sequence[int]) -> "TaskBatch":
-        """Some of them, by index."""
+        """The batch of the tasks with these indices."""
         attempts = self.attempts
         return TaskBatch(
             self.queue,
@@ -121,7 +122,7 @@ class TaskBatch:
         )
 
     def by_outcome(self) -> Iterator[tuple[AttemptOutcome, "TaskBatch"]]:
-        """The tasks by how their attempt ends."""
+        """The tasks by the outcome of their attempt."""
         if not any(self.fails):
             yield AttemptOutcome.COMPLETED, self
             return
@@ -138,18 +139,18 @@ class TaskBatch:
 
 def read_batches(
     settings: WorkerSettings,
-    tracker: RecorderLookup,
+    lookup: RecorderLookup,
     queue: str,
     task_ids: Sequence[bytes],
     replies: Sequence[Any],
     popped_us: int,
 ) -> list[TaskBatch]:
-    """Claims by run, from ids and the replies (n,) to their loading.
+    """Batches by run, from ids (n,) and the replies (n,) to loading them.
 
-    Ids without a task behind them, or without one that can be read, are counted, and left alone.
+    Ids without a task that can be read are recorded as missing, and left alone.
     """
     batches = []
-    for recorder, members in tracker.split(task_ids):
+    for recorder, members in lookup.split(task_ids):
         found = members
         if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
             found = [index for index in members if replies[index]]
@@ -167,7 +168,7 @@ def read_batches(
 def _read(
     layout: Layout, replies: Sequence[Any], chosen: Sequence[int]
 ) -> tuple[Hashes, Sequence[int]]:
-    """What the chosen replies say, and which of them are tasks at all."""
+    """The tasks in the chosen replies, and the indices of those that are tasks."""
     is_all = len(chosen) == len(replies)
     try:
         return layout.read(replies if is_all else [replies[index] for index in chosen]), chosen
@@ -209,10 +210,10 @@ def _batch(
 
 
 def _numbers(task_ids: Sequence[bytes]) -> Integers:
-    """A number for each task that does not depend on the run: what its draws are made from."""
+    """A number for each task that does not depend on the run: the input of its random draws."""
     ids = read_ids(task_ids, None)
     numbers = (ids.producer << _PRODUCER_SHIFT) + ids.sequence
-    if not ids.all_ours:  # somebody's own ids
+    if not ids.all_ours:  # ids that no producer of ours made
         for index in np.flatnonzero(ids.producer < 0).tolist():
             numbers[index] = zlib.crc32(task_ids[index])
     return numbers

@@ -1,7 +1,7 @@
-"""Follows the tasks of one run through one worker, from started to finished.
+"""Records the tasks of one run in one worker, from started to finished.
 
-While tasks are under way only what is known of them is kept; it is read and counted when enough
-has come together, as a batch costs hardly more than one task, and no task waits for it.
+While tasks are in flight their fields are only kept. They are read and counted once enough have
+come together: a batch costs hardly more than one task, and no task waits for it.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from bench.wire import stamps
 from bench.wire.columns import read_ids, read_stamps
 
 _FLUSH_AT = 64
-"""Attempts that are counted together, at least."""
+"""Least number of attempts that are counted together."""
 
 
 class AttemptOutcome(Enum):
@@ -39,7 +39,7 @@ class AttemptOutcome(Enum):
 
 @dataclass(frozen=True)
 class AttemptBatch:
-    """Attempts at tasks of one queue, one entry each. Times are in µs on the run's clock."""
+    """Attempts (n,) at tasks of one queue. Times are in µs on the run's clock."""
 
     task_ids: Sequence[bytes]
     payloads: Sequence[bytes]
@@ -53,7 +53,7 @@ class AttemptBatch:
 
 @dataclass
 class _Pending:
-    """Attempts of one queue with one outcome that are not counted yet."""
+    """Attempts of one queue with one outcome that have not been counted yet."""
 
     task_ids: list[bytes] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
@@ -65,7 +65,7 @@ class _Pending:
 class WorkerRecorder:
     """Histograms, series and the ledger of one worker for one run.
 
-    Tasks that are not of the run are passed over: they were somebody else's.
+    Tasks of other runs are passed over.
     """
 
     def __init__(
@@ -94,24 +94,24 @@ class WorkerRecorder:
         self._missing = 0
 
     def started(self, count: int, now_us: int) -> None:
-        """Tasks were taken."""
+        """Record that tasks were taken."""
         self._started_count += count
         self._started.add(now_us - self._start_us, count)
 
     def missing(self, count: int) -> None:
-        """Ids were popped that had no task behind them."""
+        """Record ids that were popped and had no task behind them."""
         self._missing += count
 
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
-        """The last command of these attempts was acknowledged."""
+        """Record that the last command of these attempts was acknowledged."""
         pending = self._pending.get((queue, outcome))
         if pending is None:
             pending = self._pending[queue, outcome] = _Pending()
         count = len(attempts)
         pending.task_ids.extend(attempts.task_ids)
-        length = stamps.HEAD_LENGTH + 1  # one more, to see that the last stamp ends there
+        length = stamps.HEAD_LENGTH + 1  # one byte more shows that the last stamp ends there
         pending.heads.extend([payload[:length] for payload in attempts.payloads])
         pending.retries.extend(attempts.retries)
         pending.started_us.extend(attempts.started_us)

@@ -1,9 +1,9 @@
 """What a worker does with tasks: the documented sequence, one by one or in batches.
 
-With a prefetch of one, each lane is the documented worker: it has exactly one task, and each
-command waits for its reply. With more, each lane takes many tasks and sends the same commands per
-task, in the same order, in pipelined batches: the fast path. Tasks whose service takes time are
-then ended by a lane of their own, when their time is over.
+With a prefetch of one, each coroutine is the documented worker: it has exactly one task, and each
+command waits for its reply. With more, each coroutine takes many tasks and sends the same commands
+per task, in the same order, in pipelined batches: the fast path. Tasks whose service takes time
+are then ended by a coroutine of their own, when their service time is over.
 """
 
 import contextlib
@@ -35,16 +35,16 @@ from bench.worker.recorder import AttemptOutcome
 BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
 _BATCH_COROUTINES = 4
-"""Conversations that share a prefetch: while one waits for Redis, another has work here."""
+"""Coroutines that share a prefetch: while one waits for Redis, another has work here."""
 _ERROR_TEXT = "failed on purpose (failure_rate)"
 
 
 class Worker:
-    """The state that the lanes of one worker share, and the lanes themselves."""
+    """The coroutines of one worker, and the state that they share."""
 
-    def __init__(self, settings: WorkerSettings, tracker: RecorderLookup, clock: Clock) -> None:
+    def __init__(self, settings: WorkerSettings, lookup: RecorderLookup, clock: Clock) -> None:
         self._settings = settings
-        self._tracker = tracker
+        self._lookup = lookup
         self._clock = clock
         self._random = random.Random(settings.seed)  # noqa: S311 - not for secrets
         self._queues = tuple(settings.queues)
@@ -57,21 +57,22 @@ class Worker:
             for queue in settings.queues
         }
         self._slots = [0] * settings.concurrency
-        """When each slot is free again, in µs; a heap."""
+        """When each slot is free again, in µs on the run's clock; a heap."""
         self._in_service: list[tuple[int, int, int, TaskBatch]] = []
         """(end of service, order, start of service, one task), a heap."""
         self._retries: list[tuple[int, int, str, bytes]] = []
         """(when to requeue, order, queue, id), a heap."""
         self._order = 0
         self._popped: dict[int, int] = {}
-        """Tasks at hand in each of the lanes that take some."""
+        """Tasks that each popping coroutine holds, by the coroutine's number."""
         self._finishing = 0
+        """Tasks whose service is over and whose last commands are not acknowledged."""
         self.stopping = False
         self.wake_all: Callable[[], None] = lambda: None
 
     @property
     def waiting_retry(self) -> int:
-        """Tasks that wait here for their next attempt."""
+        """Tasks that wait in this worker for their next attempt."""
         return len(self._retries)
 
     @property
@@ -80,7 +81,7 @@ class Worker:
         return sum(self._popped.values()) + len(self._in_service) + self._finishing
 
     def coroutines(self) -> list[CoroutineFactory]:
-        """All lanes that this worker needs."""
+        """Factories of all coroutines that this worker needs, one connection each."""
         settings = self._settings
         if settings.prefetch == 1:
             return [self._one_by_one] * settings.concurrency + [self._requeue_due]
@@ -91,15 +92,15 @@ class Worker:
 
     def _one_by_one(self) -> Coroutine:
         """The documented worker: one task, one command, one reply at a time."""
-        with self._popping() as number:
+        with self._popping() as coroutine:
             while not self.stopping:
                 pop = self._pops.one(self._queues_in_order())
                 replies = yield Request(pop, 1, may_block=True)
                 queue, task_ids = self._pops.read(_checked(replies)[0])
                 if task_ids:
-                    self._popped[number] = 1
+                    self._popped[coroutine] = 1
                     yield from self._serve_one(queue, task_ids[0])
-                    self._popped[number] = 0
+                    self._popped[coroutine] = 0
 
     def _serve_one(self, queue: str, task_id: bytes) -> Coroutine:
         popped_us = self._clock.now_us()
@@ -120,7 +121,7 @@ class Worker:
         """Takes and starts tasks in batches; ends them at once where service takes no time."""
         coroutines = min(_BATCH_COROUTINES, self._settings.prefetch)
         most = math.ceil(self._settings.prefetch / coroutines)
-        with self._popping() as number:
+        with self._popping() as coroutine:
             while not self.stopping:
                 room = min(most, self._settings.prefetch - self.in_flight)
                 if room <= 0:
@@ -128,20 +129,20 @@ class Worker:
                     continue
                 queue, task_ids = yield from self._take_many(room)
                 if task_ids:
-                    self._popped[number] = len(task_ids)
+                    self._popped[coroutine] = len(task_ids)
                     yield from self._serve_batch(queue, task_ids)
-                    self._popped[number] = 0
+                    self._popped[coroutine] = 0
 
     @contextlib.contextmanager
     def _popping(self) -> Iterator[int]:
-        """A number for a lane that takes tasks, for as long as it does."""
+        """The number of a coroutine that takes tasks, for as long as it does."""
         self._order += 1
-        number = self._order
-        self._popped[number] = 0
+        coroutine = self._order
+        self._popped[coroutine] = 0
         try:
-            yield number
+            yield coroutine
         finally:
-            del self._popped[number]
+            del self._popped[coroutine]
             self.wake_all()
 
     def _serve_batch(self, queue: str, task_ids: Sequence[bytes]) -> Coroutine:
@@ -168,7 +169,7 @@ class Worker:
         """Ends tasks when their service time is over."""
         while self._in_service or self._popped or not self.stopping:
             now_us = self._clock.now_us()
-            if self.stopping and not self._popped:  # all at once, or they would lose their order
+            if self.stopping and not self._popped:  # all together, or they would lose their order
                 yield from self._put_back_unstarted(now_us)
             due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
             while self._in_service and self._in_service[0][0] <= now_us:
@@ -235,11 +236,11 @@ class Worker:
         self, queue: str, task_ids: Sequence[bytes], replies: Sequence[Any], popped_us: int
     ) -> list[TaskBatch]:
         return read_batches(
-            self._settings, self._tracker, queue, task_ids, _checked(replies), popped_us
+            self._settings, self._lookup, queue, task_ids, _checked(replies), popped_us
         )
 
     def _now_s(self) -> int:
-        """Unix time, for what the layout notes down."""
+        """Unix time, for what the layout writes down."""
         return self._clock.now_us() // 1_000_000
 
     def _begin_service(self, batch: TaskBatch) -> None:
@@ -257,7 +258,7 @@ class Worker:
         self.wake_all()
 
     def _put_back_unstarted(self, now_us: int) -> Coroutine:
-        """On the way out: tasks that no slot has begun go back to where they were taken from."""
+        """At a stop, return tasks that no slot has begun to where they were taken from."""
         unstarted = sorted(entry for entry in self._in_service if entry[2] > now_us)
         if not unstarted:
             return

@@ -202,13 +202,16 @@ def test_the_final_report_rests_on_every_task(observed: Observed) -> None:
     scene.queries.state_of = {task_id(3): "active"}
     observed.active = 1
     observed.turns(20_000)
+    scene.enqueue(5)
+    scene.end({4: (0, COMPLETED)})
     report = observed.observer.finish()
     assert report.final
     assert report.full
-    assert (report.started, report.completed, report.failed) == (4, 3, 0)
+    assert (report.started, report.completed, report.failed) == (5, 4, 0)
     assert report.observed is not None
     assert report.observed.is_settled
     assert report.observed.unfinished == {"active": 1}
+    assert report.observed.traced == 5
 
 
 @pytest.mark.parametrize("lost", [True, False])

@@ -158,7 +158,7 @@ def test_a_server_that_refuses_is_an_error_with_its_words(asked: Any) -> None:
 def test_a_connection_that_is_cut_is_lost_and_a_new_one_goes_on(asked: Any) -> None:
     made: Asked = asked()
     made.streams[0].reply(state("completed")[:9])
-    made.streams[0].hang_up()
+    made.streams[0].end_replies()
     with pytest.raises(ConnectionLost):
         made.queries.outcomes(ONE)
     made.queries.reconnect()

@@ -189,6 +189,16 @@ def test_at_the_end_every_task_is_queried_once_more(scene: Scene) -> None:
     assert scene.queries.queried == MOST_PER_ROUND + 310
 
 
+def test_at_the_end_tasks_are_queried_whose_events_never_came(scene: Scene) -> None:
+    traced = tracer(scene, ScriptedEvents())
+    scene.enqueue(1)
+    scene.end({0: (500, COMPLETED)})
+    turn(traced, scene, 0)
+    scene.at(1000)
+    traced.finish()
+    assert scene.latency().count == 1
+
+
 def test_at_the_end_due_times_are_read_too(scene: Scene) -> None:
     traced = tracer(scene, rate="max", tasks=10)
     scene.queries.due_of = {task_id(0): 0}

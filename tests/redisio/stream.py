@@ -66,6 +66,10 @@ class PairedStream:
             return self.peer.recv(1 << 22)
         return b""
 
+    def end_replies(self) -> None:
+        """Send nothing more as the server, and go on reading."""
+        self.peer.shutdown(socket.SHUT_WR)
+
     def hang_up(self) -> None:
         """Close the server's end."""
         self.peer.close()

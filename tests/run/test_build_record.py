@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from bench import environment
@@ -13,6 +14,7 @@ from bench.measure.recorder import Interval
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.run.build_record import build_record
+from bench.workload.mix import Mix
 from tests.run.values import (
     EXTERNAL,
     QUEUE,
@@ -174,7 +176,9 @@ def test_several_producers_share_the_tasks_and_each_task_has_its_own_queue() -> 
     )
     assert record.counts == Counts(due=100, enqueued=100, completed=90, lost=10)
     assert record.queues[high].plus(record.queues[low]) == record.counts
-    assert record.queues[high].due not in (0, 50, 100)
+    numbers = np.arange(100)  # of all tasks: those of producer p are p, p + 2, p + 4, …
+    expected = np.bincount(Mix([1, 1], chosen.seed).queue_of(numbers)).tolist()
+    assert [record.queues[high].due, record.queues[low].due] == expected
     assert record.rates.enqueued_per_s == 200.0  # each producer's points are added up
 
 

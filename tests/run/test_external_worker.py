@@ -102,7 +102,7 @@ def test_a_child_that_left_the_process_group_of_a_worker_command_is_ended_too() 
 
 @pytest.mark.parametrize("place", ["{queue}", "{hots}", "{ports}"])
 def test_a_place_that_is_all_but_right_is_refused(place: str) -> None:
-    with pytest.raises(UsageError, match="unknown place"):
+    with pytest.raises(UsageError, match="unknown placeholder"):
         command_of(scenario(worker_command=f"w {place}"), "redis://h:1/0")
 
 

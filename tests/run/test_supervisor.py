@@ -100,13 +100,16 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(of_worker: bool) -> No
 
 
 def test_the_server_is_sampled_once_a_second_from_the_start_on() -> None:
+    """Each at the first turn of its second, so that no second is left out."""
     process = producer()
     scene = Scene(producers=[process])
     scene.clock.time_us = START_US - 450_000
-    scene.after(3_500_000, lambda: done(process))
+    turn_us = 370_000
+    scene.fleet.script = lambda _: scene.clock.advance(turn_us - 100_000)
+    scene.after(20_000_000, lambda: done(process))
     scene.supervisor.watch()
-    assert [at_us // 1_000_000 for at_us in scene.sampler.sampled_us] == [0, 1, 2, 3]
-    assert all(at_us % 1_000_000 < 100_000 for at_us in scene.sampler.sampled_us)
+    assert [at_us // 1_000_000 for at_us in scene.sampler.sampled_us] == list(range(21))
+    assert all(at_us % 1_000_000 < turn_us for at_us in scene.sampler.sampled_us)
 
 
 def test_progress_is_shown_a_few_times_a_second() -> None:

@@ -86,6 +86,14 @@ def test_the_wait_begins_with_the_first_task_and_not_with_the_run() -> None:
     assert idleness(scene, LIMIT_US) is not None
 
 
+def test_a_task_that_is_taken_ends_the_wait() -> None:
+    scene = Scene(external())
+    assert idleness(scene, 0) is None
+    assert idleness(scene, LIMIT_US - 1, workers=observing(started=1)) is None
+    assert idleness(scene, 1) is None
+    assert idleness(scene, LIMIT_US) is not None
+
+
 def test_while_queues_are_filled_no_worker_is_expected_to_take_any() -> None:
     scene = Scene(external(worker_start="after-fill", worker_command=COMMAND))
     assert idleness(scene, 0) is None

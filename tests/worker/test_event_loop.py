@@ -9,6 +9,8 @@ import hiredis
 import pytest
 
 from bench.clock import FakeClock
+from bench.redisio import polling
+from bench.worker import event_loop
 from bench.worker.event_loop import (
     FOREVER_US,
     Coroutine,
@@ -50,7 +52,8 @@ class Loop:
     def __init__(self) -> None:
         self.clock = FakeClock(START_US)
         self.lost: list[CoroutineFactory] = []
-        self.events = EventLoop(self.clock, self.lost.append)
+        self.closed_when_lost: list[bool] = []
+        self.events = EventLoop(self.clock, self._on_loss)
         self._streams: list[PairedStream] = []
 
     def add(self, factory: CoroutineFactory, **options: Any) -> PairedStream:
@@ -58,6 +61,10 @@ class Loop:
         self._streams.append(stream)
         self.events.add(factory, stream)
         return stream
+
+    def _on_loss(self, factory: CoroutineFactory) -> None:
+        self.lost.append(factory)
+        self.closed_when_lost.append(isinstance(factory, Script) and factory.closed)
 
     def turn(self, others: tuple[int, ...] = ()) -> list[int]:
         """One turn that does not wait."""
@@ -222,7 +229,7 @@ def test_a_lost_connection_closes_its_coroutine_where_it_stands_and_says_whose_i
     stream.hang_up()
     loop.turn()
     assert loop.lost == [losing]
-    assert losing.closed
+    assert loop.closed_when_lost == [True]
     assert losing.outcomes == []
     assert stream.closed
     kept.reply(b":1\r\n")
@@ -321,6 +328,25 @@ def test_the_server_s_ids_are_those_of_connections_that_wait_for_a_reply(loop: L
     assert loop.events.client_ids == [11]
 
 
+def test_once_the_prompt_reply_has_come_the_loop_watches_closely_no_more(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+
+    def wait_for(*arguments: Any) -> tuple[list[int], list[int]]:
+        waits.append(arguments[-1])
+        return polling.wait_for(*arguments)
+
+    monkeypatch.setattr(event_loop, "wait_for", wait_for)
+    stream = loop.add(Script(Request(b"x", 1), Sleep(FOREVER_US)))
+    lost = loop.add(Script(Request(b"x", 1)))
+    stream.reply(b":1\r\n")
+    lost.hang_up()
+    loop.turn()
+    loop.turn()
+    assert waits == [True, False]
+
+
 @pytest.mark.parametrize(
     ("operations", "expects_answer"),
     [
@@ -340,7 +366,7 @@ def test_the_loop_watches_closely_only_while_a_prompt_reply_is_due(
         waits.append(arguments[-1])
         return [], []
 
-    monkeypatch.setattr("bench.worker.event_loop.wait_for", wait_for)
+    monkeypatch.setattr(event_loop, "wait_for", wait_for)
     for operation in operations:
         loop.add(Script(operation))
     loop.turn()
@@ -360,7 +386,7 @@ def test_the_loop_waits_until_the_next_sleep_ends_or_its_caller_wants_it_back(
         waits.append(arguments[2])
         return [], []
 
-    monkeypatch.setattr("bench.worker.event_loop.wait_for", wait_for)
+    monkeypatch.setattr(event_loop, "wait_for", wait_for)
     loop.add(Script(Sleep(START_US + sleep_us)))
     loop.events.turn(START_US + until_us, ())
     assert waits == [pytest.approx(timeout_s)]

@@ -10,13 +10,14 @@ import redis
 
 from bench.clock import FakeClock
 from bench.errors import ServerUnreachable
-from bench.layouts.runqy.layout import RUNQY
+from bench.layouts import registry
 from bench.worker.event_loop import FOREVER_US, Coroutine, CoroutineFactory, Request, Sleep
 from bench.worker.loop import HEARTBEAT_US, RECONNECT_US, STOP_US, WorkerLoop
 from tests.redisio.stream import PairedStream
 
 START_US = 1_800_000_000_000_000
-KEY = "asynq:workers:w1"
+LAYOUT = registry.get("asynq").variant(duplicate_check=True)
+KEY = LAYOUT.worker("w1")
 NOTHING = b"*-1\r\n"
 
 
@@ -87,7 +88,7 @@ class Running:
         self.loop = WorkerLoop(
             "w1",
             "inference",
-            RUNQY,
+            LAYOUT,
             worker,
             self.clock,
             cast(redis.Redis, self.client),
@@ -215,6 +216,7 @@ def test_a_lost_connection_is_replaced_and_its_coroutine_begins_again(running: A
     assert len(made.streams) == 2
     assert made.streams[0].closed
     assert worker.answers == 2
+    assert made.client.of("script_load") == [("script_load", text) for text in LAYOUT.scripts]
 
 
 def test_reconnecting_is_tried_again_and_again_with_a_pause(running: Any) -> None:
@@ -259,7 +261,7 @@ def test_a_server_that_cannot_be_reached_at_first_is_an_error(running: Any) -> N
         WorkerLoop(
             "w2",
             "inference",
-            RUNQY,
+            LAYOUT,
             Asking(),
             made.clock,
             cast(redis.Redis, made.client),

@@ -95,7 +95,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 def commands_of(client: Any, url: str, action: Callable[[], None], *last: str) -> list[str]:
     """What clients send while something is done, as MONITOR sees it, until all last commands came.
 
-    Lanes are concurrent: which of them comes last is open.
+    Coroutines are concurrent: which of them comes last is open.
     """
     missing = set(last)
     seen: list[str] = []
@@ -166,7 +166,7 @@ def test_a_stop_leaves_no_task_half_done(
 ) -> None:
     """Each task is either completed or waiting as it was, and those that wait keep their order.
 
-    Of those that lanes had taken in batches, one lane's may come before another's.
+    Of the tasks that coroutines had taken in batches, one coroutine's may come before another's.
     """
     names = enqueue(client, DEFAULT, 40)
     serving = Serving(url, prefetch=prefetch, concurrency=concurrency, service_time="20ms")
@@ -180,30 +180,6 @@ def test_a_stop_leaves_no_task_half_done(
     taken = 0 if prefetch == 1 else prefetch
     assert sorted(waiting[:taken]) + waiting[taken:] == sorted(waiting)
     assert all(states[name] in (None, b"pending") for name in waiting)
-
-
-def test_strict_priority_empties_the_first_queue_first(client: Any, url: str) -> None:
-    low = enqueue(client, LOW, 30)
-    high = enqueue(client, HIGH, 30, first=100)
-    last = f"HSET asynq:t:{low[-1]} state completed"
-    serving: list[Serving] = []
-    seen = commands_of(client, url, lambda: serving.append(Serving(url)), last)
-    serving[0].stop()
-    order = [command.split(":")[-1].split()[0] for command in seen if command.startswith("HGETALL")]
-    assert order == high + low
-
-
-def test_weighted_priority_takes_from_all_queues_by_their_weights(client: Any, url: str) -> None:
-    enqueue(client, LOW, 300)
-    high = enqueue(client, HIGH, 300, first=1000)
-    serving: list[Serving] = []
-    last = f"HSET asynq:t:{high[-1]} state completed"
-    seen = commands_of(client, url, lambda: serving.append(Serving(url, priority="weighted")), last)
-    serving[0].stop()
-    loads = [command for command in seen if command.startswith("HGETALL")]
-    low_before = sum(1 for command in loads if int(command[-12:], 16) < 1000)
-    # Weight three against one: for each low task three high ones.
-    assert 60 <= low_before <= 160
 
 
 def test_a_server_without_blmpop_is_served_in_batches_all_the_same(
@@ -239,17 +215,6 @@ def test_tasks_of_others_are_served_whatever_their_ids_look_like(client: Any, ur
         serving.stop()
         assert serving.recorder.report(full=True).completed == 0
         client.delete("asynq:t:my-task-id")
-
-
-def test_several_slots_serve_at_the_same_time(client: Any, url: str) -> None:
-    """Ten tasks of 100 ms each in ten slots: all are active at once."""
-    enqueue(client, DEFAULT, 10)
-    for prefetch in (1, 10):
-        serving = Serving(url, prefetch=prefetch, concurrency=10, service_time="300ms")
-        wait_until(lambda: int(client.llen(RUNQY.active(DEFAULT))) == 10)
-        wait_until(lambda: int(client.llen(RUNQY.active(DEFAULT))) == 0)
-        serving.stop()
-        enqueue(client, DEFAULT, 10)
 
 
 def test_a_worker_goes_on_when_its_connections_were_cut(client: Any, url: str) -> None:
