@@ -1,0 +1,60 @@
+"""The parts of the documentation that are made from the code.
+
+``PAGES`` is the one list: a page, and the function that takes its text and returns it renewed.
+``python -m tests.renew`` writes them, ``tests/test_generated.py`` checks that nobody forgot to.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.test_imports import room_imports
+
+ROOT = Path(__file__).parent.parent
+
+_ROOM = re.compile(r"^(\| `(\w+)` \| [^|]+ \|) [^|]+ \|$", re.MULTILINE)
+
+
+def between(text: str, name: str, made: str) -> str:
+    """Replace what stands between ``<!-- made: NAME -->`` and ``<!-- end of NAME -->``.
+
+    Raises ValueError where the page lacks the two marks.
+    """
+    pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
+    renewed, count = pattern.subn(lambda marks: f"{marks[1]}\n{made.strip()}\n{marks[2]}", text)
+    if count != 1:
+        raise ValueError(f"the marks of {name!r} stand {count} times in the page, not once")
+    return renewed
+
+
+def with_room_imports(text: str) -> str:
+    """The architecture page with the third column of its room table as the code has it."""
+    found = room_imports()
+
+    def renewed(row: re.Match[str]) -> str:
+        allowed = " ".join(f"`{room}`" for room in sorted(found.get(row[2], ())))
+        return f"{row[1]} {allowed or '–'} |"
+
+    return _ROOM.sub(renewed, text)
+
+
+PAGES: Mapping[str, Callable[[str], str]] = {
+    "docs/architecture.md": with_room_imports,
+}
+"""Path of a page, from the repository's root, to what renews its text."""
+
+
+def is_current(page: str) -> bool:
+    """Whether a page says what the code says."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return PAGES[page](text) == text
+
+
+def renew(page: str) -> bool:
+    """Rewrite a page where the code says something else; return whether that was necessary."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    renewed = PAGES[page](text)
+    if renewed != text:
+        path.write_text(renewed, encoding="utf-8")
+    return renewed != text
