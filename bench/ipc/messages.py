@@ -2,8 +2,8 @@
 
 import msgspec
 
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.window import TimeLine
 from bench.workload.scenario import Scenario
 
 

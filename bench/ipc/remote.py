@@ -10,8 +10,8 @@ All of them expire by themselves, and the run deletes them at its end.
 import msgspec
 import redis
 
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import WorkerReport
+from bench.measure.window import TimeLine
 from bench.wire.ids import run_text
 
 _EXPIRE_S = 3600

@@ -10,8 +10,8 @@ from bench.errors import BenchError
 from bench.ipc.messages import StartProducer
 from bench.locust.messages import Assignment
 from bench.locust.shared_feed import SharedFeed
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
+from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.redisio import clock_sync

@@ -30,8 +30,8 @@ from bench.locust.phases import (
     clock_error_us,
 )
 from bench.locust.shared_feed import LAST_REPLIES_US
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
+from bench.measure.window import TimeLine
 from bench.wire import ids
 from bench.wire.frames import Batch
 from bench.workload.scenario import Scenario

@@ -1,14 +1,10 @@
 """Stamps in, histograms and series out, a batch at a time.
 
-Where the warm-up ends is known only after the run, so what is due in its first seconds is kept in
-slices of half a second and the rest in one; the slices of the steady part are merged at the end.
-Memory therefore depends on the number of queues and on the length of the run in seconds, and not
-on the number of tasks.
+Memory depends on the number of queues and on the length of the run in seconds, and not on the
+number of tasks.
 """
 
-import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -17,11 +13,10 @@ import numpy.typing as npt
 
 from bench.arrays import Integers
 from bench.measure.histogram import Histogram, Packed, merged, unpack
+from bench.measure.window import SliceMask, Slices, TimeLine
 
 POINT_US = 100_000
 """Width of the points in which the steady state is looked for."""
-SLICE_US = 500_000
-"""Width of the slices that may turn out to be warm-up: five fine points."""
 SECOND_US = 1_000_000
 _LAST_POINT = 7 * 24 * 3600 * SECOND_US // POINT_US
 """A week. Moments past it are nonsense from a clock or a stamp, and count in the last point: they
@@ -41,34 +36,6 @@ class Interval(StrEnum):
     """Where completions are seen from outside: the least that e2e can have been."""
 
 
-class TimeLine(msgspec.Struct, frozen=True):
-    """When the run begins on its clock, and the edges (µs after that) between its slices."""
-
-    start_us: int
-    edges_us: tuple[int, ...]
-
-    @property
-    def slices(self) -> int:
-        """How many slices there are: the last one is open-ended."""
-        return len(self.edges_us) + 1
-
-
-def time_line(start_us: int, warmup_s: float | None, most_s: float) -> TimeLine:
-    """Slices for a warm-up that is given, or for one still to be found, ``most_s`` at the most."""
-    if warmup_s is not None:
-        return TimeLine(start_us, (round(warmup_s * 1e6),) if warmup_s else ())
-    slices = int(most_s * 1e6) // SLICE_US
-    return TimeLine(start_us, tuple(SLICE_US * number for number in range(1, slices + 1)))
-
-
-@dataclass(frozen=True)
-class SliceMask:
-    """Which tasks of a batch belong to a slice; None for all of them."""
-
-    slice: int
-    chosen: npt.NDArray[np.bool_] | None = None
-
-
 class IntervalHistogram(msgspec.Struct, frozen=True):
     """The histogram of one stage of one queue in one slice."""
 
@@ -82,26 +49,16 @@ class IntervalRecorder:
     """Histograms per slice, stage and queue."""
 
     def __init__(self, line: TimeLine) -> None:
-        self._start_us = line.start_us
-        self._edges_us = line.edges_us
-        self._last_edge_us = line.start_us + (line.edges_us[-1] if line.edges_us else 0)
-        self._last = len(line.edges_us)
-        self._whole = [(SliceMask(number),) for number in range(line.slices)]
+        self._slices = Slices(line)
         self._histograms: dict[tuple[int, Interval, int], Histogram] = {}
 
     def split(self, due_us: Integers) -> Sequence[SliceMask]:
         """The slices that tasks with these due times (n,) fall into."""
-        return self.split_between(due_us, int(due_us.min()), int(due_us.max()))
+        return self._slices.split(due_us)
 
     def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[SliceMask]:
-        """The same where the earliest and the latest of the due times are known."""
-        if first_us >= self._last_edge_us:
-            return self._whole[self._last]
-        first = bisect.bisect_right(self._edges_us, first_us - self._start_us)
-        if first == bisect.bisect_right(self._edges_us, last_us - self._start_us):
-            return self._whole[first]
-        slices = np.searchsorted(self._edges_us, due_us - self._start_us, side="right")
-        return tuple(SliceMask(each, slices == each) for each in np.unique(slices).tolist())
+        """The slices of tasks whose earliest and latest due times are known already."""
+        return self._slices.split_between(due_us, first_us, last_us)
 
     def record(
         self, interval: Interval, queue: int, values: Integers, parts: Sequence[SliceMask]

@@ -9,8 +9,9 @@ import numpy as np
 from bench.measure import recorder, steady
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.ledger import Counts
-from bench.measure.recorder import POINT_US, Interval, IntervalHistogram, TimeLine
+from bench.measure.recorder import POINT_US, Interval, IntervalHistogram
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
+from bench.measure.window import SLICE_US, TimeLine
 from bench.workload.metrics import Metric
 
 POINTS_PER_SECOND = 1_000_000 // POINT_US
@@ -38,9 +39,7 @@ def cut_warmup(
     most_points = (line.edges_us[-1] if line.edges_us else 0) // POINT_US
     cut = steady.find_warmup(recorder.means(series), most_points)
     left_out_us = cut.points * POINT_US
-    return WarmupCut(
-        "mser5-rank", left_out_us // recorder.SLICE_US, left_out_us / 1e6, cut.is_steady
-    )
+    return WarmupCut("mser5-rank", left_out_us // SLICE_US, left_out_us / 1e6, cut.is_steady)
 
 
 def latencies(

@@ -18,8 +18,8 @@ from bench.errors import ServerUnreachable
 from bench.ipc.child import Control
 from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import WorkerReport
+from bench.measure.window import TimeLine
 from bench.observer.counting import QueueCounter, commands_per_count, count_successes
 from bench.observer.keyspace_events import KeyspaceEvents
 from bench.observer.reconcile import Reconciler

@@ -19,9 +19,9 @@ from bench.measure.recorder import (
     LatencySeries,
     RateSeries,
     SecondLatencies,
-    TimeLine,
 )
 from bench.measure.reports import MeasuredLatencies, ObserverReport, WorkerReport
+from bench.measure.window import TimeLine
 from bench.observer.sampling import NO_DUE
 
 _FLUSH_AT = 64

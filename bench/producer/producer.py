@@ -14,8 +14,8 @@ from bench.errors import ServerUnreachable
 from bench.ipc.child import Control
 from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport
+from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.producer.sinks import Sink

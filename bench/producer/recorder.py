@@ -15,10 +15,9 @@ from bench.measure.recorder import (
     IntervalRecorder,
     LatencySeries,
     RateSeries,
-    SliceMask,
-    TimeLine,
 )
 from bench.measure.reports import MeasuredLatencies
+from bench.measure.window import SliceMask, TimeLine
 from bench.wire.frames import Group
 
 

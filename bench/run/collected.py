@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measure.bits import Bits
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
+from bench.measure.window import TimeLine
 from bench.redisio.server_info import ServerUsage
 from bench.run.server_sampler import ServerSample
 from bench.workload.scenario import Scenario

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.clock import host_identity
 from bench.ipc import remote
 from bench.ipc.messages import Begin
-from bench.measure.recorder import TimeLine, time_line
+from bench.measure.window import TimeLine, time_line
 from bench.redisio.connection import translated_errors
 from bench.run.prepare import Prepared
 from bench.workload.scenario import Scenario

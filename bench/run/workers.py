@@ -8,8 +8,8 @@ from bench.clock import Clock
 from bench.errors import UsageError
 from bench.ipc.messages import Begin, StartObserver, StartWorker
 from bench.measure.ledger import Counts
-from bench.measure.recorder import TimeLine
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.window import TimeLine
 from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
 from bench.run.external_worker import ExternalWorker, command_of

@@ -12,6 +12,7 @@ from bench.wire.columns import read_ids
 from bench.wire.layout import Layout
 from bench.wire.task import Hashes
 from bench.worker.recorder import AttemptBatch, AttemptOutcome
+from bench.worker.retry_policy import outcome_of
 from bench.workload import draws
 from bench.workload.distribution import Distribution
 from bench.workload.scenario import Priority
@@ -128,10 +129,7 @@ class TaskBatch:
             return
         chosen: dict[AttemptOutcome, list[int]] = {}
         for index, fails in enumerate(self.fails):
-            outcome = AttemptOutcome.COMPLETED
-            if fails:
-                is_last = self.attempts.retries[index] >= self.limits[index]
-                outcome = AttemptOutcome.ARCHIVED if is_last else AttemptOutcome.RETRIED
+            outcome = outcome_of(fails, self.attempts.retries[index], self.limits[index])
             chosen.setdefault(outcome, []).append(index)
         for outcome, members in chosen.items():
             yield outcome, self.only(members)

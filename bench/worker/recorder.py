@@ -19,9 +19,9 @@ from bench.measure.recorder import (
     LatencySeries,
     RateSeries,
     SecondLatencies,
-    TimeLine,
 )
 from bench.measure.reports import MeasuredLatencies, WorkerReport
+from bench.measure.window import TimeLine
 from bench.wire import stamps
 from bench.wire.columns import read_ids, read_stamps
 

@@ -31,6 +31,7 @@ from bench.worker.event_loop import (
     first_error,
 )
 from bench.worker.recorder import AttemptOutcome
+from bench.worker.retry_policy import next_attempt_us
 
 BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
@@ -276,7 +277,7 @@ class Worker:
             for task_id in part.task_ids:
                 self._order += 1
                 entry = (
-                    now_us + self._settings.retry_delay_us,
+                    next_attempt_us(now_us, self._settings.retry_delay_us),
                     self._order,
                     part.queue,
                     task_id,

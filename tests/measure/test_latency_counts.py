@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bench.measure.histogram import Histogram, merged
 from bench.measure.latency_counts import LatencyCounts, added, latency_counts, percentile_us
-from bench.measure.recorder import Interval, IntervalRecorder, TimeLine, by_queue
+from bench.measure.recorder import Interval, IntervalRecorder, by_queue
+from bench.measure.window import TimeLine
 
 VALUES = st.lists(st.integers(-1000, 10**8), max_size=60)
 START_US = 1_000_000

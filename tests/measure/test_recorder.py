@@ -11,18 +11,15 @@ from bench.measure.histogram import Histogram, unpack
 from bench.measure.recorder import (
     POINT_US,
     SECOND_US,
-    SLICE_US,
     Interval,
     IntervalRecorder,
     LatencySeries,
     RateSeries,
     SecondLatencies,
-    SliceMask,
-    TimeLine,
     by_queue,
     means,
-    time_line,
 )
+from bench.measure.window import SLICE_US, SliceMask, TimeLine, time_line
 
 START_US = 1_700_000_000_000_000
 EDGES = (500_000, 1_000_000, 1_500_000)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from bench.measure import summary
 from bench.measure.histogram import Histogram, Packed
 from bench.measure.ledger import Counts
-from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, TimeLine, time_line
+from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 from bench.measure.summary import WarmupCut
+from bench.measure.window import TimeLine, time_line
 from bench.workload import metrics
 from bench.workload.metrics import parse_metric, parse_objective
 

@@ -10,8 +10,9 @@ from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.histogram import Histogram, merged, unpack
-from bench.measure.recorder import Interval, time_line
+from bench.measure.recorder import Interval
 from bench.measure.reports import WorkerReport
+from bench.measure.window import time_line
 from bench.observer.keyspace_events import KeyspaceEvent
 from bench.observer.recorder import CompletionRecorder
 from bench.observer.sampling import id_of

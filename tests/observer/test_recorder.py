@@ -7,8 +7,9 @@ from bench.measure.bits import Bits
 from bench.measure.histogram import unpack
 from bench.measure.ledger import Counts
 from bench.measure.observation import describe
-from bench.measure.recorder import Interval, time_line
+from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport, WorkerReport
+from bench.measure.window import time_line
 from bench.observer.recorder import Completion, CompletionRecorder
 from bench.observer.sampling import NO_DUE
 

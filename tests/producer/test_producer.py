@@ -8,9 +8,10 @@ import pytest
 from bench.clock import FakeClock
 from bench.errors import ServerUnreachable
 from bench.ipc.messages import StartProducer
-from bench.measure.recorder import Interval, time_line
+from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport
 from bench.measure.summary import latencies
+from bench.measure.window import time_line
 from bench.producer.producer import FAST_PER_S, FAST_TICK_US, TICK_US, Producer
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from bench.measure.ledger import Counts
-from bench.measure.recorder import Interval, time_line
+from bench.measure.recorder import Interval
+from bench.measure.window import time_line
 from bench.records import run_record
 from bench.run.build_record import build_record
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in

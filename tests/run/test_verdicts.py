@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from bench.measure.recorder import Interval, time_line
+from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport
+from bench.measure.window import time_line
 from bench.records import run_record
 from bench.run.build_record import build_record
 from tests.run.values import (

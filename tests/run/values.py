@@ -6,15 +6,9 @@ from typing import Any
 import numpy as np
 
 from bench.measure.bits import Bits
-from bench.measure.recorder import (
-    Interval,
-    IntervalRecorder,
-    LatencySeries,
-    SecondLatencies,
-    TimeLine,
-    time_line,
-)
+from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, SecondLatencies
 from bench.measure.reports import MeasuredLatencies, ObserverReport, ProducerReport, WorkerReport
+from bench.measure.window import TimeLine, time_line
 from bench.records.run_record import RunRecord
 from bench.redisio.server_info import ServerUsage
 from bench.run.collected import Collected

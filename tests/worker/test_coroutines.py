@@ -9,7 +9,7 @@ import pytest
 
 from bench.clock import FakeClock
 from bench.layouts.runqy.layout import RUNQY
-from bench.measure.recorder import time_line
+from bench.measure.window import time_line
 from bench.wire import ids, stamps
 from bench.worker.batch import WorkerSettings
 from bench.worker.event_loop import FOREVER_US, Operation, Request, RequestNoReply, Sleep

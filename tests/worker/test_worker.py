@@ -12,7 +12,7 @@ import redis
 
 from bench.clock import RunClock
 from bench.layouts.runqy.layout import RUNQY
-from bench.measure.recorder import time_line
+from bench.measure.window import time_line
 from bench.redisio import embedded
 from bench.redisio.connection import RawConnection, open_client
 from bench.wire import ids, stamps

@@ -20,8 +20,9 @@ from bench.ipc.child import Control
 from bench.ipc.messages import ParentMessage, StartProducer
 from bench.layouts import registry
 from bench.measure.histogram import Histogram, highest_equivalent, merged
-from bench.measure.recorder import Interval, by_queue, time_line
+from bench.measure.recorder import Interval, by_queue
 from bench.measure.reports import ProducerReport
+from bench.measure.window import time_line
 from bench.producer.producer import Producer
 from bench.producer.sinks import make_sink
 from bench.redisio.connection import open_client
