@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.picture import report_picture, visible_text
 from tests.test_imports import room_imports
 
 ROOT = Path(__file__).parent.parent
@@ -40,14 +41,18 @@ def with_room_imports(text: str) -> str:
 
 PAGES: Mapping[str, Callable[[str], str]] = {
     "docs/architecture.md": with_room_imports,
+    "docs/report.svg": lambda _: report_picture(),
 }
 """Path of a page, from the repository's root, to what renews its text."""
 
 
 def is_current(page: str) -> bool:
-    """Whether a page says what the code says."""
+    """Whether a page says what the code says; of a picture, its text alone counts."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    return PAGES[page](text) == text
+    renewed = PAGES[page](text)
+    if page.endswith(".svg"):
+        return visible_text(renewed) == visible_text(text)
+    return renewed == text
 
 
 def renew(page: str) -> bool:
