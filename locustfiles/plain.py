@@ -1,9 +1,9 @@
-"""The baseline: a plain Locust user, one task a call through redis-py, two round trips each.
+"""The baseline: a plain Locust user that sends a task a call through redis-py, in two round trips.
 
     locust -f locustfiles/plain.py --headless -u 20 -r 20 -t 30s --host redis://127.0.0.1:6379/0
 
-What a home-made locustfile does, and what faster users are to be compared with. Locust rounds
-response times to whole milliseconds, and measures from the send.
+This is what a home-made locustfile does, and what faster users are compared with. Locust measures
+from the send and rounds response times to whole milliseconds.
 """
 
 import json
@@ -22,16 +22,16 @@ QUEUE = "inference_default"
 
 
 class PlainUser(User):
-    """Enqueues one task after the other. ``--host`` is the Redis URL."""
+    """Enqueues one task after another. ``--host`` is the URL of the server."""
 
     def on_start(self) -> None:
-        """Connect, each user for itself; a command is never sent twice."""
+        """Open a connection of this user's own, without retries: no command is sent twice."""
         url = self.host or "redis://127.0.0.1:6379/0"
         self.client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0))
 
     @task
     def enqueue(self) -> None:
-        """HSET, then LPUSH, as the seed's Python example does."""
+        """Send HSET, then LPUSH, as the guide's Python example does."""
         payload = json.dumps({"input": "hello"}).encode()
         made = Task(str(uuid.uuid4()), QUEUE, payload)
         began_s = time.perf_counter()

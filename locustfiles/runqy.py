@@ -1,13 +1,13 @@
-"""Stress-test a queue, at a rate or as fast as it goes:
+"""Loads a queue at a given rate, or as fast as it goes:
 
     locust -f locustfiles/runqy.py --headless -u 20 -r 20 -t 1m --redis-url redis://127.0.0.1:6379/0
     locust -f locustfiles/runqy.py --headless -u 20 -r 20 -t 30s --embedded --start-worker
 
-``--rate 5000/s`` makes it an open loop; ``locust --help`` lists what else there is.
+``--rate 5000/s`` makes it an open loop. ``locust --help`` lists all options.
 """
 
 from bench.locust import QueueUser
 
 
 class RunqyUser(QueueUser):
-    """Enqueues onto the scenario's sub-queues."""
+    """A user that enqueues onto the sub-queues of the scenario."""

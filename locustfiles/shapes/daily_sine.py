@@ -1,4 +1,4 @@
-"""For the command line of Locust, beside a locustfile:
+"""A day in miniature. Name this file beside a locustfile:
 
 locust -f locustfiles/runqy.py,locustfiles/shapes/daily_sine.py --rate 5000/s --shape-duration 5m
 """
@@ -7,4 +7,4 @@ from bench.locust import DailySine
 
 
 class DailySineShape(DailySine):
-    """``bench.locust.DailySine``, opted into by naming this file."""
+    """The shape ``bench.locust.DailySine``, which Locust applies because this file is named."""

@@ -1,4 +1,4 @@
-"""For the command line of Locust, beside a locustfile:
+"""A straight line up to the peak. Name this file beside a locustfile:
 
 locust -f locustfiles/runqy.py,locustfiles/shapes/ramp.py --rate 5000/s --shape-duration 5m
 """
@@ -7,4 +7,4 @@ from bench.locust import Ramp
 
 
 class RampShape(Ramp):
-    """``bench.locust.Ramp``, opted into by naming this file."""
+    """The shape ``bench.locust.Ramp``, which Locust applies because this file is named."""

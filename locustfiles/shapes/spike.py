@@ -1,4 +1,4 @@
-"""For the command line of Locust, beside a locustfile:
+"""A sudden peak. Name this file beside a locustfile:
 
 locust -f locustfiles/runqy.py,locustfiles/shapes/spike.py --rate 5000/s --shape-duration 5m
 """
@@ -7,4 +7,4 @@ from bench.locust import Spike
 
 
 class SpikeShape(Spike):
-    """``bench.locust.Spike``, opted into by naming this file."""
+    """The shape ``bench.locust.Spike``, which Locust applies because this file is named."""

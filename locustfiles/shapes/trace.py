@@ -1,4 +1,4 @@
-"""For the command line of Locust, beside a locustfile:
+"""Rates from a file. Name this file beside a locustfile:
 
 locust -f locustfiles/runqy.py,locustfiles/shapes/trace.py --trace rates.csv
 """
@@ -7,4 +7,4 @@ from bench.locust import Trace
 
 
 class TraceShape(Trace):
-    """``bench.locust.Trace``, opted into by naming this file."""
+    """The shape ``bench.locust.Trace``, which Locust applies because this file is named."""
