@@ -1,1 +1,4 @@
-"""From stamps to figures, as pure code: histograms, the ledger, windows, series, the verdict."""
+"""Turns time stamps into figures: histograms, the ledger, series, the window and the verdict.
+
+Pure code: no module in this room does I/O.
+"""

@@ -1,4 +1,4 @@
-"""A set of sequence numbers at one bit each."""
+"""A set of sequence numbers that stores one bit per number."""
 
 import zlib
 
@@ -11,31 +11,34 @@ _SMALLEST = 1024
 
 
 class Bits:
-    """A set of whole numbers from zero up, which grows as they do."""
+    """A set of non-negative integers, stored as one bit for each number up to the largest.
+
+    ``packed`` is what ``pack`` returned; an empty value makes an empty set.
+    """
 
     def __init__(self, packed: bytes = b"") -> None:
         self._bytes = np.frombuffer(bytearray(zlib.decompress(packed) if packed else b""), np.uint8)
 
     def __len__(self) -> int:
-        """How many numbers are in the set."""
+        """Number of elements in the set."""
         return int(np.bitwise_count(self._bytes).sum())
 
     def add(self, numbers: Integers) -> Integers:
-        """Put the numbers (n,) in; return those that were in already, or came twice."""
+        """Adds the numbers (n,); returns those already in the set or repeated in the array."""
         if len(numbers) < _VECTOR_FROM:
             return self._add_singly(numbers)
         self._reserve(int(numbers.max()))
         unique, first = np.unique(numbers, return_index=True)
-        places = unique >> 3
+        indices = unique >> 3
         masks = np.left_shift(1, unique & 7).astype(np.uint8)
-        present = (self._bytes[places] & masks) != 0
-        np.bitwise_or.at(self._bytes, places, masks)
+        present = (self._bytes[indices] & masks) != 0
+        np.bitwise_or.at(self._bytes, indices, masks)
         repeated = np.ones(len(numbers), np.bool_)
         repeated[first[~present]] = False
         return numbers[repeated]
 
     def add_range(self, start: int, stop: int) -> None:
-        """Put all numbers from ``start`` up to, not including, ``stop`` in."""
+        """Adds all numbers in the half-open range from ``start`` to ``stop``."""
         if stop <= start:
             return
         self._reserve(stop - 1)
@@ -49,28 +52,28 @@ class Bits:
         self._bytes[last] |= tail
 
     def copy(self) -> "Bits":
-        """A set of its own with the same numbers."""
-        own = Bits()
-        own._bytes = self._bytes.copy()
-        return own
+        """Returns an independent copy of the set."""
+        duplicate = Bits()
+        duplicate._bytes = self._bytes.copy()
+        return duplicate
 
     def merge(self, other: "Bits") -> None:
-        """Put all numbers of another set in."""
+        """Adds all numbers of another set, which stays unchanged."""
         if len(other._bytes):
             self._reserve(len(other._bytes) * 8 - 1)
             self._bytes[: len(other._bytes)] |= other._bytes
 
     def flags(self, start: int, stop: int) -> Flags:
-        """For each number from ``start`` up to, not including, ``stop``: whether it is in."""
+        """Returns whether each number from ``start`` to ``stop`` (half-open) is in the set."""
         first = start >> 3
         bits = np.unpackbits(self._bytes[first : (stop + 7) >> 3], bitorder="little")
         flags = np.zeros(stop - start, np.bool_)
-        known = bits[start - (first << 3) :][: stop - start]
-        flags[: len(known)] = known
+        stored = bits[start - (first << 3) :][: stop - start]
+        flags[: len(stored)] = stored
         return flags
 
     def pack(self) -> bytes:
-        """Compressed bytes, which ``Bits(...)`` takes."""
+        """Returns the set as compressed bytes, from which ``Bits(packed)`` restores it."""
         return zlib.compress(self._bytes.tobytes(), 1)
 
     def _reserve(self, number: int) -> None:
@@ -80,16 +83,16 @@ class Bits:
             self._bytes = grown
 
     def _add_singly(self, numbers: Integers) -> Integers:
-        present = []
-        held_bytes = self._bytes
+        repeated = []
+        stored = self._bytes
         for number in numbers.tolist():
-            if number >> 3 >= len(held_bytes):
+            if number >> 3 >= len(stored):
                 self._reserve(number)
-                held_bytes = self._bytes
+                stored = self._bytes
             mask = 1 << (number & 7)
-            held = int(held_bytes[number >> 3])
-            if held & mask:
-                present.append(number)
+            byte = int(stored[number >> 3])
+            if byte & mask:
+                repeated.append(number)
             else:
-                held_bytes[number >> 3] = held | mask
-        return np.array(present, np.int64) if present else numbers[:0]
+                stored[number >> 3] = byte | mask
+        return np.array(repeated, np.int64) if repeated else numbers[:0]

@@ -1,11 +1,11 @@
-"""Latencies counted in HdrHistogram buckets: 1 µs to 1 h, three significant digits.
+"""Counts latencies in HdrHistogram buckets: 1 µs to 1 h, three significant digits.
 
-The bucket arithmetic is done here with numpy, a batch at a time; the ``hdrhistogram`` package
-writes and reads the standard V2 encoding. This is the only file that knows that package.
+The bucket arithmetic is done here with numpy, one batch at a time; the ``hdrhistogram`` package
+writes and reads the standard V2 encoding. No other module uses that package.
 
-Nothing is dropped or bent: a negative value and one past the range have counters of their own,
-take part in every percentile at the end of the scale where they belong, and keep their exact
-value in the minimum, the maximum and the mean.
+No value is dropped or clamped: negative values and values beyond the range have counters of their
+own, take part in every percentile at their end of the scale, and enter the minimum, the maximum
+and the mean with their exact value.
 """
 
 import functools
@@ -23,8 +23,8 @@ HIGHEST_US = 3_600_000_000
 SIGNIFICANT_DIGITS = 3
 
 _HALF_BITS = 10
-"""2^11 sub-buckets tell 2000 values apart, as three significant digits ask; half are new in each
-bucket past the first."""
+"""Three significant digits require 2000 distinct values, hence 2^11 sub-buckets per bucket. In each
+bucket after the first, the upper half of them (2^10) covers values that no earlier bucket does."""
 _SUB_BUCKETS = 2 << _HALF_BITS
 
 
@@ -35,7 +35,7 @@ def _index(value: int) -> int:
 
 @functools.lru_cache(1 << 16)
 def highest_equivalent(index: int) -> int:
-    """The largest value in µs that is counted at this index."""
+    """Returns the largest value in µs that is counted at this index."""
     bucket = max((index >> _HALF_BITS) - 1, 0)
     return ((index - (bucket << _HALF_BITS) + 1) << bucket) - 1
 
@@ -45,7 +45,11 @@ _VECTOR_FROM = 24
 
 
 class Packed(msgspec.Struct, frozen=True):
-    """A histogram between processes: the standard encoding, and what that leaves out."""
+    """A histogram as sent between processes: the V2 encoding and what it cannot hold.
+
+    ``hdr`` is the base64 text of the encoding; ``negative`` and ``overflow`` count the samples
+    outside its range. Times are in µs.
+    """
 
     hdr: str
     negative: int
@@ -56,18 +60,18 @@ class Packed(msgspec.Struct, frozen=True):
 
 
 def _zeros() -> Integers:
-    """Counters of a new histogram, in memory that is mapped for it alone.
+    """Returns the counters of a new histogram, in a memory mapping of its own.
 
-    Only the pages that are counted in ever take memory, and all of them are given back with the
-    histogram. Zeros from the heap are written out in full as soon as it hands out what was used
-    before, and a run has hundreds of histograms that each use a few pages.
+    Only pages that are written to occupy memory, and all of them are released together with the
+    histogram. An array of zeros from the heap occupies all its pages as soon as the allocator
+    reuses memory, and a run has hundreds of histograms that each touch a few pages.
     """
     private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     return np.frombuffer(mmap.mmap(-1, _LENGTH * np.int64().itemsize, flags=private), np.int64)
 
 
 class Histogram:
-    """Counts of latencies in µs."""
+    """Counts of latencies in µs, with an exact minimum, maximum and mean."""
 
     __slots__ = ("counts", "max_us", "min_us", "negative", "overflow", "recorded", "sum_us")
 
@@ -82,12 +86,12 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """All samples, negative ones and those past the range included."""
+        """Number of samples, including negative ones and those beyond the range."""
         return self.recorded + self.negative + self.overflow
 
     def record(self, value_us: int, count: int = 1) -> None:
-        """Count one value, ``count`` times."""
-        self._note_extremes(value_us, value_us)
+        """Adds ``count`` samples of one value."""
+        self._update_extremes(value_us, value_us)
         self.sum_us += value_us * count
         if value_us < 0:
             self.negative += count
@@ -98,13 +102,13 @@ class Histogram:
             self.counts[_index(value_us)] += count
 
     def record_many(self, values_us: Integers) -> None:
-        """Count each of the values (n,)."""
+        """Adds one sample for each of the values (n,)."""
         if len(values_us) < _VECTOR_FROM:
             for value_us in values_us.tolist():
                 self.record(value_us)
             return
         low, high = int(values_us.min()), int(values_us.max())
-        self._note_extremes(low, high)
+        self._update_extremes(low, high)
         self.sum_us += int(values_us.sum())
         if low < 0 or high > HIGHEST_US:
             self.negative += int(np.count_nonzero(values_us < 0))
@@ -114,9 +118,9 @@ class Histogram:
         np.add.at(self.counts, _indices(values_us, high), 1)
 
     def merge(self, other: "Histogram") -> None:
-        """Add all of another histogram's counts."""
+        """Adds all samples of another histogram, which stays unchanged."""
         if other.count:
-            self._note_extremes(other.min_us, other.max_us)
+            self._update_extremes(other.min_us, other.max_us)
         filled = other.filled()
         self.counts[filled] += other.counts[filled]
         self.recorded += other.recorded
@@ -125,7 +129,8 @@ class Histogram:
         self.sum_us += other.sum_us
 
     def percentile_us(self, percent: float) -> int | None:
-        """The smallest value that at least ``percent`` of the samples do not exceed (nearest rank).
+        """Returns the nearest-rank percentile: the smallest value that at least ``percent`` % of
+        the samples do not exceed, in µs.
 
         Exact to three significant digits, and never above the exact maximum. None without samples.
         """
@@ -141,19 +146,19 @@ class Histogram:
         return min(highest_equivalent(index), self.max_us)
 
     def mean_us(self) -> float | None:
-        """The exact mean, or None without samples."""
+        """Returns the exact mean in µs; None without samples."""
         return self.sum_us / self.count if self.count else None
 
     def filled(self) -> slice:
-        """The counters from the first to the last that is not zero.
+        """Returns the range of counters from the first to the last that is not zero.
 
-        Whatever adds or copies should keep to these: the rest takes no memory yet.
+        Code that adds or copies counters should touch only these, as the others occupy no memory.
         """
         used = np.flatnonzero(self.counts)
         return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0)
 
     def encode(self) -> str:
-        """The standard compressed V2 encoding in base 64: samples from 0 to the highest value."""
+        """Returns the compressed V2 encoding in base64; it holds the samples within the range."""
         encoder = _encoder()
         np.frombuffer(encoder.counts, np.uint64)[:_LENGTH] = self.counts
         filled = self.filled()
@@ -162,12 +167,12 @@ class Histogram:
         return encoded.decode("ascii")
 
     def pack(self) -> Packed:
-        """As a value that crosses process boundaries."""
+        """Returns the histogram as a value that can be sent to another process."""
         return Packed(
             self.encode(), self.negative, self.overflow, self.sum_us, self.min_us, self.max_us
         )
 
-    def _note_extremes(self, low: int, high: int) -> None:
+    def _update_extremes(self, low: int, high: int) -> None:
         if self.count:
             self.min_us = min(self.min_us, low)
             self.max_us = max(self.max_us, high)
@@ -177,12 +182,12 @@ class Histogram:
 
 @functools.cache
 def _encoder() -> HdrHistogram:
-    """One for all, as each takes half a megabyte to make."""
+    """Returns an encoder that all histograms share, because each one allocates half a megabyte."""
     return HdrHistogram(1, HIGHEST_US, SIGNIFICANT_DIGITS)
 
 
 def unpack(packed: Packed) -> Histogram:
-    """The histogram that was packed. Raises ValueError when the encoding is damaged."""
+    """Returns the histogram that was packed. Raises ValueError if the encoding is damaged."""
     histogram = decode(packed.hdr)
     histogram.negative = packed.negative
     histogram.overflow = packed.overflow
@@ -193,9 +198,9 @@ def unpack(packed: Packed) -> Histogram:
 
 
 def decode(encoded: str) -> Histogram:
-    """The counts of a V2 encoding; sum and extremes are then known to three digits only.
+    """Returns the histogram of a V2 encoding; its sum and extremes are exact to three digits only.
 
-    Raises ValueError when the encoding is damaged or has another range or precision.
+    Raises ValueError if the encoding is damaged or has a different range or precision.
     """
     try:
         decoded = HdrHistogram.decode(encoded.encode("ascii"))
@@ -205,7 +210,7 @@ def decode(encoded: str) -> Histogram:
         HIGHEST_US,
         SIGNIFICANT_DIGITS,
     ):
-        raise ValueError("a histogram of another range or precision than 1 µs to 1 h, 3 digits")
+        raise ValueError("the histogram's range or precision is not 1 µs to 1 h at 3 digits")
     histogram = Histogram()
     counts = np.frombuffer(decoded.counts, np.uint64)[:_LENGTH]
     filled = np.flatnonzero(counts).tolist()
@@ -217,14 +222,14 @@ def decode(encoded: str) -> Histogram:
         )
         histogram.min_us = highest_equivalent(filled[0])
         histogram.max_us = highest_equivalent(filled[-1])
-    # The package ties a knot of a quarter of a megabyte here, which lies about until the garbage
-    # collector comes by; a run decodes some a second.
+    # The package creates a reference cycle of a quarter of a megabyte here, which would stay in
+    # memory until the next garbage collection; a run decodes several histograms a second.
     decoded.encoder = None
     return histogram
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """All samples of several histograms in one."""
+    """Returns a new histogram with the samples of all the given ones."""
     total = Histogram()
     for histogram in histograms:
         total.merge(histogram)

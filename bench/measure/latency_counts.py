@@ -1,4 +1,4 @@
-"""A queue's latencies so far in a form that other tools' tables take: value to count."""
+"""Cumulative latencies of a queue as a map from value to count, as other tools' tables expect."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,10 @@ from bench.measure.recorder import Interval
 
 
 class LatencyCounts(msgspec.Struct, kw_only=True):
-    """Cumulative since the run's start. Times in µs; ``count`` holds the failures too."""
+    """Latencies and failures of one queue since the start of the run, in µs.
+
+    ``count`` includes the failures.
+    """
 
     count: int = 0
     failures: int = 0
@@ -19,13 +22,16 @@ class LatencyCounts(msgspec.Struct, kw_only=True):
     min_us: int = 0
     max_us: int = 0
     values: dict[int, int] = msgspec.field(default_factory=dict)
-    """Latency, to three digits, to how many had it. Failures without a latency are not here."""
+    """Number of tasks by latency, to three significant digits, without failures that have none."""
 
 
 def latency_counts(
     histograms: Iterable[Histogram], failures: int, are_measured: bool
 ) -> LatencyCounts:
-    """The counts of several histograms. ``are_measured``: whether the failures are in them."""
+    """Returns the counts of several histograms together.
+
+    ``are_measured`` says whether the histograms include the failures.
+    """
     total = merged(histograms)
     filled = np.flatnonzero(total.counts).tolist()
     values = {highest_equivalent(index): int(total.counts[index]) for index in filled}
@@ -47,20 +53,23 @@ def latency_counts_by_interval(
     failures: Mapping[Interval, Mapping[int, int]],
     are_measured: bool,
 ) -> dict[Interval, dict[int, LatencyCounts]]:
-    """Latency counts of each interval and queue."""
+    """Returns the latency counts of each interval and queue index.
+
+    ``are_measured`` says whether the histograms include the failures.
+    """
     return {
         interval: {
-            queue: latency_counts(parts, failures.get(interval, {}).get(queue, 0), are_measured)
-            for queue, parts in by_queue.items()
+            queue: latency_counts(slices, failures.get(interval, {}).get(queue, 0), are_measured)
+            for queue, slices in by_queue.items()
         }
         for interval, by_queue in histograms.items()
     }
 
 
-def added(parts: Iterable[LatencyCounts]) -> LatencyCounts:
-    """The sum of several."""
+def added(counts: Iterable[LatencyCounts]) -> LatencyCounts:
+    """Returns the sum of several latency counts."""
     total = LatencyCounts()
-    for each in parts:
+    for each in counts:
         if not each.count:
             continue
         total.min_us = min(total.min_us, each.min_us) if total.count else each.min_us
@@ -73,13 +82,13 @@ def added(parts: Iterable[LatencyCounts]) -> LatencyCounts:
     return total
 
 
-def percentile_us(latency_counts: LatencyCounts, percent: float) -> int:
-    """The value that so many of a hundred do not exceed, as the histogram would say; 0 of none."""
-    measured = sum(latency_counts.values.values())
-    wanted = max(math.ceil(measured * percent / 100 - 1e-9), 1)
-    seen = 0
-    for value_us in sorted(latency_counts.values):
-        seen += latency_counts.values[value_us]
-        if seen >= wanted:
+def percentile_us(counts: LatencyCounts, percent: float) -> int:
+    """Returns the nearest-rank percentile in µs, equal to the histogram's; 0 without latencies."""
+    measured = sum(counts.values.values())
+    rank = max(math.ceil(measured * percent / 100 - 1e-9), 1)
+    cumulated = 0
+    for value_us in sorted(counts.values):
+        cumulated += counts.values[value_us]
+        if cumulated >= rank:
             return value_us
     return 0

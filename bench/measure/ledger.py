@@ -1,15 +1,15 @@
-"""Every task id accounted for.
+"""Accounts for every task id.
 
-Producers note which of their sequence numbers the server acknowledged or refused, workers which
-they finished or archived, and at the end the lists in Redis say what is still there. ``account``
-puts these sets together; two equations hold by construction in every run:
+Producers record which of their sequence numbers the server acknowledged or refused, workers record
+which tasks they completed or archived, and at the end the lists in Redis hold the remaining ones.
+``account`` combines these sets. Two equations hold by construction in every run:
 
     due      = enqueued + unknown + not_sent
     enqueued = completed + failed + pending + active + lost
 
-A task that was sent and whose reply never came is *unknown* only as long as nobody saw it: once it
-turns up finished, pending or active, it was enqueued after all, and is counted so. A task that the
-server refused was never enqueued, and is part of ``not_sent``.
+A task that was sent and got no reply is *unknown* only if it was not seen anywhere: if it is found
+finished, pending or active, it was enqueued and counts as such. A task that the server refused was
+never enqueued and is part of ``not_sent``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,31 +22,31 @@ from bench.arrays import Flags, Integers
 from bench.measure.bits import Bits
 
 _CHUNK = 1 << 16
-"""Sequence numbers looked at together; bounds the memory of the account."""
+"""Number of sequence numbers processed together; bounds the memory that ``account`` needs."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the tasks of a queue, or of all of them."""
+    """Number of tasks by outcome, of one queue or of all queues together."""
 
     due: int = 0
     enqueued: int = 0
     completed: int = 0
     failed: int = 0
-    """Archived: given up for good."""
+    """Archived after the last attempt."""
     retried: int = 0
     """Attempts after the first."""
     pending: int = 0
     active: int = 0
     lost: int = 0
     duplicated: int = 0
-    """Finishes beyond the first of the same task."""
+    """Completions and archivings beyond the first of the same task."""
     unknown: int = 0
     not_sent: int = 0
     refused: int = 0
-    """Of those not sent: given to the server, which answered with an error."""
+    """Tasks among ``not_sent`` to which the server replied with an error."""
 
     def plus(self, other: "Counts") -> "Counts":
-        """Both counts together."""
+        """Returns the sum of both counts, field by field."""
         return Counts(
             **{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__}
         )
@@ -54,7 +54,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class ProducerLedger:
-    """One producer's part: sequence numbers from 0 up to, not including, ``due`` were due."""
+    """The tasks of one producer: sequence numbers below ``due`` were due, below ``sent`` sent."""
 
     due: int = 0
     sent: int = 0
@@ -64,7 +64,7 @@ class ProducerLedger:
 
 @dataclass
 class WorkerLedger:
-    """One worker's part, by producer number; repeats and retries by queue."""
+    """The tasks of one worker: sets by producer number, repeats and retries by queue."""
 
     completed: dict[int, Bits] = field(default_factory=dict)
     archived: dict[int, Bits] = field(default_factory=dict)
@@ -72,32 +72,32 @@ class WorkerLedger:
     retried: dict[str, int] = field(default_factory=dict)
 
     def finish(self, queue: str, producer: int, sequences: Integers) -> Integers:
-        """Note tasks (n,) that were completed; return those finished before."""
+        """Adds completed tasks (n,); returns those that this worker had completed before."""
         repeats = self.completed.setdefault(producer, Bits()).add(sequences)
         self.count_repeats(queue, len(repeats))
         return repeats
 
     def archive(self, queue: str, producer: int, sequences: Integers) -> None:
-        """Note tasks (n,) that were given up for good."""
+        """Adds archived tasks (n,), which failed for good."""
         repeats = self.archived.setdefault(producer, Bits()).add(sequences)
         self.count_repeats(queue, len(repeats))
 
     def count_repeats(self, queue: str, repeats: int) -> None:
-        """Add to a queue's duplicates."""
+        """Adds to the duplicates of a queue."""
         if repeats:
             self.duplicated[queue] = self.duplicated.get(queue, 0) + repeats
 
     def retry(self, queue: str, attempts: int) -> None:
-        """Add to a queue's retries."""
+        """Adds to the retries of a queue."""
         self.retried[queue] = self.retried.get(queue, 0) + attempts
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a run's tasks, from every side.
+    """What producers, workers and the lists in Redis know about the tasks of a run.
 
-    ``queue_of(producer, sequences (n,))`` gives each task's queue index; ``pending`` and
-    ``active`` hold, by producer, the ids found in the lists at the end.
+    ``queue_of(producer, sequences (n,))`` returns the queue index (n,) of each task; ``pending``
+    and ``active`` hold, by producer, the sequence numbers found in the lists at the end.
     """
 
     queues: Sequence[str]
@@ -109,7 +109,7 @@ class Evidence:
 
 
 def account(evidence: Evidence) -> dict[str, Counts]:
-    """The counts of each queue, in the order of the queues."""
+    """Returns the counts by queue, in the order of ``evidence.queues``."""
     totals = {
         queue: Counts(
             duplicated=sum(worker.duplicated.get(queue, 0) for worker in evidence.workers),
@@ -129,65 +129,79 @@ def account(evidence: Evidence) -> dict[str, Counts]:
 def _account_range(
     evidence: Evidence, number: int, producer: ProducerLedger, start: int, stop: int
 ) -> dict[str, Counts]:
+    """The counts by queue of one producer's sequence numbers from ``start`` to ``stop``."""
     sequences = np.arange(start, stop)
     queue = evidence.queue_of(number, sequences)
-
-    def union(sets: Iterable[Mapping[int, Bits]]) -> Integers:
-        times = np.zeros(stop - start, np.int64)
-        for by_producer in sets:
-            if number in by_producer:
-                times += by_producer[number].flags(start, stop)
-        return times
-
-    completions = union(worker.completed for worker in evidence.workers)
-    archivings = union(worker.archived for worker in evidence.workers)
-    completed = completions > 0
-    failed = (archivings > 0) & ~completed
-    settled = completed | failed
-    active = (union([evidence.active]) > 0) & ~settled
-    pending = (union([evidence.pending]) > 0) & ~settled & ~active
-    seen = settled | active | pending
-    refused = producer.refused.flags(start, stop) & ~seen
-    enqueued = seen | (producer.acknowledged.flags(start, stop) & ~refused)
-    unsent = sequences >= producer.sent
-
-    def by_queue(weights: Integers | Flags) -> list[int]:
-        counted = np.bincount(queue, weights=weights, minlength=len(evidence.queues))
-        return [int(each) for each in counted]
-
+    outcomes = _outcomes(evidence, number, producer, sequences)
     columns = {
-        "due": by_queue(np.ones_like(sequences)),
-        "enqueued": by_queue(enqueued),
-        "completed": by_queue(completed),
-        "failed": by_queue(failed),
-        "pending": by_queue(pending),
-        "active": by_queue(active),
-        "lost": by_queue(enqueued & ~seen),
-        # Within one worker repeats are counted as they happen; these are between workers.
-        "duplicated": by_queue(np.maximum(completions + archivings - 1, 0)),
-        "refused": by_queue(refused),
-        "not_sent": by_queue((unsent | refused) & ~enqueued),
-        "unknown": by_queue(~(unsent | refused | enqueued)),
+        name: np.bincount(queue, weights=weights, minlength=len(evidence.queues))
+        for name, weights in outcomes.items()
     }
     return {
-        name: Counts(**{column: values[index] for column, values in columns.items()})
+        name: Counts(**{column: int(values[index]) for column, values in columns.items()})
         for index, name in enumerate(evidence.queues)
     }
 
 
+def _outcomes(
+    evidence: Evidence, number: int, producer: ProducerLedger, sequences: Integers
+) -> dict[str, Integers | Flags]:
+    """What each task (n,) adds to each field of ``Counts``."""
+    start, stop = int(sequences[0]), int(sequences[-1]) + 1
+    completions = _occurrences([each.completed for each in evidence.workers], number, start, stop)
+    archivings = _occurrences([each.archived for each in evidence.workers], number, start, stop)
+    completed = completions > 0
+    failed = (archivings > 0) & ~completed
+    ended = completed | failed
+    active = (_occurrences([evidence.active], number, start, stop) > 0) & ~ended
+    pending = (_occurrences([evidence.pending], number, start, stop) > 0) & ~ended & ~active
+    seen = ended | active | pending
+    refused = producer.refused.flags(start, stop) & ~seen
+    enqueued = seen | (producer.acknowledged.flags(start, stop) & ~refused)
+    unsent = (sequences >= producer.sent) | refused
+    return {
+        "due": np.ones_like(sequences),
+        "enqueued": enqueued,
+        "completed": completed,
+        "failed": failed,
+        "pending": pending,
+        "active": active,
+        "lost": enqueued & ~seen,
+        # Each worker counts its own repeats as they happen; these are the ones between workers.
+        "duplicated": np.maximum(completions + archivings - 1, 0),
+        "refused": refused,
+        "not_sent": unsent & ~enqueued,
+        "unknown": ~(unsent | enqueued),
+    }
+
+
+def _occurrences(
+    sets: Iterable[Mapping[int, Bits]], number: int, start: int, stop: int
+) -> Integers:
+    """Number of sets that hold each of a producer's sequence numbers, ``start`` to ``stop``."""
+    times = np.zeros(stop - start, np.int64)
+    for by_producer in sets:
+        if number in by_producer:
+            times += by_producer[number].flags(start, stop)
+    return times
+
+
 def total(counts: Iterable[Counts]) -> Counts:
-    """All queues together."""
-    together = Counts()
+    """Returns the sum of all counts."""
+    summed = Counts()
     for each in counts:
-        together = together.plus(each)
-    return together
+        summed = summed.plus(each)
+    return summed
 
 
 def imbalance(counts: Counts) -> str | None:
-    """What does not add up, in words, or None. Never anything but None: a test of ourselves."""
+    """Returns which of the two equations does not hold, as text, or None.
+
+    Anything but None is a defect of the ledger itself.
+    """
     if counts.due != counts.enqueued + counts.unknown + counts.not_sent:
         return f"due {counts.due} is not enqueued + unknown + not sent"
-    gone = counts.completed + counts.failed + counts.pending + counts.active + counts.lost
-    if counts.enqueued != gone:
+    accounted = counts.completed + counts.failed + counts.pending + counts.active + counts.lost
+    if counts.enqueued != accounted:
         return f"enqueued {counts.enqueued} is not completed + failed + pending + active + lost"
     return None

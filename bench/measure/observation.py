@@ -1,4 +1,4 @@
-"""How completions were seen from outside, and how well: for the record."""
+"""How completions of workers that do not report were observed, and how precisely."""
 
 import msgspec
 
@@ -8,29 +8,32 @@ from bench.measure.reports import ObserverReport
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a run whose workers tell nothing. A task ended somewhere within its width: the time from
-    the last look at which it had not ended to the first at which it had."""
+    """How the completions of a run were observed from outside its workers.
+
+    The end of a traced task is known to within its *width*: the time between the last query in
+    which the task had not ended and the first in which it had.
+    """
 
     method: str
     """``polling`` or ``keyspace events``."""
     traced: int
-    """Tasks whose end was looked out for one by one; all others are in the ledger alone."""
+    """Number of tasks that were queried one by one; all others appear in the ledger only."""
     traced_share: float
-    """Of those enqueued."""
+    """Share of the enqueued tasks that were traced, 0 to 1."""
     unseen: int
-    """Of the traced: ended before they could be asked when they were due."""
+    """Number of traced tasks that ended before their due time could be read."""
     unended: int = 0
-    """Of the traced: not seen to end at all."""
+    """Number of traced tasks that were never seen to end."""
     counted: int | None = None
-    """Successes that the queues' own counters saw; None where the layout has none."""
+    """Successes according to the queues' own counters; None if the layout has no such counters."""
     resolution_p50_s: float | None
     resolution_p99_s: float | None
     resolution_max_s: float | None
-    """Widths; None where no end was seen."""
+    """The largest width. It and the percentiles are None if no task was seen to end."""
 
 
 def describe(observed: ObserverReport, counts: Counts) -> Observation:
-    """From what an observer reported at its end."""
+    """Returns the observation that an observer's final report and the ledger's counts amount to."""
     widths = Histogram() if observed.widths is None else unpack(observed.widths)
 
     def seconds(value_us: float | None) -> float | None:

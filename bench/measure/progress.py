@@ -1,4 +1,4 @@
-"""How a run is going, as a value for whoever shows it."""
+"""The progress of a run, as a value to display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,11 @@ _SECONDS_KEPT = 64
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a run at one moment. Rates are those of the last full second."""
+    """The state of a run at one moment.
+
+    Rates are those of the last full second; the percentiles are those of e2e over the last few
+    seconds, None if nothing finished in them. ``backlog`` holds pending tasks by queue.
+    """
 
     phase: str
     elapsed_s: float
@@ -29,7 +33,6 @@ class Progress:
     backlog: dict[str, int]
     p50_s: float | None
     p99_s: float | None
-    """e2e over the last few seconds."""
 
 
 def progress_of(
@@ -40,7 +43,10 @@ def progress_of(
     workers: Sequence[WorkerReport],
     backlog: Sequence[int],
 ) -> Progress:
-    """What the newest reports of all processes come to."""
+    """Returns the progress that the newest reports of all processes amount to.
+
+    ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues.
+    """
     recent = _recent(workers)
     return Progress(
         phase=phase,
@@ -64,11 +70,11 @@ def _recent(workers: Sequence[WorkerReport]) -> Histogram:
 
 
 _unpack = lru_cache(_SECONDS_KEPT)(unpack)
-"""A second that is over comes again with the next reports, and decoding takes milliseconds."""
+"""Cached, because the next reports repeat the same seconds, and decoding takes milliseconds."""
 
 
 def _last_second(series: Sequence[Sequence[int]], elapsed_s: float) -> int:
-    """Events of the second that ended a quarter of one ago: reports are that old at the most."""
+    """Events in the second that ended 0.25 s ago, as reports are at most that old."""
     end = int((elapsed_s - 0.25) * POINTS_PER_SECOND)
     return sum(add_points(series)[max(end - POINTS_PER_SECOND, 0) : max(end, 0)])
 

@@ -1,4 +1,4 @@
-"""Stamps in, histograms and series out, a batch at a time.
+"""Records time stamps into histograms and series, one batch at a time.
 
 Memory depends on the number of queues and on the length of the run in seconds, and not on the
 number of tasks.
@@ -19,12 +19,12 @@ POINT_US = 100_000
 """Width of the points in which the steady state is looked for."""
 SECOND_US = 1_000_000
 _LAST_POINT = 7 * 24 * 3600 * SECOND_US // POINT_US
-"""A week. Moments past it are nonsense from a clock or a stamp, and count in the last point: they
-must not make a series that fills the memory."""
+"""The point one week after the start. Later moments come from a faulty clock or stamp and count in
+this point, so that they cannot extend a series until it fills the memory."""
 
 
 class Interval(StrEnum):
-    """The intervals between a task's five moments."""
+    """An interval between two of the five moments of a task."""
 
     SCHEDULE_LAG = "schedule_lag"
     ENQUEUE = "enqueue"
@@ -33,11 +33,11 @@ class Interval(StrEnum):
     E2E = "e2e"
     E2E_FROM_SEND = "e2e_from_send"
     E2E_EARLIEST = "e2e_earliest"
-    """Where completions are seen from outside: the least that e2e can have been."""
+    """The shortest possible e2e; recorded only if completions are observed from outside."""
 
 
 class IntervalHistogram(msgspec.Struct, frozen=True):
-    """The histogram of one stage of one queue in one slice."""
+    """The histogram of one interval for one queue index in one slice."""
 
     slice: int
     interval: Interval
@@ -46,7 +46,7 @@ class IntervalHistogram(msgspec.Struct, frozen=True):
 
 
 class IntervalRecorder:
-    """Histograms per slice, stage and queue."""
+    """Records histograms per slice, interval and queue index."""
 
     def __init__(self, line: TimeLine) -> None:
         self._slices = Slices(line)
@@ -61,30 +61,30 @@ class IntervalRecorder:
         return self._slices.split_between(due_us, first_us, last_us)
 
     def record(
-        self, interval: Interval, queue: int, values: Integers, parts: Sequence[SliceMask]
+        self, interval: Interval, queue: int, values_us: Integers, masks: Sequence[SliceMask]
     ) -> None:
-        """Count latencies in µs (n,) of tasks of one queue."""
-        for part in parts:
-            chosen = values if part.chosen is None else values[part.chosen]
-            self._histogram(part.slice, interval, queue).record_many(chosen)
+        """Records latencies (n,) of tasks of one queue, split by slice as ``masks`` says."""
+        for mask in masks:
+            chosen_us = values_us if mask.chosen is None else values_us[mask.chosen]
+            self._histogram(mask.slice, interval, queue).record_many(chosen_us)
 
     def record_same(
-        self, interval: Interval, queue: int, value_us: int, count: int, parts: Sequence[SliceMask]
+        self, interval: Interval, queue: int, value_us: int, count: int, masks: Sequence[SliceMask]
     ) -> None:
-        """Count one latency for each of ``count`` tasks of one queue."""
-        for part in parts:
-            tasks = count if part.chosen is None else int(np.count_nonzero(part.chosen))
-            self._histogram(part.slice, interval, queue).record(value_us, tasks)
+        """Records one latency for each of ``count`` tasks of one queue, split by slice."""
+        for mask in masks:
+            tasks = count if mask.chosen is None else int(np.count_nonzero(mask.chosen))
+            self._histogram(mask.slice, interval, queue).record(value_us, tasks)
 
     def by_interval(self) -> dict[Interval, dict[int, list[Histogram]]]:
-        """The histograms of each stage and queue, slice by slice."""
+        """Returns the histograms of all slices, by interval and queue index."""
         found: dict[Interval, dict[int, list[Histogram]]] = {}
         for (_, interval, queue), histogram in self._histograms.items():
             found.setdefault(interval, {}).setdefault(queue, []).append(histogram)
         return found
 
     def parts(self) -> list[IntervalHistogram]:
-        """All histograms, to be sent to the run."""
+        """Returns all histograms, packed to be sent to the run's main process."""
         return [
             IntervalHistogram(slice_number, interval, queue, histogram.pack())
             for (slice_number, interval, queue), histogram in self._histograms.items()
@@ -99,18 +99,18 @@ class IntervalRecorder:
 
 
 def _point(offset_us: int) -> int:
-    """The fine point of a moment, in µs after the start."""
+    """The point that holds a moment, given in µs after the start."""
     return min(max(offset_us // POINT_US, 0), _LAST_POINT)
 
 
 class LatencySeries(msgspec.Struct):
-    """Sum and number of latencies per fine point of due time."""
+    """Sum and number of latencies per point (0.1 s) of due time."""
 
     sums_us: list[int] = []
     counts: list[int] = []
 
     def add(self, offsets_us: Integers, values_us: Integers) -> None:
-        """Add latencies (n,) of tasks due at these times (n,) after the run's start."""
+        """Adds latencies (n,) of tasks due at these µs (n,) after the run's start."""
         first_us, last_us = int(offsets_us.min()), int(offsets_us.max())
         if first_us // POINT_US == last_us // POINT_US:
             self.add_sum(first_us, int(values_us.sum()), len(values_us))
@@ -123,7 +123,7 @@ class LatencySeries(msgspec.Struct):
             self.counts[point] += int(np.count_nonzero(chosen))
 
     def add_sum(self, offset_us: int, sum_us: int, count: int) -> None:
-        """Add latencies, by their sum, of tasks that were all due within one fine point."""
+        """Adds the sum of ``count`` latencies of tasks that were all due within one point."""
         point = _point(offset_us)
         self._reserve(point)
         self.sums_us[point] += sum_us
@@ -137,26 +137,26 @@ class LatencySeries(msgspec.Struct):
 
 
 def means(series: Iterable[LatencySeries]) -> npt.NDArray[np.float64]:
-    """Mean latency in µs per fine point over several recorders; NaN where there was none."""
-    parts = list(series)
-    length = max((len(part.counts) for part in parts), default=0)
+    """Returns the mean latency (n,) in µs per point of all series; NaN for points without any."""
+    added = list(series)
+    length = max((len(each.counts) for each in added), default=0)
     sums, counts = np.zeros(length), np.zeros(length)
-    for part in parts:
-        sums[: len(part.sums_us)] += part.sums_us
-        counts[: len(part.counts)] += part.counts
+    for each in added:
+        sums[: len(each.sums_us)] += each.sums_us
+        counts[: len(each.counts)] += each.counts
     mean = np.full(length, np.nan)
     np.divide(sums, counts, out=mean, where=counts > 0)
     return mean
 
 
 class RateSeries:
-    """Events counted per fine point of the run."""
+    """Counts events per point (0.1 s) of the run."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
 
     def add(self, offset_us: int, count: int) -> None:
-        """Count events at one moment, in µs after the run's start."""
+        """Counts events at one moment, in µs after the run's start."""
         point = _point(offset_us)
         missing = point + 1 - len(self.counts)
         if missing > 0:
@@ -164,7 +164,7 @@ class RateSeries:
         self.counts[point] += count
 
     def add_many(self, offsets_us: Integers) -> None:
-        """Count events at these moments (n,), in ascending order."""
+        """Counts events at these ascending moments (n,), in µs after the run's start."""
         if not len(offsets_us):
             return
         first, last = int(offsets_us[0]), int(offsets_us[-1])
@@ -177,7 +177,7 @@ class RateSeries:
 
 
 class SecondLatencies:
-    """One histogram per second of finishing, closed as soon as the second is over."""
+    """One histogram per second in which tasks finished, packed as soon as the second is over."""
 
     def __init__(self) -> None:
         self.closed: dict[int, Packed] = {}
@@ -185,7 +185,7 @@ class SecondLatencies:
         self._open = Histogram()
 
     def record(self, offsets_us: Integers, values_us: Integers) -> None:
-        """Count latencies (n,) of tasks that finished at these moments (n,), in µs after start."""
+        """Records latencies (n,) of tasks that finished at these µs (n,) after the start."""
         seconds = np.maximum(offsets_us // SECOND_US, 0)
         for second in np.unique(seconds).tolist():
             if second != self._second:
@@ -194,7 +194,7 @@ class SecondLatencies:
             self._open.record_many(values_us[seconds == second])
 
     def close(self) -> None:
-        """Pack the second at hand; more may still be recorded after it."""
+        """Packs the current second. Latencies recorded for it later are merged into it."""
         if self._open.count:
             packed = self._open.pack()
             earlier = self.closed.get(self._second)
@@ -204,14 +204,16 @@ class SecondLatencies:
             self._open = Histogram()
 
     def latest(self, seconds: int) -> dict[int, Packed]:
-        """The last few closed seconds."""
+        """Returns the histograms of the latest closed seconds, ``seconds`` at most, by second."""
         return {second: self.closed[second] for second in sorted(self.closed)[-seconds:]}
 
 
 def by_queue(
-    parts: Iterable[IntervalHistogram], interval: Interval, queues: int, first_slice: int
+    histograms: Iterable[IntervalHistogram], interval: Interval, queues: int, first_slice: int
 ) -> Iterator[Histogram]:
-    """The histogram of each queue for one stage, from the slices of the steady part."""
-    wanted = [part for part in parts if part.interval == interval and part.slice >= first_slice]
+    """Yields the histogram of each queue for one interval, merged from ``first_slice`` on."""
+    chosen = [
+        each for each in histograms if each.interval == interval and each.slice >= first_slice
+    ]
     for queue in range(queues):
-        yield merged(unpack(part.histogram) for part in wanted if part.queue == queue)
+        yield merged(unpack(each.histogram) for each in chosen if each.queue == queue)

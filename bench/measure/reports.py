@@ -1,7 +1,7 @@
-"""What producers and workers tell the run while it lasts and at its end.
+"""The reports that producers, workers and observers send during a run and at its end.
 
-Every report is cumulative and carries a revision number: the newest one of each sender replaces
-those before it, so that a report that is lost or comes twice changes nothing.
+Every report is cumulative and carries a revision number. The newest report of a sender replaces its
+earlier ones, so a report that is lost or arrives twice changes nothing.
 """
 
 import msgspec
@@ -14,14 +14,14 @@ from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
 
 
 class MeasuredLatencies(msgspec.Struct):
-    """Latencies of one process."""
+    """Latencies of one process: histograms per slice, interval and queue, and a series of means."""
 
     parts: list[IntervalHistogram] = []
     series: LatencySeries = msgspec.field(default_factory=LatencySeries)
 
 
 class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
-    """One producer's state. ``measured`` and the packed sets come with the final one only."""
+    """The state of one producer. Only its final report has ``measured`` and the packed sets."""
 
     number: int
     revision: int = 0
@@ -33,51 +33,52 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     first_error: str = ""
     reconnects: int = 0
     error: str = ""
-    """Why it gave up before the end, or empty."""
+    """Why the producer stopped before the end; empty if it did not."""
     cpu_s: float = 0.0
     busiest_second_cores: float = 0.0
     elapsed_s: float = 0.0
     clock_error_us: float = 0.0
     loop_lag_p99_us: float = 0.0
-    """How late an event loop that it shares runs it; zero where it has a process of its own."""
+    """How late a shared event loop runs the producer; zero if it has a process of its own."""
     finished_us: int | None = None
-    """When the last reply came, on the run's clock; None while tasks are still to be sent."""
+    """Time of the last reply on the run's clock; None while tasks are still to be sent."""
     offered_by_point: list[int] = []
     enqueued_by_point: list[int] = []
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
-    """Latencies so far by stage and queue index, where the run asked for them."""
+    """Latencies so far by interval and queue index, if the run asked for them."""
     peak_memory_bytes: int = 0
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     acknowledged: bytes = b""
     refused_set: bytes = b""
 
     def ledger(self) -> ProducerLedger:
-        """The sets of a final report."""
+        """Returns the producer's ledger, which is complete only in a final report."""
         return ProducerLedger(self.due, self.sent, Bits(self.acknowledged), Bits(self.refused_set))
 
 
 class ObserverReport(msgspec.Struct, kw_only=True):
-    """How completions were seen from outside."""
+    """How an observer saw the completions of workers that do not report."""
 
     method: str
     traced: int = 0
-    """Tasks whose completion was looked out for, one by one."""
+    """Number of tasks that were queried one by one until they ended."""
     unseen: int = 0
-    """Of those, ended before they were first looked at, without a due time to count from."""
+    """Number of traced tasks that ended before their due time could be read."""
     counted: int | None = None
-    """Successes that the queues' own counters saw meanwhile; None where there are none."""
+    """Successes according to the queues' own counters; None if the layout has no such counters."""
     is_settled: bool = False
-    """Whether every task was asked at the end what became of it."""
+    """Whether the final state of every task was queried at the end."""
     unfinished: dict[str, int] = {}
-    """At the end: states of the tasks that had not ended, those on lists included."""
+    """Number of tasks that had not ended by the end, by state, including those on lists."""
     commands: int = 0
-    """What it has asked the server, to be left out of what the tasks cost."""
+    """Commands that the observer sent, which the server's cost per task leaves out."""
     widths: Packed | None = None
-    """Between the last look at which a task had not ended and the first at which it had, µs."""
+    """Histogram, in µs, of the time between the last query in which a task had not ended and the
+    first in which it had."""
 
 
 class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
-    """One worker's state. The full kind also carries ``measured`` and the packed sets."""
+    """The state of one worker. Only a full report has ``measured`` and the packed sets."""
 
     name: str
     revision: int = 0
@@ -85,7 +86,7 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     final: bool = False
     host: str = ""
     made_us: int = 0
-    """When the report was made, on the run's clock."""
+    """Time at which the report was made, on the run's clock."""
     started: int = 0
     completed: int = 0
     failed: int = 0
@@ -93,7 +94,7 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     in_flight: int = 0
     """Tasks taken and not yet ended."""
     missing: int = 0
-    """Ids popped whose task was not there."""
+    """Number of popped ids whose task did not exist."""
     cpu_s: float = 0.0
     elapsed_s: float = 0.0
     peak_memory_bytes: int = 0
@@ -102,19 +103,19 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     finished_by_point: list[int] = []
     e2e_by_second: dict[int, Packed] = {}
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
-    """Latencies so far by stage and queue index, where the run asked for them."""
+    """Latencies so far by interval and queue index, if the run asked for them."""
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
     waiting_sets: dict[int, bytes] = {}
-    """Of an observer: tasks whose next attempt is to come, on a list or not."""
+    """Tasks that wait for their next attempt, by producer; set by observers only."""
     duplicated: dict[str, int] = {}
     retried: dict[str, int] = {}
     observed: ObserverReport | None = None
-    """Of an observer: it stands for workers that do not report."""
+    """What an observer saw; None in the report of a worker that measures itself."""
 
     def ledger(self) -> WorkerLedger:
-        """The sets of a full report."""
+        """Returns the worker's ledger, which is complete only in a full report."""
         return WorkerLedger(
             completed={number: Bits(packed) for number, packed in self.completed_sets.items()},
             archived={number: Bits(packed) for number, packed in self.archived_sets.items()},

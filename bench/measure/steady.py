@@ -1,11 +1,11 @@
-"""Where the warm-up ends.
+"""Finds where the warm-up ends.
 
 MSER-5 (White, "An effective truncation heuristic for bias reduction in simulation output", 1997):
 the series is averaged in batches of five, and cut where the remaining batches have the smallest
-standard error. Used as it stands it has a fault for us: one stall of the server early in the run
-is an outlier so large that cutting everything before it pays, and the stall would be left out as
-warm-up. So the batches are replaced by their ranks first: a level that differs at the beginning
-still shows, and one bad moment weighs no more than its share of the time.
+standard error. Applied directly to latencies, the method has a flaw: one stall of the server early
+in the run is so large an outlier that cutting everything up to its end minimizes the error, and the
+stall would be left out as warm-up. The batches are therefore replaced by their ranks first: a
+different level at the beginning still shows, and a stall weighs no more than its share of the time.
 """
 
 from dataclasses import dataclass
@@ -17,27 +17,28 @@ from bench.arrays import Floats
 BATCH = 5
 _FEWEST_BATCHES = 10
 _WORTH_CUTTING = 0.985
-"""A cut must make the error smaller by this factor, or chance alone would cut now and then."""
+"""A cut must reduce the error to at most this share, or noise alone would cause some cuts."""
 _LEVEL_CHANGE = 0.3
-"""Of the range of ranks: about three standard deviations for forty batches of plain noise."""
+"""Share of the range of ranks: about three standard deviations for forty batches of pure noise."""
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """How many points of the series are warm-up, and whether the rest looks steady."""
+    """Number of points of the series that are warm-up, and whether the rest looks steady."""
 
     points: int
     is_steady: bool
 
 
 def find_warmup(means: Floats, most_points: int) -> Truncation:
-    """Cut a fine series (n,) of means, NaN where nothing happened, at ``most_points`` at the most.
+    """Returns where to cut a series (n,) of means, NaN for points without data.
 
-    Not steady when the best cut lies at that bound, or the two halves of the rest lie far apart:
-    then the warm-up may be longer. A series too short to tell (below fifty points) is left whole.
+    The cut is at ``most_points`` at the latest. The rest is not steady if the best cut lies at that
+    bound or if the levels of its two halves differ: the warm-up may then be longer. A series of
+    fewer than fifty points is too short to judge and is not cut.
     """
     batches = _batch_means(means)
-    # In the second half MSER is not to be trusted: few batches always look alike.
+    # MSER is unreliable in the second half, where few batches remain and any few look alike.
     most = min(most_points // BATCH, len(batches) // 2)
     if len(batches) < _FEWEST_BATCHES or most < 1:
         return Truncation(0, True)
@@ -50,14 +51,14 @@ def find_warmup(means: Floats, most_points: int) -> Truncation:
 
 
 def _changes_level(ranks: Floats) -> bool:
-    """Whether the two halves lie so far apart that a transient may fill much of the series."""
+    """Whether the mean ranks of the two halves differ by more than noise explains."""
     half = len(ranks) // 2
     distance = abs(float(np.mean(ranks[:half]) - np.mean(ranks[half:])))
     return distance > _LEVEL_CHANGE * len(ranks)
 
 
 def _batch_means(means: Floats) -> Floats:
-    """Means of five points each; a batch where nothing happened repeats the one before it."""
+    """Means of five points each; a batch without data repeats the batch before it."""
     whole = means[: len(means) // BATCH * BATCH].reshape(-1, BATCH)
     filled = ~np.isnan(whole)
     counts = filled.sum(axis=1)
@@ -71,7 +72,7 @@ def _batch_means(means: Floats) -> Floats:
 
 
 def _ranks(values: Floats) -> Floats:
-    """Mid-ranks: equal values share the mean of their places."""
+    """Mid-ranks (n,): equal values share the mean of their ranks."""
     ordered = np.sort(values)
     first = np.searchsorted(ordered, values, side="left")
     last = np.searchsorted(ordered, values, side="right")

@@ -1,4 +1,4 @@
-"""From the final reports of all processes to the figures of the record. Pure."""
+"""Turns the final reports of all processes into the figures of the record; no I/O."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ from bench.workload.metrics import Metric
 POINTS_PER_SECOND = 1_000_000 // POINT_US
 
 LatencyTable = Mapping[tuple[Interval, str], Histogram]
-"""By stage, and by queue or ``all``."""
+"""Histograms by interval, and by queue or ``all``."""
 
 
 @dataclass(frozen=True)
 class WarmupCut:
-    """Where the steady part begins, and how sure that is."""
+    """Where the steady part begins, by which method, and whether the rest looks steady."""
 
     method: str
     first_slice: int
@@ -33,7 +33,7 @@ class WarmupCut:
 def cut_warmup(
     line: TimeLine, fixed_s: float | None, series: Sequence[recorder.LatencySeries]
 ) -> WarmupCut:
-    """The warm-up as asked for, or as found in the means of these fine series."""
+    """Returns the warm-up of ``fixed_s`` seconds or, if None, the one found in the series."""
     if fixed_s is not None:
         return WarmupCut("fixed", 1 if fixed_s else 0, fixed_s, True)
     most_points = (line.edges_us[-1] if line.edges_us else 0) // POINT_US
@@ -45,11 +45,11 @@ def cut_warmup(
 def latencies(
     measured: Sequence[MeasuredLatencies], queues: Sequence[str], first_slice: int
 ) -> dict[tuple[Interval, str], Histogram]:
-    """Histograms of the steady part, per stage, for each queue and merged for all."""
-    parts: list[IntervalHistogram] = [part for each in measured for part in each.parts]
+    """Returns the histograms of the steady part by interval and queue, and merged for ``all``."""
+    histograms: list[IntervalHistogram] = [part for each in measured for part in each.parts]
     found: dict[tuple[Interval, str], Histogram] = {}
     for interval in Interval:
-        by_queue = list(recorder.by_queue(parts, interval, len(queues), first_slice))
+        by_queue = list(recorder.by_queue(histograms, interval, len(queues), first_slice))
         found.update(
             {(interval, queue): each for queue, each in zip(queues, by_queue, strict=True)}
         )
@@ -58,7 +58,7 @@ def latencies(
 
 
 def left_out(measured: Sequence[MeasuredLatencies], first_slice: int) -> Histogram:
-    """End-to-end latencies of the tasks that were left out as warm-up."""
+    """Returns the end-to-end latencies of the tasks that were left out as warm-up."""
     return merged(
         unpack(part.histogram)
         for each in measured
@@ -68,7 +68,7 @@ def left_out(measured: Sequence[MeasuredLatencies], first_slice: int) -> Histogr
 
 
 def add_points(series: Sequence[Sequence[int]]) -> list[int]:
-    """Several series of fine points added up."""
+    """Returns the sum of several series, point by point; missing points count as zero."""
     total = np.zeros(max(map(len, series), default=0), np.int64)
     for each in series:
         total[: len(each)] += np.array(each, np.int64)
@@ -76,10 +76,10 @@ def add_points(series: Sequence[Sequence[int]]) -> list[int]:
 
 
 def rate_between(points: Sequence[int], start_s: float, end_s: float) -> float | None:
-    """Events a second over the whole fine points between two moments.
+    """Returns events per second between two moments, from the whole points between them.
 
-    Only whole points count, and are divided by their own length: a part of a point would divide
-    events of one time by another. None when there is no whole point.
+    The events of whole points are divided by the length of those points, because the events of a
+    point cannot be split. None if no whole point lies between the moments.
     """
     first = math.ceil(start_s * POINTS_PER_SECOND - 1e-6)
     last = math.floor(end_s * POINTS_PER_SECOND + 1e-6)
@@ -89,7 +89,7 @@ def rate_between(points: Sequence[int], start_s: float, end_s: float) -> float |
 
 
 def per_second(points: Sequence[int], seconds: int) -> list[int]:
-    """Fine points added up to seconds; as many as asked for, the last ones zero."""
+    """Returns the events of each of ``seconds`` seconds; zero beyond the last point."""
     starts = range(0, seconds * POINTS_PER_SECOND, POINTS_PER_SECOND)
     return [sum(points[start : start + POINTS_PER_SECOND]) for start in starts]
 
@@ -97,7 +97,10 @@ def per_second(points: Sequence[int], seconds: int) -> list[int]:
 def second_percentiles(
     workers: Sequence[WorkerReport], percent: float, seconds: int
 ) -> list[float | None]:
-    """A percentile of e2e for each second of finishing, in seconds; None where none finished."""
+    """Returns a percentile of e2e in seconds for each second of the run.
+
+    A task belongs to the second in which it finished; a second in which none did has None.
+    """
     values: list[float | None] = []
     for second in range(seconds):
         packed = [each.e2e_by_second[second] for each in workers if second in each.e2e_by_second]
@@ -107,7 +110,7 @@ def second_percentiles(
 
 
 def last_reply_s(producers: Sequence[ProducerReport], line: TimeLine) -> float:
-    """When the last reply to a producer came, in seconds after the start."""
+    """Returns the time of the last reply to any producer, in seconds after the start."""
     moments = [report.finished_us for report in producers if report.finished_us is not None]
     return max((moment - line.start_us for moment in moments), default=0) / 1e6
 

@@ -345,7 +345,7 @@ def test_a_worker_that_shows_its_work_otherwise_is_told_apart_from_one_that_does
     # The state is what it writes, and at the end that counts as well.
     assert record.counts.completed == 100
     assert record.latency["e2e"]["all"].count == 0
-    assert "say --seen-by state" in " ".join(each.message for each in record.warnings)
+    assert "use --seen-by state" in " ".join(each.message for each in record.warnings)
 
 
 def test_a_fill_may_take_longer_than_a_worker_may_be_idle(

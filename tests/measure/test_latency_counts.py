@@ -1,4 +1,4 @@
-"""Tallies: cumulative latencies of a queue for other tools' tables."""
+"""Latency counts: cumulative latencies of a queue for other tools' tables."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,9 @@ def histogram_of(values: Sequence[int]) -> Histogram:
 
 
 @given(parts=st.lists(VALUES, min_size=1, max_size=4), failures=st.integers(0, 5))
-def test_a_tally_has_every_sample_of_its_histograms(parts: list[list[int]], failures: int) -> None:
+def test_latency_counts_have_every_sample_of_their_histograms(
+    parts: list[list[int]], failures: int
+) -> None:
     values = [value for part in parts for value in part]
     made = latency_counts([histogram_of(part) for part in parts], failures, are_measured=False)
     assert made.count == len(values) + failures
@@ -35,7 +37,7 @@ def test_a_tally_has_every_sample_of_its_histograms(parts: list[list[int]], fail
 
 
 @given(parts=st.lists(VALUES, min_size=1, max_size=4))
-def test_tallies_together_are_the_tally_of_all(parts: list[list[int]]) -> None:
+def test_the_sum_of_latency_counts_equals_the_counts_of_all_samples(parts: list[list[int]]) -> None:
     each = [latency_counts([histogram_of(part)], 0, are_measured=True) for part in parts]
     whole = latency_counts([histogram_of(part) for part in parts], 0, are_measured=True)
     together = added(each)

@@ -1,4 +1,4 @@
-"""Stamps to histograms and series, sliced by when tasks were due."""
+"""Time stamps become histograms and series, in slices of due time."""
 
 from collections.abc import Sequence
 
@@ -38,12 +38,12 @@ def slice_of(offset_us: int) -> int:
     return sum(edge <= offset_us for edge in EDGES)
 
 
-def members(parts: Sequence[SliceMask], tasks: int) -> dict[int, list[int]]:
-    """The places of the tasks in each slice."""
+def members(masks: Sequence[SliceMask], tasks: int) -> dict[int, list[int]]:
+    """The indices of the tasks in each slice."""
     everything = np.ones(tasks, np.bool_)
     return {
-        part.slice: np.flatnonzero(everything if part.chosen is None else part.chosen).tolist()
-        for part in parts
+        mask.slice: np.flatnonzero(everything if mask.chosen is None else mask.chosen).tolist()
+        for mask in masks
     }
 
 
@@ -126,7 +126,7 @@ TASKS = st.lists(st.tuples(OFFSETS, LATENCIES), min_size=1, max_size=20)
     batches=st.lists(st.tuples(st.sampled_from(Interval), st.integers(0, 2), TASKS), max_size=5),
     first_slice=st.integers(0, 3),
 )
-def test_a_latency_counts_for_its_stage_its_queue_and_the_slice_of_its_due_time(
+def test_a_latency_counts_for_its_interval_its_queue_and_the_slice_of_its_due_time(
     batches: list[tuple[Interval, int, list[tuple[int, int]]]], first_slice: int
 ) -> None:
     """Leaving out the first slices leaves out exactly the tasks that were due in them."""
@@ -135,13 +135,13 @@ def test_a_latency_counts_for_its_stage_its_queue_and_the_slice_of_its_due_time(
         due_us = array([offset for offset, _ in tasks]) + START_US
         values = array([latency for _, latency in tasks])
         recorder.record(interval, queue, values, recorder.split(due_us))
-    parts = recorder.parts()
+    histograms = recorder.parts()
     for interval in Interval:
-        for queue, found in enumerate(by_queue(parts, interval, 3, first_slice)):
+        for queue, found in enumerate(by_queue(histograms, interval, 3, first_slice)):
             expected = [
                 latency
-                for its_stage, its_queue, tasks in batches
-                if (its_stage, its_queue) == (interval, queue)
+                for its_interval, its_queue, tasks in batches
+                if (its_interval, its_queue) == (interval, queue)
                 for offset, latency in tasks
                 if slice_of(offset) >= first_slice
             ]
@@ -159,14 +159,14 @@ def test_one_latency_for_many_tasks_is_that_latency_for_each_of_them(
     assert same.parts() == each.parts()
 
 
-def test_the_parts_of_several_processes_are_merged() -> None:
-    parts = []
+def test_the_histograms_of_several_processes_are_merged() -> None:
+    histograms = []
     for values in ([1, 2], [30], [4, 500]):
         recorder = IntervalRecorder(TimeLine(START_US, ()))
         due_us = array([START_US] * len(values))
         recorder.record(Interval.E2E, 1, array(values), recorder.split(due_us))
-        parts += recorder.parts()
-    none, some = by_queue(parts, Interval.E2E, 2, 0)
+        histograms += recorder.parts()
+    none, some = by_queue(histograms, Interval.E2E, 2, 0)
     assert counted(none) == counted_values([])
     assert counted(some) == counted_values([1, 2, 30, 4, 500])
 
@@ -182,7 +182,7 @@ POINTS = st.lists(
 
 
 @given(POINTS)
-def test_fine_means_are_those_of_the_latencies_due_in_each_tenth_of_a_second(
+def test_means_are_those_of_the_latencies_due_in_each_tenth_of_a_second(
     batches: list[list[tuple[int, int]]],
 ) -> None:
     """Whether a batch lies in one point or crosses several; before the start is the first one."""
@@ -205,7 +205,7 @@ def test_a_sum_of_latencies_counts_like_each_of_them() -> None:
     assert summed == added == LatencySeries([0, 0, 60], [0, 0, 3])
 
 
-def test_new_fine_series_share_nothing() -> None:
+def test_new_series_share_nothing() -> None:
     first = LatencySeries()
     first.add_sum(0, 1, 1)
     assert LatencySeries() == LatencySeries([], [])
@@ -243,8 +243,8 @@ def test_an_event_is_in_the_point_that_begins_at_or_before_it(offset_us: int, po
 
 
 @pytest.mark.parametrize("offset_us", [10**15, 2**62])
-def test_a_moment_out_of_all_reason_does_not_fill_the_memory(offset_us: int) -> None:
-    """It is counted all the same."""
+def test_an_absurdly_late_moment_does_not_fill_the_memory(offset_us: int) -> None:
+    """It is still counted."""
     events, series = RateSeries(), LatencySeries([], [])
     events.add(offset_us, 1)
     series.add_sum(offset_us, 5, 1)
@@ -288,6 +288,6 @@ def test_the_latest_seconds_are_the_last_ones_that_were_closed() -> None:
     assert list(latencies.latest(10)) == [0, 1, 3, 5]
 
 
-def test_a_slice_is_a_whole_number_of_fine_points() -> None:
-    """So that a cut of the fine series falls on an edge between slices."""
+def test_a_slice_is_a_whole_number_of_points() -> None:
+    """A cut of the series then falls on an edge between slices."""
     assert SLICE_US % POINT_US == SECOND_US % POINT_US == 0

@@ -1,4 +1,4 @@
-"""From final reports to the figures of the record."""
+"""Final reports become the figures of the record."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +37,7 @@ def measured(
     tasks: Sequence[tuple[Interval, int, int, int]],
     series: LatencySeries | None = None,
 ) -> MeasuredLatencies:
-    """From (stage, queue, due in µs after the start, latency in µs)."""
+    """Latencies from (interval, queue, due in µs after the start, latency in µs)."""
     recorder = IntervalRecorder(line)
     for interval, queue, offset_us, value_us in tasks:
         due_us = np.array([line.start_us + offset_us])
@@ -45,7 +45,7 @@ def measured(
     return MeasuredLatencies(recorder.parts(), series or LatencySeries([], []))
 
 
-def fine_of(means_us: Sequence[int], tasks: int = 10) -> LatencySeries:
+def series_of(means_us: Sequence[int], tasks: int = 10) -> LatencySeries:
     return LatencySeries([mean * tasks for mean in means_us], [tasks] * len(means_us))
 
 
@@ -66,7 +66,7 @@ def test_a_warmup_that_was_asked_for_is_cut_whatever_the_series_says(
     fixed_s: float, expected: WarmupCut
 ) -> None:
     line = time_line(START_US, fixed_s, 6)
-    series = [fine_of([90_000] * 30 + hum(210))]
+    series = [series_of([90_000] * 30 + hum(210))]
     assert summary.cut_warmup(line, fixed_s, series) == expected
 
 
@@ -84,7 +84,7 @@ def test_a_warmup_is_found_in_the_series_within_the_time_line(
 ) -> None:
     """And the first slice of the steady part begins exactly where the warm-up ends."""
     line = time_line(START_US, None, 6)
-    cut = summary.cut_warmup(line, None, [fine_of(means_us)])
+    cut = summary.cut_warmup(line, None, [series_of(means_us)])
     assert cut == expected
     edges_s = [0.0, *(edge / 1e6 for edge in line.edges_us)]
     assert edges_s[cut.first_slice] == cut.left_out_s
@@ -93,12 +93,12 @@ def test_a_warmup_is_found_in_the_series_within_the_time_line(
 def test_a_warmup_is_found_in_the_series_of_all_processes_together() -> None:
     """One process's start counts with the weight of its tasks."""
     line = time_line(START_US, None, 6)
-    slow_start = fine_of([90_000] * 20 + hum(240)[20:])
-    cut = summary.cut_warmup(line, None, [fine_of(hum(240)), slow_start, fine_of(hum(200))])
+    slow_start = series_of([90_000] * 20 + hum(240)[20:])
+    cut = summary.cut_warmup(line, None, [series_of(hum(240)), slow_start, series_of(hum(200))])
     assert cut == WarmupCut("mser5-rank", 4, 2.0, True)
 
 
-def test_latencies_are_per_stage_and_queue_and_merged_for_all_without_the_warmup() -> None:
+def test_latencies_are_per_interval_and_queue_and_merged_for_all_without_the_warmup() -> None:
     line = TimeLine(START_US, (500_000,))
     first = measured(
         line,
@@ -123,7 +123,7 @@ def test_latencies_are_per_stage_and_queue_and_merged_for_all_without_the_warmup
 
 
 def test_what_was_left_out_are_the_end_to_end_latencies_before_the_cut() -> None:
-    """Of every queue and process; no other stage."""
+    """They come from every queue and process, and from no other interval."""
     line = time_line(START_US, None, 1.5)
     first = measured(
         line,

@@ -48,13 +48,13 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         },
         Verdict.INCOMPLETE,
         "drain_timed_out",
-        "10 tasks were still waiting or active when the time to drain was over",
+        "the drain timed out with 10 pending or active tasks left: offer less load",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, pending=1000)},
         Verdict.INCOMPLETE,
         "no_completions",
-        "no task was finished: no worker served these queues",
+        "no task was finished, and no worker seems to serve these queues: check that a worker runs",
     ),
     (
         {
@@ -64,27 +64,27 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         },
         Verdict.INCOMPLETE,
         "no_completions",
-        "1,000 tasks were taken from their queues, and none shows by its state that it was "
-        "finished (their hashes say: working 1,000): if the worker does finish them, say "
+        "workers took 1,000 tasks from the queues, but no task's state shows that it was finished "
+        "(states in the task hashes: working 1,000): if the worker does finish tasks, use "
         "--seen-by result",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, active=1000), "awaits_reports": True},
         Verdict.INCOMPLETE,
         "no_completions",
-        "for anybody else's worker say --worker external",
+        "if another program serves the queues, use --worker external",
     ),
     (
         {"counts": Counts(), "expects_completions": False},
         Verdict.INCOMPLETE,
         "nothing_enqueued",
-        "no task was enqueued",
+        "no task was enqueued: check the other warnings, the rate and the duration",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, completed=998, lost=2)},
         Verdict.LOSSY,
         "lost",
-        "2 tasks were enqueued and are nowhere: not finished, pending or active",
+        "2 enqueued tasks disappeared (neither finished, pending nor active): look for",
     ),
     (
         {
@@ -93,25 +93,25 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         },
         Verdict.LOSSY,
         "lost",
-        "workers popped 1,500 ids that had no task behind them",
+        "pending nor active; workers popped 1,500 ids without a task behind them): look for",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, completed=1000, duplicated=3)},
         Verdict.LOSSY,
         "duplicated",
-        "3 times a task was finished that had been finished before",
+        "workers finished tasks again after their first completion, 3 times in total: check",
     ),
     (
         {"counts": Counts(due=1000, enqueued=999, completed=999, unknown=1)},
         Verdict.LOSSY,
         "unknown",
-        "1 tasks were sent and never answered",
+        "1 sent task received no reply, because the connection was lost",
     ),
     (
         {"counts": Counts(due=1000, enqueued=989, completed=989, not_sent=11)},
         Verdict.GENERATOR_LIMITED,
         "enqueued_too_few",
-        "only 98.9% of the due tasks were enqueued",
+        "only 98.9% of the due tasks were enqueued: lower the rate",
     ),
     (
         {
@@ -120,74 +120,80 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         },
         Verdict.GENERATOR_LIMITED,
         "enqueued_too_few",
-        "only 50.0% of the due tasks were enqueued: the server said 'OOM command not allowed'",
+        "only 50.0% of the due tasks were enqueued, because the server replied "
+        "'OOM command not allowed': resolve that error",
     ),
     (
         {"lag_p99_s": 0.0101},
         Verdict.GENERATOR_LIMITED,
         "schedule_lag",
-        "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms",
+        "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms, because the generator",
     ),
     (
         {"busiest_producer_cores": 0.95},
         Verdict.GENERATOR_LIMITED,
         "producer_saturated",
-        "a producer used 0.95 of its core in one second",
+        "a producer used 0.95 of its core in one second and may have limited the rate: add",
     ),
     (
         {"backlog": GROWING},
         Verdict.UNSTABLE,
         "backlog_grows",
-        "the backlog grew by 100/s through the window: workers do not keep up",
+        "the backlog grew by 100/s throughout the window because workers did not keep up",
     ),
     (
         {"backlog": GROWING[:4], "asked_per_s": 500.0},
         Verdict.UNSTABLE,
         "backlog_grows",
-        "the backlog grew by 100/s through the window",
+        "the backlog grew by 100/s throughout the window",
     ),
     (
         {"lost_data": "was flushed"},
         Verdict.INCOMPLETE,
         "server_lost_data",
-        "the server was flushed during the run",
+        "the server was flushed during the run, so the fate of its tasks is unknown: repeat",
     ),
     (
         {"is_fate_known": False, "counts": Counts(due=1000, enqueued=1000, lost=1000)},
         Verdict.INCOMPLETE,
         "fate_unknown",
-        "completed and lost in the ledger are not known",
+        "the ledger's counts of completed and lost tasks are unreliable: check that the server",
     ),
     (
         {"seen_by": "result", "ends_seen": 0},
         Verdict.VALID,
         "no_end_seen",
-        "none was seen to end by its result, so there is no end-to-end latency",
+        "no task's result showed its end, so there is no end-to-end latency: use --seen-by state",
     ),
     (
         {"negative_latencies": 4},
         Verdict.VALID,
         "negative_latencies",
-        "4 latencies are negative",
+        "4 measured latencies fell below zero, because two clocks disagree",
     ),
-    ({"overflown_latencies": 5}, Verdict.VALID, "overflow", "5 latencies are over an hour"),
+    (
+        {"overflown_latencies": 5},
+        Verdict.VALID,
+        "overflow",
+        "5 latencies exceeded one hour, the histogram's range",
+    ),
     (
         {"first_error": "ERR x"},
         Verdict.VALID,
         "server_errors",
-        "the server answered with errors: the server said 'ERR x'",
+        "the server replied with errors, the first being 'ERR x': check the server's configuration",
     ),
     (
         {"reconnects": 2},
         Verdict.VALID,
         "reconnected",
-        "producers lost their connection 2 times",
+        "producers lost their connection 2 times: check the network",
     ),
     (
         {"is_steady": False},
         Verdict.VALID,
         "not_steady",
-        "no steady state within the first 5.00 s",
+        "no steady state was reached within the first 5.00 s, so the warm-up may be longer",
     ),
 ]
 

@@ -72,7 +72,7 @@ def simulated_trial(
         server_cores=0.02 + 0.98 * (completed if step.units else 0.0) / 25_000,
         worker_cores=0.5,
         generator_cores=0.1,
-        attribution="not CPU-bound: server, workers and producers all had time left",
+        attribution="not CPU-bound: server, workers and producers all had spare CPU time",
         file=f"{len(record.trials) + 1:03d}-{step.purpose}-{step.units}.json",
     )
 

@@ -81,11 +81,11 @@ def example_record() -> RunRecord:
         warnings=[
             RecordWarning(
                 "not_steady",
-                "no steady state within the first 2.00 s: the warm-up may be longer than what was "
-                "left out; run longer, or set --warmup",
+                "no steady state was reached within the first 2.00 s, so the warm-up may be longer "
+                "than what was left out: run longer, or set --warmup",
             )
         ],
-        attribution="not CPU-bound: server, workers and producers all had time left",
+        attribution="not CPU-bound: server, workers and producers all had spare CPU time",
         counts=total(counts.values()),
         queues=counts,
         rates=Rates(asked_per_s=850.0, enqueued_per_s=850.0, completed_per_s=848.7),

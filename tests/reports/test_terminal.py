@@ -37,9 +37,15 @@ def lossy_record() -> RunRecord:
         verdict="lossy",
         warnings=[
             RecordWarning(
-                "lost", "12 tasks are lost: enqueued, and nowhere to be found; look for it"
+                "lost",
+                "12 enqueued tasks disappeared (neither finished, pending nor active): look for "
+                "evicted keys, other consumers of these queues, and workers that drop tasks",
             ),
-            RecordWarning("not_drained", "the queues were not empty after 30.0 s; add --workers"),
+            RecordWarning(
+                "drain_timed_out",
+                "the drain timed out with 3 pending or active tasks left: offer less load, add "
+                "workers, or raise --drain-timeout",
+            ),
         ],
         counts=msgspec.structs.replace(
             record.counts, completed=10_184, lost=12, duplicated=3, unknown=1
