@@ -1,1 +1,1 @@
-"""From run records to values that decide something. Nothing here touches Redis or prints."""
+"""Computes comparisons, capacities and trends from records. Nothing here uses Redis or prints."""

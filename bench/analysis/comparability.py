@@ -1,4 +1,4 @@
-"""Whether runs can be compared at all: what differs between them besides what is to be judged."""
+"""Whether runs are comparable: the fields in which they differ besides what is being compared."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import msgspec
 from bench.records.run_record import RunRecord
 from bench.workload.scenario import Scenario
 
-_SCENARIO_WORDS = ("name", "description", "slo")
-"""Fields of a scenario that change no run."""
+_SCENARIO_LABELS = ("name", "description", "slo")
+"""Fields of a scenario that do not affect a run."""
 _SERVER_FIELDS = (
     *("product", "version", "malloc", "mode", "io_threads"),
     *("save", "appendonly", "maxmemory_policy"),
@@ -17,7 +17,9 @@ _SERVER_FIELDS = (
 _ENVIRONMENT_FIELDS = ("cpu_model", "cores", "kernel", "python", "topology")
 _SEVERAL = " | "
 ORDER = "order"
+"""Field that stands for the order of measurement: interleaved or not."""
 VERDICT = "verdict"
+"""Name under which comparing invalid runs can be allowed."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,11 @@ class Difference:
 def differences(
     base: Sequence[RunRecord], candidate: Sequence[RunRecord], allowed: Iterable[str] = ()
 ) -> list[Difference]:
-    """All that differs and matters, but for fields that were allowed to, by name or by group
-    (``server`` allows ``server.version``)."""
+    """Returns the relevant fields in which the sides differ, without the allowed ones.
+
+    A field is allowed by its name or its group: ``server`` allows ``server.version``. A field that
+    varies within one side is a difference as well.
+    """
     accepted = set(allowed)
     left, right = _traits(base), _traits(candidate)
     found = [
@@ -42,7 +47,7 @@ def differences(
         if left[field] != right[field] or _SEVERAL in left[field]
     ]
     if not is_interleaved(base, candidate):
-        found.append(Difference(ORDER, "measured in a block", "measured in another"))
+        found.append(Difference(ORDER, "measured in one block", "measured in another block"))
     return [
         each
         for each in found
@@ -50,21 +55,21 @@ def differences(
     ]
 
 
-def named(found: Sequence[Difference]) -> str:
-    """The fields and their values, for one line."""
-    return "; ".join(f"{each.field} ({each.base} against {each.candidate})" for each in found)
+def described(found: Sequence[Difference]) -> str:
+    """Returns the fields and their values on one line."""
+    return "; ".join(f"{each.field} ({each.base} versus {each.candidate})" for each in found)
 
 
-def intended(base: Scenario, candidate: Scenario) -> list[str]:
-    """Fields of a scenario in which two arms differ because they were told to."""
+def intended_differences(base: Scenario, candidate: Scenario) -> list[str]:
+    """Returns the fields in which the scenarios of two arms differ, as ``scenario.FIELD``."""
     left, right = msgspec.to_builtins(base), msgspec.to_builtins(candidate)
     return [f"scenario.{field}" for field in left if left[field] != right[field]]
 
 
 def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> bool:
-    """Whether the runs took turns, so that a machine that drifts hit both sides alike.
+    """Returns whether the runs alternated, so that a drift of the machine affects both sides alike.
 
-    So it is when no more than two of a side follow on each other, as in ABBA.
+    They did when no more than two runs of one side follow each other, as in ABBA order.
     """
     sides = [(record.started_at, 0) for record in base]
     sides += [(record.started_at, 1) for record in candidate]
@@ -77,13 +82,13 @@ def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) ->
 
 
 def workload_of(record: RunRecord) -> str:
-    """All of a run's workload as one text: equal for runs of the same workload."""
+    """Returns a text that is equal for runs of the same workload."""
     traits = [each for each in _traits_of(record) if each[0].startswith("scenario.")]
     return msgspec.json.encode(traits).decode()
 
 
-def surroundings_changed(before: RunRecord, after: RunRecord) -> list[Difference]:
-    """Where two runs differ in the machine or the server."""
+def environment_changes(before: RunRecord, after: RunRecord) -> list[Difference]:
+    """Returns the fields in which two runs differ, apart from those of the scenario."""
     left, right = dict(_traits_of(before)), dict(_traits_of(after))
     return [
         Difference(field, left[field], right[field])
@@ -93,12 +98,12 @@ def surroundings_changed(before: RunRecord, after: RunRecord) -> list[Difference
 
 
 def invalid(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """Those that must not be quoted."""
-    return [record for record in records if record.verdict != "valid"]
+    """Returns the runs whose figures must not be quoted."""
+    return [record for record in records if not record.is_valid]
 
 
 def _traits(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Field to its value in all of the records; several values are listed."""
+    """Returns the value of each field in the records; several values are joined."""
     found: dict[str, list[str]] = {}
     for record in records:
         for field, value in _traits_of(record):
@@ -111,10 +116,10 @@ def _traits(records: Sequence[RunRecord]) -> dict[str, str]:
 def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
     workload = msgspec.to_builtins(record.scenario)
     for field, value in workload.items():
-        if field not in _SCENARIO_WORDS:
+        if field not in _SCENARIO_LABELS:
             yield f"scenario.{field}", _text(value)
-    seen = record.observation
-    yield "observation.method", "by the workers" if seen is None else seen.method
+    observed = record.observation
+    yield "observation.method", "by the workers" if observed is None else observed.method
     for group, fields, values in (
         ("server", _SERVER_FIELDS, record.server),
         ("environment", _ENVIRONMENT_FIELDS, record.environment),

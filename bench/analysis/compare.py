@@ -1,8 +1,8 @@
-"""Runs against runs: which metrics are worse, better, no worse, or undecided, and what follows.
+"""Compares two sets of runs: which metrics are worse, better, no worse, or inconclusive.
 
-Correctness comes first: a candidate that loses or duplicates tasks, or does not hold a load that
-the base holds, has regressed, however fast it is. Then all gated metrics are put to the rule
-together, and the worst decision is the comparison's.
+Correctness comes first: a candidate that loses or duplicates tasks, or cannot sustain a load that
+the base sustains, has regressed, however fast it is. Then all gated metrics are decided together,
+and the worst of these decisions is that of the comparison.
 """
 
 import math
@@ -15,21 +15,22 @@ from scipy import stats
 
 from bench.analysis import rule
 from bench.analysis.metric_values import value_of
-from bench.analysis.rule import ALPHA, MARGIN, Decision, Judgement
+from bench.analysis.rule import ALPHA, MARGIN, Decision, MetricDecision
 from bench.errors import ExitCode, UsageError
 from bench.records.comparison_record import GateRow
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
 
 Pair = tuple[RunRecord, RunRecord]
-"""A run of the base and one of the candidate that belong together."""
+"""A run of the base and the run of the candidate that it is compared with."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of the pairs: which metrics decide, which are only shown, and how much matters.
+class Criteria:
+    """How pairs are compared: which metrics decide, which are only shown, and what change matters.
 
-    ``floors`` are what noise alone does, by metric: margins are never below them.
+    ``margin`` is the share by which a metric must be worse to matter. ``floors`` are the changes
+    that noise alone makes, by metric; a metric's margin is never below its floor.
     """
 
     gated: Sequence[Metric]
@@ -38,17 +39,22 @@ class Question:
     floors: Mapping[str, float] | None = None
 
     def margin_of(self, metric: Metric) -> float:
-        """The margin, or what noise alone does if that is more."""
+        """Returns the margin of a metric: the common one, or its noise floor if that is higher."""
         return max(self.margin, self.floor_of(metric) or 0.0)
 
     def floor_of(self, metric: Metric) -> float | None:
-        """What noise alone does; None where it was not measured."""
+        """Returns the noise floor of a metric; None where it was not measured."""
         return (self.floors or {}).get(metric.name)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the pairs came to."""
+    """The outcome of a comparison.
+
+    ``pairs`` were compared and ``left_out`` excluded, because a run of theirs is not valid.
+    ``faults`` are failures of correctness, one sentence each. ``drift`` is how far the base's own
+    runs lie apart in the first gated metric, as a share of the lowest; None without values.
+    """
 
     rows: Sequence[GateRow]
     pairs: int
@@ -58,7 +64,7 @@ class Comparison:
 
     @property
     def decision(self) -> Decision:
-        """The worst of the gated rows; a fault is worse than any."""
+        """The worst decision of the gated metrics; a regression where there is a fault."""
         if self.faults:
             return Decision.REGRESSION
         made = {row.decision for row in self.rows if row.is_gated}
@@ -69,7 +75,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 for no worse and better, 1 for a regression, 3 where nothing was proven."""
+        """The exit code that tells the decision to a script."""
         return {
             Decision.REGRESSION: ExitCode.REGRESSION,
             Decision.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
@@ -77,37 +83,43 @@ class Comparison:
 
 
 def in_pairs(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> list[Pair]:
-    """Runs of both sides, paired in the order in which they began.
+    """Returns the runs of both sides in pairs, in the order in which they started.
 
-    Raises UsageError when the sides have not as many runs each.
+    Raises UsageError when the sides have different numbers of runs, or none.
     """
     left = sorted(base, key=lambda record: record.started_at)
     right = sorted(candidate, key=lambda record: record.started_at)
     if len(left) != len(right) or not left:
         raise UsageError(
-            f"{len(left)} runs of the base and {len(right)} of the candidate make no pairs: "
-            "measure as many of each"
+            f"{len(left)} runs of the base and {len(right)} of the candidate cannot be paired; "
+            "measure the same number of each"
         )
     return list(zip(left, right, strict=True))
 
 
-def compare(pairs: Sequence[Pair], question: Question, only_valid: bool = True) -> Comparison:
-    """Compare pair by pair. With ``only_valid``, speed is compared where both runs of a pair may be
-    quoted; faults are looked for in all of them."""
+def compare(pairs: Sequence[Pair], criteria: Criteria, only_valid: bool = True) -> Comparison:
+    """Returns the outcome of comparing the pairs.
+
+    With ``only_valid``, metrics are compared only in pairs of two valid runs; faults are looked for
+    in all pairs.
+    """
     used = [pair for pair in pairs if not only_valid or all(map(_is_valid, pair))]
-    metrics = [*question.gated, *(each for each in question.shown if each not in question.gated)]
+    metrics = [*criteria.gated, *(each for each in criteria.shown if each not in criteria.gated)]
     values = {metric: _values(metric, used) for metric in metrics}
-    judgements = _judgements(values, question)
-    rows = [_row(metric, values[metric], judgements.get(metric), question) for metric in metrics]
-    drift = _drift(values[question.gated[0]]) if question.gated else None
+    decisions = _decisions(values, criteria)
+    rows = [_row(metric, values[metric], decisions.get(metric), criteria) for metric in metrics]
+    drift = _drift(values[criteria.gated[0]]) if criteria.gated else None
     return Comparison(rows, len(used), len(pairs) - len(used), _faults(pairs), drift)
 
 
 def noise_floors(
     pairs: Sequence[Pair], metrics: Sequence[Metric], planned_pairs: int
 ) -> dict[str, float]:
-    """What noise alone does to each metric's estimate over that many pairs, from valid pairs of the
-    base with itself; a metric that some run lacks has none."""
+    """Returns the change that noise alone makes to each metric's estimate, as a share.
+
+    ``pairs`` are pairs of base runs, of which invalid ones are ignored; the floors are for
+    ``planned_pairs`` pairs. A metric that is missing in a run gets no floor.
+    """
     valid = [pair for pair in pairs if all(map(_is_valid, pair))]
     floors = {}
     for metric in metrics:
@@ -119,41 +131,41 @@ def noise_floors(
     return floors
 
 
-def _judgements(
-    values: Mapping[Metric, Sequence[tuple[float, float]]], question: Question
-) -> dict[Metric, Judgement]:
-    """Gated metrics are judged together; each that is only shown, alone."""
+def _decisions(
+    values: Mapping[Metric, Sequence[tuple[float, float]]], criteria: Criteria
+) -> dict[Metric, MetricDecision]:
+    """Returns the decision on each metric: gated ones together, the others one by one."""
     families = [
-        [metric for metric in question.gated if values[metric]],
-        *([metric] for metric in values if metric not in question.gated and values[metric]),
+        [metric for metric in criteria.gated if values[metric]],
+        *([metric] for metric in values if metric not in criteria.gated and values[metric]),
     ]
-    made: dict[Metric, Judgement] = {}
+    made: dict[Metric, MetricDecision] = {}
     for family in families:
-        asked = []
+        ratios_and_margins = []
         for metric in family:
             before, after = zip(*values[metric], strict=True)
             ratios = rule.log_ratios(before, after, metric.higher_is_better)
-            asked.append((ratios, question.margin_of(metric)))
-        made.update(zip(family, rule.judge(asked), strict=True))
+            ratios_and_margins.append((ratios, criteria.margin_of(metric)))
+        made.update(zip(family, rule.decide_together(ratios_and_margins), strict=True))
     return made
 
 
 def _row(
     metric: Metric,
     values: Sequence[tuple[float, float]],
-    judgement: Judgement | None,
-    question: Question,
+    decided: MetricDecision | None,
+    criteria: Criteria,
 ) -> GateRow:
-    is_gated = metric in question.gated
+    is_gated = metric in criteria.gated
     shared = {
         "metric": metric.name,
-        "margin": question.margin_of(metric),
-        "floor": question.floor_of(metric),
+        "margin": criteria.margin_of(metric),
+        "floor": criteria.floor_of(metric),
         "is_gated": is_gated,
     }
-    if judgement is None:
+    if decided is None:
         return GateRow(base=None, candidate=None, decision=Decision.INCONCLUSIVE, **shared)  # type: ignore[arg-type]
-    changed = judgement.change
+    changed = decided.change
     return GateRow(
         base=statistics.median(before for before, _ in values),
         candidate=statistics.median(after for _, after in values),
@@ -161,15 +173,17 @@ def _row(
         low=changed.low if math.isfinite(changed.low) else None,
         high=changed.high if math.isfinite(changed.high) else None,
         p=changed.p_worse if is_gated else None,
-        decision=judgement.decision,
-        pairs_needed=judgement.pairs_needed,
+        decision=decided.decision,
+        pairs_needed=decided.pairs_needed,
         **shared,  # type: ignore[arg-type]
     )
 
 
 def _values(metric: Metric, pairs: Sequence[Pair]) -> list[tuple[float, float]]:
-    """The metric on both sides of all pairs; none where a run has no such figure, or none above
-    zero, as that has no ratio."""
+    """Returns the metric on both sides of all pairs.
+
+    Empty where a run lacks the metric, or has it at zero or below, which has no ratio.
+    """
     found = [(value_of(metric, before), value_of(metric, after)) for before, after in pairs]
     whole = [(before, after) for before, after in found if before is not None and after is not None]
     is_whole = len(whole) == len(pairs) and all(min(each) > 0 for each in whole)
@@ -182,7 +196,7 @@ def _drift(values: Sequence[tuple[float, float]]) -> float | None:
 
 
 def _is_valid(record: RunRecord) -> bool:
-    return record.verdict == "valid"
+    return record.is_valid
 
 
 def _faults(pairs: Sequence[Pair]) -> list[str]:
@@ -192,13 +206,14 @@ def _faults(pairs: Sequence[Pair]) -> list[str]:
         after = sum(getattr(candidate.counts, name) for _, candidate in pairs)
         if after > before:
             found.append(f"the candidate {verb} {after:,} tasks, the base {before:,}")
-    return [*found, *_load_not_held(pairs)]
+    return [*found, *_load_not_sustained(pairs)]
 
 
-def _load_not_held(pairs: Sequence[Pair]) -> list[str]:
-    """A candidate whose runs are invalid more often than the base's: McNemar's exact test.
+def _load_not_sustained(pairs: Sequence[Pair]) -> list[str]:
+    """Returns a fault where the candidate's runs are invalid more often than the base's.
 
-    Where only one run of a pair is valid, chance alone would make it either with one half.
+    McNemar's exact test: by chance alone, the valid run of a half-valid pair is the base's with a
+    probability of one half.
     """
     only_base = sum(_is_valid(base) and not _is_valid(other) for base, other in pairs)
     only_candidate = sum(_is_valid(other) and not _is_valid(base) for base, other in pairs)
@@ -206,8 +221,8 @@ def _load_not_held(pairs: Sequence[Pair]) -> list[str]:
     if not apart or stats.binomtest(only_base, apart, alternative="greater").pvalue > ALPHA:
         return []
     verdicts = Counter(other.verdict for _, other in pairs if not _is_valid(other))
-    named = ", ".join(f"{verdict} ×{count}" for verdict, count in verdicts.most_common())
+    counts = ", ".join(f"{verdict} ×{count}" for verdict, count in verdicts.most_common())
     return [
-        f"the candidate did not hold the load in {only_base} of {len(pairs)} pairs whose base did"
-        f" ({named})"
+        f"the candidate did not sustain the load in {only_base} of {len(pairs)} pairs whose base "
+        f"did ({counts})"
     ]

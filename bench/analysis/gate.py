@@ -1,17 +1,20 @@
-"""From a comparison to the gate's record: both sides described, and what a reader must know."""
+"""Turns a comparison into its record, with both sides described and what a reader must know."""
 
-import datetime
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from bench.analysis import rule
 from bench.analysis.compare import Comparison, Pair
+from bench.records import timestamps
 from bench.records.comparison_record import GateRecord, Side
 from bench.records.run_record import RunRecord
 
 
 def side(label: str, what: str, records: Sequence[RunRecord]) -> Side:
-    """Describe one side by its runs."""
+    """Returns the description of one side.
+
+    ``what`` says how it differs from the other: flags, a revision, or the files it was read from.
+    """
     return Side(
         label=label,
         what=what,
@@ -32,10 +35,14 @@ def assemble(
     duration_s: float | None = None,
     notes: Sequence[str] = (),
 ) -> GateRecord:
-    """The record of a comparison of these pairs."""
+    """Returns the record of a comparison.
+
+    ``sides`` describe the base and the candidate, ``command`` is the command line that made the
+    comparison, and ``duration_s`` the time that the runs took; None for runs read from files.
+    """
     first = pairs[0][0]
     return GateRecord(
-        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        made_at=timestamps.now(),
         duration_s=duration_s,
         command=command,
         title=first.scenario.name,
@@ -57,13 +64,13 @@ def assemble(
 
 
 def _widened(comparison: Comparison) -> list[str]:
-    """Where noise, and not the user, says how much matters."""
+    """Returns a note for each metric whose margin is set by noise and not by the user."""
     widened = [
         row for row in comparison.rows if row.is_gated and row.floor and row.floor >= row.margin
     ]
     return [
-        f"noise widened the margin of {row.metric} to {row.margin:.1%}: a smaller slowdown would "
-        "pass; a longer --budget narrows it"
+        f"noise widened the margin of {row.metric} to {row.margin:.1%}, so a smaller slowdown "
+        "would pass; use a longer --budget to narrow it"
         for row in widened
     ]
 
@@ -74,7 +81,10 @@ def _machine(record: RunRecord) -> str:
 
 
 def revision_of(record: RunRecord) -> str:
-    """The commit that measured, ``+`` where its checkout had changes; else the version."""
+    """Returns the commit that a run was measured with, or the version where there is no commit.
+
+    A ``+`` marks a checkout with uncommitted changes.
+    """
     git = record.environment.get("git")
     if isinstance(git, dict):
         return str(git.get("commit", ""))[:10] + ("+" if git.get("dirty") else "")

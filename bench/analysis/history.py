@@ -1,7 +1,7 @@
-"""One metric over many runs: its trend, and where it changed for good.
+"""One metric over many runs: its trend, and where it changed permanently.
 
-This is for seeing what crept in. It is no gate: runs of different days were measured on different
-moods of a machine, and only runs that take turns can prove a change (``bench ab``).
+This shows gradual changes; it is not a gate. A machine behaves differently from day to day, and
+only interleaved runs can prove a change (``bench ab``).
 """
 
 import datetime
@@ -23,17 +23,19 @@ from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
 
 SHORTEST_LEVEL = 4
-"""Runs that a level must last for: fewer may be a bad day."""
+"""Runs that a level must last; fewer may be an outlier."""
 _PENALTY = 3.0
-"""How much noise a new level must explain, in units of the noise times ln n; see the simulation in
+"""Penalty of a new level, in units of the noise times ln n; chosen by the simulation in
 tests/analysis/test_history.py."""
-_SURE = 0.01
-_WORTH_TELLING = 0.02
+_SIGNIFICANT_P = 0.01
+"""Largest p value of a change that is reported."""
+_SMALLEST_CHANGE = 0.02
+"""Smallest change that is reported, as a share."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One run. ``value`` is in the metric's unit, ``run`` the run's id."""
+    """One run: its start, its value in the metric's unit, its revision and its id."""
 
     at: datetime.datetime
     value: float
@@ -43,9 +45,12 @@ class Point:
 
 @dataclass(frozen=True)
 class ChangePoint:
-    """Where a level ends and another begins. ``worse`` is a share of the old level, positive where
-    the new one is worse; ``p`` is the chance of such a difference without a change (Mann and
-    Whitney), which is too small by the choice of the place."""
+    """The point where one level ends and another begins.
+
+    ``index`` is the first run of the new level; ``before`` and ``after`` are the medians of the
+    levels. ``worse`` is a share of the old level, positive where the new one is worse. ``p`` is the
+    p value of the Mann-Whitney test; it is too small, because the point was chosen by the change.
+    """
 
     index: int
     before: float
@@ -56,7 +61,7 @@ class ChangePoint:
 
 @dataclass(frozen=True)
 class Trend:
-    """All runs of one workload, oldest first."""
+    """A metric of all runs of one workload, oldest first, with its changes of level."""
 
     scenario: str
     metric: Metric
@@ -66,10 +71,10 @@ class Trend:
 
 
 def trends(records: Iterable[RunRecord], metrics_of: Mapping[str, Sequence[Metric]]) -> list[Trend]:
-    """A trend for every workload and metric; ``metrics_of`` names the metrics of each scenario.
+    """Returns a trend for each workload and metric.
 
-    Runs that must not be quoted, and those that lack the figure, are left out, and counted in the
-    notes.
+    ``metrics_of`` gives the metrics of each scenario by its name. Invalid runs and runs without the
+    metric are excluded, and counted in the notes.
     """
     return [
         _trend(group[0].scenario.name, metric, group)
@@ -86,7 +91,7 @@ def _by_workload(records: Iterable[RunRecord]) -> list[list[RunRecord]]:
 
 
 def _trend(name: str, metric: Metric, records: Sequence[RunRecord]) -> Trend:
-    valid = [record for record in records if record.verdict == "valid"]
+    valid = [record for record in records if record.is_valid]
     points = [
         Point(datetime.datetime.fromisoformat(each.started_at), value, revision_of(each), each.id)
         for each in valid
@@ -105,20 +110,20 @@ def _notes(
     records: Sequence[RunRecord], valid: Sequence[RunRecord], points: Sequence[Point]
 ) -> Iterator[str]:
     if len(valid) < len(records):
-        yield f"left out, as they are not valid: {len(records) - len(valid)} of the runs"
+        yield f"runs excluded because they are not valid: {len(records) - len(valid)}"
     if len(points) < len(valid):
-        yield f"left out, as they have no such figure: {len(valid) - len(points)} of the runs"
+        yield f"runs excluded because they lack the metric: {len(valid) - len(points)}"
     for before, after in pairwise(valid):
-        changed = comparability.named(comparability.surroundings_changed(before, after))
+        changed = comparability.described(comparability.environment_changes(before, after))
         if changed:
-            yield f"at run {after.id} the surroundings changed: {changed}"
+            yield f"the environment changed with run {after.id}: {changed}"
 
 
 def steps(values: Sequence[float], higher_is_better: bool) -> list[ChangePoint]:
-    """Where a series changes its level for good.
+    """Returns the points where a series of positive values changes its level permanently.
 
-    Levels are found on logarithms by PELT (Killick et al., 2012) with absolute deviations, which a
-    wild run does not impress; each is told only if both sides differ beyond doubt.
+    Levels are found by PELT (Killick et al., 2012) on logarithms with absolute deviations, which
+    are robust to outliers. A change is returned only if both sides differ significantly.
     """
     if len(values) < 2 * SHORTEST_LEVEL:
         return []
@@ -143,14 +148,16 @@ def _step(before: Floats, after: Floats, index: int, higher_is_better: bool) -> 
     p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
     old, new = float(np.median(before)), float(np.median(after))
     worse = math.expm1(new - old)
-    if p > _SURE or abs(worse) < _WORTH_TELLING:
+    if p > _SIGNIFICANT_P or abs(worse) < _SMALLEST_CHANGE:
         return None
     sign = -1 if higher_is_better else 1
     return ChangePoint(index, math.exp(sign * old), math.exp(sign * new), worse, p)
 
 
 def _noise(series: Floats) -> float:
-    """Robust scale of the runs' noise, from differences of neighbours: a change of level, or a slow
-    drift, is in few of these."""
+    """Returns a robust scale of the noise of a series, from the differences of neighbours.
+
+    Changes of level and slow drift affect only a few of these differences.
+    """
     differences = np.abs(np.diff(series))
     return 1.4826 * float(statistics.median(differences.tolist())) / math.sqrt(2)

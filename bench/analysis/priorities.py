@@ -1,4 +1,4 @@
-"""Who waited for whom: sub-queues out of their order of priority, and the longest wait."""
+"""Priority inversions between sub-queues, and the longest wait for a worker."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ _STATISTICS = {"p50": "p50_s", "p99": "p99_s"}
 
 @dataclass(frozen=True)
 class Inversion:
-    """A sub-queue that waited longer than one of lower priority, by one statistic. Seconds."""
+    """A sub-queue whose tasks waited longer than those of lower priority, by one statistic.
+
+    Waits are in seconds.
+    """
 
     statistic: str
     higher: str
@@ -22,16 +25,16 @@ class Inversion:
 
 @dataclass(frozen=True)
 class Starvation:
-    """The task that waited longest for a worker: of which sub-queue, and how long. Seconds."""
+    """The longest wait of any task for a worker, in seconds, and the task's sub-queue."""
 
     queue: str
     wait_s: float
 
 
 def inversions(record: RunRecord) -> list[Inversion]:
-    """Every pair of sub-queues whose queue_wait is not in the order of their priority.
+    """Returns every pair of sub-queues whose queue_wait is not in the order of their priority.
 
-    The scenario lists sub-queues highest priority first. Those without samples are in no pair.
+    The scenario lists sub-queues highest priority first. Sub-queues without samples are ignored.
     """
     return [each for name in _STATISTICS for each in _inverted_by(record, name)]
 
@@ -44,7 +47,7 @@ def _inverted_by(record: RunRecord, statistic: str) -> Iterator[Inversion]:
 
 
 def starvation(record: RunRecord) -> Starvation | None:
-    """The longest queue_wait of any sub-queue; None where nothing was served."""
+    """Returns the longest queue_wait of any sub-queue; None where no task was served."""
     waits = _waits(record, "max_s")
     if not waits:
         return None
@@ -53,7 +56,7 @@ def starvation(record: RunRecord) -> Starvation | None:
 
 
 def _waits(record: RunRecord, field: str) -> dict[str, float]:
-    """Sub-queue to one figure of its queue_wait, in order of priority."""
+    """Returns one statistic of each sub-queue's queue_wait, in order of priority."""
     summaries = record.latency.get("queue_wait", {})
     found = {
         queue: getattr(summaries[queue], field)

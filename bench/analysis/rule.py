@@ -1,12 +1,13 @@
-"""Is the candidate slower, or is it noise? One metric over pairs of runs.
+"""The decision rule: is the candidate slower, or is it noise? One metric over pairs of runs.
 
 Each pair gives a log ratio, signed so that positive is worse. Two one-sided signed-rank tests
-(Wilcoxon) are made of them, exact at any number of pairs: one against the margin from below, which
-proves a regression, and one against its mirror image, which proves an improvement. What is neither
-is *no worse* when the whole confidence interval lies below the margin, and *inconclusive* else.
+(Wilcoxon), exact at any number of pairs, are made of the ratios: one against the margin, which
+proves a regression, and one against its mirror image, which proves an improvement. If neither is
+proven, the metric is *no worse* when its whole confidence interval lies below the margin, and
+*inconclusive* otherwise.
 
-The signed-rank test needs no normal distribution and forgives a wild pair; pairing takes out a
-machine that drifts slowly, as both runs of a pair see the same of it.
+The signed-rank test needs no normal distribution and is robust to outliers. Pairing cancels a slow
+drift of the machine, because both runs of a pair are affected alike.
 """
 
 import functools
@@ -21,15 +22,16 @@ from scipy import stats
 from bench.arrays import Floats
 
 ALPHA = 0.05
-"""The chance of each of the two errors: a false alarm at a change of just the margin, and a false
-*no worse* there."""
+"""Probability of each error at a change of exactly the margin: a false regression, and a false
+*no worse*."""
 CONFIDENCE = 1 - 2 * ALPHA
-"""Two-sided, so that *no worse* is wrong with the chance of alpha, too."""
+"""Two-sided confidence of the interval, so that *no worse* is wrong with probability alpha."""
 MARGIN = 0.05
-"""What a change must exceed to matter, unless noise alone does more."""
+"""Share that a change must exceed to matter, unless noise alone exceeds it."""
 _MOST_PAIRS = 500
+"""Largest number of pairs that is suggested to a user."""
 _EXHAUSTIVE_PAIRS = 14
-"""Up to so many, ties and zeros are dealt with by trying all 2^n signs."""
+"""Largest number of pairs whose ties and zeros are handled by trying all 2^n signs."""
 
 
 class Decision(StrEnum):
@@ -43,69 +45,71 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """How a metric changed, as shares of the base (0.1 is ten percent worse, -0.1 better)."""
+    """How a metric changed, as a share of the base: 0.1 is ten percent worse, -0.1 is better."""
 
     pairs: int
     estimate: float
-    """Hodges and Lehmann's: the median of all means of two pairs."""
+    """Hodges-Lehmann estimate: the median of the means of all two pairs."""
     low: float
+    """Lower end of the signed-rank confidence interval; -inf where the pairs are too few."""
     high: float
-    """Signed-rank confidence interval of that estimate; infinite where the pairs are too few."""
+    """Upper end of the signed-rank confidence interval; inf where the pairs are too few."""
     p_worse: float
-    """Chance of such pairs, or worse ones, if the change were just the margin."""
+    """Probability of pairs this bad or worse if the change were exactly the margin."""
     p_better: float
-    """The same for an improvement by just the margin."""
+    """Probability of pairs this good or better if the improvement were exactly the margin."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """One metric of several that are judged together: p values are corrected for their number."""
+class MetricDecision:
+    """The decision on one of several metrics, with p values corrected for their number."""
 
     change: Change
     margin: float
     decision: Decision
     pairs_needed: int | None
-    """Where it is inconclusive: how many pairs would probably decide; None where none would."""
+    """Number of pairs that would probably decide an inconclusive metric; None where none would."""
 
 
 def fewest_pairs(metrics: int) -> int:
-    """With fewer pairs, and so many metrics judged together, no outcome could prove anything.
+    """Returns the smallest number of pairs that can prove anything about that many metrics.
 
-    Of the 2^n ways for n signs to fall one is the most extreme, and Holm's first step asks it for
-    the n-th part of alpha.
+    Of the 2^n ways for n signs to fall, one is the most extreme, and Holm's first step requires its
+    probability to be at most alpha divided by the number of metrics.
     """
     return math.ceil(math.log2(max(metrics, 1) / ALPHA))
 
 
-def judge(family: Sequence[tuple[Floats, float]]) -> list[Judgement]:
-    """Decide on several metrics together: (log ratios of the pairs, margin) each, in their order.
+def decide_together(family: Sequence[tuple[Floats, float]]) -> list[MetricDecision]:
+    """Returns the decisions on several metrics, in the order of ``family``.
 
-    The chance that any of them is called a regression without being one is alpha at the most.
+    Each metric is given as the log ratios of its pairs (n,) and its margin. The probability that
+    any of them is falsely called a regression is at most alpha.
     """
     changes = [change(ratios, margin) for ratios, margin in family]
     worse = holm([each.p_worse for each in changes])
     better = holm([each.p_better for each in changes])
     return [
-        _judgement(replace(each, p_worse=p_worse, p_better=p_better), margin)
+        _decision(replace(each, p_worse=p_worse, p_better=p_better), margin)
         for each, (_, margin), p_worse, p_better in zip(changes, family, worse, better, strict=True)
     ]
 
 
-def _judgement(changed: Change, margin: float) -> Judgement:
+def _decision(changed: Change, margin: float) -> MetricDecision:
     decision = decide(changed, margin)
     needed = None
     if decision is Decision.INCONCLUSIVE:
         needed = pairs_to_decide(changed, margin)
-    return Judgement(changed, margin, decision, needed)
+    return MetricDecision(changed, margin, decision, needed)
 
 
 def noise_floor(ratios: Floats, pairs: int) -> float:
-    """How far noise alone may carry the estimate over that many pairs, as a share of the base.
+    """Returns how far noise alone may move the estimate over that many pairs, as a share.
 
-    ``ratios`` (k,) are log ratios of the base against itself, whose centre is zero by construction:
-    their root mean square is the noise of one pair, with k degrees of freedom, and that of a mean
-    over n pairs is smaller by the root of n. Noise exceeds the floor on one given side in one job
-    of twenty (Student's t at 95%).
+    ``ratios`` (k,) are log ratios of base runs versus base runs, whose centre is zero by
+    construction. Their root mean square is the noise of one pair, with k degrees of freedom; the
+    noise of a mean over n pairs is smaller by a factor of √n. Noise exceeds the floor on a given
+    side in one job out of twenty (Student's t at 95%).
     """
     noise = math.sqrt(float(np.mean(ratios**2)))
     return math.expm1(_student_t(len(ratios)) * noise / math.sqrt(pairs))
@@ -118,9 +122,9 @@ def _student_t(degrees: int) -> float:
 
 
 def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_better: bool) -> Floats:
-    """(n,) log ratios of pairs, positive where the candidate is worse.
+    """Returns the log ratios of n pairs (n,), positive where the candidate is worse.
 
-    Raises ValueError when a value is not positive: it has no ratio.
+    Raises ValueError when a value is not positive, because it has no ratio.
     """
     before, after = np.asarray(base, np.float64), np.asarray(candidate, np.float64)
     if not ((before > 0).all() and (after > 0).all()):
@@ -130,7 +134,7 @@ def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_bett
 
 
 def change(ratios: Floats, margin: float) -> Change:
-    """What log ratios (n,) of pairs say, against a margin (0.05 is five percent)."""
+    """Returns the change that log ratios (n,) show, tested against a margin (0.05 for 5%)."""
     low, high = interval(ratios, CONFIDENCE)
     shift = math.log1p(margin)
     return Change(
@@ -144,7 +148,7 @@ def change(ratios: Floats, margin: float) -> Change:
 
 
 def decide(changed: Change, margin: float) -> Decision:
-    """What they prove, each of the two errors with a chance of alpha at the most."""
+    """Returns what a change proves; each error has a probability of at most alpha."""
     if changed.p_worse <= ALPHA:
         return Decision.REGRESSION
     if changed.p_better <= ALPHA:
@@ -153,7 +157,10 @@ def decide(changed: Change, margin: float) -> Decision:
 
 
 def p_greater(values: Floats) -> float:
-    """One-sided exact p of the signed-rank test that (n,) values are centred at zero or below."""
+    """Returns the one-sided p value of the signed-rank test for a centre of (n,) values above zero.
+
+    It is exact, except for more than 14 values with ties or zeros.
+    """
     magnitudes = np.abs(values)
     if not magnitudes.any():
         return 1.0
@@ -189,14 +196,15 @@ def _signed_rank_cdf(pairs: int) -> Floats:
 
 
 def estimate(ratios: Floats) -> float:
-    """Hodges and Lehmann's estimate of the centre: the median of the Walsh averages."""
+    """Returns the Hodges-Lehmann estimate of the centre: the median of the Walsh averages."""
     return float(np.median(_walsh_averages(ratios)))
 
 
 def interval(ratios: Floats, confidence: float) -> tuple[float, float]:
-    """The signed-rank confidence interval: the Walsh averages that no exact test would refute.
+    """Returns the signed-rank confidence interval of the centre of log ratios (n,).
 
-    Infinite on both sides where the pairs are too few for the confidence.
+    It spans the Walsh averages that the exact test does not reject, and is infinite on both sides
+    where the pairs are too few for the confidence.
     """
     averages = np.sort(_walsh_averages(ratios))
     left_out = _left_out(len(ratios), (1 - confidence) / 2)
@@ -206,7 +214,7 @@ def interval(ratios: Floats, confidence: float) -> tuple[float, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for being several (Holm, 1979), in their order."""
+    """Returns p values corrected for multiple testing (Holm, 1979), in the given order."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     corrected = [0.0] * len(p_values)
     highest = 0.0
@@ -217,9 +225,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def pairs_to_decide(changed: Change, margin: float) -> int | None:
-    """How many pairs would probably decide: the interval narrows as the root of their number.
+    """Returns the number of pairs that would probably decide.
 
-    None where more of the same would not: the change is as good as the margin itself.
+    The interval narrows with the square root of that number. None where even many pairs would not
+    decide, because the change is too close to the margin.
     """
     if not math.isfinite(changed.low) or not math.isfinite(changed.high):
         return max(2 * fewest_pairs(1), changed.pairs + 1)
@@ -237,8 +246,8 @@ def _walsh_averages(ratios: Floats) -> Floats:
 
 
 def _left_out(pairs: int, tail: float) -> int:
-    """How many Walsh averages an interval leaves out at each end; -1 where it has no end.
+    """Returns the number of Walsh averages outside the interval at each end; -1 for an open one.
 
-    The largest k with P(W < k) <= tail, W being the signed-rank statistic of that many pairs.
+    It is the largest k with P(W < k) <= tail, where W is the signed-rank statistic of n pairs.
     """
     return int(np.searchsorted(_signed_rank_cdf(pairs), tail, side="right")) - 1

@@ -1,4 +1,4 @@
-"""All percentiles of a stage: the curve that HdrHistogram's plotters draw."""
+"""The percentile spectrum of an interval: the curve that HdrHistogram's plotters draw."""
 
 import numpy as np
 
@@ -6,13 +6,14 @@ from bench.measure.histogram import Histogram, decode
 from bench.records.run_record import LatencySummary
 
 _POINTS_PER_DECADE = 30
+"""Points of the curve for each factor of ten of 1 / (1 − share)."""
 
 
 def spectrum(summary: LatencySummary) -> list[tuple[float, float]]:
-    """(1 / (1 − share of samples), latency in s) from the least sample to the greatest.
+    """Returns (1 / (1 − share of samples), latency in s) from the smallest sample to the largest.
 
-    Of n samples the greatest stands at n: it is the one in n that took so long. Empty without
-    samples. Raises ValueError when the histogram is damaged.
+    Of n samples, the largest stands at n, because it is one in n. Empty without samples. Raises
+    ValueError when the histogram is damaged.
     """
     if not summary.count or summary.max_s is None:
         return []
@@ -28,7 +29,7 @@ def spectrum(summary: LatencySummary) -> list[tuple[float, float]]:
 
 
 def _whole(summary: LatencySummary) -> Histogram:
-    """With the samples beyond the histogram's range, and the exact extremes."""
+    """Returns the histogram with the samples beyond its range and the exact extremes."""
     histogram = decode(summary.hdr)
     histogram.negative = summary.negative
     histogram.overflow = summary.overflow

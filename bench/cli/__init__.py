@@ -1,1 +1,1 @@
-"""The command line. It only translates: words to values, errors to exit codes."""
+"""The command line. It only translates: arguments to values, errors to exit codes."""

@@ -1,4 +1,4 @@
-"""``bench ab``: two arms measured in turns in one job, and a decision."""
+"""``bench ab``: two arms measured alternately in one job, and a decision."""
 
 import contextlib
 import datetime
@@ -16,9 +16,9 @@ from bench import files, units
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import flag_words
+from bench.cli.arguments import flags_of
 from bench.cli.command_line import command_line
-from bench.cli.compare import Judging
+from bench.cli.compare import DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
@@ -43,42 +43,51 @@ _NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """What the two are."""
+    """The two arms, and how thoroughly they are compared."""
 
     a: Annotated[
         str,
         Parameter(
             group=_ARMS,
             allow_leading_hyphen=True,
-            help="Flags of 'bench run' for the base, as \"--prefetch 1 --server-binary PATH\".",
+            help="Flags of 'bench run' for the base, such as \"--prefetch 1\".",
         ),
     ] = ""
     b: Annotated[
-        str, Parameter(group=_ARMS, allow_leading_hyphen=True, help="And for the candidate.")
+        str,
+        Parameter(
+            group=_ARMS,
+            allow_leading_hyphen=True,
+            help="Flags of 'bench run' for the candidate.",
+        ),
     ] = ""
     base_ref: Annotated[
         str | None,
         Parameter(
             group=_ARMS,
-            help="Measure the base with this revision's bench, from a worktree with an environment "
-            "of its own; the candidate with the one that is running.",
+            help="Measure the base with bench of this Git revision, installed into an environment "
+            "of its own, and the candidate with the running bench.",
         ),
     ] = None
     budget: Annotated[
-        str, Parameter(group=_ARMS, help="How long the job may take: sizes runs and pairs.")
+        str,
+        Parameter(
+            group=_ARMS, help="Time for the whole job, which sets the length and number of runs."
+        ),
     ] = "5m"
     pairs: Annotated[
-        int | None, Parameter(group=_ARMS, help="So many pairs, whatever the budget.")
+        int | None, Parameter(group=_ARMS, help="Number of pairs, regardless of the budget.")
     ] = None
     noise_pairs: Annotated[
-        int, Parameter(group=_ARMS, help="Pairs of the base with itself, before: for the noise.")
+        int,
+        Parameter(group=_ARMS, help="Pairs of base runs that are measured first, for the noise."),
     ] = NOISE_PAIRS
     resume: Annotated[
-        Path | None, Parameter(group=_ARMS, help="Go on with an interrupted job: its folder.")
+        Path | None, Parameter(group=_ARMS, help="Folder of an interrupted job to resume.")
     ] = None
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), group=_OUTPUT, help="The job's folder."),
+        Parameter(name=("--output", "-o"), group=_OUTPUT, help="Folder for the job's records."),
     ] = None
 
 
@@ -89,30 +98,33 @@ def ab(
     which: Arms | None = None,
     flags: ScenarioFlags | None = None,
     where: ServerFlags | None = None,
-    judging: Judging | None = None,
+    decision: DecisionFlags | None = None,
     outputs: GateOutputs | None = None,
 ) -> int:
-    """Hold two ways to run a scenario against each other, in turns, and decide.
+    """Compare two ways to run a scenario, and decide if one is worse.
 
-    Exits 0 when the candidate is no worse, 1 for a regression, 3 when the pairs prove neither.
+    The runs of both arms alternate. Exits 0 when the candidate is no worse, 1 for a regression, and
+    3 when the pairs prove neither.
 
     Parameters
     ----------
     scenario
-        A built-in scenario ('bench scenarios' lists them) or a TOML file. Flags beside --a and --b
-        are for both arms.
+        A built-in scenario ('bench scenarios' lists them) or a TOML file. Flags other than --a
+        and --b apply to both arms.
     """
     which, outputs = which or Arms(), outputs or GateOutputs()
     outputs.require_writable()
     with contextlib.ExitStack() as stack:
         if which.resume is not None:
             if which.a or which.b or which.base_ref or (flags and flags.changes()):
-                raise UsageError("--resume goes on with the job as it was asked for: say only that")
+                raise UsageError(
+                    "--resume continues the job as it was started; remove all other flags"
+                )
             folder = which.resume if which.resume.is_dir() else which.resume.parent
             job = ab_job.load(which.resume)
         else:
-            where, judging = where or ServerFlags(), judging or Judging()
-            job = _new_job(scenario, which, flags or ScenarioFlags(), where, judging)
+            where, decision = where or ServerFlags(), decision or DecisionFlags()
+            job = _new_job(scenario, which, flags or ScenarioFlags(), where, decision)
             name = f"ab-{_title(scenario)}"
             folder = which.output or files.RESULTS / files.stamped_name(name)
             files.require_writable(folder / ab_job.STATE)
@@ -129,7 +141,7 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
                 ab_job.measure(folder, job, should_stop, watch)
         except RunInterrupted:
             sys.stderr.write(
-                f"bench: interrupted; go on with: bench ab --resume {shlex.quote(str(folder))}\n"
+                f"bench: interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}\n"
             )
             return ExitCode.INTERRUPTED
     gate = ab_job.conclude(folder, job)
@@ -139,18 +151,18 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
 
 
 def _new_job(
-    name: str, which: Arms, flags: ScenarioFlags, where: ServerFlags, judging: Judging
+    name: str, which: Arms, flags: ScenarioFlags, where: ServerFlags, decision: DecisionFlags
 ) -> Job:
     both = [
         _arm(label, text, name, flags, where)
         for label, text in ((BASE, which.a), (CANDIDATE, which.b))
     ]
     (first, base), (second, candidate) = both
-    arms.require_different((first, second), _SAME in judging.allowed or which.base_ref is not None)
+    arms.require_different((first, second), _SAME in decision.allowed or which.base_ref is not None)
     if which.noise_pairs < 1 or (which.pairs is not None and which.pairs < 1):
-        raise UsageError("--pairs and --noise-pairs: at least one")
-    gated = [metric.name for metric in judging.gated(base)]
-    differing = [*comparability.intended(base, candidate), *judging.allowed]
+        raise UsageError("--pairs and --noise-pairs must be at least 1")
+    gated = [metric.name for metric in decision.gated(base)]
+    differing = [*comparability.intended_differences(base, candidate), *decision.allowed]
     if (first.url, _binary(first)) != (second.url, _binary(second)):
         differing.append("server")
     job = Job(
@@ -161,7 +173,7 @@ def _new_job(
         shown=[
             metric.name for metric in metric_values.shown_besides(base) if metric.name not in gated
         ],
-        margin=judging.margin_share(),
+        margin=decision.margin_share(),
         budget_s=units.parse_duration(which.budget),
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
@@ -173,7 +185,7 @@ def _new_job(
 
 
 def _planned(job: Job, base: Scenario, candidate: Scenario, is_fixed: bool) -> Job:
-    """With a plan, where it is known how long a run takes."""
+    """Returns the job with a plan, if the length of a run is known in advance."""
     durations_s = [each.planned_duration_s for each in (base, candidate)]
     known = [duration_s for duration_s in durations_s if duration_s is not None]
     if len(known) == 2:
@@ -193,31 +205,32 @@ def _planned(job: Job, base: Scenario, candidate: Scenario, is_fixed: bool) -> J
 def _arm(
     label: str, text: str, name: str, common: ScenarioFlags, where: ServerFlags
 ) -> tuple[Arm, Scenario]:
-    """An arm, and the scenario that it comes to. Raises UsageError, naming the arm."""
+    """Returns an arm and its scenario. Raises UsageError, naming the arm."""
     try:
-        words = shlex.split(text)
-        own, own_where, how = _read(words)
+        own, own_where, how = _read(shlex.split(text))
         changes = {**common.changes(), **own.changes()}
         scenario = scenario_from(name, ScenarioFlags(**changes))  # type: ignore[arg-type]
         url = own_where.redis_url or where.redis_url
         arms.require_no_secret(label, url)
-        arm = Arm(
-            label=label, text=text, words=(name, *flag_words(changes), *flag_words(how)), url=url
-        )
+        arm = Arm(label=label, text=text, words=(name, *flags_of(changes), *flags_of(how)), url=url)
         arm.resolved_url()
     except (cyclopts.CycloptsError, ValueError, UsageError) as error:
-        said = " ".join(str(error).split())
-        raise UsageError(said if said.startswith("arm ") else f"arm {label}: {said}") from None
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            reason if reason.startswith("arm ") else f"arm {label}: {reason}"
+        ) from None
     return arm, scenario
 
 
-def _read(words: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, object]]:
-    """Flags of 'bench run': those of the scenario, of the server, and all others by name."""
+def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, object]]:
+    """Returns flags of 'bench run': the scenario's, the server's, and all others by name."""
     parser = cyclopts.App(default_parameter=Parameter(negative=()))
     parser.default(run_command.run)
-    _, bound, _ = parser.parse_args(list(words), exit_on_error=False, print_error=False)[:3]
+    _, bound, _ = parser.parse_args(list(arguments), exit_on_error=False, print_error=False)[:3]
     if "scenario" in bound.arguments:
-        raise UsageError(f"{bound.arguments['scenario']!r} is no flag; the scenario is for both")
+        raise UsageError(
+            f"{bound.arguments['scenario']!r} is not a flag; both arms share the scenario"
+        )
     how = bound.arguments.get("how") or RunFlags()
     given = {
         each.name: getattr(how, each.name)
@@ -226,7 +239,7 @@ def _read(words: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, o
     }
     for flag in _NOT_FOR_ARMS:
         if flag in given:
-            raise UsageError(f"--{flag}: the job decides that")
+            raise UsageError(f"--{flag}: the job sets it; remove it from the arm")
     return (
         bound.arguments.get("flags") or ScenarioFlags(),
         bound.arguments.get("where") or ServerFlags(),
@@ -240,7 +253,7 @@ def _binary(arm: Arm) -> list[str]:
 
 @contextlib.contextmanager
 def _base_of(job: Job) -> Iterator[None]:
-    """Install the base's revision, where the job asks for one, for as long as it lasts."""
+    """Install the base's revision for the duration of the job, if the job has one."""
     if job.base_ref is None:
         yield
         return

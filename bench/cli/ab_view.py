@@ -1,4 +1,4 @@
-"""A job of two arms while it lasts: which pair, how long still, and how it stands."""
+"""The progress of a job with two arms: the current pair, the time left, and the result so far."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,51 +7,56 @@ from bench import units
 from bench.analysis.compare import Comparison
 from bench.analysis.rule import Decision
 from bench.jobs.ab_job import NOISE, AbProgress, Job, OnStep
-from bench.reports.figures import share
+from bench.reports.figures import counted, share
 from bench.reports.gate import text
 from bench.reports.status import status_line
 
 
 def opening(job: Job, folder: str) -> str:
-    """What the job is going to do, and how long that will take."""
+    """Returns what the job is going to measure, and how long that will take."""
     gated = f"decided by {', '.join(job.gated)} with a margin of {share(job.margin)}"
     if job.plan is None:
-        begin = f"the first run tells how many pairs fit {units.format_duration(job.budget_s)}"
+        begin = f"the first run shows how many pairs fit into {units.format_duration(job.budget_s)}"
     else:
         shorter = job.plan.duration_s
         cut = f", cut to {units.format_duration(shorter)} of load" if shorter is not None else ""
         begin = (
-            f"noise pairs of the base with itself: {job.plan.noise_pairs}; pairs of both: "
-            f"{job.plan.pairs}; "
-            f"{job.plan.runs} runs of about {units.format_duration(job.plan.run_s)}{cut}; "
-            f"about {units.format_duration(job.plan.estimate_s)}"
+            f"{counted(job.plan.noise_pairs, 'base-versus-base pair')} for the noise, then "
+            f"{counted(job.plan.pairs, 'pair')}: {counted(job.plan.runs, 'run')} of about "
+            f"{units.format_duration(job.plan.run_s)}{cut}; "
+            f"about {units.format_duration(job.plan.estimate_s)} in all"
         )
-    made = f", of which {len(job.done)} there already" if job.done else ""
+    made = f", {counted(len(job.done), 'run')} already made" if job.done else ""
     return f"{begin}{made}; {gated}; saved in {folder}"
 
 
 @contextlib.contextmanager
 def ab_view(is_quiet: bool) -> Iterator[OnStep]:
-    """What to call with each new situation. Everything goes to standard error."""
+    """Yields a function that shows each new state of the job on standard error.
+
+    With ``is_quiet`` the function does nothing.
+    """
     with status_line(is_quiet) as show:
-        yield lambda situation: show(state_line(situation))
+        yield lambda progress: show(state_line(progress))
 
 
-def state_line(situation: AbProgress) -> str:
-    """One situation as one line."""
-    step, plan = situation.step, situation.job.plan
+def state_line(progress: AbProgress) -> str:
+    """Returns the progress of a job as one line."""
+    step, plan = progress.step, progress.job.plan
     kind = "noise pair" if step.phase == NOISE else "pair"
-    of = "" if plan is None else f" of {plan.noise_pairs if step.phase == NOISE else plan.pairs}"
+    planned = 0 if plan is None else plan.noise_pairs if step.phase == NOISE else plan.pairs
+    # Pairs beyond the planned ones replace pairs with a run that is not valid.
+    of = "" if not planned else f" of {planned}" if step.number <= planned else " (replacement)"
     place = f"{kind} {step.number}{of}, {'first' if step.place == 0 else 'second'} run ({step.arm})"
-    parts = [place if situation.run_began else "all runs are made"]
-    if situation.seconds_left is not None and situation.run_began:
-        parts.append(f"{units.format_duration(situation.seconds_left)} left")
-    if situation.comparison is not None:
-        parts += _standing(situation.comparison)
+    parts = [place if progress.run_began else "all runs are done"]
+    if progress.seconds_left is not None and progress.run_began:
+        parts.append(f"{units.format_duration(progress.seconds_left)} left")
+    if progress.comparison is not None:
+        parts += _result_so_far(progress.comparison)
     return " · ".join(parts)
 
 
-def _standing(comparison: Comparison) -> list[str]:
-    said = [f"{row.metric} {text.change(row)}" for row in comparison.rows if row.is_gated]
+def _result_so_far(comparison: Comparison) -> list[str]:
+    changes = [f"{row.metric} {text.change(row)}" for row in comparison.rows if row.is_gated]
     decision = comparison.decision
-    return [*said, "undecided" if decision is Decision.INCONCLUSIVE else f"so far {decision}"]
+    return [*changes, "undecided" if decision is Decision.INCONCLUSIVE else f"so far {decision}"]

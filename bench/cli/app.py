@@ -1,4 +1,4 @@
-"""``bench``: all commands, and the one place where errors become lines and exit codes."""
+"""``bench``: its commands, and the one place where errors become messages and exit codes."""
 
 import contextlib
 import os
@@ -12,35 +12,54 @@ from bench.cli import command_line
 from bench.errors import BenchError, ExitCode
 from bench.version import __version__
 
+
+def _shown_default(value: object) -> object:
+    """Returns a flag's default for its help; None hides one that goes without saying."""
+    return None if value in (None, False, "") else value
+
+
 app = cyclopts.App(
     name="bench",
-    help="Load testing for Redis task queues, with figures that can be believed.",
+    help="Load testing and benchmarking for Redis task queues.",
     help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
     "measurement, 5 objective missed, 6 no server, 130 interrupted.",
     version=__version__,
-    default_parameter=cyclopts.Parameter(negative=()),
+    default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
 )
-# By name, so that a run does not load what comparisons need; the first line of each function's
-# docstring stands here again, for the list of commands.
-for _name, _function, _help in (
-    ("run", "run:run", "Enqueue at a rate, serve, measure, and save a record."),
-    ("worker", "worker:worker", "Serve all sub-queues of a parent queue until told to stop."),
-    ("report", "report:report", "Show any records again: at the terminal, or as a page."),
-    ("compare", "compare:compare_records", "Compare runs with runs: BASE... -- CANDIDATE..."),
-    ("ab", "ab:ab", "Hold two ways to run a scenario against each other, and decide."),
-    ("capacity", "capacity:capacity", "Find the highest rate that holds, by number of workers."),
-    ("plan", "plan:plan", "Say what a rate takes, from a capacity record alone."),
-    ("clients", "clients:clients", "Hold the ways to enqueue against each other, key by key."),
-    ("history", "history:history", "Show how a figure moved over many runs, and where it changed."),
-    ("export", "records:export", "Print a record's data in a format that other tools read."),
-    ("scenarios", "records:scenarios", "List the built-in scenarios, or print one as TOML."),
-    ("clean", "records:clean", "Remove what a run with --keep left on a server, by id."),
-    ("verify", "verify:verify", "Look whether what is in a server's queues follows the layout."),
-    ("enqueue", "tasks:enqueue", "Enqueue one task and print its id."),
-    ("status", "tasks:status", "Print a task's fields and state as JSON."),
-    ("result", "tasks:result", "Wait for a task's result and print it as JSON."),
-):
-    # In 'compare' two dashes stand between base and candidate, and end no options.
+# Functions are given by name so that a run does not load what comparisons need. For the list of
+# commands, the first line of each function's docstring is therefore repeated here.
+COMMANDS = {
+    "run": ("run:run", "Enqueue tasks at a rate, serve them, measure, and save a record."),
+    "worker": ("worker:worker", "Serve all sub-queues of a parent queue until stopped."),
+    "report": ("report:report", "Show records in the terminal, or as an HTML page with --html."),
+    "compare": ("compare:compare_records", "Compare two sets of runs: BASE... -- CANDIDATE..."),
+    "ab": ("ab:ab", "Compare two ways to run a scenario, and decide if one is worse."),
+    "capacity": (
+        "capacity:capacity",
+        "Find the highest rate that meets all objectives, for each number of workers.",
+    ),
+    "plan": ("plan:plan", "Size workers and servers for a rate, from a capacity record."),
+    "clients": ("clients:clients", "Compare ways to enqueue, and check the keys that they write."),
+    "history": (
+        "history:history",
+        "Show how a metric changed over many runs, and where it changed permanently.",
+    ),
+    "export": ("records:export", "Print a record's data in a format that other tools read."),
+    "scenarios": (
+        "records:scenarios",
+        "List the built-in scenarios, or print one as TOML, to copy and change.",
+    ),
+    "clean": ("records:clean", "Remove what a run with --keep left on a server."),
+    "verify": ("verify:verify", "Check whether a server's queues follow their layout."),
+    "enqueue": ("tasks:enqueue", "Enqueue one task and print its id."),
+    "status": ("tasks:status", "Print a task's fields and state as JSON."),
+    "result": ("tasks:result", "Wait for a task's result and print it as JSON."),
+}
+"""The function and the description of each command."""
+_HELP_FLAGS = frozenset({"--help", "-h"})
+
+for _name, (_function, _help) in COMMANDS.items():
+    # In 'compare', two dashes separate base and candidate; they do not end the options.
     _delimiter = "" if _name == "compare" else None
     app.command(
         f"bench.cli.{_function}", name=_name, help=_help, end_of_options_delimiter=_delimiter
@@ -48,10 +67,14 @@ for _name, _function, _help in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code. Errors are one line on standard error."""
+    """Run one command and return its exit code.
+
+    ``arguments`` are those of the process by default. An error is one line on standard error.
+    """
     signal.signal(signal.SIGTERM, _as_interrupt)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     command_line.remember(tokens)
+    _use_docstring_for_help(tokens)
     try:
         outcome = app(
             tokens,
@@ -61,24 +84,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.flush()
     except cyclopts.CycloptsError as error:
-        return _complain(_usage_line(error), ExitCode.USAGE)
+        return _fail(_usage_line(error), ExitCode.USAGE)
     except BenchError as error:
-        return _complain(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _complain("interrupted", ExitCode.INTERRUPTED)
+        return _fail("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output (head, a pager) has seen enough; nothing is left to be flushed.
+        # The reader of the output (head, a pager) is gone; nothing must be left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.PASSED
     except OSError as error:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _complain(f"input or output failed: {error.strerror or error}", ExitCode.USAGE)
+        return _fail(f"input or output failed: {error.strerror or error}", ExitCode.USAGE)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
 
 
-def _complain(message: str, code: ExitCode) -> int:
-    print(f"bench: {message}", file=sys.stderr)  # noqa: T201 - the one line an error gets
+def _use_docstring_for_help(tokens: Sequence[str]) -> None:
+    """Let a command's own help show its whole docstring, not only the line of the list."""
+    if tokens and tokens[0] in COMMANDS and not _HELP_FLAGS.isdisjoint(tokens[1:]):
+        app[tokens[0]].help = None
+
+
+def _fail(message: str, code: ExitCode) -> int:
+    print(f"bench: {message}", file=sys.stderr)  # noqa: T201 - the only line of an error
     return code
 
 

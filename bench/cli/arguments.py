@@ -1,10 +1,13 @@
-"""From values back to the words of a command line."""
+"""Turns values back into the arguments of a command line."""
 
 from collections.abc import Iterator, Mapping
 
 
-def flag_words(values: Mapping[str, object]) -> Iterator[str]:
-    """``--payload-size=256`` for each value; a list gives its flag several times, True alone."""
+def flags_of(values: Mapping[str, object]) -> Iterator[str]:
+    """Yields ``--payload-size=256`` for each value, and only the flag for True.
+
+    A list repeats its flag for each element.
+    """
     for name, value in values.items():
         flag = f"--{name.replace('_', '-')}"
         if value is True:

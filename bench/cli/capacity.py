@@ -1,4 +1,4 @@
-"""``bench capacity``: the highest rate that holds, for each number of workers."""
+"""``bench capacity``: the highest rate that meets all objectives, per number of workers."""
 
 import datetime
 import secrets
@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from bench import files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.cli.arguments import flag_words
+from bench.cli.arguments import flags_of
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
@@ -37,22 +37,24 @@ class CapacityFlags(ScenarioFlags):
 
     workers: Annotated[
         str | None,
-        Parameter(group=_SEARCH, help="Numbers of worker processes to search, as 1,2,4,8."),
+        Parameter(group=_SEARCH, help="Numbers of worker processes to search, such as 1,2,4,8."),
     ] = None  # type: ignore[assignment] # a list of levels here
     slots: Annotated[
         str | None,
-        Parameter(group=_SEARCH, help="Or numbers of tasks at once in one worker, as 1,2,4,8."),
+        Parameter(
+            group=_SEARCH, help="Or numbers of concurrent tasks in one worker, such as 1,2,4,8."
+        ),
     ] = None
 
     def levels(self) -> tuple[Axis, list[int]]:
-        """What is varied, and its values. Raises UsageError."""
+        """Returns what is varied, and its values. Raises UsageError for invalid levels."""
         if (self.workers is None) == (self.slots is None):
-            raise UsageError("say which levels to search: --workers 1,2,4 or --slots 1,2,4,8")
+            raise UsageError("no levels to search: add either --workers 1,2,4 or --slots 1,2,4,8")
         axis: Axis = "workers" if self.workers is not None else "slots"
         return axis, _levels(f"--{axis}", self.workers or self.slots or "")
 
     def changes(self) -> dict[str, object]:
-        """The scenario's fields that were given."""
+        """Returns the scenario's fields that were given."""
         given = super().changes()
         return {name: each for name, each in given.items() if name not in ("workers", "slots")}
 
@@ -60,25 +62,28 @@ class CapacityFlags(ScenarioFlags):
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class SearchFlags:
-    """How to search, and what the search leaves."""
+    """How to search, and where the results go."""
 
     server_binary: Annotated[
-        str | None, Parameter(help="Start this server instead of the embedded one.")
+        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
     ] = None
     budget: Annotated[
-        str, Parameter(group=_SEARCH, help="How long the search may take: sizes the trials.")
+        str,
+        Parameter(
+            group=_SEARCH, help="Time for the whole search, which sets the length of its trials."
+        ),
     ] = "10m"
     width: Annotated[
-        str, Parameter(group=_SEARCH, help="How close the two bounds of a rate must come.")
+        str, Parameter(group=_SEARCH, help="How close the two bounds of a rate must be.")
     ] = "5%"
     resume: Annotated[
-        Path | None, Parameter(group=_SEARCH, help="Go on with an interrupted search: its record.")
+        Path | None, Parameter(group=_SEARCH, help="Record of an interrupted search to resume.")
     ] = None
     output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
+        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
     ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print the record alone, as JSON.")] = False
-    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="No progress, and no report.")] = False
+    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
+    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="Show no progress and no report.")] = False
 
 
 def capacity(
@@ -89,15 +94,15 @@ def capacity(
     where: ServerFlags | None = None,
     how: SearchFlags | None = None,
 ) -> int:
-    """Find the highest rate that holds every objective, for each number of workers.
+    """Find the highest rate that meets all objectives, for each number of workers.
 
-    Exits 0 when a rate holds for some number of them, 5 when none does.
+    Exits 0 when any number of workers sustains a rate, and 5 when none does.
 
     Parameters
     ----------
     scenario
-        A built-in scenario ('capacity' by default) or a TOML file. Its rate and duration are the
-        search's to choose.
+        A built-in scenario ('capacity' by default) or a TOML file. The search chooses the rate and
+        the duration.
     """
     flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
     url = where.url()
@@ -119,7 +124,7 @@ def capacity(
                 record = capacity_job.measure(record, path, url, should_stop, watch)
         except RunInterrupted:
             sys.stderr.write(
-                "bench: interrupted; go on with: bench capacity --resume "
+                "bench: interrupted; continue with: bench capacity --resume "
                 f"{shlex.quote(str(path))}\n"
             )
             return ExitCode.INTERRUPTED
@@ -139,13 +144,13 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     _require_free("tasks", flags.tasks, "--budget gives it")
     scenario: Scenario = scenario_from(name, flags)
     if not scenario.slo:
-        raise UsageError("say what must hold: --slo 'e2e.p99 < 50ms'; may be given several times")
+        raise UsageError("no objective to search for: add one, such as --slo 'e2e.p99 < 50ms'")
     if not scenario.has_workers or scenario.external_workers:
-        raise UsageError("the search starts workers itself: --external-workers does not go with it")
+        raise UsageError("the search starts its own workers; remove --external-workers")
     if scenario.is_observed and (axis == "slots" or scenario.worker_command is None):
         raise UsageError(
-            "the search starts workers itself: of external ones it takes a --worker-command, and "
-            "--workers levels of it"
+            "the search starts its own workers; for external ones, give a --worker-command and "
+            "levels with --workers"
         )
     changes = {key: value for key, value in flags.changes().items() if key != "slo"}
     binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
@@ -155,7 +160,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         command=command_line(),
         scenario=scenario,
-        words=[name, *flag_words(changes), *binary],
+        words=[name, *flags_of(changes), *binary],
         axis=axis,
         asked=asked,
         slo=list(scenario.slo),
@@ -173,7 +178,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
 
 
 def _require_nothing_else(scenario: str | None, flags: CapacityFlags, how: SearchFlags) -> None:
-    """A search goes on with the workload that it began with. Raises UsageError."""
+    """Raises UsageError where a resumed search was given another workload or effort."""
     levels = {"workers": flags.workers, "slots": flags.slots}
     given = [f"--{name.replace('_', '-')}" for name in flags.changes()]
     given += [f"--{name}" for name, value in levels.items() if value is not None]
@@ -185,8 +190,8 @@ def _require_nothing_else(scenario: str | None, flags: CapacityFlags, how: Searc
         given.insert(0, scenario)
     if given:
         raise UsageError(
-            f"--resume goes on with what {how.resume} was begun with, and takes no other: leave "
-            f"out {', '.join(given)}, or begin a new search"
+            f"--resume continues {how.resume} as it was started; remove {', '.join(given)}, or "
+            "start a new search"
         )
 
 
@@ -194,9 +199,13 @@ def _levels(flag: str, text: str) -> list[int]:
     try:
         levels = sorted({int(part) for part in text.split(",") if part.strip()})
     except ValueError:
-        raise UsageError(f"{flag}: {text!r} is no list of numbers: write 1,2,4,8") from None
+        raise UsageError(
+            f"{flag}: {text!r} is not a list of numbers; use for example 1,2,4,8"
+        ) from None
     if not levels or levels[0] < 1:
-        raise UsageError(f"{flag}: {text!r} names no level of one or more")
+        raise UsageError(
+            f"{flag}: {text!r} holds no level, or one below 1; use for example 1,2,4,8"
+        )
     return levels
 
 

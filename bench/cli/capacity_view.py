@@ -1,4 +1,4 @@
-"""A search for capacity while it lasts: which level, which trial, and what is known so far."""
+"""The progress of a capacity search: the current trial, and the bounds found so far."""
 
 import contextlib
 import math
@@ -13,10 +13,10 @@ from bench.reports.status import status_line
 
 
 def opening(record: CapacityRecord, path: str) -> str:
-    """What the search is going to do, and how long that will take."""
+    """Returns what the search is going to measure, and how long that will take."""
     levels = ", ".join(map(str, record.asked))
     checked = held_out_levels(record.asked)
-    also = f", then {' and '.join(map(str, checked))} to check the model with" if checked else ""
+    also = f", then {' and '.join(map(str, checked))} to check the model" if checked else ""
     return (
         f"{record.axis} {levels}{also}; {'; '.join(record.slo)}; trials of "
         f"{units.format_duration(record.effort.final_s)}; about "
@@ -26,13 +26,16 @@ def opening(record: CapacityRecord, path: str) -> str:
 
 @contextlib.contextmanager
 def capacity_view(is_quiet: bool) -> Iterator[OnTrial]:
-    """What to call with each new situation. Everything goes to standard error."""
+    """Yields a function that shows each new state of the search on standard error.
+
+    With ``is_quiet`` the function does nothing.
+    """
     with status_line(is_quiet) as show:
         yield lambda record, step: show(state_line(record, step))
 
 
 def state_line(record: CapacityRecord, step: SearchStep | None) -> str:
-    """One state as one line."""
+    """Returns the state of a search as one line."""
     spent_s = math.fsum(trial.took_s for trial in record.trials)
     parts = [f"{spent_s:5.0f} s", _now(record, step)]
     for level in record.levels:
@@ -43,10 +46,10 @@ def state_line(record: CapacityRecord, step: SearchStep | None) -> str:
 
 def _now(record: CapacityRecord, step: SearchStep | None) -> str:
     if step is None:
-        return "all trials are made"
+        return "all trials are done"
     what = {
         "fill": "filling a queue",
-        "saturation": f"{record.axis} {step.units}, as fast as they go",
+        "saturation": f"{record.axis} {step.units}, saturation",
         "search": f"{record.axis} {step.units} at {units.format_rate(step.rate_per_s)}",
         "load": f"{record.axis} {step.units} at {units.format_rate(step.rate_per_s)}, a check",
     }[step.purpose]

@@ -1,4 +1,4 @@
-"""``bench clients``: the ways to enqueue, measured against each other."""
+"""``bench clients``: a comparison of the ways to enqueue."""
 
 import contextlib
 import sys
@@ -33,31 +33,39 @@ _OUTPUT = Group("Output", sort_key=5)
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class ClientFlags:
-    """What to run, and what it leaves."""
+    """Which clients to run and how, and where the results go."""
 
-    tasks: Annotated[int, Parameter(help="How many tasks each client enqueues each time.")] = 5000
+    tasks: Annotated[
+        int, Parameter(help="Number of tasks that each client enqueues per repetition.")
+    ] = 5000
     only: Annotated[
         list[str] | None,
-        Parameter(help=f"Only these, with commas or one by one: {', '.join(catalogue.NAMES)}."),
+        Parameter(
+            help=f"Run only these, separated by commas or as repeated flags: "
+            f"{', '.join(catalogue.NAMES)}."
+        ),
     ] = None
     layout: Annotated[
-        str, Parameter(help=f"How the queue lies in Redis: {', '.join(registry.names())}.")
+        str, Parameter(help=f"Layout of the queue in Redis: {', '.join(registry.names())}.")
     ] = registry.default.name
-    queue: Annotated[str, Parameter(help="The queue: an empty one.")] = "inference_default"
-    repeat: Annotated[int, Parameter(help="How often, with the clients in turn.")] = 3
+    queue: Annotated[str, Parameter(help="Queue to enqueue to; it must be empty.")] = (
+        "inference_default"
+    )
+    repeat: Annotated[int, Parameter(help="Number of repetitions; the clients take turns.")] = 3
     server_binary: Annotated[
-        str | None, Parameter(help="Start this server instead of the embedded one.")
+        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
     ] = None
     images: Annotated[
         Path | None,
         Parameter(group=_OUTPUT, help="Write the picture into this folder, as .svg and .png."),
     ] = None
     output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
+        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
     ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print the record alone, as JSON.")] = False
+    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
     quiet: Annotated[
-        bool, Parameter(group=_OUTPUT, help="No progress, and no report when all is well.")
+        bool,
+        Parameter(group=_OUTPUT, help="Show no progress, and no report unless something failed."),
     ] = False
 
     def clients(self) -> list[Client]:
@@ -70,16 +78,17 @@ class ClientFlags:
 
     @property
     def named(self) -> list[str]:
-        """The clients that were asked for by name."""
-        words = ",".join(self.only or []).split(",")
-        return [word.strip() for word in words if word.strip()]
+        """The names that were given with --only."""
+        names = ",".join(self.only or []).split(",")
+        return [name.strip() for name in names if name.strip()]
 
 
 def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None) -> int:
-    """Run each way to enqueue against the same server, check what it wrote, and compare.
+    """Compare ways to enqueue, and check the keys that they write.
 
-    Exits 0 when all that ran were right, 4 when one failed or wrote something else than the guide
-    says, and 3 when none could be run, or one that --only names.
+    All clients run one after the other against the same server. Exits 0 when all of them wrote the
+    expected keys, 4 when one failed or wrote other keys, and 3 when none could run, or one that
+    --only names.
     """
     how, where = how or ClientFlags(), where or ServerFlags()
     chosen = how.clients()
@@ -96,8 +105,8 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         owns_server = url is None
         if url is None:
             url = stack.enter_context(embedded.running(how.server_binary)).url
-        say = stack.enter_context(status_line(how.quiet or how.json))
-        record = job.measure(_request(how, chosen, url, owns_server), should_stop, say)
+        show = stack.enter_context(status_line(how.quiet or how.json))
+        record = job.measure(_request(how, chosen, url, owns_server), should_stop, show)
         code = _code(record, how.named)
     files.write_whole(path, clients_record.encode(record))
     if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
@@ -109,7 +118,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         sys.stderr.write(f"bench: {failure}\n")
     if how.images is not None:
         _draw(record, how.images)
-    with contextlib.suppress(BrokenPipeError):  # whoever read our output has seen enough
+    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
         _show(record, path, how, code)
         sys.stdout.flush()
     return code
@@ -142,7 +151,7 @@ def _code(record: ClientsRecord, named: Sequence[str]) -> ExitCode:
 
 
 def _draw(record: ClientsRecord, folder: Path) -> None:
-    # The plotting library takes a while to load, and a table needs no picture.
+    # The plotting library is slow to load, and a table needs no picture.
     from bench.reports.html.clients_page import section  # noqa: PLC0415
     from bench.reports.html.page import write_images  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The command as typed, for the record."""
+"""The command line of this process, for records."""
 
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -9,10 +9,10 @@ _tokens: ContextVar[tuple[str, ...]] = ContextVar("tokens", default=())
 
 
 def remember(tokens: Sequence[str]) -> None:
-    """Note what this invocation was asked."""
+    """Store the arguments of this invocation for ``command_line``."""
     _tokens.set(tuple(tokens))
 
 
 def command_line() -> str:
-    """What was asked, but for what could be secret in it."""
+    """Returns the command line as typed, without anything that could be secret."""
     return without_secrets(["bench", *_tokens.get()])

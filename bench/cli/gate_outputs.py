@@ -1,4 +1,4 @@
-"""Where the outcome of a comparison goes, for all commands that make one."""
+"""Where the outcome of a comparison is written, for all commands that make one."""
 
 import os
 import sys
@@ -22,23 +22,27 @@ _OUTPUT = Group("Output", sort_key=5)
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class GateOutputs:
-    """Files beside the terminal. On GitHub Actions annotations and the job's summary come too."""
+    """Output files. On GitHub Actions, annotations and the job's summary are written as well."""
 
     markdown: Annotated[
-        Path | None, Parameter(group=_OUTPUT, help="For the comment on a pull request.")
+        Path | None, Parameter(group=_OUTPUT, help="Write Markdown, for a pull request's comment.")
     ] = None
-    junit: Annotated[Path | None, Parameter(group=_OUTPUT, help="For a CI's test report.")] = None
-    json: Annotated[Path | None, Parameter(group=_OUTPUT, help="The comparison's record.")] = None
+    junit: Annotated[
+        Path | None, Parameter(group=_OUTPUT, help="Write JUnit XML, for a CI's test report.")
+    ] = None
+    json: Annotated[
+        Path | None, Parameter(group=_OUTPUT, help="Write the comparison's record, as JSON.")
+    ] = None
     quiet: Annotated[bool, Parameter(group=_OUTPUT, help="Print nothing.")] = False
 
     def require_writable(self) -> None:
-        """Find out before anything is measured. Raises UsageError."""
+        """Raises UsageError for a file that cannot be written, before anything is measured."""
         for path in (self.markdown, self.junit, self.json):
             if path is not None:
                 files.require_writable(path)
 
     def write(self, gate: GateRecord, place: str | None) -> None:
-        """Everything that was asked for. ``place`` is where the runs' records are."""
+        """Write every requested output; ``place`` is the folder of the runs' records, if any."""
         if self.json is not None:
             files.write_whole(self.json, comparison_record.encode(gate))
         if self.markdown is not None:
@@ -47,13 +51,13 @@ class GateOutputs:
             files.write_whole(self.junit, junit(gate).encode())
         if not self.quiet:
             print_gate(gate, place)
-        _tell_github(gate)
+        _write_to_github(gate)
 
 
-def _tell_github(gate: GateRecord) -> None:
+def _write_to_github(gate: GateRecord) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:  # other steps write to it, too
+        with Path(summary).open("a", encoding="utf-8") as file:  # shared with the job's other steps
             file.write(markdown(gate))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations(gate):

@@ -1,4 +1,4 @@
-"""``bench history``: what crept in over many runs."""
+"""``bench history``: how a metric changed over many runs."""
 
 import sys
 from collections.abc import Sequence
@@ -22,15 +22,18 @@ def history(
     /,
     *,
     metric: Annotated[
-        list[str] | None, Parameter(help="Which figure, as e2e.p99; may be given several times.")
+        list[str] | None,
+        Parameter(help="Metric to show, such as e2e.p99; may be given several times."),
     ] = None,
-    scenario: Annotated[str | None, Parameter(help="Only runs of this scenario.")] = None,
+    scenario: Annotated[str | None, Parameter(help="Show only runs of this scenario.")] = None,
     csv: Annotated[
-        Path | None, Parameter(help="Write a CSV that Apache Otava reads; see docs/comparing.md.")
+        Path | None, Parameter(help="Write CSV for Apache Otava; see docs/comparing.md.")
     ] = None,
-    image: Annotated[Path | None, Parameter(help="Draw the trend: a .png or .svg file.")] = None,
+    image: Annotated[
+        Path | None, Parameter(help="Draw the trend into a .png or .svg file.")
+    ] = None,
 ) -> int:
-    """Show how a figure moved over the runs in a folder, and where it changed for good.
+    """Show how a metric changed over many runs, and where it changed permanently.
 
     Parameters
     ----------
@@ -44,20 +47,20 @@ def history(
     if scenario is not None:
         found = [each for each in found if each.scenario.name == scenario]
         if not found:
-            raise UsageError(f"{folder}: no runs of {scenario!r}; there are {', '.join(names)}")
+            raise UsageError(f"{folder}: no runs of {scenario!r}; choose from {', '.join(names)}")
     asked = [metric_values.parse_comparable(name) for name in metric or []]
     shown = trends(found, {each.scenario.name: asked or _default(each) for each in found})
     if csv is not None:
         files.write_whole(csv, otava_csv(found, asked or _all_of(found)).encode())
     if image is not None:
-        # The plotting library takes a while to load, and most calls need no picture.
+        # The plotting library is slow to load, and most calls need no picture.
         from bench.reports.plots.trend import save_trend  # noqa: PLC0415
 
         if len(shown) != 1:
-            said = ", ".join(f"{each.metric.name} of {each.scenario}" for each in shown)
+            names_of_trends = ", ".join(f"{each.metric.name} of {each.scenario}" for each in shown)
             raise UsageError(
-                f"--image draws one trend, and there are {len(shown)} ({said}): say --scenario and "
-                "--metric"
+                f"--image draws one trend, but there are {len(shown)} ({names_of_trends}); add "
+                "--scenario and --metric"
             )
         save_trend(shown[0], image)
     print_trends(shown)
@@ -70,5 +73,5 @@ def _default(run: RunRecord) -> Sequence[Metric]:
 
 
 def _all_of(records: Sequence[RunRecord]) -> list[Metric]:
-    """What is gated in any of the runs' scenarios."""
+    """Returns the metrics that are gated by default in any of the runs' scenarios."""
     return list(dict.fromkeys(each for run in records for each in _default(run)))

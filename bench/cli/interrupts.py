@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that can be asked."""
+"""Ctrl-C and SIGTERM as a condition that can be checked."""
 
 import contextlib
 import signal
@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM came. A second one does not wait for an orderly end."""
+    """Yields a function that tells whether Ctrl-C or SIGTERM was received.
+
+    A second signal raises KeyboardInterrupt, without waiting for an orderly end.
+    """
     interrupted = False
 
     def note(_number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""``bench plan``: what to buy for a rate, from a capacity record alone."""
+"""``bench plan``: sizing for a rate, from a capacity record alone."""
 
 import sys
 from dataclasses import dataclass
@@ -17,24 +17,25 @@ from bench.workload import fields
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class WishFlags:
-    """What is wished for, and what if."""
+class PlanFlags:
+    """The requirements and assumptions of a plan."""
 
     slo: Annotated[
-        list[str] | None, Parameter(help="Of the objectives searched for; all of them without it.")
+        list[str] | None,
+        Parameter(help="Objective of the search that must be met; all of them by default."),
     ] = None
     headroom: Annotated[str, Parameter(help="Share of each capacity to keep free.")] = "30%"
-    backlog: Annotated[int, Parameter(help="Tasks of a backlog to drain.")] = 1_000_000
-    memory: Annotated[str | None, Parameter(help="Memory of one server, as 4000MB.")] = None
+    backlog: Annotated[int, Parameter(help="Number of tasks in a backlog to drain.")] = 1_000_000
+    memory: Annotated[str | None, Parameter(help="Memory of one server, such as 4000MB.")] = None
     service_time: Annotated[
-        str | None, Parameter(help="What if a task took so long, on average, as 4ms.")
+        str | None, Parameter(help="Mean service time to assume, such as 4ms.")
     ] = None
     mix: Annotated[
-        str | None, Parameter(help="What if the sub-queues had these shares: high=1,low=3.")
+        str | None, Parameter(help="Weights of the sub-queues to assume: high=1,low=3.")
     ] = None
 
     def request(self, rate: str) -> PlanRequest:
-        """As a value. Raises UsageError."""
+        """Returns the flags as a request. Raises UsageError for a value out of range."""
         return PlanRequest(
             rate_per_s=_positive("--rate", units.parse_rate(rate)),
             headroom=_below_one("--headroom", units.parse_share(self.headroom)),
@@ -53,21 +54,22 @@ def plan(
     /,
     *,
     rate: str,
-    flags: WishFlags | None = None,
+    flags: PlanFlags | None = None,
     json: Annotated[bool, Parameter(help="Print the plan as JSON.")] = False,
 ) -> int:
-    """Say what a rate takes: workers, servers, how a backlog drains, and what gives way first.
+    """Size workers and servers for a rate, from a capacity record.
 
-    It reads the record and touches no server. Exits 3 when the record cannot say.
+    Also shows how a backlog drains and what the first bottleneck is. Reads the record only and
+    connects to no server. Exits 3 when the record does not show enough.
 
     Parameters
     ----------
     record
-        A capacity record, as 'bench capacity' names it.
+        A record that 'bench capacity' saved.
     rate
-        Tasks a second, as 12000/s.
+        Tasks per second, such as 12000/s.
     """
-    made = make_plan(capacity_record.load(record), (flags or WishFlags()).request(rate))
+    made = make_plan(capacity_record.load(record), (flags or PlanFlags()).request(rate))
     if json:
         sys.stdout.write(formats.encode(made).decode())
     else:
@@ -77,11 +79,11 @@ def plan(
 
 def _positive(flag: str, value: float) -> float:
     if value <= 0:
-        raise UsageError(f"{flag}: it must be above zero")
+        raise UsageError(f"{flag} must be above zero; got {value:g}")
     return value
 
 
 def _below_one(flag: str, share: float) -> float:
     if share >= 1:
-        raise UsageError(f"{flag}: all of a capacity cannot be kept free; write for example 30%")
+        raise UsageError(f"{flag} must be below 100%; use for example 30%")
     return share

@@ -1,4 +1,4 @@
-"""``bench export``, ``clean`` and ``scenarios``: what needs a file, and no run."""
+"""``bench export``, ``clean`` and ``scenarios``: the commands that need no run."""
 
 import sys
 from pathlib import Path
@@ -23,21 +23,25 @@ def export(
     record: Path,
     /,
     *,
-    hgrm: Annotated[bool, Parameter(help="Percentile distribution of one stage, in ms.")] = False,
-    csv: Annotated[bool, Parameter(help="The series: one row a second.")] = False,
-    hdr: Annotated[bool, Parameter(help="Histogram log with all stages and queues.")] = False,
-    stage: Annotated[str, Parameter(help="With --hgrm: which stage.")] = "e2e",
-    queue: Annotated[str, Parameter(help="With --hgrm: which sub-queue, or all.")] = "all",
+    hgrm: Annotated[
+        bool, Parameter(help="Percentile distribution of one interval, in ms.")
+    ] = False,
+    csv: Annotated[bool, Parameter(help="Time series: one row per second.")] = False,
+    hdr: Annotated[bool, Parameter(help="Histogram log of all intervals and queues.")] = False,
+    interval: Annotated[str | None, Parameter(help="Interval for --hgrm; e2e by default.")] = None,
+    stage: Annotated[str | None, Parameter(show=False)] = None,
+    queue: Annotated[str, Parameter(help="Sub-queue for --hgrm, or all.")] = "all",
 ) -> int:
     """Print a record's data in a format that other tools read.
 
     Parameters
     ----------
     record
-        A record's file.
+        A run record.
     """
     if hgrm + csv + hdr != 1:
-        raise UsageError("say which format: one of --hgrm, --csv and --hdr")
+        raise UsageError("no single format: add one of --hgrm, --csv and --hdr")
+    measured = _interval(interval, stage)
     loaded = records.load(record)
     if csv:
         text = exports.series_csv(loaded)
@@ -45,21 +49,33 @@ def export(
         text = exports.hdr(loaded)
     else:
         try:
-            text = exports.hgrm(loaded, stage, queue)
+            text = exports.hgrm(loaded, measured, queue)
         except KeyError as missing:
             known = ", ".join(loaded.latency) + "; queues: " + ", ".join(loaded.latency["e2e"])
-            raise UsageError(f"the record has no {missing.args[0]!r}; stages: {known}") from None
+            raise UsageError(f"the record has no {missing.args[0]!r}; intervals: {known}") from None
     sys.stdout.write(text)
     return 0
 
 
+def _interval(interval: str | None, stage: str | None) -> str:
+    """Returns the interval that was asked for, under its present or its former name."""
+    if stage is None:
+        return interval or "e2e"
+    if interval is not None:
+        raise UsageError("--stage is the former name of --interval; remove --stage")
+    sys.stderr.write("bench: --stage is now --interval; the old name still works\n")
+    return stage
+
+
 def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
-    """Remove what a run with --keep left on a server: its tasks, results and list entries, by id.
+    """Remove what a run with --keep left on a server.
+
+    Only the run's own tasks, results and list entries are removed, by id.
 
     Parameters
     ----------
     record
-        The run's record.
+        Record of the run.
     """
     loaded = records.load(record)
     url = (where or ServerFlags()).require_url()
@@ -75,19 +91,19 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
 
 
 def scenarios(name: str | None = None, /) -> int:
-    """List the built-in scenarios, or print one as TOML, to be copied and changed.
+    """List the built-in scenarios, or print one as TOML, to copy and change.
 
     Parameters
     ----------
     name
-        A built-in scenario.
+        Name of a built-in scenario.
     """
     if name is not None:
         sys.stdout.write(library.text_of(name))
         return 0
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("scenario", no_wrap=True)
-    table.add_column("what it answers")
+    table.add_column("question that it answers")
     for each in library.names():
         table.add_row(each, str(library.load(each)[1]["description"]))
     console_for_stdout().print(table)

@@ -1,4 +1,4 @@
-"""``bench report``: any records of the project, shown again."""
+"""``bench report``: shows saved records of any kind."""
 
 import importlib
 import sys
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What can be done with the records of one format."""
+    """The functions that handle records of one format."""
 
     load: Callable[[Path], Any]
     encode: Callable[[Any], bytes]
     show: Callable[[Any, Path], None]
     section: str
-    """The module that makes a page's section of one; loaded where a page is asked for."""
+    """Module that turns such a record into a section of a page; loaded only for a page."""
 
 
 _RUN = _Kind(records.load, records.encode, print_report, "bench.reports.html.run_page")
@@ -55,10 +55,10 @@ _KINDS = {
         "bench.reports.html.clients_page",
     ),
 }
-"""By format; all else is a run, or is told what it lacks to be one."""
+"""Kinds of records by format. Any other file is read as a run record."""
 _PAGES = (".html", ".htm")
 _IN_FOLDERS = (ab_job.GATE,)
-"""Names of the records that jobs leave in their folders."""
+"""Names of the records that jobs save in their folders."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +70,26 @@ class _Loaded:
 
 def report(
     *record: Path,
-    html: Annotated[Path | None, Parameter(help="Write one page that needs no other file.")] = None,
+    html: Annotated[Path | None, Parameter(help="Write a self-contained HTML page.")] = None,
     images: Annotated[
-        Path | None, Parameter(help="Write every picture into this folder, as .svg and .png.")
+        Path | None, Parameter(help="Write all pictures into this folder, as .svg and .png.")
     ] = None,
-    json: Annotated[bool, Parameter(help="Print the record itself.")] = False,
+    json: Annotated[bool, Parameter(help="Print the record as JSON.")] = False,
 ) -> int:
-    """Show records again: at the terminal, or as a page with --html.
+    """Show records in the terminal, or as an HTML page with --html.
 
     Parameters
     ----------
     record
-        Records of runs, comparisons, capacities or clients, or the folders of 'ab' jobs. Several
-        make one page.
+        Records of runs, comparisons, capacity searches or clients, or folders of 'bench ab'.
+        Several records share one page.
     """
     if not record:
-        raise UsageError("name one or more records")
+        raise UsageError("no record given: name one or more records")
     if json and (len(record) > 1 or html is not None or images is not None):
-        raise UsageError("--json prints one record: leave out --html, --images and other records")
+        raise UsageError(
+            "--json prints a single record; remove --html, --images and any other record"
+        )
     loaded = [_load(path) for path in record]
     if json:
         sys.stdout.write(loaded[0].kind.encode(loaded[0].record).decode())
@@ -108,7 +110,7 @@ def _in_folder(folder: Path) -> Path:
     for name in _IN_FOLDERS:
         if (folder / name).exists():
             return folder / name
-    raise RecordError(f"{folder}: a folder without a comparison in it ({_IN_FOLDERS[0]})")
+    raise RecordError(f"{folder}: the folder holds no comparison ({_IN_FOLDERS[0]}); name a record")
 
 
 def _print(loaded: Sequence[_Loaded]) -> None:
@@ -120,10 +122,10 @@ def _print(loaded: Sequence[_Loaded]) -> None:
 
 
 def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> None:
-    """A page, pictures, or both; where they are is printed."""
+    """Write a page, pictures or both, and print where they are."""
     if html is not None:
         _require_page(html, loaded)
-    # The plotting library takes a while to load, and a report at a terminal needs no picture.
+    # The plotting library is slow to load, and a terminal report needs no picture.
     from bench.reports.html.page import page, write_images  # noqa: PLC0415
 
     sections = [_section(each) for each in loaded]
@@ -136,9 +138,9 @@ def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> 
 
 
 def _require_page(html: Path, loaded: Sequence[_Loaded]) -> None:
-    """Refuse to write a page over a record. Raises UsageError."""
+    """Raises UsageError where the page would overwrite a record or cannot be written."""
     if html.suffix not in _PAGES or any(html.resolve() == each.path.resolve() for each in loaded):
-        raise UsageError(f"--html {html}: a page's name ends in {' or '.join(_PAGES)}")
+        raise UsageError(f"--html {html}: the name of a page must end in {' or '.join(_PAGES)}")
     files.require_writable(html)
 
 

@@ -1,4 +1,4 @@
-"""``bench run``: one run, measured, judged, saved and shown."""
+"""``bench run``: one run, measured, saved and reported."""
 
 import contextlib
 import sys
@@ -33,53 +33,59 @@ _HOSTS = Group("Many hosts", sort_key=6)
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class RunFlags:
-    """Where a run happens and what it leaves."""
+    """Where a run takes place, and where its results go."""
 
     server_binary: Annotated[
-        str | None, Parameter(help="Start this server instead of the embedded one.")
+        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
     ] = None
     allow_shared: Annotated[
-        bool, Parameter(help="Use queues that hold tasks already; our workers will run those too.")
+        bool, Parameter(help="Use queues that already hold tasks; the workers will run those, too.")
     ] = False
     keep: Annotated[
-        bool, Parameter(help="Leave what the run wrote; 'bench clean RECORD' removes it.")
+        bool,
+        Parameter(help="Keep the run's keys on the server; 'bench clean RECORD' removes them."),
     ] = False
     distributed: Annotated[
-        bool, Parameter(group=_HOSTS, help="Enqueue from Locust's worker processes.")
+        bool, Parameter(group=_HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
     expect_workers: Annotated[
         int | None,
-        Parameter(group=_HOSTS, help="Wait for so many Locust workers from elsewhere."),
+        Parameter(group=_HOSTS, help="Number of Locust workers on other hosts to wait for."),
     ] = None
     master_bind_host: Annotated[
-        str, Parameter(group=_HOSTS, help="Where Locust's master listens for them.")
+        str,
+        Parameter(group=_HOSTS, help="Address on which the Locust master listens for workers."),
     ] = "127.0.0.1"
     master_bind_port: Annotated[
-        int | None, Parameter(group=_HOSTS, help="And on which port; 5557 by default.")
+        int | None,
+        Parameter(group=_HOSTS, help="Port on which the Locust master listens; 5557 by default."),
     ] = None
     output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="The record's file.")
+        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
     ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print the record alone, as JSON.")] = False
+    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
     quiet: Annotated[
-        bool, Parameter(group=_OUTPUT, help="No progress, and no report when all is well.")
+        bool, Parameter(group=_OUTPUT, help="Show no progress, and no report if the run passed.")
     ] = False
 
     def cluster(self) -> LocustCluster | None:
-        """Where Locust's workers are, or None for a run on its own. Raises UsageError."""
+        """Returns where the Locust workers are; None for a run without Locust.
+
+        Raises UsageError for flags that do not apply.
+        """
         if not self.distributed:
             if self.expect_workers is not None or self.master_bind_port is not None:
-                raise UsageError("--expect-workers and --master-bind-port go with --distributed")
+                raise UsageError("--expect-workers and --master-bind-port need --distributed")
             return None
         if self.expect_workers is not None and self.expect_workers < 1:
-            raise UsageError("--expect-workers: at least one must come")
+            raise UsageError("--expect-workers must be at least 1")
         if self.expect_workers is None:
             return LocustCluster(None, "127.0.0.1", launcher.free_port())
         port = self.master_bind_port or launcher.DEFAULT_PORT
         cluster = LocustCluster(self.expect_workers, self.master_bind_host, port)
         if not self.quiet:
             sys.stderr.write(
-                f"bench: waiting for {self.expect_workers} workers; start each with\n"
+                f"bench: waiting for {self.expect_workers} workers; start each with:\n"
                 f"    {launcher.joining_line(cluster)}\n"
             )
         return cluster
@@ -93,7 +99,7 @@ def run(
     where: ServerFlags | None = None,
     how: RunFlags | None = None,
 ) -> int:
-    """Enqueue at a rate, serve, measure, and save a record.
+    """Enqueue tasks at a rate, serve them, measure, and save a record.
 
     Parameters
     ----------
@@ -102,7 +108,7 @@ def run(
     """
     flags, where, how = flags or ScenarioFlags(), where or ServerFlags(), how or RunFlags()
     chosen = scenario_from(scenario, flags)
-    payloads(chosen)  # a payload file that cannot be used is told now
+    payloads(chosen)  # reports an unusable payload file before anything starts
     url = where.url()
     if url is not None and how.server_binary is not None:
         named = "--redis-url" if where.redis_url else URL_VARIABLE
@@ -134,7 +140,7 @@ def run(
             f"{URL_VARIABLE} hides it\n"
         )
     code = ExitCode.INTERRUPTED if should_stop() else run_record.exit_code(finished)
-    with contextlib.suppress(BrokenPipeError):  # whoever read our output has seen enough
+    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
         _show(finished, path, how, code)
         sys.stdout.flush()
     return code

@@ -1,4 +1,4 @@
-"""``bench enqueue``, ``status`` and ``result``: the seed's guide, one command each."""
+"""``bench enqueue``, ``status`` and ``result``: single tasks from the command line."""
 
 import json
 import sys
@@ -7,6 +7,8 @@ from bench import client
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
 from bench.units import parse_duration
+
+_EXAMPLE = '{"input": "hello"}'
 
 
 def enqueue(
@@ -17,18 +19,20 @@ def enqueue(
     Parameters
     ----------
     queue
-        A sub-queue, as inference_default.
+        A sub-queue, such as inference_default.
     payload
-        A JSON object.
+        A JSON object, such as '{"input": "hello"}'.
     max_retry
-        Attempts after the first.
+        Number of attempts after the first.
     """
     try:
         value = json.loads(payload)
     except ValueError as error:
-        raise UsageError(f"the payload is not JSON: {error}") from None
+        raise UsageError(
+            f"the payload is not JSON: {error}; use for example '{_EXAMPLE}'"
+        ) from None
     if not isinstance(value, dict):
-        raise UsageError('the payload must be a JSON object, as \'{"input": "hello"}\'')
+        raise UsageError(f"the payload must be a JSON object; use for example '{_EXAMPLE}'")
     url = (where or ServerFlags()).url()
     sys.stdout.write(client.enqueue_task(queue, value, max_retry, url=url) + "\n")
     return 0
@@ -40,7 +44,7 @@ def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
     Parameters
     ----------
     task_id
-        The id that 'bench enqueue' printed.
+        Id that 'bench enqueue' printed.
     """
     url = (where or ServerFlags()).url()
     sys.stdout.write(json.dumps(client.task_status(task_id, url=url), indent=1) + "\n")
@@ -53,9 +57,9 @@ def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None =
     Parameters
     ----------
     task_id
-        The id that 'bench enqueue' printed.
+        Id that 'bench enqueue' printed.
     timeout
-        How long to wait, as 5s.
+        How long to wait, such as 5s.
     """
     url = (where or ServerFlags()).url()
     found = client.wait_for_result(task_id, parse_duration(timeout), url=url)

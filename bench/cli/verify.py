@@ -1,4 +1,4 @@
-"""``bench verify``: whether what lies in a server's queues follows the layout. It only reads."""
+"""``bench verify``: checks whether a server's queues follow their layout. It only reads."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from bench.layouts.entry import LayoutEntry
 from bench.records import formats
 from bench.redisio.connection import open_client, translated_errors
 from bench.reports.verify import print_verification
-from bench.verify import verify as look
+from bench.verify import verify as checker
 from bench.verify.verify import VerifyRequest
 from bench.workload.fields import nearest
 
@@ -24,28 +24,32 @@ _LARGEST_SAMPLE = 100_000
 def verify(
     *,
     layout: Annotated[
-        str, Parameter(help=f"The layout to compare with: {', '.join(registry.names())}.")
+        str, Parameter(help=f"Layout to check the queues against: {', '.join(registry.names())}.")
     ] = registry.default.name,
     queues: Annotated[
-        str | None, Parameter(help="Which queues, as a_high,a_low; else all that are found.")
+        str | None,
+        Parameter(help="Queues to check, such as a_high,a_low; by default all that are found."),
     ] = None,
     sample: Annotated[
-        int, Parameter(help="Ids of each list or set to look at, at most.")
+        int, Parameter(help="Largest number of ids to check in each list or set.")
     ] = _DEFAULT_SAMPLE,
     where: ServerFlags | None = None,
-    json: Annotated[bool, Parameter(help="Print the answer as one JSON object.")] = False,
+    json: Annotated[bool, Parameter(help="Print the result as JSON.")] = False,
 ) -> int:
-    """Look at a sample of a server's tasks and say whether they follow the layout."""
+    """Check whether a server's queues follow their layout.
+
+    Checks a sample of each queue's tasks and only reads. Exits 4 when an error was found.
+    """
     entry = registry.find(layout)
     if entry is None:
         hint, known = nearest(layout, registry.names()), ", ".join(registry.names())
         raise UsageError(f"--layout: {layout!r} is not one of {known}{hint}")
     if not 1 <= sample <= _LARGEST_SAMPLE:
-        raise UsageError(f"--sample: {sample} is out of range: from 1 to {_LARGEST_SAMPLE:,}")
+        raise UsageError(f"--sample: {sample} is out of range; use 1 to {_LARGEST_SAMPLE:,}")
     names = _names(queues, entry)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
-        answer = look.verify(client, VerifyRequest(url, layout, names, sample))
+        answer = checker.verify(client, VerifyRequest(url, layout, names, sample))
     if json:
         sys.stdout.write(formats.encode(answer).decode())
     else:
@@ -54,15 +58,17 @@ def verify(
 
 
 def _names(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
-    """Returns the names in ``a,b``, each once. Raises UsageError."""
+    """Returns the names in ``a,b``, each once. Raises UsageError for an invalid name."""
     if queues is None:
         return []
     names = [part.strip() for part in queues.split(",")]
     for name in names:
         if not name or any(character.isspace() for character in name):
-            raise UsageError(f"--queues: {name!r} is not a queue name: write a_high,a_low")
+            raise UsageError(
+                f"--queues: {name!r} is not a queue name; use for example a_high,a_low"
+            )
         if entry.layout.has_hash_tags and ("{" in name or "}" in name):
             raise UsageError(
-                f"--queues: write {name.strip('{}')!r} for {name!r}: the braces are the layout's"
+                f"--queues: the layout adds the braces of {name!r}; use {name.strip('{}')!r}"
             )
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""``bench worker``: a worker that stands alone."""
+"""``bench worker``: a standalone worker."""
 
 import signal
 import sys
@@ -16,15 +16,15 @@ _SUB_QUEUES = ("high", "default", "low")
 def worker(
     parent: str, /, *, flags: WorkerFlags | None = None, where: ServerFlags | None = None
 ) -> int:
-    """Serve all sub-queues of a parent queue until told to stop, here or on another host.
+    """Serve all sub-queues of a parent queue until stopped.
 
-    Tasks of a 'bench run --external-workers' are measured, and reported to that run. Without
-    --queues it serves the sub-queues high, default and low.
+    Tasks of 'bench run --external-workers', on this or another host, are measured and reported to
+    that run. Without --queues, the worker serves the sub-queues high, default and low.
 
     Parameters
     ----------
     parent
-        The queue to register for, as inference.
+        Parent queue to register for, such as inference.
     """
     url = (where or ServerFlags()).require_url()
     changes = (flags or WorkerFlags()).changes()
@@ -37,7 +37,7 @@ def worker(
     }
     scenario = resolve({**defaults, **changes}, "flags")
     if parent_queue(scenario) != parent:
-        raise UsageError(f"--queues: {', '.join(scenario.queues)} are no sub-queues of {parent!r}")
+        raise UsageError(f"--queues: {', '.join(scenario.queues)} are not sub-queues of {parent!r}")
     stopped = False
 
     def stop(_number: int, _frame: object) -> None:
@@ -47,6 +47,6 @@ def worker(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     settings = settings_of(scenario, url)
-    sys.stderr.write(f"serving {', '.join(settings.queues)}; Ctrl-C stops\n")
+    sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
     serve(url, parent, settings, lambda: stopped)
     return 0

@@ -16,7 +16,7 @@ import msgspec
 
 from bench import files
 from bench.analysis import comparability, gate
-from bench.analysis.compare import Comparison, Pair, Question, compare, noise_floors
+from bench.analysis.compare import Comparison, Criteria, Pair, compare, noise_floors
 from bench.errors import MeasurementError, UsageError
 from bench.jobs import runs
 from bench.jobs.ab_plan import PairPlan, make_plan
@@ -238,7 +238,7 @@ def _compared(folder: Path, job: Job, pairs: Sequence[Pair]) -> Comparison:
     shown = [parse_metric(name) for name in job.shown]
     planned = job.plan.pairs if job.plan else 1
     floors = noise_floors(pairs_of(folder, job, NOISE), [*gated, *shown], planned)
-    return compare(pairs, Question(gated, shown, job.margin, floors))
+    return compare(pairs, Criteria(gated, shown, job.margin, floors))
 
 
 def _require_alike(folder: Path, job: Job) -> None:
@@ -250,8 +250,8 @@ def _require_alike(folder: Path, job: Job) -> None:
     found = comparability.differences([base], [candidate], [*job.differing, comparability.ORDER])
     if found:
         raise UsageError(
-            f"the arms also differ in {comparability.named(found)}: say --allow {found[0].field} "
-            "if that is meant"
+            f"the arms also differ in {comparability.described(found)}; add "
+            f"--allow {found[0].field} if that is intended"
         )
 
 

@@ -132,11 +132,16 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     warmup: Warmup
     slo: list[SloResult]
 
+    @property
+    def is_valid(self) -> bool:
+        """Whether the figures may be quoted: the verdict is ``valid``."""
+        return self.verdict == "valid"
+
 
 def exit_code(record: RunRecord) -> ExitCode:
     """Returns the exit code of the command that made the record: an invalid measurement outranks a
     missed objective."""
-    if record.verdict != "valid":
+    if not record.is_valid:
         return ExitCode.INVALID
     if not all(objective.passed for objective in record.slo):
         return ExitCode.SLO_MISSED

@@ -1,1 +1,4 @@
-"""From values to text. Reports compute nothing and decide nothing."""
+"""Turns records and analysis results into text, HTML and pictures.
+
+Nothing here computes a statistic, makes a decision or talks to Redis.
+"""

@@ -1,4 +1,4 @@
-"""A search for capacity for a person at a terminal: the answer first."""
+"""A capacity search as a terminal report: the answer first."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,23 +9,21 @@ from rich.text import Text
 
 from bench import units
 from bench.analysis.capacity import answer
-from bench.records.capacity_record import CapacityRecord
-from bench.reports.console import console_for_stdout
+from bench.records.capacity_record import CapacityRecord, LevelRow
+from bench.reports.console import note_line, print_parts, record_lines
 from bench.reports.tables import plain_table
 
 
 def print_capacity(record: CapacityRecord, path: Path | None) -> None:
-    """Print it; ``path`` is where the record was saved."""
-    console = console_for_stdout()
-    for part in render(record, path):
-        console.print(part)
+    """Print the report to standard output; ``path`` is where the record was saved, if it was."""
+    print_parts(lambda _: render(record, path))
 
 
 def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType]:
-    """The parts of the report, from the top."""
+    """Returns the parts of the report, top to bottom."""
     yield Text(answer.sentence(record), style="bold")
     for note in answer.notes(record):
-        yield Text.assemble(("! ", "bold yellow"), note)
+        yield note_line(note)
     yield ""
     yield _levels(record)
     if record.predictions:
@@ -33,34 +31,38 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
         yield _predictions(record)
     yield ""
     yield from _models(record)
-    if path is not None:
-        yield Text.assemble("record: ", (str(path), "bold"))
+    yield from record_lines(path)
+
+
+def level_name(level: LevelRow) -> str:
+    """Returns the level's number, marked where it was predicted before it was measured."""
+    return f"{level.units}{' (predicted)' if level.is_held_out else ''}"
 
 
 def _levels(record: CapacityRecord) -> Table:
     table = plain_table(record.axis, text_columns=1)
-    for name in ("as fast as they go", "holds", "does not", "trials"):
+    for name in ("saturation", "sustained", "fails at", "trials"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("what gives way", overflow="fold")
+    table.add_column("how it fails", overflow="fold")
     for level in record.levels:
-        made = [each for each in record.trials if each.units == level.units]
+        trials = [each for each in record.trials if each.units == level.units]
         table.add_row(
-            f"{level.units}{' (checked)' if level.is_held_out else ''}",
+            level_name(level),
             units.format_rate(level.saturation_per_s),
             units.format_rate(level.lower_per_s),
             units.format_rate(level.upper_per_s),
-            str(sum(each.purpose == "search" for each in made)),
+            str(sum(each.purpose == "search" for each in trials)),
             level.limit,
         )
     return table
 
 
 def _predictions(record: CapacityRecord) -> Table:
-    table = plain_table("said before it was measured", text_columns=1)
-    for name in ("said", "interval", "measured", "off by"):
+    table = plain_table("prediction", text_columns=1)
+    for name in ("predicted", "90% interval", "measured", "error"):
         table.add_column(name, justify="right", overflow="fold")
     for prediction in record.predictions:
-        table.add_row(*answer.told(prediction, record.axis))
+        table.add_row(*answer.prediction_cells(prediction, record.axis))
     return table
 
 
@@ -70,15 +72,16 @@ def _models(record: CapacityRecord) -> Iterable[Text]:
         peak_low, peak_high = scaling.peak_interval
         peak = f"{peak_low:.3g} to {'∞' if peak_high is None else f'{peak_high:.3g}'}"
         yield Text(
-            f"scaling: one alone {units.format_rate(scaling.gamma)}, contention "
+            f"scaling law: {units.format_rate(scaling.gamma)} with "
+            f"{answer.counted_units(1, record.axis)}, contention "
             f"{round(scaling.alpha, 9):.3g}, coherency {round(scaling.beta, 9):.2g}, "
             f"peak at {peak} {record.axis}",
             style="dim",
         )
     if redis is not None and redis.cpu_us_per_task is not None:
         yield Text(
-            f"Redis: {redis.cpu_us_per_task:.0f} µs of CPU a task at the highest level; one core "
-            f"would be full at about {units.format_rate(redis.ceiling_per_s)}; "
-            f"{units.format_bytes(redis.memory_bytes_per_queued_task)} for a task that waits",
+            f"Redis: {redis.cpu_us_per_task:.0f} µs of CPU per task at the highest level; one core "
+            f"saturates at about {units.format_rate(redis.ceiling_per_s)}; "
+            f"{units.format_bytes(redis.memory_bytes_per_queued_task)} of memory per queued task",
             style="dim",
         )

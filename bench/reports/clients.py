@@ -1,4 +1,4 @@
-"""The clients for a person at a terminal: the answer, one table, and what was left out."""
+"""A comparison of clients as a terminal report: the answer, one table, and what was skipped."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,28 +9,26 @@ from rich.text import Text
 
 from bench.records.clients_record import ClientsRecord
 from bench.reports import clients_text
-from bench.reports.console import console_for_stdout
+from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.tables import plain_table
 
 _GAP = 3
-"""Between two columns."""
+"""Spaces between two columns of a table."""
 
 
 def print_clients(record: ClientsRecord, path: Path | None) -> None:
-    """Print it; ``path`` is where the record was saved."""
-    console = console_for_stdout()
-    for part in render(record, path, console.width):
-        console.print(part)
+    """Print the report to standard output; ``path`` is where the record was saved, if it was."""
+    print_parts(lambda width: render(record, path, width))
 
 
 def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[RenderableType]:
-    """The parts of the report, from the top, for that many columns."""
+    """Returns the parts of the report, top to bottom, for a terminal of ``width`` columns."""
     yield Text(clients_text.sentence(record), style="bold")
     for failure in clients_text.failures(record):
-        yield Text.assemble(("✗ ", "bold red"), failure)
+        yield fault_line(failure)
     if not record.is_complete:
-        yield Text.assemble(("! ", "bold yellow"), "interrupted before all had run")
-    if any(True for _ in clients_text.measured(record)):
+        yield note_line("interrupted before all clients had run")
+    if clients_text.measured(record):
         yield ""
         table = _table(record)
         if _width(table) <= width:
@@ -42,8 +40,7 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
         yield Text.assemble(("skipped ", "yellow"), skip)
     yield Text(f"{clients_text.CAPTION} {clients_text.BATCHES}", style="dim")
     yield Text(clients_text.footer(record), style="dim")
-    if path is not None:
-        yield Text.assemble("record: ", (str(path), "bold"))
+    yield from record_lines(path)
 
 
 def _table(record: ClientsRecord) -> Table:
@@ -55,15 +52,15 @@ def _table(record: ClientsRecord) -> Table:
 
 
 def _width(table: Table) -> int:
-    """What it takes to show every name and figure in one line."""
+    """Returns the width in columns that shows every name and figure without wrapping."""
     texts = [[str(column.header), *map(str, column.cells)] for column in table.columns]
     widest = [max(len(line) for text in each for line in text.split("\n")) for each in texts]
     return sum(widest) + _GAP * (len(widest) - 1)
 
 
 def _lines(record: ClientsRecord) -> Iterable[Text]:
-    """On a narrow terminal a client is a few lines: no figure is ever cut."""
+    """Yields one paragraph per client, for a narrow terminal, so that no figure is truncated."""
     for row, _ in clients_text.measured(record):
-        told = zip(clients_text.COLUMNS, clients_text.cells(row), strict=True)
-        figures = " · ".join(f"{name} {figure}" for name, figure in told)
+        cells = zip(clients_text.COLUMNS, clients_text.cells(row), strict=True)
+        figures = " · ".join(f"{name} {figure}" for name, figure in cells)
         yield Text.assemble((row.name, "bold"), f"  {figures}")

@@ -1,4 +1,4 @@
-"""What all reports of clients say in the same words."""
+"""Sentences and figures that all reports of a comparison of clients share."""
 
 from collections.abc import Iterator
 
@@ -7,36 +7,38 @@ from bench.records.clients_record import ClientRow, ClientsRecord, Figures
 from bench.reports.figures import NOTHING
 
 CAPTION = (
-    "Latencies are service times of a closed loop, not counted from a due time: the next task or "
-    "batch is sent when the one before has been answered."
+    "Latencies are service times of a closed loop, not measured from a due time: each task or "
+    "batch is sent once the previous one has been acknowledged."
 )
+"""How latencies were measured."""
 BATCHES = (
-    "A task in a batch takes from before its batch is sent until its reply has been read: with "
-    "all clients but bench until the whole batch has been answered."
+    "The latency of a task in a batch runs from the sending of the batch until the task's reply is "
+    "read; with every client except bench, that is when the whole batch has been answered."
 )
+"""How latencies were measured, for a comparison that has clients with batches."""
 COLUMNS = ("tasks/s", "range", "p50", "p99", "client CPU", "Redis CPU", "round trips")
+"""Headings of the figures in ``cells``."""
 
 
 def sentence(record: ClientsRecord) -> str:
-    """Who is fastest, and what that costs Redis."""
-    ran = measured(record)
-    if not ran:
-        return "No client ran"
-    parts = [f"the fastest here is {_told(*max(ran, key=_rate))}"]
-    single = [each for each in ran if each[0].batch == 1]
-    if single and len(single) < len(ran):
-        parts.append(f"of those that send one task at a time, {_told(*max(single, key=_rate))}")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}"
+    """Returns which client is fastest, and what one of its tasks costs Redis."""
+    rows = measured(record)
+    if not rows:
+        return "No client was measured"
+    parts = [f"Fastest: {_rate_and_cost(*max(rows, key=_rate))}"]
+    single = [each for each in rows if each[0].batch == 1]
+    if single and len(single) < len(rows):
+        parts.append(f"fastest with one task at a time: {_rate_and_cost(*max(single, key=_rate))}")
+    return "; ".join(parts)
 
 
 def measured(record: ClientsRecord) -> list[tuple[ClientRow, Figures]]:
-    """The clients that have figures."""
+    """Returns the clients that have figures, with their figures."""
     return [(row, row.figures) for row in record.clients if row.figures is not None]
 
 
 def cells(row: ClientRow) -> list[str]:
-    """Under the columns' names."""
+    """Returns a client's figures, in the order of ``COLUMNS``."""
     figures = row.figures
     if figures is None:
         return [NOTHING] * len(COLUMNS)
@@ -53,19 +55,19 @@ def cells(row: ClientRow) -> list[str]:
 
 
 def micros(value_us: float) -> str:
-    """``3.2 µs``, ``128 µs``: of CPU, a task."""
+    """Returns microseconds of CPU per task: ``3.2 µs``, ``128 µs``."""
     return f"{value_us:.1f} µs" if value_us < 99.95 else f"{value_us:,.0f} µs"
 
 
 def failures(record: ClientsRecord) -> Iterator[str]:
-    """What went wrong, a line a client."""
+    """Yields what went wrong, one line per failed client."""
     for row in record.clients:
         if row.failed:
             yield f"{row.name}: {row.failed}"
 
 
 def skips(record: ClientsRecord) -> Iterator[str]:
-    """What was not run and why: a line for all that have the same reason."""
+    """Yields which clients were skipped and why, one line per reason."""
     names: dict[str, list[str]] = {}
     for row in record.clients:
         if row.skipped:
@@ -75,12 +77,12 @@ def skips(record: ClientsRecord) -> Iterator[str]:
 
 
 def footer(record: ClientsRecord) -> str:
-    """What was measured on, and how often."""
+    """Returns the workload, the number of repetitions and the server."""
     server = record.server
-    times = "once" if record.repeat == 1 else f"{record.repeat} times, in turn"
+    times = "once" if record.repeat == 1 else f"{record.repeat} times in turn"
     return (
-        f"{units.format_count(record.tasks)} tasks of the {record.layout} layout onto "
-        f"{record.queue}, {times}: medians, CPU a task · "
+        f"{units.format_count(record.tasks)} tasks in the {record.layout} layout enqueued to "
+        f"{record.queue} {times}; figures are medians, CPU is per task · "
         f"{server.get('product')} {server.get('version')} at {server.get('address')}"
     )
 
@@ -89,8 +91,8 @@ def _rate(each: tuple[ClientRow, Figures]) -> float:
     return each[1].tasks_per_s
 
 
-def _told(row: ClientRow, figures: Figures) -> str:
+def _rate_and_cost(row: ClientRow, figures: Figures) -> str:
     return (
-        f"{row.name}: {units.format_rate(figures.tasks_per_s)}, each for "
-        f"{micros(figures.server_cpu_us_per_task)} of Redis's CPU"
+        f"{row.name} at {units.format_rate(figures.tasks_per_s)}, with "
+        f"{micros(figures.server_cpu_us_per_task)} of Redis CPU per task"
     )

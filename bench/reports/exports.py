@@ -1,4 +1,4 @@
-"""A record's histograms and series for other tools."""
+"""A run record's histograms and time series in the formats of other tools."""
 
 import csv
 import io
@@ -12,18 +12,19 @@ from bench.records.run_record import RunRecord
 _TICKS_PER_HALVING = 5
 
 
-def hgrm(record: RunRecord, stage: str, queue: str) -> str:
-    """A percentile distribution in milliseconds, as HdrHistogram's plotters read it.
+def hgrm(record: RunRecord, interval: str, queue: str) -> str:
+    """Returns a percentile distribution in milliseconds, as HdrHistogram's plotters read it.
 
-    Raises KeyError when the record has no such stage or queue.
+    ``queue`` is a sub-queue or ``all``. Raises KeyError with the unknown name when the record has
+    no such interval or queue.
     """
-    histogram = decode(record.latency[stage][queue].hdr)
+    summary = record.latency[interval][queue]
+    histogram = decode(summary.hdr)
     out = io.StringIO()
     out.write("       Value     Percentile TotalCount 1/(1-Percentile)\n\n")
     for value_us, share, count in _distribution(histogram):
         inverse = f"{1 / (1 - share):14.2f}" if share < 1 else ""
         out.write(f"{value_us / 1e3:12.3f} {share:14.12f} {count:10d} {inverse}".rstrip() + "\n")
-    summary = record.latency[stage][queue]
     mean_ms, max_ms = (summary.mean_s or 0) * 1e3, (summary.max_s or 0) * 1e3
     out.write(f"#[Mean    = {mean_ms:12.3f}, StdDeviation   = {_deviation_ms(histogram):12.3f}]\n")
     out.write(f"#[Max     = {max_ms:12.3f}, Total count    = {histogram.recorded:12d}]\n")
@@ -32,24 +33,27 @@ def hgrm(record: RunRecord, stage: str, queue: str) -> str:
 
 
 def hdr(record: RunRecord) -> str:
-    """A histogram log (version 1.3): one tagged line per stage and queue, values in µs."""
+    """Returns a histogram log (version 1.3): one tagged line per interval and queue, in µs.
+
+    Intervals without samples are omitted.
+    """
     out = io.StringIO()
     out.write("#[Histogram log format version 1.3]\n")
     out.write(f"#[runqy-bench run {record.id}, started {record.started_at}]\n")
     out.write('"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n')
-    for stage, queues in record.latency.items():
+    for interval, queues in record.latency.items():
         for queue, summary in queues.items():
             if summary.count:
                 maximum_ms = (summary.max_s or 0) * 1e3
                 out.write(
-                    f"Tag={stage}.{queue},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
+                    f"Tag={interval}.{queue},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
                     f"{summary.hdr}\n"
                 )
     return out.getvalue()
 
 
 def series_csv(record: RunRecord) -> str:
-    """The series, one row a second."""
+    """Returns the time series as CSV: a header, then one row per second."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(record.series.columns)
@@ -60,7 +64,10 @@ def series_csv(record: RunRecord) -> str:
 
 
 def _distribution(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
-    """(value in µs, share of samples up to it, their number), finer and finer towards 1."""
+    """Yields (value in µs, share of samples up to it, number of samples up to it).
+
+    The shares halve their distance to 1 every five rows, as in HdrHistogram's own output.
+    """
     if not histogram.recorded:
         return
     cumulated = np.cumsum(histogram.counts)

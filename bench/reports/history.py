@@ -1,4 +1,4 @@
-"""A trend for people, for Apache Otava, and as a picture."""
+"""A metric's trend over many runs: as a terminal report, and as CSV for Apache Otava."""
 
 import csv
 import io
@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from bench import units
 from bench.analysis.history import ChangePoint, Trend
 from bench.analysis.metric_values import value_of
 from bench.records.run_record import RunRecord
-from bench.reports.console import console_for_stdout
-from bench.reports.figures import figure, share
+from bench.reports.console import note_line, print_parts
+from bench.reports.figures import counted, figure, share
 from bench.reports.tables import plain_table
 from bench.workload.metrics import Metric
 
@@ -21,26 +20,29 @@ _BAR = 24
 
 
 def print_trends(trends: Sequence[Trend]) -> None:
-    """Print all of them."""
-    console = console_for_stdout()
+    """Print the trends to standard output, separated by empty lines."""
+    print_parts(lambda _: _separated(trends))
+
+
+def _separated(trends: Sequence[Trend]) -> Iterable[RenderableType]:
     for number, trend in enumerate(trends):
         if number:
-            console.print()
-        for part in render(trend):
-            console.print(part)
+            yield ""
+        yield from render(trend)
 
 
 def render(trend: Trend) -> Iterable[RenderableType]:
-    """The last thirty runs with a bar each, and every change of level."""
+    """Returns every change of level, and the last thirty runs with a bar each."""
     yield Text.assemble(
-        (f"{trend.metric.name}", "bold"), f" of {trend.scenario}, {_runs(len(trend.points))}"
+        (f"{trend.metric.name}", "bold"),
+        f" of {trend.scenario}, {counted(len(trend.points), 'run')}",
     )
     if not trend.steps:
-        yield Text("no change of level" if trend.points else "nothing to show")
+        yield Text("no change of level" if trend.points else "no valid run has this metric")
     for step in trend.steps:
-        yield _told(trend, step)
+        yield _change_line(trend, step)
     for note in trend.notes:
-        yield Text.assemble(("! ", "bold yellow"), note)
+        yield note_line(note)
     if not trend.points:
         return
     yield ""
@@ -59,22 +61,21 @@ def render(trend: Trend) -> Iterable[RenderableType]:
     yield table
 
 
-def _told(trend: Trend, step: ChangePoint) -> Text:
+def _change_line(trend: Trend, step: ChangePoint) -> Text:
     point = trend.points[step.index]
     direction, style = ("worse", "bold red") if step.worse > 0 else ("better", "bold green")
     return Text.assemble(
         (f"{direction} by {share(abs(step.worse))}", style),
-        f" from {point.at:%Y-%m-%d %H:%M} on, revision {point.revision}: "
+        f" since {point.at:%Y-%m-%d %H:%M}, revision {point.revision}: "
         f"{figure(trend.metric, step.before)} → {figure(trend.metric, step.after)}",
     )
 
 
-def _runs(count: int) -> str:
-    return f"{units.format_count(count)} run{'' if count == 1 else 's'}"
-
-
 def otava_csv(records: Iterable[RunRecord], metrics: Sequence[Metric]) -> str:
-    """One row a valid run, oldest first, in base units: what Apache Otava's CSV importer reads."""
+    """Returns CSV for Apache Otava's importer: one row per valid run, oldest first, in base units.
+
+    A figure that a run lacks is an empty cell.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["time", "run", "revision", "scenario", *(each.name for each in metrics)])

@@ -1,4 +1,4 @@
-"""A run while it lasts: a bar and a few figures on a terminal, plain lines elsewhere."""
+"""The progress of a run: a bar and a few figures on a terminal, plain lines elsewhere."""
 
 import contextlib
 import sys
@@ -20,7 +20,10 @@ _PLAIN_EVERY_S = 5.0
 
 @contextlib.contextmanager
 def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """What to call with each new state. Everything goes to standard error."""
+    """Yields a function that shows each new state of the run on standard error.
+
+    With ``is_quiet`` the function does nothing.
+    """
     if is_quiet:
         yield lambda _: None
         return
@@ -29,7 +32,7 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
         yield _plain_lines()
         return
     with Live(console=console, refresh_per_second=8, transient=True) as live:
-        yield lambda progress: live.update(_picture(scenario, progress))
+        yield lambda progress: live.update(_panel(scenario, progress))
 
 
 def _plain_lines() -> Callable[[Progress], None]:
@@ -47,7 +50,7 @@ def _plain_lines() -> Callable[[Progress], None]:
 
 
 def plain_line(progress: Progress) -> str:
-    """One state as one line."""
+    """Returns the progress as one line of text, for output that is not a terminal."""
     return (
         f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  "
         f"offered {progress.offered_per_s:,}/s  enqueued {progress.enqueued_per_s:,}/s  "
@@ -57,7 +60,7 @@ def plain_line(progress: Progress) -> str:
     )
 
 
-def _picture(scenario: Scenario, progress: Progress) -> Group:
+def _panel(scenario: Scenario, progress: Progress) -> Group:
     heading = Text.assemble(
         (scenario.name, "bold"), f"  {progress.phase}  {progress.elapsed_s:.0f} s"
     )
@@ -74,7 +77,7 @@ def _picture(scenario: Scenario, progress: Progress) -> Group:
     backlog = "backlog  " + "  ".join(
         f"{queue} {length:,}" for queue, length in progress.backlog.items()
     )
-    bar = Table.grid()  # a bar does not end its line by itself
+    bar = Table.grid()  # a progress bar does not end its own line
     bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
     return Group(heading, bar, Text(rates), Text(latency), Text(backlog, style="dim"))
 

@@ -1,4 +1,4 @@
-"""A plan for a person at a terminal: the answer first."""
+"""A capacity plan as a terminal report: the answer first."""
 
 from collections.abc import Iterable
 
@@ -7,26 +7,25 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import units
-from bench.analysis.capacity.answer import counted
+from bench.analysis.capacity.answer import counted_units
 from bench.analysis.capacity.plan import CapacityPlan, PlanOption
-from bench.reports.console import console_for_stdout
+from bench.reports.console import note_line, print_parts
+from bench.reports.figures import NOTHING, counted
 from bench.reports.tables import plain_table
 
 _MOST_OPTIONS = 12
 
 
 def print_plan(plan: CapacityPlan) -> None:
-    """Print it."""
-    console = console_for_stdout()
-    for part in render(plan):
-        console.print(part)
+    """Print the report to standard output."""
+    print_parts(lambda _: render(plan))
 
 
 def render(plan: CapacityPlan) -> Iterable[RenderableType]:
-    """The parts of the report, from the top."""
+    """Returns the parts of the report, top to bottom."""
     yield Text(answer(plan), style="bold")
     for note in plan.notes:
-        yield Text.assemble(("! ", "bold yellow"), note)
+        yield note_line(note)
     yield ""
     if plan.options:
         yield _options(plan)
@@ -35,49 +34,54 @@ def render(plan: CapacityPlan) -> Iterable[RenderableType]:
 
 
 def answer(plan: CapacityPlan) -> str:
-    """One sentence."""
+    """Returns one sentence: how many workers or slots the rate takes, and what is left to spare."""
     rate = units.format_rate(plan.request.rate_per_s)
     if plan.chosen is None:
-        return f"The record cannot say how many {plan.axis} {rate} takes."
+        return f"The record does not show how many {plan.axis} {rate} would need."
     chosen, shards = plan.chosen, plan.shards
-    servers = "" if shards is None else f" and {shards} server{'' if shards == 1 else 's'}"
+    servers = "" if shards is None else f" and {counted(shards, 'server')}"
     return (
-        f"{counted(chosen.units, plan.axis)}{servers} for {rate}, with {chosen.headroom:.0%} of "
-        f"what they hold to spare ({chosen.basis})."
+        f"{counted_units(chosen.units, plan.axis)}{servers} for {rate}, with {chosen.headroom:.0%} "
+        f"headroom ({chosen.basis})."
     )
 
 
 def facts(plan: CapacityPlan) -> list[str]:
-    """What else follows, a line each."""
-    said = []
+    """Returns what else follows from the plan, one line per fact."""
+    lines = []
     if plan.first_to_give:
-        said.append(f"first to give way: {plan.first_to_give}")
+        lines.append(f"first bottleneck: {plan.first_to_give}")
     if plan.server_share is not None:
-        said.append(f"Redis: {plan.server_share:.0%} of a core on each server")
+        lines.append(f"Redis: {plan.server_share:.0%} of a core on each server")
     backlog = units.format_count(plan.request.backlog)
     if plan.drain_s is not None:
-        said.append(
-            f"a backlog of {backlog}: drained in {units.format_duration(plan.drain_s)} while tasks "
-            f"go on coming, in {units.format_duration(plan.drain_idle_s)} if none came"
+        lines.append(
+            f"a backlog of {backlog} tasks drains in {units.format_duration(plan.drain_s)} at that "
+            f"rate, and in {units.format_duration(plan.drain_idle_s)} if no new tasks arrive"
         )
     elif plan.chosen is not None:
-        said.append(f"a backlog of {backlog} is never drained at that rate")
+        lines.append(f"a backlog of {backlog} tasks never drains at that rate")
     if plan.memory_full_at is not None:
-        said.append(
+        lines.append(
             f"memory is full at {units.format_count(plan.memory_full_at)} tasks: after "
-            f"{units.format_duration(plan.memory_full_s)} without any worker"
+            f"{units.format_duration(plan.memory_full_s)} without workers"
         )
     if plan.waits_s:
         waits = ", ".join(
             f"{queue} {units.format_duration(wait)}" for queue, wait in plan.waits_s.items()
         )
-        said.append(f"mean wait for a worker, modelled: {waits}")
-    return said
+        lines.append(f"mean wait for a worker (modelled): {waits}")
+    return lines
+
+
+def headroom(option: PlanOption) -> str:
+    """Returns the share of an option's capacity that stays free, or ``–`` where it is too small."""
+    return f"{option.headroom:.0%}" if option.headroom >= 0 else NOTHING
 
 
 def _options(plan: CapacityPlan) -> Table:
     table = plain_table(plan.axis, text_columns=1)
-    for name in ("hold", "basis", "to spare"):
+    for name in ("sustained", "basis", "headroom"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     for option in _shown(plan):
@@ -86,15 +90,15 @@ def _options(plan: CapacityPlan) -> Table:
             str(option.units),
             units.format_rate(option.holds_per_s),
             option.basis,
-            f"{option.headroom:.0%}" if option.headroom >= 0 else "–",
-            "this one" if is_chosen else option.rejected,
+            headroom(option),
+            "chosen" if is_chosen else option.rejected,
             style="bold" if is_chosen else "",
         )
     return table
 
 
 def _shown(plan: CapacityPlan) -> list[PlanOption]:
-    """Around the chosen one, where there are many."""
+    """Returns the options around the chosen one, where there are too many to show them all."""
     options = plan.options
     if len(options) <= _MOST_OPTIONS:
         return options

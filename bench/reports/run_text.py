@@ -1,18 +1,21 @@
-"""What all reports of a run say in the same words."""
+"""Sentences and figures that all reports of a run share."""
+
+from collections.abc import Sequence
 
 from bench import units
-from bench.records.run_record import RunRecord
+from bench.records.run_record import LatencySummary, RunRecord
 from bench.workload.metrics import format_value, parse_objective
 
-STAGES = {
+INTERVALS = {
     "e2e": "due → finished",
-    "e2e_earliest": "due → finished, at the least",
-    "e2e_from_send": "sent → finished (not corrected)",
+    "e2e_earliest": "due → finished, lower bound",
+    "e2e_from_send": "sent → finished (uncorrected)",
     "queue_wait": "sent → started",
     "service": "started → finished",
     "enqueue": "sent → acknowledged",
     "schedule_lag": "due → sent",
 }
+"""The intervals of a task in the order of the reports, and the two moments each lies between."""
 PERCENTILES = (
     ("p50", "p50_s"),
     ("p90", "p90_s"),
@@ -20,22 +23,31 @@ PERCENTILES = (
     ("p99.9", "p999_s"),
     ("max", "max_s"),
 )
-QUEUE_STAGES = ("e2e", "queue_wait", "enqueue")
-"""Stages that are shown for each sub-queue."""
+"""Heading of each latency column, and the field of a summary that fills it."""
+QUEUE_INTERVALS = ("e2e", "queue_wait", "enqueue")
+"""Intervals that are shown for each sub-queue."""
+CLOSED_LOOP = "closed loop: there is no schedule, so a task is due when it is sent"
 
 _ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
 _COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
 
 
 def verdict(record: RunRecord) -> str:
-    """``VALID``, ``GENERATOR LIMITED``."""
+    """Returns the verdict in capitals: ``VALID``, ``GENERATOR LIMITED``."""
     return record.verdict.upper().replace("_", " ")
 
 
-def asked(record: RunRecord) -> str:
-    """The offered rate."""
+def offered(record: RunRecord) -> str:
+    """Returns the offered load: ``offered 850/s``, or how a closed loop sends."""
     rate = record.rates.asked_per_s
-    return "as fast as possible" if rate is None else units.format_rate(rate)
+    return "sent as fast as possible" if rate is None else f"offered {units.format_rate(rate)}"
+
+
+def percentiles(
+    summary: LatencySummary, columns: Sequence[tuple[str, str]] = PERCENTILES
+) -> list[str]:
+    """Returns one duration per column; ``columns`` are pairs of a heading and a field."""
+    return [units.format_duration(getattr(summary, field)) for _, field in columns]
 
 
 def objective_value(expression: str, value: float | None) -> str:
@@ -46,42 +58,50 @@ def objective_value(expression: str, value: float | None) -> str:
 
 
 def observed(record: RunRecord) -> str:
-    """How completions were seen from outside; empty where workers measured themselves."""
-    seen = record.observation
-    if seen is None:
+    """Returns how completions were observed; empty where workers measured themselves."""
+    observation = record.observation
+    if observation is None:
         return ""
-    if seen.resolution_p50_s is None or seen.resolution_p99_s is None:
-        return f"completions were looked for from outside by {seen.method}, and none was seen"
-    unended = f"; {units.format_count(seen.unended)} did not" if seen.unended else ""
-    unseen = f"; {units.format_count(seen.unseen)} ended unseen" if seen.unseen else ""
+    method = observation.method
+    if observation.resolution_p50_s is None or observation.resolution_p99_s is None:
+        return f"completions were watched for from outside ({method}), but none was seen"
+    exceptions = [
+        f"; {units.format_count(count)} of them {what}"
+        for count, what in (
+            (observation.unended, "never seen to end"),
+            (observation.unseen, "ended before the first look"),
+        )
+        if count
+    ]
     return (
-        f"completions seen from outside by {seen.method}, each to within "
-        f"{units.format_duration(seen.resolution_p50_s)} (p50) and "
-        f"{units.format_duration(seen.resolution_p99_s)} (p99): e2e lies between e2e_earliest and "
-        f"e2e; {units.format_count(seen.traced)} tasks followed "
-        f"({seen.traced_share:.0%}){unended}{unseen}"
+        f"completions observed from outside ({method}), each to within "
+        f"{units.format_duration(observation.resolution_p50_s)} at p50 and "
+        f"{units.format_duration(observation.resolution_p99_s)} at p99, so the true end-to-end "
+        f"latency lies between e2e_earliest and e2e; "
+        f"{units.format_count(observation.traced)} tasks traced "
+        f"({observation.traced_share:.0%}){''.join(exceptions)}"
     )
 
 
-def left_out(record: RunRecord) -> str:
-    """What was left out as warm-up; empty where nothing was."""
-    warmup = record.warmup
-    if not warmup.left_out_s:
+def warmup(record: RunRecord) -> str:
+    """Returns what was excluded as warm-up; empty where nothing was."""
+    excluded = record.warmup
+    if not excluded.left_out_s:
         return ""
-    longest = (
-        f", their longest {units.format_duration(warmup.e2e_max_s)}"
-        if warmup.e2e_max_s is not None
+    slowest = (
+        f", the slowest {units.format_duration(excluded.e2e_max_s)}"
+        if excluded.e2e_max_s is not None
         else ""
     )
-    how = "found" if warmup.method != "fixed" else "as asked"
+    how = "detected" if excluded.method != "fixed" else "as configured"
     return (
-        f"{units.format_duration(warmup.left_out_s)} of warm-up ({how};"
-        f" {units.format_count(warmup.tasks)} tasks left out{longest})"
+        f"{units.format_duration(excluded.left_out_s)} of warm-up ({how};"
+        f" {units.format_count(excluded.tasks)} tasks excluded{slowest})"
     )
 
 
 def ledger_columns(record: RunRecord) -> list[str]:
-    """Counts to show: those that are zero for all tasks are left out, but for the damning ones."""
+    """Returns the counts to show: the essential ones, and others that are not zero."""
     return [
         *_ALWAYS_COUNTED,
         *(name for name in _COUNTED_IF_ANY if getattr(record.counts, name)),
@@ -89,25 +109,14 @@ def ledger_columns(record: RunRecord) -> list[str]:
 
 
 def costs(record: RunRecord) -> list[str]:
-    """What a task cost Redis, as far as it could be seen."""
+    """Returns what one task cost Redis: CPU, commands, bytes and memory, where measured."""
     resources = record.resources
-    said = [
-        f"{resources.server_cpu_us_per_task:.1f} µs CPU"
-        if resources.server_cpu_us_per_task is not None
-        else None,
-        f"{resources.server_commands_per_task:.1f} commands"
-        if resources.server_commands_per_task is not None
-        else None,
-        f"{units.format_bytes(resources.server_bytes_per_task)} on the wire"
-        if resources.server_bytes_per_task is not None
-        else None,
-        f"{units.format_bytes(resources.server_memory_bytes_per_task)} of memory"
-        if resources.server_memory_bytes_per_task is not None
-        else None,
-    ]
-    return [cost for cost in said if cost]
-
-
-def cores(value: float | None) -> str:
-    """``0.42``."""
-    return "–" if value is None else f"{value:.2f}"
+    on_the_wire = units.format_bytes(resources.server_bytes_per_task)
+    in_memory = units.format_bytes(resources.server_memory_bytes_per_task)
+    figures = (
+        (resources.server_cpu_us_per_task, "{:.1f} µs CPU"),
+        (resources.server_commands_per_task, "{:.1f} commands"),
+        (resources.server_bytes_per_task, f"{on_the_wire} on the wire"),
+        (resources.server_memory_bytes_per_task, f"{in_memory} of memory"),
+    )
+    return [text.format(value) for value, text in figures if value is not None]

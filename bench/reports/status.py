@@ -1,4 +1,4 @@
-"""A line about work in progress: kept up to date on a terminal, printed as it changes elsewhere."""
+"""A status line: updated in place on a terminal, printed whenever it changes elsewhere."""
 
 import contextlib
 import sys
@@ -11,19 +11,22 @@ from rich.text import Text
 
 @contextlib.contextmanager
 def status_line(is_quiet: bool) -> Iterator[Callable[[str], None]]:
-    """What to call with each new line, as often as one likes. Everything goes to standard error."""
+    """Yields a function that shows a line on standard error; it may be called at any rate.
+
+    With ``is_quiet`` the function does nothing.
+    """
     if is_quiet:
         yield lambda _: None
         return
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _whenever_it_changes()
+        yield _print_changes()
         return
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         yield lambda line: live.update(Text(line))
 
 
-def _whenever_it_changes() -> Callable[[str], None]:
+def _print_changes() -> Callable[[str], None]:
     last = ""
 
     def show(line: str) -> None:

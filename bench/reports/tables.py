@@ -5,7 +5,11 @@ from rich.table import Table
 
 
 def plain_table(*names: str, text_columns: int) -> Table:
-    """A table without a frame. Names may wrap, figures never: half a figure reads as another."""
+    """Returns a table without a frame, with a column for each name.
+
+    The first ``text_columns`` columns hold text, are left-aligned and may wrap. The others hold
+    figures, are right-aligned and never wrap, because half a figure reads as another figure.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, name in enumerate(names):
         is_text = index < text_columns

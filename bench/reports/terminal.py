@@ -1,4 +1,4 @@
-"""A run record for a person at a terminal: the verdict first, then the figures at a glance."""
+"""A run record as a terminal report: the verdict first, then the figures at a glance."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,9 +9,10 @@ from rich.text import Text
 
 from bench import units
 from bench.measure.ledger import Counts
-from bench.records.run_record import LatencySummary, RunRecord
+from bench.records.run_record import RunRecord
 from bench.reports import run_text
-from bench.reports.console import console_for_stdout
+from bench.reports.console import fault_line, note_line, print_parts, record_lines
+from bench.reports.figures import cores
 from bench.reports.tables import plain_table
 
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
@@ -21,25 +22,23 @@ _MEDIUM = 70
 
 
 def print_report(record: RunRecord, path: Path | None) -> None:
-    """Print the report; ``path`` is where the record was saved."""
-    console = console_for_stdout()
-    for part in render(record, path, console.width):
-        console.print(part)
+    """Print the report to standard output; ``path`` is where the record was saved, if it was."""
+    print_parts(lambda width: render(record, path, width))
 
 
 def render(record: RunRecord, path: Path | None, width: int) -> Iterable[RenderableType]:
-    """The parts of the report, from the top, for that many columns.
+    """Returns the parts of the report, top to bottom, for a terminal of ``width`` columns.
 
-    On a narrow terminal columns are left out; a figure is never cut.
+    A narrow terminal gets fewer columns of figures; no figure is ever truncated.
     """
     yield _headline(record)
     for warning in record.warnings:
-        yield Text.assemble(("! ", "bold yellow"), warning.message)
+        yield note_line(warning.message)
     yield from _objectives(record)
     yield ""
     yield _throughput(record)
     yield ""
-    yield _stages(record, width)
+    yield _intervals(record, width)
     if len(record.queues) > 1:
         yield ""
         yield _queues(record, width)
@@ -70,52 +69,53 @@ def _headline(record: RunRecord) -> Text:
 
 def _objectives(record: RunRecord) -> Iterable[Text]:
     for objective in record.slo:
-        mark = ("✓ ", "bold green") if objective.passed else ("✗ ", "bold red")
         measured = run_text.objective_value(objective.expression, objective.value)
-        yield Text.assemble(mark, f"{objective.expression}   measured: {measured}")
+        text = f"{objective.expression}   measured: {measured}"
+        yield Text.assemble(("✓ ", "bold green"), text) if objective.passed else fault_line(text)
 
 
 def _throughput(record: RunRecord) -> Text:
     rates = record.rates
-    left_out = run_text.left_out(record)
+    warmup = run_text.warmup(record)
     lines = [
-        f"asked {run_text.asked(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
+        f"{run_text.offered(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
         f" · finished {units.format_rate(rates.completed_per_s)}"
         f" · over {units.format_duration(record.window_s)}"
-        f"{f', after {left_out}' if left_out else ''}"
+        f"{f', after {warmup}' if warmup else ''}"
     ]
     if record.scenario.is_closed_loop:
-        lines.append("closed loop: there is no schedule, so due is the moment of sending")
+        lines.append(run_text.CLOSED_LOOP)
     observed = run_text.observed(record)
     if observed:
         lines.append(observed)
     return Text("\n".join(lines))
 
 
-def _stages(record: RunRecord, width: int) -> Table:
+def _intervals(record: RunRecord, width: int) -> Table:
     explains = width >= _WIDE
     percentiles = run_text.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
-    table = plain_table("stage", *([""] if explains else []), text_columns=1 + explains)
+    table = plain_table("interval", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
-    for stage, meaning in run_text.STAGES.items():
-        summary = record.latency[stage]["all"] if stage in record.latency else None
+    for interval, meaning in run_text.INTERVALS.items():
+        summary = record.latency[interval]["all"] if interval in record.latency else None
         if summary is not None and summary.count:
-            names = [Text(stage), *([Text(meaning, style="dim")] if explains else [])]
-            style = "bold" if stage == "e2e" else ""
-            table.add_row(*names, *_values(summary, percentiles), style=style)
+            names = [Text(interval), *([Text(meaning, style="dim")] if explains else [])]
+            style = "bold" if interval == "e2e" else ""
+            table.add_row(*names, *run_text.percentiles(summary, percentiles), style=style)
     return table
 
 
 def _queues(record: RunRecord, width: int) -> Table:
     percentiles = run_text.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
-    table = plain_table("queue", "stage", text_columns=2)
+    table = plain_table("queue", "interval", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
-        for stage in run_text.QUEUE_STAGES:
-            summary = record.latency[stage][queue]
+        for interval in run_text.QUEUE_INTERVALS:
+            summary = record.latency[interval][queue]
             if summary.count:
-                table.add_row("" if shown else queue, stage, *_values(summary, percentiles))
+                figures = run_text.percentiles(summary, percentiles)
+                table.add_row("" if shown else queue, interval, *figures)
                 shown = True
     return table
 
@@ -125,12 +125,8 @@ def _add_numbers(table: Table, percentiles: Sequence[tuple[str, str]]) -> None:
         table.add_column(heading, justify="right", no_wrap=True, min_width=7)
 
 
-def _values(summary: LatencySummary, percentiles: Sequence[tuple[str, str]]) -> list[str]:
-    return [units.format_duration(getattr(summary, name)) for _, name in percentiles]
-
-
 def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
-    """The counts, as a table where that fits."""
+    """Yields the counts as a table where it fits, else as a line per queue."""
     columns = run_text.ledger_columns(record)
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
@@ -156,7 +152,7 @@ _Rows = Sequence[tuple[str, Counts]]
 
 
 def _ledger_width(rows: _Rows) -> int:
-    """Of the table with a column for each sub-queue, in letters."""
+    """Returns the width in columns of the ledger with one column per sub-queue."""
     longest = max(units.format_count(counts.due) for _, counts in rows)
     return len("ledger     ") + sum(max(len(name), len(longest)) + 3 for name, _ in rows)
 
@@ -171,16 +167,15 @@ def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     resources, server = record.resources, record.server
-    yield Text(f"{record.attribution}")
+    yield Text(record.attribution)
     yield Text("Redis per task: " + ", ".join(run_text.costs(record)))
     yield Text(
-        f"cores: server {run_text.cores(resources.server_cpu_cores)}, "
-        f"workers {run_text.cores(resources.worker_cpu_cores)}, "
-        f"generator {run_text.cores(resources.generator_cpu_cores)}"
+        f"cores: server {cores(resources.server_cpu_cores)}, "
+        f"workers {cores(resources.worker_cpu_cores)}, "
+        f"generator {cores(resources.generator_cpu_cores)}"
         f" · {server['product']} {server['version']} at {server['address']}"
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}",
         style="dim",
     )
-    if path is not None:
-        yield Text.assemble("record: ", (str(path), "bold"))
+    yield from record_lines(path)

@@ -1,4 +1,4 @@
-"""Prints whether a server's queues follow their layout, for a terminal: the answer comes first."""
+"""The result of ``bench verify`` as a terminal report: the answer first."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import units
-from bench.reports.console import console_for_stdout
+from bench.reports.console import print_parts
+from bench.reports.figures import counted
 from bench.reports.tables import plain_table
 from bench.verify.verification import Verification, VerifyFinding
 
@@ -15,14 +16,12 @@ _MARKS = {"error": ("✗ ", "bold red"), "warning": ("! ", "bold yellow")}
 
 
 def print_verification(verification: Verification) -> None:
-    """Prints the answer of ``bench verify`` to standard output."""
-    console = console_for_stdout()
-    for part in render(verification):
-        console.print(part)
+    """Print the report to standard output."""
+    print_parts(lambda _: render(verification))
 
 
 def render(verification: Verification) -> Iterable[RenderableType]:
-    """Yields the parts of the report, from the top."""
+    """Returns the parts of the report, top to bottom."""
     yield _answer(verification)
     yield ""
     yield _keys(verification)
@@ -33,8 +32,8 @@ def render(verification: Verification) -> Iterable[RenderableType]:
     notes = list(verification.notes)
     if verification.moved_on:
         notes.append(
-            f"{_count(verification.moved_on, 'id')} seemed wrong at first, but moved on or were "
-            "right when they were read again"
+            f"{counted(verification.moved_on, 'id')} looked wrong at first, but had moved on or "
+            "was correct when checked again"
         )
     if notes:
         yield ""
@@ -43,18 +42,18 @@ def render(verification: Verification) -> Iterable[RenderableType]:
 
 
 def _answer(verification: Verification) -> Text:
-    of = f"{_count(verification.looked_at, 'task')} checked"
+    of = f"{counted(verification.looked_at, 'task')} checked"
     if verification.looked_at < verification.ids:
-        of += f" (there are {units.format_count(verification.ids)})"
+        of += f" (out of {units.format_count(verification.ids)})"
     layout = verification.layout
     if not verification.follows:
         wrong = units.format_count(verification.wrong)
         what = f"{wrong} of {of}" if verification.wrong else f"{of}, and keys of the wrong type"
         return Text.assemble((f"does not follow the {layout} layout", "bold red"), f": {what}")
     warnings = sum(finding.severity == "warning" for finding in verification.findings)
-    said = f", {_count(warnings, 'warning')}" if warnings else ""
+    also = f", {counted(warnings, 'warning')}" if warnings else ""
     return Text.assemble(
-        (f"follows the {layout} layout", "bold green"), f": {of}, none wrong{said}"
+        (f"follows the {layout} layout", "bold green"), f": {of}, none wrong{also}"
     )
 
 
@@ -62,7 +61,7 @@ def _keys(verification: Verification) -> Table:
     table = plain_table("queue", "key", "ids", "checked", "wrong", text_columns=2)
     shown = ""
     for row in verification.places:
-        # Workers use these two keys; the others are worth a line only if they hold something.
+        # Workers always use these two; the others are shown only where they hold an id.
         if row.ids or row.place in ("pending", "active"):
             figures = [units.format_count(each) for each in (row.ids, row.looked_at, row.wrong)]
             name = "" if row.queue == shown else row.queue
@@ -78,7 +77,3 @@ def _finding(finding: VerifyFinding) -> Text:
         f": {units.format_count(finding.count)} of {units.format_count(finding.looked_at)}"
         f" checked ({', '.join(finding.examples)}). {finding.cause}. {finding.cure}.",
     )
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{units.format_count(count)} {noun}{'' if count == 1 else 's'}"

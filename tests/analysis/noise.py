@@ -64,4 +64,4 @@ def job(
     for metric, change in enumerate(worse):
         floor = rule.noise_floor(alone[:, metric], count)
         family.append((measured[:, metric] + math.log1p(change), max(rule.MARGIN, floor)))
-    return [each.decision for each in rule.judge(family)]
+    return [each.decision for each in rule.decide_together(family)]

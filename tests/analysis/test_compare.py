@@ -1,4 +1,4 @@
-"""Runs against runs, made from one record with known changes."""
+"""Comparisons of runs, made from one record with known changes."""
 
 import datetime
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bench.analysis import comparability, compare, metric_values
-from bench.analysis.compare import Comparison, Question
+from bench.analysis.compare import Comparison, Criteria
 from bench.analysis.rule import Decision
 from bench.errors import ExitCode, UsageError
 from bench.records.run_record import RunRecord
@@ -20,10 +20,10 @@ WOBBLE = (0.0, 0.012, -0.008, 0.004, -0.011, 0.009, -0.003, 0.006)
 
 
 def run(minute: int, factor: float = 1.0, lost: int = 0, **scenario: object) -> RunRecord:
-    """The example, begun at a minute, with latencies times a factor."""
+    """The example, started at a minute, with latencies times a factor."""
     example = EXAMPLE
     latency = {
-        stage: {
+        interval: {
             queue: msgspec.structs.replace(
                 each,
                 **{
@@ -33,7 +33,7 @@ def run(minute: int, factor: float = 1.0, lost: int = 0, **scenario: object) -> 
             )
             for queue, each in by_queue.items()
         }
-        for stage, by_queue in example.latency.items()
+        for interval, by_queue in example.latency.items()
     }
     return msgspec.structs.replace(
         example,
@@ -56,18 +56,18 @@ def pairs(worse: float, count: int = 8, lost: int = 0) -> tuple[list[RunRecord],
 
 def compared(worse: float, count: int = 8, lost: int = 0) -> Comparison:
     base, candidate = pairs(worse, count, lost)
-    question = Question(metric_values.gated_by_default(base[0].scenario))
-    return compare.compare(compare.in_pairs(base, candidate), question)
+    criteria = Criteria(metric_values.gated_by_default(base[0].scenario))
+    return compare.compare(compare.in_pairs(base, candidate), criteria)
 
 
-def judged(
-    worse: float, question: Question, spoilt: dict[int, str] | None = None, count: int = 8
+def decided(
+    worse: float, criteria: Criteria, spoilt: dict[int, str] | None = None, count: int = 8
 ) -> Comparison:
     """``spoilt`` are verdicts of the candidate, by pair."""
     base, candidate = pairs(worse, count)
     for pair, verdict in (spoilt or {}).items():
         candidate[pair] = msgspec.structs.replace(candidate[pair], verdict=verdict)
-    return compare.compare(compare.in_pairs(base, candidate), question)
+    return compare.compare(compare.in_pairs(base, candidate), criteria)
 
 
 @pytest.mark.parametrize(
@@ -94,42 +94,42 @@ def test_lost_tasks_come_before_any_speed() -> None:
 
 def test_a_wider_margin_forgives_what_noise_alone_does() -> None:
     gated = [parse_metric("e2e.p50")]
-    assert judged(0.08, Question(gated)).decision is Decision.REGRESSION
-    wide = judged(0.08, Question(gated, floors={"e2e.p50": 0.15}))
+    assert decided(0.08, Criteria(gated)).decision is Decision.REGRESSION
+    wide = decided(0.08, Criteria(gated, floors={"e2e.p50": 0.15}))
     assert wide.decision is Decision.NO_WORSE
     assert (wide.rows[0].margin, wide.rows[0].floor) == (0.15, 0.15)
-    quiet = judged(0.08, Question(gated, floors={"e2e.p50": 0.01}))
+    quiet = decided(0.08, Criteria(gated, floors={"e2e.p50": 0.01}))
     assert quiet.rows[0].margin == 0.05
 
 
 def test_metrics_that_are_only_shown_decide_nothing() -> None:
-    comparison = judged(0.2, Question([parse_metric("enqueue.rate")], [parse_metric("e2e.p50")]))
+    comparison = decided(0.2, Criteria([parse_metric("enqueue.rate")], [parse_metric("e2e.p50")]))
     shown = comparison.rows[1]
     assert (shown.is_gated, shown.p, shown.decision) == (False, None, Decision.REGRESSION)
     assert comparison.decision is not Decision.REGRESSION
 
 
 def test_a_figure_that_a_run_lacks_proves_nothing() -> None:
-    comparison = judged(0.2, Question([parse_metric("e2e{nonesuch}.p50")]))
+    comparison = decided(0.2, Criteria([parse_metric("e2e{nonesuch}.p50")]))
     assert comparison.rows[0].change is None
     assert comparison.decision is Decision.INCONCLUSIVE
 
 
 def test_a_pair_with_an_invalid_run_is_left_out_of_the_speed() -> None:
-    question = Question([parse_metric("e2e.p50")])
-    comparison = judged(0.2, question, {2: "generator_limited"})
+    criteria = Criteria([parse_metric("e2e.p50")])
+    comparison = decided(0.2, criteria, {2: "generator_limited"})
     assert (comparison.pairs, comparison.left_out, comparison.faults) == (7, 1, [])
     base, candidate = pairs(0.2)
     candidate[2] = msgspec.structs.replace(candidate[2], verdict="unstable")
-    whole = compare.compare(compare.in_pairs(base, candidate), question, only_valid=False)
+    whole = compare.compare(compare.in_pairs(base, candidate), criteria, only_valid=False)
     assert (whole.pairs, whole.left_out) == (8, 0)
 
 
 @pytest.mark.parametrize(("spoilt", "is_fault"), [(4, False), (5, True), (8, True)])
-def test_a_load_that_only_the_base_holds_is_a_fault(spoilt: int, is_fault: bool) -> None:
+def test_a_load_that_only_the_base_sustains_is_a_fault(spoilt: int, is_fault: bool) -> None:
     """Four of four could be chance (1/16); five of five are not (1/32)."""
     verdicts = dict.fromkeys(range(spoilt), "unstable")
-    comparison = judged(0.0, Question([parse_metric("e2e.p50")]), verdicts)
+    comparison = decided(0.0, Criteria([parse_metric("e2e.p50")]), verdicts)
     assert bool(comparison.faults) is is_fault
     if is_fault:
         assert comparison.exit_code is ExitCode.REGRESSION
@@ -140,8 +140,8 @@ def test_runs_that_are_invalid_on_both_sides_are_no_fault() -> None:
     base, candidate = (
         [msgspec.structs.replace(each, verdict="unstable") for each in side] for side in pairs(0.0)
     )
-    question = Question([parse_metric("e2e.p50")])
-    comparison = compare.compare(compare.in_pairs(base, candidate), question)
+    criteria = Criteria([parse_metric("e2e.p50")])
+    comparison = compare.compare(compare.in_pairs(base, candidate), criteria)
     assert (comparison.faults, comparison.pairs) == ([], 0)
     assert comparison.decision is Decision.INCONCLUSIVE
 

@@ -77,7 +77,7 @@ def test_runs_stand_in_the_order_of_time_and_invalid_ones_are_counted_out() -> N
     records = [run(3, 103.0), run(1, 101.0), run(2, verdict="lossy")]
     (trend,) = history.trends(records, {"priority": [METRIC]})
     assert [point.value for point in trend.points] == [101.0, 103.0]
-    assert trend.notes == ["left out, as they are not valid: 1 of the runs"]
+    assert trend.notes == ["runs excluded because they are not valid: 1"]
 
 
 def test_other_workloads_are_trends_of_their_own() -> None:
@@ -87,8 +87,8 @@ def test_other_workloads_are_trends_of_their_own() -> None:
     assert [len(trend.points) for trend in found] == [2, 1]
 
 
-def test_a_change_of_the_machine_is_told() -> None:
+def test_a_change_of_the_machine_is_noted() -> None:
     environment = {**example_record().environment, "cpu_model": "another"}
     (trend,) = history.trends([run(1), run(2, environment=environment)], {"priority": [METRIC]})
     assert len(trend.notes) == 1
-    assert "at run 00000002 the surroundings changed: environment.cpu_model" in trend.notes[0]
+    assert "the environment changed with run 00000002: environment.cpu_model" in trend.notes[0]

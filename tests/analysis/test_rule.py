@@ -156,22 +156,24 @@ def test_the_fewest_pairs_that_can_prove_anything(metrics: int, pairs: int) -> N
 
     def proves(count: int) -> bool:
         quiet = 1.0 + np.arange(count) / 1000
-        judged = rule.judge([(quiet, MARGIN)] * metrics)
-        return all(each.decision is Decision.REGRESSION for each in judged)
+        decided = rule.decide_together([(quiet, MARGIN)] * metrics)
+        return all(each.decision is Decision.REGRESSION for each in decided)
 
     assert rule.fewest_pairs(metrics) == pairs
     assert proves(pairs)
     assert not proves(pairs - 1)
 
 
-def test_metrics_are_judged_together() -> None:
+def test_metrics_are_decided_together() -> None:
     """Five pairs alike have p 1/32 each; two such metrics together prove nothing."""
     worse = 0.2 + np.arange(5) / 1000
-    assert [each.decision for each in rule.judge([(worse, MARGIN)])] == [Decision.REGRESSION]
-    both = rule.judge([(worse, MARGIN), (worse, MARGIN)])
+    assert [each.decision for each in rule.decide_together([(worse, MARGIN)])] == [
+        Decision.REGRESSION
+    ]
+    both = rule.decide_together([(worse, MARGIN), (worse, MARGIN)])
     assert [each.change.p_worse for each in both] == pytest.approx([1 / 16, 1 / 16])
     assert {each.decision for each in both} == {Decision.INCONCLUSIVE}
-    better = rule.judge([(-worse, MARGIN), (-worse, MARGIN)])
+    better = rule.decide_together([(-worse, MARGIN), (-worse, MARGIN)])
     assert Decision.IMPROVEMENT not in {each.decision for each in better}
 
 
@@ -232,6 +234,6 @@ def test_taking_turns_is_what_makes_it_so() -> None:
     generator = np.random.default_rng(20)
     alarms = 0
     for _ in range(500):
-        judged = rule.judge([(noise.blocks(generator, 10, 0.0), MARGIN)])
-        alarms += judged[0].decision is Decision.REGRESSION
+        decided = rule.decide_together([(noise.blocks(generator, 10, 0.0), MARGIN)])
+        alarms += decided[0].decision is Decision.REGRESSION
     assert alarms / 500 > 0.04

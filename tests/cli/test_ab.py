@@ -19,7 +19,7 @@ def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
     outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
     # One pair decides nothing; on a busy machine it may not even be valid.
     assert outcome.code in (3, 4), outcome.err
-    assert "noise pairs of the base with itself: 1; pairs of both: 1; 4 runs" in outcome.err
+    assert "1 base-versus-base pair for the noise, then 1 pair: 4 runs" in outcome.err
     first, second = (run_record.load(Path("job") / name) for name in NAMES[2:])
     assert (first.scenario.prefetch, second.scenario.prefetch) == (16, 1)
     assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
@@ -31,7 +31,7 @@ def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
         assert bench("report", "job").out.splitlines()[0] == outcome.out.splitlines()[0]
 
 
-def test_where_nobody_knows_how_long_a_run_takes_the_first_one_tells(bench: Bench) -> None:
+def test_where_the_length_of_a_run_is_unknown_the_first_run_shows_it(bench: Bench) -> None:
     words = ("--tasks", "50", "--rate", "max", "--workers", "0", "--noise-pairs", "1")
     outcome = bench(
         "ab",
@@ -47,11 +47,11 @@ def test_where_nobody_knows_how_long_a_run_takes_the_first_one_tells(bench: Benc
         "enqueue.p50",
     )
     assert outcome.code in (3, 4), outcome.err
-    assert "the first run tells how many pairs fit 5.0 min" in outcome.err
+    assert "the first run shows how many pairs fit into 5.0 min" in outcome.err
     job = ab_job.load(Path("job"))
     assert job.plan is not None
     assert job.plan.run_s == job.done[0].seconds
-    # On a busy machine a run may be invalid, and another is made in its stead.
+    # On a busy machine a run may be invalid, and another replaces it.
     assert [each.file for each in job.done if each.file in NAMES] == NAMES
 
 
@@ -61,18 +61,18 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     first = tmp_path / "job" / NAMES[0]
     code, errors = interrupted(tmp_path, words, first.exists)
     assert code == 130, errors
-    assert errors.splitlines()[-1] == ("bench: interrupted; go on with: bench ab --resume job")
+    assert errors.splitlines()[-1] == ("bench: interrupted; continue with: bench ab --resume job")
     done = [each.file for each in ab_job.load(tmp_path / "job").done]
     assert done in ([], NAMES[:1])  # the first may have been cut just as it was saved
     before = first.read_bytes()
     outcome = bench("ab", "--resume", "job")
     assert outcome.code in (3, 4), outcome.err
     job = ab_job.load(Path("job"))
-    # On a busy machine a run may be invalid, and another is made in its stead.
+    # On a busy machine a run may be invalid, and another replaces it.
     assert [each.file for each in job.done if each.file in NAMES] == NAMES
     if done:
         assert first.read_bytes() == before
-        assert ", of which 1 there already" in outcome.err
+        assert ", 1 run already made" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -80,21 +80,21 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     [
         ((), "the arms differ in nothing"),
         (("--b", "--nonesuch 1"), "arm B: Unknown option: --nonesuch"),
-        (("--b", "backlog"), "arm B: 'backlog' is no flag; the scenario is for both"),
-        (("--b", "--output x.json"), "arm B: --output: the job decides that"),
-        (("--b", "--keep"), "arm B: --keep: the job decides that"),
+        (("--b", "backlog"), "arm B: 'backlog' is not a flag; both arms share the scenario"),
+        (("--b", "--output x.json"), "arm B: --output: the job sets it"),
+        (("--b", "--keep"), "arm B: --keep: the job sets it"),
         (("--a", "--rate 0"), "arm A: flags: rate: the rate must be above zero"),
         (("--a", "--service-time 'oops"), "arm A: No closing quotation"),
         (("--b", "--redis-url redis://:open-sesame@127.0.0.1:1"), "arm B: a password would stand"),
         (("--b", "--redis-url '$NONESUCH'"), "arm B: the variable NONESUCH is not set"),
         (("--b", "--prefetch 1", "--budget", "soon"), "'soon' is not a duration"),
         (("--b", "--prefetch 1", "--budget", "10s"), "a budget of 10.0 s is too small: 6 pairs"),
-        (("--b", "--prefetch 1", "--pairs", "0"), "--pairs and --noise-pairs: at least one"),
+        (("--b", "--prefetch 1", "--pairs", "0"), "--pairs and --noise-pairs must be at least 1"),
         (("--b", "--prefetch 1", "--gate", "speed"), "'speed' is not measured"),
         (("--b", "--prefetch 1", "-o", "file/job"), "cannot write file/job/job.json"),
         (("--base-ref", "nonesuch"), "--base-ref: this folder is in no git repository"),
         (("--resume", "nowhere"), "nowhere: no job to go on with"),
-        (("--resume", "nowhere", "--rate", "5/s"), "--resume goes on with the job as it was"),
+        (("--resume", "nowhere", "--rate", "5/s"), "--resume continues the job as it was started"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(

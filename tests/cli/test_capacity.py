@@ -48,7 +48,7 @@ def test_an_interrupted_search_keeps_its_trials_and_goes_on(bench: Bench, tmp_pa
     code, errors = interrupted(tmp_path, words, has_a_trial)
     assert code == 130, errors
     assert errors.splitlines()[-1] == (
-        "bench: interrupted; go on with: bench capacity --resume capacity.json"
+        "bench: interrupted; continue with: bench capacity --resume capacity.json"
     )
     record = capacity_record.load(path)
     assert [trial.purpose for trial in record.trials] == ["fill"]
@@ -62,21 +62,21 @@ def test_an_interrupted_search_keeps_its_trials_and_goes_on(bench: Bench, tmp_pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (SLO, "say which levels to search"),
-        ((*SLO, "--slots", "1", "--workers", "2"), "say which levels to search"),
-        ((*SLO, "--slots", "one"), "--slots: 'one' is no list of numbers"),
-        ((*SLO, "--workers", "0,1"), "--workers: '0,1' names no level of one or more"),
-        (("--slots", "1,2"), "say what must hold: --slo"),
+        (SLO, "no levels to search: add either --workers"),
+        ((*SLO, "--slots", "1", "--workers", "2"), "no levels to search: add either --workers"),
+        ((*SLO, "--slots", "one"), "--slots: 'one' is not a list of numbers"),
+        ((*SLO, "--workers", "0,1"), "--workers: '0,1' holds no level, or one below 1"),
+        (("--slots", "1,2"), "no objective to search for: add one"),
         (("--slots", "1", "--slo", "fast"), "'fast' is not an objective"),
         ((*SLO, "--slots", "1", "--rate", "5/s"), "--rate: the search chooses it"),
         ((*SLO, "--slots", "1", "--duration", "5s"), "--duration: --budget gives it"),
         ((*SLO, "--slots", "1", "--budget", "5s"), "a budget of 5.00 s is too small"),
         ((*SLO, "--slots", "1", "--width", "wide"), "'wide' is not a share"),
-        ((*SLO, "--slots", "1", "--external-workers"), "the search starts workers itself"),
+        ((*SLO, "--slots", "1", "--external-workers"), "the search starts its own workers"),
         (("--resume", "nowhere.json"), "nowhere.json: No such file"),
         (
             ("default", "--resume", "found.json", *SLO, "--slots", "3", "--budget", "9m"),
-            "was begun with, and takes no other: leave out default, --slo, --slots, --budget",
+            "continues found.json as it was started; remove default, --slo, --slots, --budget",
         ),
         ((*SLO, "--slots", "1", "-o", "file/x.json"), "cannot write file/x.json"),
     ],
@@ -107,7 +107,7 @@ def test_a_plan_answers_first(bench: Bench) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     first = outcome.out.splitlines()[0]
     assert first.startswith("4 slots and 1 server for 1,000/s, with ")
-    assert "first to give way: the workers, at " in outcome.out
+    assert "first bottleneck: the workers, at " in outcome.out
     assert "memory is full at 10,000,000 tasks" in outcome.out
 
 
@@ -120,7 +120,7 @@ def test_a_plan_as_json(bench: Bench) -> None:
 def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None:
     outcome = bench("plan", "found.json", "--rate", "90000/s")
     assert outcome.code == 3
-    assert outcome.out.startswith("The record cannot say how many slots 90,000/s takes.")
+    assert outcome.out.startswith("The record does not show how many slots 90,000/s would need.")
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,18 @@ def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None
         (("nowhere.json", "--rate", "5/s"), "nowhere.json: No such file"),
         (("found.json",), "--rate"),
         (("found.json", "--rate", "fast"), "'fast' is not a rate"),
-        (("found.json", "--rate", "0"), "--rate: it must be above zero"),
-        (("found.json", "--rate", "5/s", "--headroom", "100%"), "--headroom: all of a capacity"),
-        (("found.json", "--rate", "5/s", "--slo", "e2e.p99 < 1ms"), "is not what was searched for"),
+        (("found.json", "--rate", "0"), "--rate must be above zero"),
+        (("found.json", "--rate", "5/s", "--headroom", "100%"), "--headroom must be below 100%"),
+        (
+            ("found.json", "--rate", "5/s", "--slo", "e2e.p99 < 1ms"),
+            "is not an objective of the search",
+        ),
         (("found.json", "--rate", "5/s", "--mix", "a=-1"), "the weight of 'a' must be positive"),
         (("found.json", "--rate", "5/s", "--memory", "much"), "'much' is not a size"),
-        (("found.json", "--rate", "5/s", "--backlog", "0"), "--backlog: it must be above zero"),
+        (("found.json", "--rate", "5/s", "--backlog", "0"), "--backlog must be above zero"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_one_line_and_exit_code_2(
+def test_a_plan_request_that_makes_no_sense_is_one_line_and_exit_code_2(
     bench: Bench, words: tuple[str, ...], said: str
 ) -> None:
     outcome = bench("plan", *words)

@@ -1,5 +1,6 @@
 """The small commands: what they print, and that what they print can be used."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from bench.cli.app import COMMANDS
 from bench.records import run_record
 from bench.reports import exports
 from bench.version import __version__
@@ -72,18 +74,30 @@ def test_a_foreign_record_is_refused_in_one_line_that_says_why(
     [
         (["--hgrm"], exports.hgrm(example_record(), "e2e", "all")),
         (
-            ["--hgrm", "--stage", "queue_wait", "--queue", "inference_low"],
+            ["--hgrm", "--interval", "queue_wait", "--queue", "inference_low"],
             exports.hgrm(example_record(), "queue_wait", "inference_low"),
         ),
         (["--hdr"], exports.hdr(example_record())),
     ],
-    ids=["hgrm", "hgrm of one stage and queue", "hdr"],
+    ids=["hgrm", "hgrm of one interval and queue", "hdr"],
 )
 def test_an_export_is_printed_from_the_file_alone(
     bench: Bench, saved: Path, words: list[str], expected: str
 ) -> None:
     outcome = bench("export", str(saved), *words)
     assert (outcome.code, outcome.out, outcome.err) == (0, expected, "")
+
+
+def test_the_former_name_of_interval_works_and_says_so_once(bench: Bench, saved: Path) -> None:
+    outcome = bench("export", str(saved), "--hgrm", "--stage", "service")
+    assert (outcome.code, outcome.out) == (0, exports.hgrm(example_record(), "service", "all"))
+    assert outcome.err == "bench: --stage is now --interval; the old name still works\n"
+
+
+def test_interval_under_both_names_is_refused(bench: Bench, saved: Path) -> None:
+    outcome = bench("export", str(saved), "--hgrm", "--stage", "e2e", "--interval", "e2e")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "bench: --stage is the former name of --interval; remove --stage\n"
 
 
 def test_the_exported_series_has_the_records_columns(bench: Bench, saved: Path) -> None:
@@ -96,11 +110,11 @@ def test_the_exported_series_has_the_records_columns(bench: Bench, saved: Path) 
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--stage", "e3e"], "the record has no 'e3e'; stages: "),
+        (["--interval", "e3e"], "the record has no 'e3e'; intervals: "),
         (["--queue", "inference_hihg"], "the record has no 'inference_hihg'"),
     ],
 )
-def test_an_unknown_stage_or_queue_is_refused_with_those_there_are(
+def test_an_unknown_interval_or_queue_is_refused_with_those_there_are(
     bench: Bench, saved: Path, words: list[str], part: str
 ) -> None:
     outcome = bench("export", str(saved), "--hgrm", *words)
@@ -137,6 +151,18 @@ def test_help_is_not_an_error(bench: Bench, command: str) -> None:
     outcome = bench(command, "--help")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith(f"Usage: bench {command}")
+
+
+def test_the_list_of_commands_says_what_each_docstring_says() -> None:
+    for name, (function, description) in COMMANDS.items():
+        module, _, attribute = function.partition(":")
+        docstring = getattr(importlib.import_module(f"bench.cli.{module}"), attribute).__doc__
+        assert docstring.splitlines()[0] == description, name
+
+
+def test_a_commands_own_help_shows_its_whole_docstring(bench: Bench) -> None:
+    text = " ".join(bench("ab", "--help").out.split())
+    assert "Exits 0 when the candidate is no worse, 1 for a regression, and 3" in text
 
 
 def test_a_task_is_enqueued_looked_at_and_waited_for(

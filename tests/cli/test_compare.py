@@ -143,9 +143,9 @@ def invalid_run() -> None:
 @pytest.mark.parametrize(
     ("prepare", "code", "said", "allowed"),
     [
-        (other_payload, 2, "differ in scenario.pipeline (256 against 77)", "scenario.pipeline"),
-        (other_server, 2, "differ in server.version (9.1.0 against 9.9.9)", "server"),
-        (not_in_turns, 2, "not measured in turns", "order"),
+        (other_payload, 2, "differ in scenario.pipeline (256 versus 77)", "scenario.pipeline"),
+        (other_server, 2, "differ in server.version (9.1.0 versus 9.9.9)", "server"),
+        (not_in_turns, 2, "the runs of the two sides do not alternate", "order"),
         (invalid_run, 4, "run 00000000 of 2026-01-01T00:00:00.000+00:00 is unstable", "verdict"),
     ],
 )
@@ -200,8 +200,8 @@ def one_fewer() -> None:
         (other_format, "candidate/3.json: format runqy-bench/7; this version of bench reads"),
         (empty_folder, "candidate: there is no run record in this folder"),
         (no_folder, "candidate: No such file or directory"),
-        (given_twice, "run 00000000 is among the records 2 times: each run counts once"),
-        (one_fewer, "8 runs of the base and 7 of the candidate make no pairs"),
+        (given_twice, "run 00000000 was given 2 times, but counts only once"),
+        (one_fewer, "8 runs of the base and 7 of the candidate cannot be paired"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_and_exit_code_2(
@@ -223,12 +223,12 @@ def test_one_run_a_side_proves_nothing_and_says_how_many_would(bench: Bench) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "which records are the base"),
-        (("base/0.json",), "which records are the base"),
-        (("base", "candidate"), "which records are the base"),
-        (("--", "candidate"), "which records are the base"),
-        (("base", "--"), "which records are the base"),
-        (("base", "--", "candidate", "--", "more"), "which records are the base"),
+        ((), "a single '--' must separate"),
+        (("base/0.json",), "a single '--' must separate"),
+        (("base", "candidate"), "a single '--' must separate"),
+        (("--", "candidate"), "a single '--' must separate"),
+        (("base", "--"), "a single '--' must separate"),
+        (("base", "--", "candidate", "--", "more"), "a single '--' must separate"),
         (("base", "--", "candidate", "--nonesuch"), "unknown option '--nonesuch'"),
         (("base", "--", "candidate", "--gate", "speed"), "'speed' is not measured"),
         (("base", "--", "candidate", "--margin", "much"), "'much' is not a share"),

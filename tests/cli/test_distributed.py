@@ -69,7 +69,7 @@ def test_a_broken_set_up_is_told_as_by_any_run(
 def test_flags_for_many_hosts_need_the_one_that_asks_for_them(bench: Bench) -> None:
     outcome = bench(*SHORT, "--expect-workers", "2")
     assert outcome.code == 2
-    assert "go with --distributed" in outcome.err
+    assert "need --distributed" in outcome.err
 
 
 def test_an_interrupt_saves_what_was_measured() -> None:

@@ -1,4 +1,4 @@
-"""A search for capacity at a terminal and as a page."""
+"""A capacity search at a terminal and as a page."""
 
 import io
 
@@ -29,14 +29,15 @@ def at_terminal(parts: object, width: int) -> str:
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_answer_comes_first_and_no_figure_is_cut(name: str, width: int) -> None:
     text = at_terminal(capacity.render(RECORDS[name], None), width)
-    assert text.startswith("8 slots on valkey" if name == "found" else ("4 slots", "No rate"))
+    found = name == "found"
+    assert text.startswith("8 slots on valkey" if found else ("4 slots", "No tested rate"))
     assert "…" not in text
 
 
-def test_a_rejected_model_is_told_at_the_top() -> None:
+def test_a_rejected_model_is_reported_at_the_top() -> None:
     lines = at_terminal(capacity.render(BROKEN, None), 100).splitlines()
-    assert any("law of scaling is rejected" in line for line in lines[:8])
-    assert any("model rejected" in line for line in lines)
+    assert any("scaling law is rejected" in line for line in lines[:8])
+    assert any(", rejected" in line for line in lines)
 
 
 @pytest.mark.parametrize("rate", [10.0, 400.0, 1000.0, 90_000.0])
@@ -44,7 +45,7 @@ def test_a_plan_answers_first_and_cuts_no_figure(rate: float) -> None:
     made = make_plan(FOUND, PlanRequest(rate_per_s=rate, headroom=0.3))
     text = at_terminal(plan.render(made), 100)
     chosen = made.chosen
-    assert text.startswith("The record cannot" if chosen is None else f"{chosen.units} slot")
+    assert text.startswith("The record does not show" if chosen is None else f"{chosen.units} slot")
     assert "…" not in text
 
 
@@ -60,4 +61,4 @@ def test_every_state_of_a_search_makes_a_page(name: str) -> None:
 def test_the_page_shows_every_trial_and_every_check() -> None:
     text = page([capacity_page.section(FOUND)])
     assert all(trial.file in text for trial in FOUND.trials)
-    assert text.count(", inside") + text.count("model rejected") >= len(FOUND.predictions)
+    assert text.count(", confirmed") + text.count(", rejected") >= len(FOUND.predictions)

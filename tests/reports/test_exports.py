@@ -41,8 +41,8 @@ def test_the_histogram_log_is_read_by_the_histogram_librarys_own_reader(
         while (histogram := reader.get_next_interval_histogram()) is not None:
             read[histogram.get_tag()] = histogram
     expected = {
-        f"{stage}.{queue}": summary
-        for stage, queues in record.latency.items()
+        f"{interval}.{queue}": summary
+        for interval, queues in record.latency.items()
         for queue, summary in queues.items()
     }
     assert read.keys() == expected.keys()
@@ -55,12 +55,12 @@ def test_the_histogram_log_is_read_by_the_histogram_librarys_own_reader(
             )
 
 
-def test_a_stage_without_samples_is_left_out_of_the_log(record: RunRecord) -> None:
+def test_an_interval_without_samples_is_left_out_of_the_log(record: RunRecord) -> None:
     latency = {**record.latency, "service": {"all": LatencySummary(count=0)}}
     text = exports.hdr(msgspec.structs.replace(record, latency=latency))
     assert "Tag=service" not in text
     assert text.count("Tag=") == sum(
-        len(queues) for stage, queues in record.latency.items() if stage != "service"
+        len(queues) for interval, queues in record.latency.items() if interval != "service"
     )
 
 
@@ -74,12 +74,12 @@ HGRM_ROW = re.compile(r"\s*(\d+\.\d{3}) (\d\.\d{12})\s+(\d+)(?:\s+(\d+\.\d\d))?"
 
 
 @pytest.mark.parametrize("queue", ["all", "inference_high"])
-@pytest.mark.parametrize("stage", ["e2e", "schedule_lag"])
+@pytest.mark.parametrize("interval", ["e2e", "schedule_lag"])
 def test_a_percentile_distribution_rises_to_all_samples_and_the_largest_value(
-    record: RunRecord, stage: str, queue: str
+    record: RunRecord, interval: str, queue: str
 ) -> None:
-    summary = record.latency[stage][queue]
-    text = exports.hgrm(record, stage, queue)
+    summary = record.latency[interval][queue]
+    text = exports.hgrm(record, interval, queue)
     matches = [HGRM_ROW.fullmatch(line) for line in text.splitlines()[2:-3]]
     assert None not in matches
     rows = [(float(m[1]), float(m[2]), int(m[3]), m[4]) for m in matches if m is not None]
@@ -114,9 +114,9 @@ def test_a_distribution_of_nothing_has_no_rows(record: RunRecord) -> None:
     assert "Total count    =            0]" in text
 
 
-@pytest.mark.parametrize(("stage", "queue"), [("e3e", "all"), ("e2e", "inference_hihg")])
+@pytest.mark.parametrize(("interval", "queue"), [("e3e", "all"), ("e2e", "inference_hihg")])
 def test_what_the_record_does_not_have_is_a_key_error(
-    record: RunRecord, stage: str, queue: str
+    record: RunRecord, interval: str, queue: str
 ) -> None:
     with pytest.raises(KeyError):
-        exports.hgrm(record, stage, queue)
+        exports.hgrm(record, interval, queue)

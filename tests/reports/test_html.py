@@ -72,8 +72,8 @@ def without_workers() -> RunRecord:
     record = example_record()
     nothing = LatencySummary(count=0)
     latency = {
-        stage: queues if stage == "enqueue" else dict.fromkeys(queues, nothing)
-        for stage, queues in record.latency.items()
+        interval: queues if interval == "enqueue" else dict.fromkeys(queues, nothing)
+        for interval, queues in record.latency.items()
     }
     scenario = changed(record.scenario, arrivals="max", rate_per_s=None, workers=0, slo=())
     rates = changed(record.rates, asked_per_s=None, completed_per_s=None)
@@ -101,7 +101,7 @@ def hostile_record() -> RunRecord:
         ),
         environment={HOSTILE: HOSTILE},
         queues=renamed(dict(record.queues)),
-        latency={stage: renamed(dict(each)) for stage, each in record.latency.items()},
+        latency={interval: renamed(dict(each)) for interval, each in record.latency.items()},
         warnings=[changed(record.warnings[0], message=HOSTILE)],
         series=changed(
             record.series,
@@ -180,16 +180,15 @@ def test_names_are_shown_as_they_are_and_never_become_markup() -> None:
 
 def test_the_answer_gives_the_rates_and_the_percentiles() -> None:
     assert run_page.answer(example_record()) == (
-        "850/s enqueued and 849/s finished over 10.0 s, where 850/s were asked for; end to end a "
-        "task took 5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
+        "850/s enqueued and 849/s finished over 10.0 s, with 850/s offered; end-to-end latency was "
+        "5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
     )
 
 
 def test_without_workers_the_answer_is_about_enqueueing() -> None:
-    said = run_page.answer(without_workers())
-    assert said == (
-        "850/s enqueued over 10.0 s; until the server had acknowledged it a task took 180 µs at "
-        "p50 and 456 µs at p99."
+    assert run_page.answer(without_workers()) == (
+        "850/s enqueued over 10.0 s; the server's acknowledgement took 180 µs at p50 and 456 µs at "
+        "p99."
     )
 
 
@@ -199,10 +198,10 @@ def test_figures_of_an_invalid_run_never_stand_without_their_verdict(name: str) 
     parsed = Parsed(text)
     answer = re.search(rf"<p class=\"answer\">[^/]*{INVALID}</strong> 850/s enqueued", text)
     assert answer is not None
-    assert f"Latency of each stage ({INVALID})" in parsed.text
+    assert f"Latency of each interval ({INVALID})" in parsed.text
     assert f"Latency of each sub-queue ({INVALID})" in parsed.text
     pictures = run_page.section(invalid_record()).pictures
-    assert {picture.mark for picture in pictures} == {INVALID}
+    assert {picture.banner for picture in pictures} == {INVALID}
     labels = [str(each["aria-label"]) for tag, each in parsed.elements if tag == "svg"]
     assert sum(INVALID in label for label in labels) == 2 * len(pictures)
     assert parsed.text.count(INVALID) >= 2 * len(pictures) + 1, "in the pictures themselves"
@@ -211,11 +210,11 @@ def test_figures_of_an_invalid_run_never_stand_without_their_verdict(name: str) 
 def test_in_the_table_of_all_records_each_has_its_verdict() -> None:
     text = drawn("several").partition('class="record"')[0]
     rows = re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)
-    told = [Parsed(row).text for row in rows]
+    cells = [Parsed(row).text for row in rows]
     figures = ["850/s", "849/s", "5.65 ms", "144 ms", "2026-01-15 09:30:00 UTC"]
-    assert ["priority", INVALID, *figures] in told
-    assert ["priority", "VALID", *figures] in told
-    assert ["default: A against B", "NO WORSE"] in [row[:2] for row in told]
+    assert ["priority", INVALID, *figures] in cells
+    assert ["priority", "VALID", *figures] in cells
+    assert ["default: A versus B", "NO WORSE"] in [row[:2] for row in cells]
 
 
 def test_a_run_shows_its_warnings_objectives_ledger_and_command() -> None:
@@ -223,10 +222,10 @@ def test_a_run_shows_its_warnings_objectives_ledger_and_command() -> None:
     record = example_record()
     assert record.warnings[0].message in text
     assert [objective.expression in text for objective in record.slo] == [True] * 3
-    assert [text.count("✓ held"), text.count("✗ missed")] == [2, 1]
+    assert [text.count("✓ met"), text.count("✗ missed")] == [2, 1]
     assert "10,196" in text, "completed, of all"
     assert "2,543" in text, "completed, of one sub-queue"
-    assert "2.00 s of warm-up (found; 1,700 tasks left out, their longest 914 ms)" in text
+    assert "2.00 s of warm-up (detected; 1,700 tasks excluded, the slowest 914 ms)" in text
     assert record.command in " ".join(text)
 
 
@@ -243,8 +242,8 @@ def test_an_hours_page_is_small() -> None:
 
 def test_an_hours_pictures_say_that_not_every_second_is_drawn() -> None:
     captions = {each.name: each.caption for each in run_page.section(long_record()).pictures}
-    assert "Of each 12 s the highest is drawn" in captions["latency"]
-    assert "Of each 24 s the lowest and the highest are drawn" in captions["rates"]
+    assert "For each 12 s, only the highest point is drawn" in captions["latency"]
+    assert "For each 24 s, only the lowest and highest points are drawn" in captions["rates"]
     short = {each.name: each.caption for each in run_page.section(example_record()).pictures}
     assert "drawn" not in short["latency"] + short["rates"]
 
@@ -270,21 +269,21 @@ def test_a_run_with_hardly_any_samples_is_drawn_too(values_us: tuple[int, ...]) 
         histogram.record(value)
     record = example_record()
     latency = {
-        stage: dict.fromkeys(queues, summarise(histogram))
-        for stage, queues in record.latency.items()
+        interval: dict.fromkeys(queues, summarise(histogram))
+        for interval, queues in record.latency.items()
     }
     series = changed(record.series, rows=record.series.rows[:1])
     text = page([run_page.section(changed(record, latency=latency, series=series))])
     assert "VALID" in Parsed(text).text
 
 
-def test_priorities_are_told_in_words() -> None:
+def test_priorities_are_reported_in_sentences() -> None:
     assert run_page.priority_lines(without_workers()) == []
     assert "No priority inversion" in run_page.priority_lines(example_record())[0]
     lines = run_page.priority_lines(swapped())
     assert lines[0] == (
         f"Priority inversion: {HIGH} waited longer than {DEFAULT}, which has a lower priority: "
-        "p50 20.0 ms against 3.50 ms, p99 258 ms against 35.9 ms."
+        "p50 20.0 ms versus 3.50 ms, p99 258 ms versus 35.9 ms."
     )
-    assert lines[-1] == f"Longest starvation: one task of {HIGH} waited 937 ms for a worker."
+    assert lines[-1] == f"Longest wait: one task of {HIGH} waited 937 ms for a worker."
     assert len(lines) == 4

@@ -47,9 +47,9 @@ def test_an_inlined_picture_changes_its_tags_and_not_its_text() -> None:
 
 
 def test_lines_of_twelve_sub_queues_all_look_different() -> None:
-    looks = [canvas.look(index, 100) for index in range(12)]
-    assert len({(str(look["color"]), str(look["linestyle"])) for look in looks}) == 12
-    assert len({(str(look["color"]), str(look["marker"])) for look in looks}) == 12
+    styles = [canvas.line_style(index, 100) for index in range(12)]
+    assert len({(str(each["color"]), str(each["linestyle"])) for each in styles}) == 12
+    assert len({(str(each["color"]), str(each["marker"])) for each in styles}) == 12
 
 
 @pytest.mark.parametrize(

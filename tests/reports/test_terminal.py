@@ -60,7 +60,7 @@ def lossy_record() -> RunRecord:
 
 
 def closed_loop_record() -> RunRecord:
-    """Nobody served the one queue, so that most stages are empty."""
+    """Nobody served the one queue, so most intervals are empty."""
     record = example_record()
     queue = "inference_high"
     served = ("e2e", "e2e_from_send", "queue_wait", "service")
@@ -72,11 +72,11 @@ def closed_loop_record() -> RunRecord:
         rates=msgspec.structs.replace(record.rates, asked_per_s=None, completed_per_s=None),
         queues={queue: record.queues[queue]},
         latency={
-            stage: {
-                name: EMPTY if stage in served else record.latency[stage][name]
+            interval: {
+                name: EMPTY if interval in served else record.latency[interval][name]
                 for name in ("all", queue)
             }
-            for stage in record.latency
+            for interval in record.latency
         },
         warmup=msgspec.structs.replace(record.warmup, method="fixed", e2e_max_s=None),
         resources=msgspec.structs.replace(

@@ -28,22 +28,22 @@ def texts(answer: Verification) -> list[str]:
 @pytest.mark.parametrize(
     ("changes", "first"),
     [
-        ({}, "follows the asynq layout: 5 tasks looked at, none wrong"),
+        ({}, "follows the asynq layout: 5 tasks checked, none wrong"),
         (
             {"ids": 5000},
-            "follows the asynq layout: 5 tasks looked at (there are 5,000), none wrong",
+            "follows the asynq layout: 5 tasks checked (out of 5,000), none wrong",
         ),
         (
             {"follows": False, "wrong": 2},
-            "does not follow the asynq layout: 2 of 5 tasks looked at",
+            "does not follow the asynq layout: 2 of 5 tasks checked",
         ),
         (
             {"follows": False, "looked_at": 0, "ids": 0},
-            "does not follow the asynq layout: 0 tasks looked at, and keys of the wrong type",
+            "does not follow the asynq layout: 0 tasks checked, and keys of the wrong type",
         ),
         (
             {"follows": False, "looked_at": 1, "ids": 2, "wrong": 1},
-            "does not follow the asynq layout: 1 of 1 task looked at (there are 2)",
+            "does not follow the asynq layout: 1 of 1 task checked (out of 2)",
         ),
     ],
 )
@@ -51,9 +51,9 @@ def test_the_first_line_is_the_answer(changes: dict[str, object], first: str) ->
     assert texts(replace(ANSWER, **changes))[0] == first
 
 
-def test_ids_that_moved_on_are_told_last() -> None:
+def test_ids_that_moved_on_are_reported_last() -> None:
     answer = replace(ANSWER, moved_on=1, notes=["a note"])
     assert texts(answer)[-2:] == [
         "a note",
-        "1 id seemed wrong, and moved on or came right before being looked at again",
+        "1 id looked wrong at first, but had moved on or was correct when checked again",
     ]

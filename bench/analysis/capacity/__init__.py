@@ -1,1 +1,1 @@
-"""Capacity: finding it, how it scales, what a queue does near it, and what to buy."""
+"""Capacity: the search for it, how it scales, latency near it, and sizing."""

@@ -1,4 +1,4 @@
-"""How thoroughly to search, given the time: longer trials for a larger budget."""
+"""How thoroughly to search in a given time: a larger budget makes longer trials."""
 
 import math
 from collections.abc import Sequence
@@ -10,32 +10,36 @@ from bench.records.capacity_record import Effort
 from bench.units import format_duration
 
 OVERHEAD_S = 2.5
-"""Of a trial, beyond its load: server and processes up, clocks, drain, record."""
+"""Time that a trial takes beyond its load: starting, synchronising clocks, draining, saving."""
 SHORTEST_S = 3.0
-"""Of a trial's load: below it, start and warm-up are much of what is seen."""
+"""Shortest load of a full trial; in a shorter one, start and warm-up would dominate."""
 LONGEST_S = 60.0
+"""Longest load of a full trial."""
 _SHORT_TRIALS, _FULL_TRIALS = 9, 5
-"""What a search usually takes: to come near and to look into gaps, and to prove both bounds."""
+"""Trials that a level usually takes: short ones to narrow the range and to check gaps, and full
+ones to prove both bounds."""
 _EXCEED_RATIO = 0.33
 _SUM = 4
-"""Full trials that a bound rests on: three good ones with at most one bad, or two bad ones."""
+"""Full trials that a bound is based on: three good ones with at most one bad, or two bad ones."""
 
 
 def effort_for(budget_s: float, levels: int, held_out: int, width: float) -> Effort:
-    """Trials that fit a budget for so many levels, and those that are held out.
+    """Returns trial lengths that fit a budget of seconds.
 
-    Raises UsageError when not even short ones do.
+    ``levels`` were requested and ``held_out`` more check the model; ``width`` is how close the two
+    bounds of a level must come, as a share. Raises UsageError when the budget is too small even for
+    the shortest trials.
     """
     share_s = budget_s / (levels + held_out)
-    # Short trials take half as long; one more shows how fast the workers are at all.
+    # Short trials take half as long; one more measures the saturation.
     trials = _SHORT_TRIALS + _FULL_TRIALS + 1
     final_s = (share_s - trials * OVERHEAD_S) / (_FULL_TRIALS + (_SHORT_TRIALS + 1) / 2)
     if final_s < SHORTEST_S:
         least_s = trials * OVERHEAD_S + SHORTEST_S * (_FULL_TRIALS + (_SHORT_TRIALS + 1) / 2)
         needed_s = least_s * (levels + held_out)
         raise UsageError(
-            f"a budget of {format_duration(budget_s)} is too small: {levels} levels, and {held_out}"
-            f" to check the model with, take {format_duration(needed_s)} at the least: give "
+            f"a budget of {format_duration(budget_s)} is too small: {levels} levels, and "
+            f"{held_out} more to check the model, take at least {format_duration(needed_s)}; use "
             f"--budget {math.ceil(needed_s / 60)}m, or fewer levels"
         )
     final_s = min(math.floor(final_s * 2) / 2, LONGEST_S)
@@ -50,7 +54,7 @@ def effort_for(budget_s: float, levels: int, held_out: int, width: float) -> Eff
 
 
 def goal_of(effort: Effort) -> Goal:
-    """The search's goal."""
+    """Returns the goal of a level's search, from the effort that its record holds."""
     return Goal(
         initial_s=effort.initial_s,
         final_s=effort.final_s,
@@ -61,9 +65,10 @@ def goal_of(effort: Effort) -> Goal:
 
 
 def held_out_levels(asked: Sequence[int]) -> list[int]:
-    """Levels to predict before measuring them: one inside of those asked, one beyond.
+    """Returns levels to predict before they are measured, to check the scaling law.
 
-    None where the levels are too few to fit anything.
+    One lies within the requested levels, in their widest gap, and one beyond them. Empty for fewer
+    than three levels, which are too few to fit a law.
     """
     known = sorted(set(asked))
     if len(known) < 3:

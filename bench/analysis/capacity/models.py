@@ -1,4 +1,4 @@
-"""From trials to models, and from models to predictions that can turn out wrong."""
+"""Fits models to trials, and makes predictions that a later measurement can refute."""
 
 import math
 from collections.abc import Sequence
@@ -16,13 +16,16 @@ from bench.records.run_record import RunRecord
 _CURVE_POINTS = 60
 _P99 = 99.0
 _FEWEST_POINTS = 4
-"""To draw a line through."""
+"""Trials that a regression line needs at least."""
 _SATURATION_SPREAD = 0.05
-"""How far a saturation run, a single one, may be off."""
+"""Assumed error of a single saturation run, as a share."""
 
 
 def law_of(levels: Sequence[LevelRow]) -> Law | None:
-    """The scaling of the rates that hold, over levels with both bounds that were not held out."""
+    """Returns the scaling law of the sustained rates; None where too few levels have both bounds.
+
+    Levels that were held out to check the law are not part of the fit.
+    """
     return scaling.fit(
         [
             Level(level.units, level.lower_per_s, level.upper_per_s)
@@ -35,7 +38,7 @@ def law_of(levels: Sequence[LevelRow]) -> Law | None:
 
 
 def scaling_row(law: Law) -> ScalingRow:
-    """A fit as the record keeps it."""
+    """Returns a fitted law in the form that the record holds."""
     first = min(level.workers for level in law.levels)
     curve = np.linspace(first, law.farthest, _CURVE_POINTS)
     bands = [(float(count), law.predict(float(count))) for count in curve]
@@ -55,7 +58,10 @@ def scaling_row(law: Law) -> ScalingRow:
 
 
 def service_row(run: RunRecord) -> ServiceRow | None:
-    """Service times and the floor, from a run at a low load; None where nothing was served."""
+    """Returns the service times and the latency without queueing, from a run at a low load.
+
+    None where no task was served.
+    """
     service, wait = run.latency["service"]["all"], run.latency["queue_wait"]["all"]
     lag = run.latency["schedule_lag"]["all"]
     if not service.count or wait.p50_s is None:
@@ -71,13 +77,13 @@ def service_row(run: RunRecord) -> ServiceRow | None:
 
 
 def shape_of(row: ServiceRow) -> Service:
-    """The service times that were measured."""
+    """Returns the distribution of the measured service times."""
     return service_of(decode(row.hdr)).scaled_to(row.mean_s)
 
 
 @dataclass(frozen=True)
 class LatencyBand:
-    """A percentile of e2e, with the interval that the uncertainty of the capacity gives it."""
+    """A percentile of e2e in seconds, with its interval from the uncertainty of the capacity."""
 
     value_s: float
     low_s: float
@@ -87,10 +93,10 @@ class LatencyBand:
 def latency_at(
     service: ServiceRow, units: int, saturation_per_s: float, rate_per_s: float
 ) -> LatencyBand:
-    """p99 of e2e at a rate, for workers that go as fast as their saturation run did.
+    """Returns the predicted p99 of e2e at a rate, for workers as fast as their saturation run.
 
-    Each of the servers is taken to be as slow as that run says, whatever part of it is service and
-    what round trips.
+    ``units`` is the number of workers or slots; rates are in tasks per second. The time per task of
+    each slot is taken from the saturation run, so it includes round trips as well as service.
     """
 
     def percentile_s(capacity_per_s: float) -> float:
@@ -112,21 +118,21 @@ def latency_at(
 
 
 def level_of(record: CapacityRecord, units: int) -> LevelRow | None:
-    """What was found for so many workers or slots."""
+    """Returns the level with that number of workers or slots; None where there is none."""
     return next((level for level in record.levels if level.units == units), None)
 
 
 def best_level(record: CapacityRecord) -> LevelRow | None:
-    """The asked level with the highest rate that holds."""
+    """Returns the requested level with the highest sustained rate; None where there is none."""
     held = [each for each in record.levels if each.lower_per_s is not None and not each.is_held_out]
     return max(held, key=lambda level: level.lower_per_s or 0.0, default=None)
 
 
 def server_ceiling_per_s(record: CapacityRecord) -> float | None:
-    """Tasks a second that would fill one core of the server.
+    """Returns the tasks per second that would saturate one core of the server.
 
-    From the line through what all trials used: a server has work to do without any task, and what
-    one more task costs is the slope. None where the trials do not show it.
+    It extrapolates the regression line of CPU versus rate over all valid trials: the intercept is
+    the idle load, the slope the cost of a task. None where the trials are too few or too similar.
     """
     points = [
         (trial.completed_per_s, trial.server_cores)

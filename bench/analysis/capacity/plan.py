@@ -1,7 +1,7 @@
-"""What to buy for a rate: from a capacity record alone, without touching Redis.
+"""Sizing for a rate, from a capacity record alone.
 
-What was measured is taken as it was; between and beyond the levels the law of scaling speaks, with
-the low end of its interval, and only as long as no check rejected it.
+Measured levels are used as measured. Between and beyond them the scaling law applies, with the low
+end of its interval, unless a check has rejected it.
 """
 
 import math
@@ -19,62 +19,71 @@ from bench.workload.metrics import parse_objective
 
 
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked. Tasks a second, shares, seconds, bytes."""
+    """A sizing question: the rate to plan for, and the assumptions to plan with."""
 
     rate_per_s: float
     headroom: float
-    """Share of each capacity that is to stay free."""
+    """Share of each capacity to keep free."""
     slo: tuple[str, ...] = ()
-    """Of those that were searched for; empty for all of them."""
+    """Objectives of the search that must be met; empty for all of them."""
     backlog: int = 1_000_000
+    """Number of tasks in the backlog whose drain time is planned."""
     memory_bytes: int | None = None
-    """Of one server; None when nobody said."""
+    """Memory of one server; None where it is unknown."""
     service_s: float | None = None
-    """What if a task took so long, on average; None as measured."""
+    """Mean service time to assume; None for the measured one."""
     mix: dict[str, float] | None = None
-    """What if the sub-queues had these shares, highest priority first; None as measured."""
+    """Weights of the sub-queues to assume, highest priority first; None for the scenario's own."""
 
 
 class PlanOption(msgspec.Struct, frozen=True, kw_only=True):
-    """So many workers or slots."""
+    """One number of workers or slots, and whether it is enough."""
 
     units: int
     holds_per_s: float
-    """What they hold; of a model, the low end of its interval."""
+    """Rate that they sustain; for a modelled one, the low end of its interval."""
     basis: str
     """``measured`` or ``modelled``."""
     headroom: float
-    """What stays free at the rate asked for; negative where they are too few."""
+    """Share of the sustained rate that stays free; negative where the option is too small."""
     rejected: str
-    """Why not; empty for one that will do."""
+    """Reason why the option is not enough; empty for one that is."""
 
 
 class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer. None where the record cannot say."""
+    """The answer to a sizing question. A value is None where the record does not show it."""
 
     request: PlanRequest = msgspec.field(name="wish")
+    """The question; its key in the JSON output is ``wish``."""
     axis: str
     options: list[PlanOption]
     chosen: PlanOption | None
     shards: int | None
+    """Number of Redis servers that the rate takes."""
     server_share: float | None
-    """Of one core of Redis, for each shard."""
+    """Share of one core that each Redis server uses."""
     drain_s: float | None
-    """How long the backlog takes while tasks go on coming at that rate."""
+    """Time to drain the backlog while tasks keep arriving at the planned rate."""
     drain_idle_s: float | None
-    """And if none came."""
+    """Time to drain the backlog when no new tasks arrive."""
     memory_full_at: int | None
-    """Tasks that fill the memory of one server."""
+    """Number of queued tasks that fill the memory of one server."""
     memory_full_s: float | None
-    """How long that takes once nobody serves."""
+    """Time until the memory is full when no worker serves the queue."""
     waits_s: dict[str, float]
-    """Mean wait for a worker, by sub-queue, where the queue's model holds."""
+    """Mean wait for a worker by sub-queue; empty where the queueing model does not apply."""
     first_to_give: str
+    """The first bottleneck as the rate grows, and the rate at which it is reached."""
     notes: list[str]
+    """What a reader must know, one sentence each."""
 
 
 def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
-    """Plan for a rate. Raises UsageError for an objective that was not searched for."""
+    """Returns the plan for a rate.
+
+    Raises UsageError for an objective that the search did not have, and for a service time that the
+    record cannot scale.
+    """
     _require_searched(record, request)
     factor = _service_factor(record, request)
     options = list(_options(record, request, factor))
@@ -104,8 +113,8 @@ def _require_searched(record: CapacityRecord, request: PlanRequest) -> None:
     for expression in request.slo:
         if _normal(expression) not in known:
             raise UsageError(
-                f"{expression!r} is not what was searched for ({'; '.join(record.slo)}): search "
-                "again with it"
+                f"{expression!r} is not an objective of the search ({'; '.join(record.slo)}); run "
+                "'bench capacity' with it"
             )
 
 
@@ -115,21 +124,24 @@ def _normal(expression: str) -> tuple[object, ...]:
 
 
 def _service_factor(record: CapacityRecord, request: PlanRequest) -> float:
-    """By what a rate changes with another service time: the rest of a task's time stays."""
+    """Returns the factor by which a rate changes with another service time.
+
+    The rest of a task's time is assumed to stay the same.
+    """
     if request.service_s is None:
         return 1.0
     if record.service is None:
-        raise UsageError("the record has no service times to begin from: leave --service-time out")
+        raise UsageError("the record has no service times to scale; remove --service-time")
     least = min(record.levels, key=lambda level: level.units, default=None)
     if least is None or not least.saturation_per_s:
-        raise UsageError("the record has no rate to begin from: leave --service-time out")
+        raise UsageError("the record has no saturation rate to scale; remove --service-time")
     task_s = least.units / least.saturation_per_s
     changed_s = max(task_s - record.service.mean_s, 0.0) + request.service_s
     return task_s / changed_s
 
 
 def _options(record: CapacityRecord, request: PlanRequest, factor: float) -> Iterator[PlanOption]:
-    """Measured levels, and modelled ones between and beyond them, from the fewest up."""
+    """Yields measured levels, and modelled ones between and beyond them, the smallest first."""
     measured = {level.units: level for level in record.levels if level.lower_per_s is not None}
     modelled = {} if capacity_record.is_rejected(record, "capacity") else _modelled(record)
     for count in sorted({*measured, *modelled}):
@@ -148,7 +160,7 @@ def _options(record: CapacityRecord, request: PlanRequest, factor: float) -> Ite
 
 
 def _modelled(record: CapacityRecord) -> dict[int, float]:
-    """Whole numbers of workers to the low end of what the law says they hold."""
+    """Returns the low end of the modelled rate for each whole number of workers or slots."""
     if record.scaling is None:
         return {}
     band = record.scaling.band
@@ -164,12 +176,12 @@ def _why_not(headroom: float, request: PlanRequest) -> str:
     if headroom < 0:
         return "too few for the rate"
     if headroom < request.headroom - 1e-9:
-        return f"headroom of {headroom:.0%} only"
+        return f"only {headroom:.0%} headroom"
     return ""
 
 
 def _saturation(record: CapacityRecord, chosen: PlanOption, factor: float) -> float:
-    """How fast they go at all, whatever the latency."""
+    """Returns the highest throughput of an option, whatever the latency."""
     level = models.level_of(record, chosen.units)
     if level is not None and level.saturation_per_s is not None:
         return level.saturation_per_s * factor
@@ -204,7 +216,10 @@ def _waits(
     chosen: PlanOption | None,
     saturation: float | None,
 ) -> dict[str, float]:
-    """Mean waits of the sub-queues under strict priority, where no check missed the model."""
+    """Returns the mean wait of each sub-queue under strict priority.
+
+    Empty where the queueing model was rejected by a check, or does not apply.
+    """
     if chosen is None or saturation is None or record.service is None:
         return {}
     if capacity_record.is_rejected(record, "e2e.p99") or record.scenario.priority != "strict":
@@ -223,7 +238,7 @@ def _waits(
 
 
 def _first_to_give(chosen: PlanOption | None, share: float | None, request: PlanRequest) -> str:
-    """What runs out first when the rate grows."""
+    """Returns what saturates first when the rate grows, and the rate at which it does."""
     if chosen is None:
         return ""
     workers_at = chosen.holds_per_s
@@ -237,28 +252,28 @@ def _notes(
     record: CapacityRecord, request: PlanRequest, chosen: PlanOption | None
 ) -> Iterator[str]:
     if capacity_record.is_rejected(record, "capacity"):
-        yield "the law of scaling was rejected by a check: only what was measured is planned with"
+        yield "the scaling law was rejected by a check, so the plan uses measured levels only"
     elif record.scaling is None:
-        yield "there is no law of scaling: only what was measured is planned with"
+        yield "there is no scaling law, so the plan uses measured levels only"
     if chosen is None:
         yield _too_much(record, request)
     elif chosen.basis == "modelled":
-        yield "the number of workers is modelled, at the low end of its interval: measure it"
+        yield f"this number of {record.axis} is modelled (low end of its interval); measure it"
     if request.service_s is not None:
-        yield "another service time is a model: what a task takes beside it is left as it was"
+        yield "the service time is hypothetical; the rest of a task's time is assumed unchanged"
     if capacity_record.is_rejected(record, "e2e.p99"):
-        yield "the model of the queue was rejected by a check, so no waits are given"
+        yield "the queueing model was rejected by a check, so waits are not modelled"
     unsettled = [level.units for level in record.levels if not level.is_settled]
     if unsettled:
-        yield f"not proven to the end: {record.axis} {', '.join(map(str, unsettled))}"
+        yield f"bounds are not fully proven for {record.axis} {', '.join(map(str, unsettled))}"
 
 
 def _too_much(record: CapacityRecord, request: PlanRequest) -> str:
     best = models.best_level(record)
     most = "nothing" if best is None else units.format_rate(best.lower_per_s)
     return (
-        f"no number of {record.axis} that may be spoken of holds "
-        f"{units.format_rate(request.rate_per_s)} with {request.headroom:.0%} to spare: {most} "
-        "was the most that was measured; search again with more, or spread the queue over "
-        "several servers"
+        f"no measured or modelled number of {record.axis} sustains "
+        f"{units.format_rate(request.rate_per_s)} with {request.headroom:.0%} headroom; the "
+        f"highest measured rate is {most}; search with more {record.axis}, or spread the queue "
+        "over several servers"
     )

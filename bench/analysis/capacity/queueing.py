@@ -1,9 +1,9 @@
-"""What waiting does near the limit: Erlang C, with the service times that were measured.
+"""Waiting times near the limit: Erlang C with the measured service times.
 
-Formulas: Erlang C for the chance to wait at all; Allen and Cunneen's correction for service and
-arrivals that vary otherwise than exponentially, E[W] ≈ C/(cμ - λ) · (Ca² + Cs²)/2; an exponential
-tail with that mean, P(W > t) ≈ C·exp(-t·C/E[W]), convolved with the measured service times; Cobham
-for strict priorities without preemption, W_k = W0 / ((1 - σ_{k-1})(1 - σ_k)).
+Formulas: Erlang C for the probability of waiting at all; Allen and Cunneen's correction for service
+and arrival times that are not exponential, E[W] ≈ C/(cμ - λ) · (Ca² + Cs²)/2; an exponential tail
+with that mean, P(W > t) ≈ C·exp(-t·C/E[W]), convolved with the measured service times; Cobham for
+strict priorities without preemption, W_k = W0 / ((1 - σ_{k-1})(1 - σ_k)).
 """
 
 import math
@@ -26,7 +26,7 @@ class Service:
 
     @property
     def mean_s(self) -> float:
-        """The mean."""
+        """Mean service time in seconds."""
         return float(self.times_s @ self.shares)
 
     @property
@@ -35,12 +35,12 @@ class Service:
         return float(self.times_s**2 @ self.shares) / self.mean_s**2 - 1
 
     def scaled_to(self, mean_s: float) -> "Service":
-        """The same shape with another mean."""
+        """Returns a distribution of the same shape with another mean, in seconds."""
         return Service(self.times_s * (mean_s / self.mean_s), self.shares)
 
 
 def service_of(histogram: Histogram) -> Service:
-    """The service times that were measured. Raises ValueError without samples."""
+    """Returns the service times of a histogram in µs. Raises ValueError when it has no samples."""
     filled = np.flatnonzero(histogram.counts)
     if not len(filled):
         raise ValueError("no service times were measured")
@@ -50,10 +50,13 @@ def service_of(histogram: Histogram) -> Service:
 
 
 def erlang_c(servers: int, offered: float) -> float:
-    """The chance that a task must wait, for so many servers and ``offered`` = λ/μ of them busy."""
+    """Returns the probability that a task must wait (Erlang C).
+
+    ``offered`` is the load λ/μ in servers; at or above ``servers`` the result is 1.
+    """
     if offered >= servers:
         return 1.0
-    # Erlang B by its recursion, which neither overflows nor loses digits.
+    # The recursion of Erlang B neither overflows nor loses digits.
     blocked = 1.0
     for count in range(1, servers + 1):
         blocked = offered * blocked / (count + offered * blocked)
@@ -63,11 +66,12 @@ def erlang_c(servers: int, offered: float) -> float:
 
 @dataclass(frozen=True)
 class Queue:
-    """c servers, tasks at a rate (tasks a second), and what they take.
+    """A queue with c servers, tasks arriving at a rate, and their service times.
 
-    ``arrivals_variation`` is the squared coefficient of variation of the time between arrivals: 1
-    for Poisson, 0 for a clockwork. ``floor_s`` is what a task takes without any queue beside its
-    service: the way to the server and out of it.
+    ``rate_per_s`` is in tasks per second. ``arrivals_variation`` is the squared coefficient of
+    variation of the time between arrivals: 1 for Poisson arrivals, 0 for evenly spaced ones.
+    ``floor_s`` is the latency of a task that does not wait, beyond its service: the time to and
+    from the Redis server.
     """
 
     servers: int
@@ -78,17 +82,17 @@ class Queue:
 
     @property
     def utilisation(self) -> float:
-        """Share of the servers that is busy; at 1 or above the queue only grows."""
+        """Share of the servers that is busy; at 1 or above the queue grows without bound."""
         return self.rate_per_s * self.service.mean_s / self.servers
 
     @property
     def wait_chance(self) -> float:
-        """That a task waits."""
+        """Probability that a task waits for a server."""
         return erlang_c(self.servers, self.rate_per_s * self.service.mean_s)
 
     @property
     def mean_wait_s(self) -> float:
-        """Infinite where the queue only grows."""
+        """Mean wait for a server in seconds; infinite where the queue grows without bound."""
         if self.utilisation >= 1:
             return math.inf
         spare = self.servers / self.service.mean_s - self.rate_per_s
@@ -96,7 +100,7 @@ class Queue:
         return self.wait_chance / spare * variation
 
     def exceeds(self, limit_s: float) -> float:
-        """The chance that a task takes longer than that, from due to finished."""
+        """Returns the probability that a task takes longer than that, from due to finished."""
         if self.utilisation >= 1:
             return 1.0
         left_s = limit_s - self.floor_s - self.service.times_s
@@ -108,7 +112,10 @@ class Queue:
         return float(tail @ self.service.shares)
 
     def percentile_s(self, percent: float) -> float:
-        """How long so many of a hundred tasks take at the most; infinite for a growing queue."""
+        """Returns a percentile of the latency in seconds.
+
+        It is infinite where the queue grows without bound.
+        """
         if self.utilisation >= 1:
             return math.inf
         wanted = 1 - percent / 100
@@ -121,10 +128,11 @@ class Queue:
 
 
 def priority_waits_s(queue: Queue, shares: Sequence[float]) -> list[float]:
-    """Mean wait of each class under strict priority, the highest first.
+    """Returns the mean wait of each priority class in seconds (Cobham), the highest class first.
 
-    ``shares`` of the tasks, adding up to one, all with the same service. By Kleinrock's law of
-    conservation their mean, weighted by the shares, is the wait without priorities.
+    ``shares`` are the shares of the tasks in each class and add up to 1; all classes have the same
+    service times. By Kleinrock's conservation law, the mean of the waits, weighted by the shares,
+    is the wait without priorities.
     """
     residual_s, busy, waits = _residual_s(queue), 0.0, []
     for share in shares:
@@ -134,7 +142,7 @@ def priority_waits_s(queue: Queue, shares: Sequence[float]) -> list[float]:
 
 
 def _residual_s(queue: Queue) -> float:
-    """W0: how long until a server is free, for one who waits for nobody else."""
+    """Returns W0: the mean time until a server becomes free, ignoring other waiting tasks."""
     chance = erlang_c(queue.servers, min(queue.rate_per_s * queue.service.mean_s, queue.servers))
     variation = (queue.arrivals_variation + queue.service.variation) / 2
     return chance * queue.service.mean_s / queue.servers * variation

@@ -1,7 +1,8 @@
-"""How throughput grows with workers: the Universal Scalability Law, fitted, with its uncertainty.
+"""Fits the Universal Scalability Law, with its uncertainty: how throughput grows with workers.
 
-X(N) = γN / (1 + α(N - 1) + βN(N - 1)): α is the share that cannot go side by side, β what each pair
-of workers costs for keeping out of each other's way (Gunther, "Guerrilla Capacity Planning", 2007).
+X(N) = γN / (1 + α(N - 1) + βN(N - 1)): γ is the throughput of one worker, α the share of work that
+cannot run in parallel (contention), β the cost of coordination between each pair of workers
+(coherency). Source: Gunther, "Guerrilla Capacity Planning", 2007.
 """
 
 import math
@@ -15,22 +16,22 @@ from scipy.optimize import least_squares
 from bench.arrays import Floats
 
 FEWEST_LEVELS = 3
-"""One for each coefficient."""
+"""Levels that a fit needs: one for each coefficient."""
 RESAMPLES = 400
 """Number of fits from which the intervals are taken."""
 _SEED = 1
 _INTERVAL = (5.0, 95.0)
 _RUN_NOISE = 0.03
-"""Of a rate from one day's trials to another's, as a share: machines drift."""
+"""Variation of a rate between trials of different days, as a share, because machines drift."""
 _PRECISE: dict[str, Any] = {"ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
 FARTHEST = 2.0
-"""How far beyond the largest level a prediction may reach: from 1 to 8 workers with 3% of noise,
-X(16) can be wrong by a fifth."""
+"""Factor by which a prediction may exceed the largest level. Fitted to 1 to 8 workers with 3% of
+noise, X(16) can be off by a fifth."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """Between which throughputs (tasks a second) the limit of one number of workers lies."""
+    """The bounds of the throughput, in tasks per second, of one number of workers."""
 
     workers: float
     lower: float
@@ -38,20 +39,20 @@ class Level:
 
     @property
     def middle(self) -> float:
-        """The best single guess."""
+        """Midpoint of the bounds, in tasks per second."""
         return (self.lower + self.upper) / 2
 
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Of the law: contention, coherency, and the throughput of one worker alone."""
+    """The law's coefficients: contention, coherency, and the tasks per second of one worker."""
 
     alpha: float
     beta: float
     gamma: float
 
     def at(self, workers: Floats | float) -> Floats:
-        """Throughput (tasks a second) of so many workers, of any shape."""
+        """Returns the throughput in tasks per second, in the shape of ``workers``."""
         count = np.asarray(workers, np.float64)
         shared = 1 + self.alpha * (count - 1) + self.beta * count * (count - 1)
         throughput: Floats = self.gamma * count / shared
@@ -59,7 +60,7 @@ class Coefficients:
 
     @property
     def peak_workers(self) -> float:
-        """Where throughput is highest; infinite where workers never hinder each other."""
+        """Number of workers with the highest throughput; infinite where coherency costs nothing."""
         return math.sqrt((1 - self.alpha) / self.beta) if self.beta > 0 else math.inf
 
 
@@ -74,21 +75,24 @@ class Band:
 
 @dataclass(frozen=True)
 class Law:
-    """A fit. ``resampled`` are fits to other values that the same measurements allow."""
+    """A fitted law, with fits to resampled measurements that give its uncertainty."""
 
     levels: Sequence[Level]
     best: Coefficients
     resampled: Sequence[Coefficients]
     residuals: Sequence[float]
-    """Of each level, as a share of what the fit says."""
+    """Deviation of each level from the fit, as a share of the fitted value."""
 
     @property
     def farthest(self) -> float:
-        """The largest number of workers that may be predicted."""
+        """Largest number of workers for which a prediction is allowed."""
         return FARTHEST * max(level.workers for level in self.levels)
 
     def predict(self, workers: float) -> Band:
-        """Throughput of so many workers. Raises ValueError past ``farthest``."""
+        """Returns the predicted throughput of a number of workers.
+
+        Raises ValueError for more than ``farthest`` workers.
+        """
         if workers > self.farthest:
             raise ValueError(f"{workers:g} workers are more than {self.farthest:g}")
         return self._band([float(each.at(workers)) for each in self.resampled], workers)
@@ -96,13 +100,13 @@ class Law:
     def _band(self, values: Sequence[float], workers: float) -> Band:
         low, high = np.percentile(values, _INTERVAL)
         value = float(self.best.at(workers))
-        # What is measured there will be known to the width of its bounds, and no better.
+        # A measurement there will only be as precise as the width of its bounds.
         width = max((level.upper - level.lower) / 2 / level.middle for level in self.levels)
         slack = math.hypot(width, _RUN_NOISE) * value
         return Band(value, min(float(low), value) - slack, max(float(high), value) + slack)
 
     def interval_of(self, name: str) -> tuple[float, float]:
-        """The 90% interval of a coefficient, or of ``peak_workers``."""
+        """Returns the 90% interval of ``alpha``, ``beta``, ``gamma`` or ``peak_workers``."""
         values = [getattr(each, name) for each in self.resampled]
         finite = np.array([min(value, 1e9) for value in values])
         low, high = np.percentile(finite, _INTERVAL)
@@ -110,20 +114,21 @@ class Law:
 
 
 def fit(levels: Sequence[Level]) -> Law | None:
-    """The law of these levels, or None where they are too few to tell.
+    """Returns the law of these levels; None for fewer than three.
 
-    Each level counts by how well it is known. Intervals come from fits to values drawn around the
-    measured ones: by the width of the bounds, by the noise of runs, and by what the fit misses.
+    Each level is weighted by its precision. Intervals come from fits to values drawn around the
+    measured ones, which vary by the width of the bounds, the noise of runs and the residuals.
     """
     if len({level.workers for level in levels}) < FEWEST_LEVELS:
         return None
     workers = np.array([level.workers for level in levels], np.float64)
     middles = np.array([level.middle for level in levels])
     widths = np.array([(level.upper - level.lower) / level.middle for level in levels])
-    known = np.hypot(widths / math.sqrt(12), _RUN_NOISE)  # of a value anywhere between its bounds
+    # The standard deviation of a uniform distribution between the bounds is their width / √12.
+    known = np.hypot(widths / math.sqrt(12), _RUN_NOISE)
     best = fit_coefficients(workers, middles, known)
     residuals = middles / best.at(workers) - 1
-    # What the fit misses at the levels may be noise, too; three coefficients hide some of it.
+    # Residuals may be noise, too; fitting three coefficients hides part of it.
     missed = math.sqrt(float(residuals @ residuals) / max(len(levels) - 3, 1))
     noise = np.hypot(known, missed)
     generator = np.random.default_rng(_SEED)
@@ -135,10 +140,10 @@ def fit(levels: Sequence[Level]) -> Law | None:
 def fit_coefficients(
     workers: Floats, throughput: Floats, known: Floats | None = None
 ) -> Coefficients:
-    """Least squares, all coefficients at or above zero.
+    """Returns the coefficients fitted by least squares, none of them negative.
 
-    ``known`` (n,) is how well each throughput is known, as a share of it; without it all count
-    alike, as they stand.
+    ``workers`` and ``throughput`` are of shape (n,). ``known`` (n,) is the precision of each
+    throughput as a share of it; without it, absolute deviations count equally.
     """
     scale = 1.0 if known is None else 1 / (known * throughput)
     guess = np.array([0.02, 0.0001, float(np.max(throughput / workers))])

@@ -1,12 +1,12 @@
-"""The highest load that holds: a search in the manner of MLRsearch (draft-ietf-bmwg-mlrsearch).
+"""Search for the highest load that meets all objectives, after MLRsearch.
 
-A trial offers a load for a while, and is good or bad. What a load is worth follows from all its
-trials: it is a *lower bound* once bad trials cannot make up more than the exceed ratio of the
-duration sum any more, an *upper bound* once they must; short trials may warn of a bad load, and
-prove no good one. Wanted is the relevant lower bound: the largest lower bound below the smallest
-upper bound, as a load that holds above one that does not is luck.
+Source: draft-ietf-bmwg-mlrsearch. A trial offers a load for a while, and is good or bad. All trials
+of a load together classify it: it is a *lower bound* once bad trials can no longer exceed the
+exceed ratio of the duration sum, and an *upper bound* once they must. Short trials can show that a
+load is bad, but not that it is good. The result is the relevant lower bound: the largest lower
+bound below the smallest upper bound, because a good load above a bad one may be luck.
 
-The search has no clock and runs nothing: it says which trial comes next, given those before.
+The search has no clock and runs nothing: given the trials so far, it returns the next one.
 """
 
 import math
@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _ROUNDED = 1.01
-"""Who asks for the trials may round the loads by so much."""
+"""Factor by which a caller may have rounded the loads of trials."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What the search is after. Times in seconds; the rest are shares and factors.
+    """The precision that a search must reach. Times are in seconds.
 
-    ``width`` is how far the bounds may lie apart, as a share of the upper one. A system can fail at
-    one load and hold at a higher one: so below the bound found, down to its ``reach``-th part, no
-    two loads that were tried may lie further apart than by a factor of ``gap``.
+    ``initial_s`` and ``final_s`` are the lengths of a short and a full trial, ``sum_s`` is the
+    total length of the trials that classify a load, and ``exceed_ratio`` the share of it that may
+    be bad. ``width`` is the allowed distance of the bounds, as a share of the upper one, and
+    ``expansion`` the factor between loads while one bound is missing. A system can fail at one load
+    and pass at a higher one, so below the bound found, down to its ``reach``-th part, tested loads
+    must not be further apart than a factor of ``gap``.
     """
 
     initial_s: float = 10.0
@@ -39,15 +42,15 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """A load in tasks a second, how long it was offered, and whether it held."""
+    """A load in tasks per second, how long it was offered, and whether it met all objectives."""
 
     load: float
     duration_s: float
     good: bool
 
 
-class Kind(StrEnum):
-    """What a load's trials prove."""
+class BoundKind(StrEnum):
+    """What the trials of a load prove."""
 
     LOWER = "lower bound"
     UPPER = "upper bound"
@@ -55,8 +58,8 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The next trial."""
+class WantedTrial:
+    """The next trial to run: a load in tasks per second, and its length."""
 
     load: float
     duration_s: float
@@ -64,67 +67,72 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Between which loads the limit lies. ``lower`` is None where no load held, ``upper`` where
-    none failed; ``is_settled`` says whether both are proven, and close enough."""
+    """The loads between which the limit lies, in tasks per second.
+
+    ``lower`` is None where no load passed, ``upper`` where none failed. ``is_settled`` tells
+    whether both are proven and close enough.
+    """
 
     lower: float | None
     upper: float | None
     is_settled: bool
 
 
-def classify(trials: Sequence[Trial], goal: Goal) -> Kind:
-    """What the trials of one load prove."""
+def classify(trials: Sequence[Trial], goal: Goal) -> BoundKind:
+    """Returns what the trials of one load prove."""
     full = [trial for trial in trials if trial.duration_s >= goal.final_s]
     short = [trial for trial in trials if trial.duration_s < goal.final_s]
     good_s = _seconds(full, good=True)
-    # Short good trials only excuse as many short bad ones as the exceed ratio allows.
+    # Short good trials offset only as many short bad ones as the exceed ratio allows.
     excused_s = _seconds(short, good=True) * goal.exceed_ratio / (1 - goal.exceed_ratio)
     bad_s = _seconds(full, good=False) + max(_seconds(short, good=False) - excused_s, 0.0)
     whole_s = max(good_s + bad_s, goal.sum_s)
     if bad_s / whole_s > goal.exceed_ratio:
-        return Kind.UPPER
+        return BoundKind.UPPER
     missing_s = whole_s - good_s - bad_s
-    return Kind.LOWER if (bad_s + missing_s) / whole_s <= goal.exceed_ratio else Kind.OPEN
+    return BoundKind.LOWER if (bad_s + missing_s) / whole_s <= goal.exceed_ratio else BoundKind.OPEN
 
 
 def next_step(
     trials: Sequence[Trial], goal: Goal, first: float, lowest: float, highest: float
-) -> Wanted | Bounds:
-    """The next trial, or the bounds once they are found.
+) -> WantedTrial | Bounds:
+    """Returns the next trial, or the bounds once they are found.
 
-    ``first`` is the load to begin with; no load outside of ``lowest`` and ``highest`` is tried.
+    ``first`` is the load to start with; no load outside ``lowest`` and ``highest`` is tested.
     """
     at = _by_load(trials)
     if not at:
-        return Wanted(min(max(first, lowest), highest), goal.initial_s)
+        return WantedTrial(min(max(first, lowest), highest), goal.initial_s)
     lower, upper = _relevant(at, goal)
     if upper is None:
         return _without_upper(at, goal, lower, lowest, highest)
     return (
-        _doubted(at, goal, upper)
-        or _narrowed(at, goal, lower, upper, lowest)
+        _recheck(at, goal, upper)
+        or _narrowing(at, goal, lower, upper, lowest)
         or Bounds(lower, upper, is_settled=True)
     )
 
 
-def _doubted(at: dict[float, list[Trial]], goal: Goal, upper: float) -> Wanted | None:
-    """Another trial of a load that failed below one that held, before anything is looked for below
-    it: it may have been a moment's trouble."""
-    held_above = any(load > upper and _leans_good(made, goal) for load, made in at.items())
+def _recheck(at: dict[float, list[Trial]], goal: Goal, upper: float) -> WantedTrial | None:
+    """Returns another trial of a load that failed below one that passed; None where there is none.
+
+    The failure may have been a brief disturbance, so it is confirmed before lower loads are tested.
+    """
+    held_above = any(load > upper and _seems_good(made, goal) for load, made in at.items())
     return _confirmed(at, goal, upper) if held_above else None
 
 
-def _narrowed(
+def _narrowing(
     at: dict[float, list[Trial]], goal: Goal, lower: float | None, upper: float, lowest: float
-) -> Wanted | None:
-    """What brings the bounds nearer to each other, or proves them; None when they are found."""
+) -> WantedTrial | None:
+    """Returns a trial that narrows or proves the bounds; None when they are found."""
     if lower is None:
         if upper > lowest:
-            return Wanted(max(upper / goal.expansion, lowest), goal.initial_s)
+            return WantedTrial(max(upper / goal.expansion, lowest), goal.initial_s)
         return _confirmed(at, goal, upper)
     if (upper - lower) / upper > goal.width:
         is_near = (upper - lower) / upper <= 2 * goal.width
-        return Wanted(math.sqrt(lower * upper), goal.final_s if is_near else goal.initial_s)
+        return WantedTrial(math.sqrt(lower * upper), goal.final_s if is_near else goal.initial_s)
     return (
         _confirmed(at, goal, upper)
         or _confirmed(at, goal, lower)
@@ -132,31 +140,33 @@ def _narrowed(
     )
 
 
-def closing_step(trials: Sequence[Trial], goal: Goal) -> Wanted | None:
-    """For a search whose time is over: a trial that helps to prove a lower bound, where none is.
+def closing_step(trials: Sequence[Trial], goal: Goal) -> WantedTrial | None:
+    """Returns a trial that helps to prove a lower bound, for a search whose time is up.
 
-    It looks for no better one. None when there is one, or nothing leans to being one.
+    It does not look for a better bound. None where a lower bound is proven, or no load seems good.
     """
     if bounds(trials, goal).lower is not None:
         return None
     lower, _ = _relevant(_by_load(trials), goal)
-    return None if lower is None else Wanted(lower, goal.final_s)
+    return None if lower is None else WantedTrial(lower, goal.final_s)
 
 
 def bounds(trials: Sequence[Trial], goal: Goal) -> Bounds:
-    """How far the trials so far have come, where the search had to end early.
+    """Returns the bounds that the trials show so far, for a search that ends early.
 
-    Only what is proven is called safe; a load that a trial or two speak against, without proving
-    it, takes nothing away from that, but the search is not settled.
+    Only a proven load becomes the lower bound. Unproven bad loads above it bound it from above but
+    do not invalidate it, and the bounds are not settled.
     """
     at = _by_load(trials)
     kinds = {load: classify(made, goal) for load, made in at.items()}
-    proven = min((load for load, kind in kinds.items() if kind is Kind.UPPER), default=math.inf)
+    proven = min(
+        (load for load, kind in kinds.items() if kind is BoundKind.UPPER), default=math.inf
+    )
     lower = max(
-        (load for load, kind in kinds.items() if kind is Kind.LOWER and load < proven),
+        (load for load, kind in kinds.items() if kind is BoundKind.LOWER and load < proven),
         default=None,
     )
-    bad = [load for load, made in at.items() if not _leans_good(made, goal)]
+    bad = [load for load, made in at.items() if not _seems_good(made, goal)]
     upper = min((load for load in bad if lower is None or load > lower), default=None)
     return Bounds(lower, upper, is_settled=False)
 
@@ -167,11 +177,11 @@ def _without_upper(
     lower: float | None,
     lowest: float,
     highest: float,
-) -> Wanted | Bounds:
+) -> WantedTrial | Bounds:
     if lower is None:
-        raise ValueError("every load leans to one side")
+        raise ValueError("a search without an upper bound needs a good load")
     if lower < highest:
-        return Wanted(min(lower * goal.expansion, highest), goal.initial_s)
+        return WantedTrial(min(lower * goal.expansion, highest), goal.initial_s)
     return (
         _confirmed(at, goal, lower)
         or _in_a_gap(at, goal, lower, lowest)
@@ -179,36 +189,38 @@ def _without_upper(
     )
 
 
-def _confirmed(at: dict[float, list[Trial]], goal: Goal, load: float) -> Wanted | None:
-    """Another full trial of a bound that is not proven yet; None once it is."""
-    return Wanted(load, goal.final_s) if classify(at[load], goal) is Kind.OPEN else None
+def _confirmed(at: dict[float, list[Trial]], goal: Goal, load: float) -> WantedTrial | None:
+    """Returns another full trial of a bound that is not proven yet; None once it is."""
+    return WantedTrial(load, goal.final_s) if classify(at[load], goal) is BoundKind.OPEN else None
 
 
 def _in_a_gap(
     at: dict[float, list[Trial]], goal: Goal, lower: float, lowest: float
-) -> Wanted | None:
-    """A load in the uppermost wide gap below the bound, as far down as the goal reaches."""
+) -> WantedTrial | None:
+    """Returns a trial in the highest wide gap below the bound, within the goal's reach, or None."""
     load = lower
     while load > max(lower / goal.reach, lowest):
         below = max((each for each in at if each < load), default=0.0)
         if below * goal.gap * _ROUNDED < load:
-            return Wanted(max(load / goal.gap, math.sqrt(below * load), lowest), goal.initial_s)
+            return WantedTrial(
+                max(load / goal.gap, math.sqrt(below * load), lowest), goal.initial_s
+            )
         load = below
     return None
 
 
 def _relevant(at: dict[float, list[Trial]], goal: Goal) -> tuple[float | None, float | None]:
-    """The largest load that leans good below the smallest that leans bad, and that one."""
-    upper = min((load for load in at if not _leans_good(at[load], goal)), default=None)
+    """Returns the largest seemingly good load below the smallest seemingly bad one, and both."""
+    upper = min((load for load in at if not _seems_good(at[load], goal)), default=None)
     lower = max((load for load in at if upper is None or load < upper), default=None)
     return lower, upper
 
 
-def _leans_good(trials: Sequence[Trial], goal: Goal) -> bool:
-    """What a load's trials suggest, proven or not; full trials outweigh short ones."""
+def _seems_good(trials: Sequence[Trial], goal: Goal) -> bool:
+    """Returns whether the trials suggest a good load; full trials outweigh short ones."""
     kind = classify(trials, goal)
-    if kind is not Kind.OPEN:
-        return kind is Kind.LOWER
+    if kind is not BoundKind.OPEN:
+        return kind is BoundKind.LOWER
     full = [trial for trial in trials if trial.duration_s >= goal.final_s] or trials
     bad_s = _seconds(full, good=False)
     return bad_s <= goal.exceed_ratio * (bad_s + _seconds(full, good=True))

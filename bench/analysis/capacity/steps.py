@@ -1,11 +1,10 @@
-"""What comes next in a search for capacity, from the record alone.
+"""The next trial of a capacity search, from its record alone.
 
-The order: fill a queue (what a task costs in memory, how fast tasks go in), then for each level a
-run as fast as its workers go and the search for the rate that holds; then predictions, and the
-levels and the load that they are about.
+The order: fill a queue, which shows the memory per task and the enqueue rate; then, for each level,
+a saturation run and the search for the highest sustained rate; then predictions, and the levels and
+the load that check them.
 """
 
-import datetime
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,23 +14,37 @@ import msgspec
 from bench.analysis.capacity import models
 from bench.analysis.capacity.effort import goal_of, held_out_levels
 from bench.analysis.capacity.scaling import Law
-from bench.analysis.capacity.search import Bounds, Trial, Wanted, bounds, closing_step, next_step
+from bench.analysis.capacity.search import (
+    Bounds,
+    Trial,
+    WantedTrial,
+    bounds,
+    closing_step,
+    next_step,
+)
+from bench.records import timestamps
 from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction, Purpose, TrialRow
 
 _FIRST_SHARE = 0.6
-"""Of the saturation: a load that should hold."""
+"""First load of a search as a share of the saturation: one that should be sustained."""
 _HIGHEST_SHARE = 1.3
+"""Highest load of a search as a share of the saturation."""
 _LOWEST_SHARE = 1 / 64
+"""Lowest load of a search as a share of the saturation."""
 _MOST_OVERTIME = 1.5
-"""Of a level's time: a search that found no proven bound may go on for so long to prove one."""
+"""Multiple of a level's time that a search without a proven bound may use to prove one."""
 LOAD_SHARE = 0.8
-"""Of the highest rate that holds: where the latency is predicted."""
+"""The rate whose latency is predicted, as a share of the highest sustained rate."""
 _DIGITS = 3
+"""Significant digits of a trial's rate."""
 
 
 @dataclass(frozen=True)
 class SearchStep:
-    """The next trial. ``rate_per_s`` is None for as fast as possible."""
+    """One trial to run, with ``units`` workers or slots.
+
+    ``rate_per_s`` is None for a trial that sends as fast as possible.
+    """
 
     purpose: Purpose
     units: int
@@ -40,7 +53,7 @@ class SearchStep:
 
 
 def next_trial(record: CapacityRecord) -> SearchStep | None:
-    """The next trial; None when all are made."""
+    """Returns the next trial of a search; None when all have been run."""
     short_s, full_s = record.effort.initial_s, record.effort.final_s
     if not _made(record, "fill"):
         return SearchStep("fill", 0, None, short_s)
@@ -48,7 +61,7 @@ def next_trial(record: CapacityRecord) -> SearchStep | None:
         if not _made(record, "saturation", units):
             return SearchStep("saturation", units, None, short_s)
         wanted = _search(record, units)
-        if isinstance(wanted, Wanted):
+        if isinstance(wanted, WantedTrial):
             return SearchStep("search", units, _rounded(wanted.load), wanted.duration_s)
     loads = [each for each in record.predictions if each.kind == "load"]
     if loads and not _made(record, "load", loads[0].units):
@@ -57,22 +70,22 @@ def next_trial(record: CapacityRecord) -> SearchStep | None:
 
 
 def levels_to_search(record: CapacityRecord) -> list[int]:
-    """The levels that were asked for, and once all of these are done, those that were predicted."""
+    """Returns the requested levels, followed by the predicted ones once there are predictions."""
     predicted = [each.units for each in record.predictions if each.what == "capacity"]
     return [*sorted(set(record.asked)), *predicted]
 
 
 def updated(record: CapacityRecord) -> CapacityRecord:
-    """The record with what its trials say: levels, fit, predictions, and what became of them.
+    """Returns the record with the levels, fit and predictions that follow from its trials.
 
-    A prediction is made once, when all that was asked for is done and before its point is measured,
-    and never changed after.
+    A prediction is made once, after all requested levels and before its own point is measured, and
+    never changes afterwards except for the measured value.
     """
     levels = [_level(record, units) for units in levels_to_search(record)]
     record = msgspec.structs.replace(
         record, levels=[level for level in levels if level is not None]
     )
-    if record.scaling is None and not record.predictions and _asked_are_done(record):
+    if record.scaling is None and not record.predictions and _requested_are_done(record):
         law = models.law_of(record.levels)
         record = msgspec.structs.replace(
             record,
@@ -90,8 +103,8 @@ def updated(record: CapacityRecord) -> CapacityRecord:
     )
 
 
-def _search(record: CapacityRecord, units: int) -> Wanted | Bounds:
-    """The next trial of a level, or its bounds: found, or as far as its time went."""
+def _search(record: CapacityRecord, units: int) -> WantedTrial | Bounds:
+    """Returns the next trial of a level, or its bounds: final ones, or those reached in time."""
     goal = goal_of(record.effort)
     trials = _trials(record, units)
     saturation = _saturation(record, units) or 1.0
@@ -111,7 +124,7 @@ def _search(record: CapacityRecord, units: int) -> Wanted | Bounds:
 
 
 def _allowance_s(record: CapacityRecord, units: int) -> float:
-    """How long a level may take: an equal part of what the levels before it left."""
+    """Returns the seconds that a level may take: an equal part of what earlier levels left."""
     planned = [*sorted(set(record.asked)), *held_out_levels(record.asked)]
     place = planned.index(units) if units in planned else len(planned) - 1
     before_s = _spent_s(record, 0) + math.fsum(_spent_s(record, each) for each in planned[:place])
@@ -147,7 +160,7 @@ def _level(record: CapacityRecord, units: int) -> LevelRow | None:
 
 
 def _limit(record: CapacityRecord, units: int, upper: float | None) -> str:
-    """What gave way at the smallest load that does not hold."""
+    """Returns how the lowest failing load failed; empty where no load failed."""
     failed = [
         each
         for each in record.trials
@@ -156,16 +169,16 @@ def _limit(record: CapacityRecord, units: int, upper: float | None) -> str:
     bad = [each for each in failed if not each.good]
     if not bad or upper is None:
         return ""
-    said = bad[-1].reason
+    text = bad[-1].reason
     saturation = _saturation(record, units)
     if saturation:
-        said += f", at {upper / saturation:.0%} of what they do as fast as they go"
+        text += f", at {upper / saturation:.0%} of saturation"
     if any(each.attribution.startswith(("server", "generator")) for each in bad):
-        said += f"; {bad[-1].attribution}"
-    return said
+        text += f"; {bad[-1].attribution}"
+    return text
 
 
-def _asked_are_done(record: CapacityRecord) -> bool:
+def _requested_are_done(record: CapacityRecord) -> bool:
     return _made(record, "fill") and all(
         _made(record, "saturation", units) and isinstance(_search(record, units), Bounds)
         for units in set(record.asked)
@@ -173,7 +186,7 @@ def _asked_are_done(record: CapacityRecord) -> bool:
 
 
 def _predictions(record: CapacityRecord, law: Law | None) -> list[Prediction]:
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = timestamps.now()
     capacities = (
         []
         if law is None
@@ -201,7 +214,7 @@ def _capacity(law: Law, units: int, is_inside: bool, now: str) -> Prediction:
 
 
 def _latency(record: CapacityRecord, now: str) -> Prediction | None:
-    """p99 at 80% of the highest rate that holds."""
+    """Returns the prediction of p99 at 80% of the highest sustained rate; None without a model."""
     best = models.best_level(record)
     if best is None or record.service is None or best.saturation_per_s is None:
         return None
@@ -222,10 +235,10 @@ def _latency(record: CapacityRecord, now: str) -> Prediction | None:
 
 
 def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
-    """With what was measured, once it is."""
+    """Returns the prediction with its measured value, once its point has been measured."""
     if prediction.measured is not None:
         return prediction
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = timestamps.now()
     if prediction.what == "e2e.p99":
         made = [each for each in record.trials if each.purpose == "load"]
         value = made[-1].e2e_s.get("all", {}).get("p99") if made else None
@@ -246,7 +259,7 @@ def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
 
 
 def _predicted(record: CapacityRecord, units: int) -> float | None:
-    """Where to begin with a level that was predicted: where it should just hold."""
+    """Returns the first load for a predicted level: one that it should just sustain."""
     found = [each for each in record.predictions if each.units == units and each.what == "capacity"]
     return found[0].value * (1 - record.effort.width) if found else None
 
@@ -273,5 +286,5 @@ def _of(record: CapacityRecord, purpose: Purpose, units: int) -> Sequence[TrialR
 
 
 def _rounded(rate: float) -> float:
-    """To three digits: a rate that can be typed again."""
+    """Returns a rate rounded to three digits, so that it can be typed by hand."""
     return float(f"{rate:.{_DIGITS}g}")

@@ -1,1 +1,1 @@
-"""A comparison for those who act on it: at a terminal, in a pull request, in the words of CI."""
+"""Comparisons as terminal text, Markdown, JUnit XML and GitHub annotations."""

@@ -8,12 +8,12 @@ from bench.reports.gate import text
 
 
 def annotations(gate: GateRecord) -> Iterable[str]:
-    """Workflow commands: an error for what is proven, a warning for what is open."""
+    """Yields workflow commands: an error per fault or regression, a warning per open decision."""
     for fault in gate.faults:
         yield _command("error", gate, fault)
     for row in gate.rows:
         if row.is_gated and row.decision == Decision.REGRESSION:
-            yield _command("error", gate, f"{row.metric} is worse: {text.change(row)}")
+            yield _command("error", gate, f"{row.metric} regressed: {text.change(row)}")
         elif row.is_gated and row.decision == Decision.INCONCLUSIVE:
             yield _command("warning", gate, f"{row.metric}: {text.verdict(row)}")
 

@@ -1,4 +1,4 @@
-"""A comparison as JUnit XML: a test case for the ledger, and one for each gated metric."""
+"""A comparison as JUnit XML: one test case for correctness, and one for each gated metric."""
 
 from xml.etree import ElementTree
 
@@ -8,7 +8,7 @@ from bench.reports.gate import text
 
 
 def junit(gate: GateRecord) -> str:
-    """One suite. What is inconclusive is skipped: neither passed nor failed."""
+    """Returns one test suite as XML; an inconclusive metric counts as skipped, not as passed."""
     gated = [row for row in gate.rows if row.is_gated]
     failed = sum(row.decision == Decision.REGRESSION for row in gated) + bool(gate.faults)
     skipped = sum(row.decision == Decision.INCONCLUSIVE for row in gated)
@@ -28,14 +28,14 @@ def junit(gate: GateRecord) -> str:
         failure.text = "\n".join(gate.faults)
     for row in gated:
         case = ElementTree.SubElement(suite, "testcase", classname=gate.title, name=row.metric)
-        said = f"{' → '.join(text.values(row))}, {text.change(row)}, p {text.probability(row)}"
+        figures = f"{' → '.join(text.values(row))}, {text.change(row)}, p {text.probability(row)}"
         if row.decision == Decision.REGRESSION:
-            ElementTree.SubElement(case, "failure", message=said).text = text.verdict(row)
+            ElementTree.SubElement(case, "failure", message=figures).text = text.verdict(row)
         elif row.decision == Decision.INCONCLUSIVE:
-            ElementTree.SubElement(case, "skipped", message=f"{text.verdict(row)}: {said}")
+            ElementTree.SubElement(case, "skipped", message=f"{text.verdict(row)}: {figures}")
         else:
-            ElementTree.SubElement(case, "system-out").text = f"{text.verdict(row)}: {said}"
+            ElementTree.SubElement(case, "system-out").text = f"{text.verdict(row)}: {figures}"
     out = ElementTree.SubElement(suite, "system-out")
-    out.text = "\n".join([*text.footer(gate), f"again: {gate.command}"])
+    out.text = "\n".join([*text.footer(gate), text.rerun(gate)])
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

@@ -1,4 +1,4 @@
-"""A comparison as Markdown, for the comment on a pull request or the summary of a CI job."""
+"""A comparison as Markdown, for a pull request's comment or a CI job's summary."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from bench.reports.gate import text
 
 
 def markdown(gate: GateRecord) -> str:
-    """The decision, what changed, what did not (folded), and what it rests on."""
+    """Returns the decision, the changed metrics, the others (folded), and what it is based on."""
     return "\n".join(_parts(gate)) + "\n"
 
 
@@ -32,14 +32,14 @@ def _parts(gate: GateRecord) -> Iterable[str]:
         yield "</details>"
         yield ""
     yield from (f"<sub>{_escaped(line)}</sub><br>" for line in text.footer(gate))
-    yield f"<sub>again: <code>{_escaped_html(gate.command)}</code></sub>"
+    yield f"<sub>{text.RERUN}: <code>{_escaped_html(gate.command)}</code></sub>"
 
 
 def _summary(rows: Sequence[GateRow]) -> str:
     same = sum(row.is_gated for row in rows)
     shown = len(rows) - same
-    said = [f"{same} no worse"] if same else []
-    return ", ".join([*said, *([f"{shown} not gated"] if shown else [])])
+    counts = ((same, "no worse"), (shown, "not gated"))
+    return ", ".join(f"{count} {what}" for count, what in counts if count)
 
 
 def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
@@ -63,7 +63,7 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
 
 
 def _escaped(text: str) -> str:
-    """Text that no flag or name can turn into markup."""
+    """Returns text in which no flag or name can act as markup."""
     for mark in ("\\", "`", "*", "_", "|", "[", "]"):
         text = text.replace(mark, "\\" + mark)
     return _escaped_html(text)

@@ -1,4 +1,4 @@
-"""A comparison for a person at a terminal: the decision first, then every metric."""
+"""A comparison as a terminal report: the decision first, then every metric."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
-from bench.reports.console import console_for_stdout
+from bench.reports.console import fault_line, print_parts
 from bench.reports.gate import text
 
 _STYLES = {
@@ -22,32 +22,30 @@ _WIDE = 90
 
 
 def print_gate(gate: GateRecord, place: str | None) -> None:
-    """Print it; ``place`` is where the runs' records are."""
-    console = console_for_stdout()
-    for part in render(gate, place, console.width):
-        console.print(part)
+    """Print the report to standard output; ``place`` is the folder of the runs' records, if any."""
+    print_parts(lambda width: render(gate, place, width))
 
 
 def render(gate: GateRecord, place: str | None, width: int) -> Iterable[RenderableType]:
-    """The parts of the report, from the top, for that many columns."""
+    """Returns the parts of the report, top to bottom, for a terminal of ``width`` columns."""
     decision = Decision(gate.decision)
     yield Text.assemble((decision.upper(), _STYLES[decision]), f"  {text.headline(gate)}")
     for fault in gate.faults:
-        yield Text.assemble(("✗ ", "bold red"), fault)
+        yield fault_line(fault)
     yield ""
     if width >= _WIDE:
         yield _table(gate)
     else:
         yield from _lines(gate)
     yield Text(
-        f"change of the figure with its {gate.confidence:.0%} interval; "
-        "p against the margin, corrected for the gated metrics",
+        f"change with its {gate.confidence:.0%} interval; "
+        "p tests against the margin, Holm-corrected for the gated metrics",
         style="dim",
     )
     yield ""
     for line in text.footer(gate):
         yield Text(line, style="dim")
-    yield Text.assemble("again: ", (gate.command, "bold"))
+    yield Text.assemble(f"{text.RERUN}: ", (gate.command, "bold"))
     if place is not None:
         yield Text.assemble("records: ", (place, "bold"))
 
@@ -71,7 +69,7 @@ def _table(gate: GateRecord) -> Table:
 
 
 def _lines(gate: GateRecord) -> Iterable[Text]:
-    """On a narrow terminal a metric is two lines: no figure is ever cut."""
+    """Yields two lines per metric, for a narrow terminal, so that no figure is truncated."""
     for row in gate.rows:
         yield Text.assemble((row.metric, "bold"), "  ", _verdict(row))
         yield Text(f"  {' → '.join(text.values(row))}  {text.change(row)}")

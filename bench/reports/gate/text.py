@@ -1,9 +1,9 @@
-"""What all reports of a comparison say in the same words."""
+"""Sentences and figures that all reports of a comparison share."""
 
 from bench import units
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
-from bench.reports.figures import NOTHING, figure, share, signed_share
+from bench.reports.figures import NOTHING, counted, figure, share, signed_share
 from bench.workload.metrics import parse_metric
 
 MARKS = {
@@ -12,18 +12,21 @@ MARKS = {
     Decision.NO_WORSE: "✅",
     Decision.IMPROVEMENT: "🚀",
 }
+"""The mark of each decision, for reports that show no colour."""
+RERUN = "rerun"
+"""Label of the command that made the comparison."""
 
 
 def headline(gate: GateRecord) -> str:
-    """``backlog: 1 regression, 0 inconclusive (10 pairs, margin 5%, noise ±2.1%)``."""
+    """Returns ``backlog: 1 regression, 0 inconclusive (10 pairs, margin 5%, noise ±2.1%)``."""
     gated = [row for row in gate.rows if row.is_gated]
-    counts = [_count(gated, Decision.REGRESSION) + len(gate.faults)]
-    counts.append(_count(gated, Decision.INCONCLUSIVE))
-    said = f"{counts[0]} regression{'' if counts[0] == 1 else 's'}, {counts[1]} inconclusive"
-    better = _count(gated, Decision.IMPROVEMENT)
-    if better:
-        said += f", {better} improvement{'' if better == 1 else 's'}"
-    details = [f"{gate.pairs} pair{'' if gate.pairs == 1 else 's'}"]
+    regressions = _count(gated, Decision.REGRESSION) + len(gate.faults)
+    inconclusive = _count(gated, Decision.INCONCLUSIVE)
+    outcome = f"{counted(regressions, 'regression')}, {inconclusive} inconclusive"
+    improvements = _count(gated, Decision.IMPROVEMENT)
+    if improvements:
+        outcome += f", {counted(improvements, 'improvement')}"
+    details = [counted(gate.pairs, "pair")]
     margins = sorted({row.margin for row in gated})
     if margins:
         ends = dict.fromkeys(map(share, (margins[0], margins[-1])))
@@ -31,7 +34,7 @@ def headline(gate: GateRecord) -> str:
     floors = [row.floor for row in gated if row.floor is not None]
     if floors:
         details.append(f"noise ±{share(max(floors))}")
-    return f"{gate.title}: {said} ({', '.join(details)})"
+    return f"{gate.title}: {outcome} ({', '.join(details)})"
 
 
 def _count(rows: list[GateRow], decision: Decision) -> int:
@@ -39,13 +42,16 @@ def _count(rows: list[GateRow], decision: Decision) -> int:
 
 
 def values(row: GateRow) -> tuple[str, str]:
-    """The row's base and candidate."""
+    """Returns the values of the base and the candidate, each with its unit."""
     metric = parse_metric(row.metric)
     return figure(metric, row.base), figure(metric, row.candidate)
 
 
 def change(row: GateRow) -> str:
-    """``+12.3% [+9.8, +14.9]``: how the figure itself changed; a rate that falls is negative."""
+    """Returns how the figure itself changed, with its interval: ``+12.3% [+9.8, +14.9]``.
+
+    A falling rate is negative. The interval is omitted where the pairs are too few for one.
+    """
     if row.change is None:
         return NOTHING
     low, high = row.low, row.high
@@ -62,51 +68,57 @@ def _end(row: GateRow, worse: float | None, infinite: str) -> str:
 
 
 def _of_figure(row: GateRow, worse: float) -> float:
-    """From a share by which the candidate is worse to the change of the figure."""
+    """Returns the change of the figure, given the share by which the candidate is worse."""
     return 1 / (1 + worse) - 1 if parse_metric(row.metric).higher_is_better else worse
 
 
 def probability(row: GateRow) -> str:
-    """The corrected p, or nothing for what is only shown."""
+    """Returns the corrected p value, or ``–`` for a metric that is not gated."""
     if row.p is None:
         return NOTHING
     return "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
 
 
 def verdict(row: GateRow) -> str:
-    """The decision; for one that is open, what would settle it."""
+    """Returns the decision; for an inconclusive one, also what is missing."""
     if row.decision != Decision.INCONCLUSIVE:
         return row.decision
     if row.change is None:
-        return "inconclusive: no such figure"
+        return "inconclusive: not in every run"
     if row.pairs_needed is None:
-        return "inconclusive: at the margin"
+        return "inconclusive: too close to the margin"
     return f"inconclusive: needs {row.pairs_needed} pairs"
 
 
 def is_unchanged(row: GateRow) -> bool:
-    """Whether a reader in a hurry can do without the row."""
+    """Returns whether the row may be folded away: it is no worse, or decides nothing."""
     return row.decision == Decision.NO_WORSE or not row.is_gated
 
 
+def rerun(gate: GateRecord) -> str:
+    """Returns the command that made the comparison, with its label."""
+    return f"{RERUN}: {gate.command}"
+
+
 def footer(gate: GateRecord) -> list[str]:
-    """What the figures rest on, a line each."""
+    """Returns what the figures are based on, one line per fact."""
     lines = [
-        f"{side.label}: {side.what or 'as it is'} · revision {side.revision} · {side.server} · "
-        f"{side.runs} run{'' if side.runs == 1 else 's'}{_verdicts(side.verdicts)}"
+        f"{side.label}: {side.what or 'unchanged'} · revision {side.revision} · {side.server} · "
+        f"{counted(side.runs, 'run')}{_verdicts(side.verdicts)}"
         for side in (gate.base, gate.candidate)
     ]
     facts = [gate.machine]
     if gate.drift is not None:
-        facts.append(f"the base's own runs lie {share(gate.drift)} apart")
+        facts.append(f"the base's runs differ by up to {share(gate.drift)}")
     if gate.noise_pairs:
-        facts.append(f"noise from {gate.noise_pairs} pairs of the base with itself")
+        facts.append(f"noise from {counted(gate.noise_pairs, 'base-versus-base pair')}")
     if gate.duration_s is not None:
-        facts.append(f"measured for {units.format_duration(gate.duration_s)}")
+        facts.append(f"took {units.format_duration(gate.duration_s)}")
     lines.append(" · ".join(facts))
     if gate.pairs_left_out:
         lines.append(
-            f"pairs left out of the figures, as a run of theirs is not valid: {gate.pairs_left_out}"
+            f"{counted(gate.pairs_left_out, 'pair')} excluded from the figures, because a run is "
+            "not valid"
         )
     return [*lines, *gate.notes]
 

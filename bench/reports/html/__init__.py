@@ -1,4 +1,4 @@
-"""Reports as one HTML file each. Only this package knows the template engine.
+"""Reports as self-contained HTML pages. Only this package uses the template engine.
 
-A kind of record is a module here that makes a ``Section`` of it, and a template of its own.
+Each kind of record has a module that turns it into a ``Section``, and a template of its own.
 """

@@ -1,4 +1,4 @@
-"""A search for capacity as a section of a page."""
+"""A capacity search as a section of a page."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,10 @@ from bench.analysis.capacity.plan import CapacityPlan, PlanRequest, make_plan
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
 from bench.reports import plan as plan_report
+from bench.reports.capacity import level_name
+from bench.reports.figures import NOTHING, cores
 from bench.reports.html import facts
+from bench.reports.html.provenance import setup_of, stamp
 from bench.reports.html.section import Section, Table, Tone
 from bench.reports.plots.grid import grid_picture
 from bench.reports.plots.load import levels_picture, percentiles_picture, queues_picture
@@ -17,13 +20,14 @@ from bench.reports.plots.picture import Picture
 from bench.reports.plots.scaling import scaling_picture
 
 _SHARE = 0.7
-"""Of the highest rate that holds: the rate that the options are for."""
+"""The rate that the sizing table is for, as a share of the highest sustained rate."""
 _HEADROOM = 0.2
+"""Share of each option's capacity that the sizing table keeps free."""
 
 
 def section(record: CapacityRecord) -> Section:
-    """All of a search."""
-    verdict, mood = _verdict(record)
+    """Returns a section with everything a capacity search found."""
+    verdict, tone = _verdict(record)
     best = best_level(record)
     plan = None if best is None else _options_for(record, best)
     return Section(
@@ -31,12 +35,16 @@ def section(record: CapacityRecord) -> Section:
         group="Capacities",
         title=f"Capacity of {record.scenario.name}",
         verdict=verdict,
-        mood=mood,
+        tone=tone,
         answer=answer.sentence(record),
-        figures={"holds": "–" if best is None else units.format_rate(best.lower_per_s)},
+        figures={"sustained": units.format_rate(best.lower_per_s if best else None)},
+        description=record.scenario.description,
+        stamp=stamp(f"Search {record.id}, started", record.started_at),
+        setup=setup_of(
+            record.command, record.server, record.environment, facts.of_scenario(record.scenario)
+        ),
         view={
             "record": record,
-            "begun": facts.moment(record.started_at),
             "notes": list(answer.notes(record)),
             "levels": _levels(record),
             "checks": _checks(record) if record.predictions else None,
@@ -47,9 +55,6 @@ def section(record: CapacityRecord) -> Section:
             "plan_notes": [] if plan is None else plan.notes,
             "redis": _redis(record),
             "trials": _trials(record),
-            "scenario": facts.of_scenario(record.scenario),
-            "server": facts.flat(record.server),
-            "environment": facts.flat(record.environment),
         },
         pictures=_pictures(record, best),
     )
@@ -57,7 +62,7 @@ def section(record: CapacityRecord) -> Section:
 
 def _verdict(record: CapacityRecord) -> tuple[str, Tone]:
     if best_level(record) is None:
-        return "NO RATE HOLDS", "bad"
+        return "NO SUSTAINED RATE", "bad"
     if not record.is_complete:
         return "INCOMPLETE", "open"
     if any(capacity_record.is_rejected(record, what) for what in ("capacity", "e2e.p99")):
@@ -75,9 +80,9 @@ def _pictures(record: CapacityRecord, best: LevelRow | None) -> list[Picture]:
 def _levels(record: CapacityRecord) -> Table:
     rows = [
         [
-            f"{level.units}{' (foretold)' if level.is_held_out else ''}",
-            # How near that was to all they can do stands in the columns beside it.
-            level.limit.partition(", at ")[0] or "–",
+            level_name(level),
+            # The share of the saturation is left out: both rates stand in the columns beside it.
+            level.limit.partition(", at ")[0] or NOTHING,
             units.format_rate(level.lower_per_s),
             units.format_rate(level.upper_per_s),
             units.format_rate(level.saturation_per_s),
@@ -88,8 +93,8 @@ def _levels(record: CapacityRecord) -> Table:
     best = best_level(record)
     strong = {index for index, level in enumerate(record.levels) if level is best}
     return Table(
-        f"The highest rate that holds {' and '.join(record.slo)}, and the lowest that does not",
-        [record.axis, "what gives way", "holds", "does not", "as fast as they go", "proven"],
+        f"The highest rate that meets {' and '.join(record.slo)}, and the lowest that fails",
+        [record.axis, "how it fails", "sustained", "fails at", "saturation", "proven"],
         rows,
         names=2,
         strong=frozenset(strong),
@@ -98,12 +103,12 @@ def _levels(record: CapacityRecord) -> Table:
 
 def _checks(record: CapacityRecord) -> Table:
     return Table(
-        "Said by the models before it was measured, with the 90% interval",
-        ["what", "outcome", "said", "interval", "measured"],
+        "Predictions that the models made before the measurement, with their 90% intervals",
+        ["prediction", "outcome", "predicted", "interval", "measured"],
         [
-            [what, outcome, said, interval, measured]
-            for what, said, interval, measured, outcome in (
-                answer.told(each, record.axis) for each in record.predictions
+            [subject, outcome, predicted, interval, measured]
+            for subject, predicted, interval, measured, outcome in (
+                answer.prediction_cells(each, record.axis) for each in record.predictions
             )
         ],
         names=2,
@@ -123,13 +128,13 @@ def _law(record: CapacityRecord) -> str:
         f"({round(scaling.alpha_interval[0], 9):.2g} to {scaling.alpha_interval[1]:.2g}), β = "
         f"{round(scaling.beta, 9):.2g} ({round(scaling.beta_interval[0], 9):.1g} to "
         f"{scaling.beta_interval[1]:.1g}). Throughput is highest between {peak} {record.axis} "
-        "(90% intervals). Levels that were fitted are off by "
-        f"{max(map(abs, scaling.residuals)):.1%} at the most."
+        "(90% intervals). The fitted levels deviate from the law by "
+        f"{max(map(abs, scaling.residuals)):.1%} at most."
     )
 
 
 def _validity(record: CapacityRecord) -> Table:
-    """The trial at each level's highest rate that holds."""
+    """Returns the last trial at each level's highest sustained rate."""
     rows = []
     for level in record.levels:
         trials = [
@@ -143,7 +148,7 @@ def _validity(record: CapacityRecord) -> Table:
         if trials:
             rows.append(_validity_row(level, trials[-1]))
     return Table(
-        "At the highest rate that holds: what was asked and done, and who was busy (cores)",
+        "At the highest sustained rate: offered and finished load, and CPU cores used",
         [record.axis, "verdict", "offered", "finished", "generator", "workers", "Redis"],
         rows,
         names=2,
@@ -151,13 +156,13 @@ def _validity(record: CapacityRecord) -> Table:
 
 
 def _validity_row(level: LevelRow, trial: TrialRow) -> list[str]:
-    cores = (trial.generator_cores, trial.worker_cores, trial.server_cores)
+    used = (trial.generator_cores, trial.worker_cores, trial.server_cores)
     return [
         str(level.units),
         trial.verdict,
         units.format_rate(trial.rate_per_s),
         units.format_rate(trial.completed_per_s),
-        *("–" if each is None else f"{each:.2f}" for each in cores),
+        *map(cores, used),
     ]
 
 
@@ -169,15 +174,15 @@ def _options_for(record: CapacityRecord, best: LevelRow) -> CapacityPlan:
 def _options(plan: CapacityPlan) -> Table:
     return Table(
         f"Options for {units.format_rate(plan.request.rate_per_s)} with "
-        f"{plan.request.headroom:.0%} to spare ('bench plan' answers for any other)",
-        [plan.axis, "why not", "hold", "basis", "to spare"],
+        f"{plan.request.headroom:.0%} headroom ('bench plan' answers for any other rate)",
+        [plan.axis, "assessment", "sustained", "basis", "headroom"],
         [
             [
                 str(option.units),
-                option.rejected or ("chosen" if option is plan.chosen else "more than is needed"),
+                option.rejected or ("chosen" if option is plan.chosen else "more than needed"),
                 units.format_rate(option.holds_per_s),
                 option.basis,
-                f"{option.headroom:.0%}" if option.headroom >= 0 else "–",
+                plan_report.headroom(option),
             ]
             for option in plan.options
         ],
@@ -192,29 +197,25 @@ def _redis(record: CapacityRecord) -> facts.FactRows:
     redis = record.redis
     if redis is None:
         return []
-    said = [
-        ("CPU a task, at the highest level", _cpu(redis.cpu_us_per_task)),
-        ("commands a task", _number(redis.commands_per_task)),
-        ("bytes a task on the wire", units.format_bytes(redis.bytes_per_task)),
-        ("memory of a task that waits", units.format_bytes(redis.memory_bytes_per_queued_task)),
-        ("one core would be full at about", units.format_rate(redis.ceiling_per_s)),
-        ("tasks go in, with nobody serving, at", units.format_rate(redis.enqueue_ceiling_per_s)),
+    rows = [
+        ("CPU per task, at the highest level", _number(redis.cpu_us_per_task, " µs")),
+        ("commands per task", _number(redis.commands_per_task)),
+        ("bytes per task on the wire", units.format_bytes(redis.bytes_per_task)),
+        ("memory per queued task", units.format_bytes(redis.memory_bytes_per_queued_task)),
+        ("one core saturates at about", units.format_rate(redis.ceiling_per_s)),
+        ("enqueue rate without workers", units.format_rate(redis.enqueue_ceiling_per_s)),
     ]
-    return [(name, text) for name, text in said if text != "–"]
+    return [(name, text) for name, text in rows if text != NOTHING]
 
 
-def _cpu(micros: float | None) -> str:
-    return "–" if micros is None else f"{micros:.1f} µs"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+def _number(value: float | None, unit: str = "") -> str:
+    return NOTHING if value is None else f"{value:.1f}{unit}"
 
 
 def _trials(record: CapacityRecord) -> Table:
     return Table(
-        "Every trial, in the order in which they were made",
-        ["record", "what", "outcome", record.axis, "offered", "finished", "p50", "p95", "p99"],
+        "All trials, in the order in which they ran",
+        ["record", "purpose", "outcome", record.axis, "offered", "finished", "p50", "p95", "p99"],
         [_trial_row(trial) for trial in record.trials],
         names=3,
     )
@@ -222,14 +223,14 @@ def _trials(record: CapacityRecord) -> Table:
 
 def _trial_row(trial: TrialRow) -> Sequence[str]:
     rate = trial.rate_per_s
-    asked = "as fast as possible" if rate is None else units.format_rate(rate)
+    offered = "as fast as possible" if rate is None else units.format_rate(rate)
     e2e = trial.e2e_s.get("all", {})
     return [
         trial.file,
         trial.purpose,
-        trial.reason or "held",
+        trial.reason or "met",
         str(trial.units),
-        asked,
+        offered,
         units.format_rate(trial.completed_per_s),
         *(units.format_duration(e2e.get(name)) for name in ("p50", "p95", "p99")),
     ]

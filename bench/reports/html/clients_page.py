@@ -1,37 +1,35 @@
-"""The clients as a section of a page."""
+"""A comparison of clients as a section of a page."""
 
 from bench import units
 from bench.records.clients_record import ClientsRecord
 from bench.reports import clients_text
-from bench.reports.html import facts
+from bench.reports.html.provenance import setup_of, stamp
 from bench.reports.html.section import Section, Table, Tone
 from bench.reports.plots.clients import clients_picture
 
 
 def section(record: ClientsRecord) -> Section:
-    """All of a comparison of clients."""
-    verdict, mood = _verdict(record)
+    """Returns a section with everything a comparison of clients found."""
+    verdict, tone = _verdict(record)
     picture = clients_picture(record)
-    ran = clients_text.measured(record)
-    fastest = max((each.tasks_per_s for _, each in ran), default=None)
+    measured = clients_text.measured(record)
+    fastest = max((each.tasks_per_s for _, each in measured), default=None)
     return Section(
         kind="clients",
         group="Clients",
         title="Clients",
         verdict=verdict,
-        mood=mood,
+        tone=tone,
         answer=f"{clients_text.sentence(record)}.",
-        figures={"clients": str(len(ran)), "fastest": units.format_rate(fastest)},
+        figures={"clients": str(len(measured)), "fastest": units.format_rate(fastest)},
+        stamp=stamp("Comparison of clients, started", record.started_at),
+        setup=setup_of(record.command, record.server, record.environment),
         view={
-            "record": record,
-            "begun": facts.moment(record.started_at),
             "failures": list(clients_text.failures(record)),
             "skips": list(clients_text.skips(record)),
             "notes": [clients_text.CAPTION, clients_text.BATCHES, clients_text.footer(record)],
             "table": _table(record),
             "programs": _programs(record),
-            "server": facts.flat(record.server),
-            "environment": facts.flat(record.environment),
         },
         pictures=[picture] if picture else [],
     )
@@ -42,12 +40,12 @@ def _verdict(record: ClientsRecord) -> tuple[str, Tone]:
         return "FAILED", "bad"
     if not record.is_complete:
         return "INCOMPLETE", "open"
-    return ("MEASURED", "good") if clients_text.measured(record) else ("NOTHING RAN", "open")
+    return ("MEASURED", "good") if clients_text.measured(record) else ("NOTHING MEASURED", "open")
 
 
 def _table(record: ClientsRecord) -> Table:
     return Table(
-        "Each client by itself; CPU is for a task",
+        "Each client, measured alone; CPU is per task",
         ["client", *clients_text.COLUMNS],
         [[row.name, *clients_text.cells(row)] for row, _ in clients_text.measured(record)],
     )
@@ -55,7 +53,7 @@ def _table(record: ClientsRecord) -> Table:
 
 def _programs(record: ClientsRecord) -> Table:
     return Table(
-        "What each of them is",
+        "What each client is",
         ["client", "what it does", "runs on"],
         [[row.name, row.does, row.runs_on] for row, _ in clients_text.measured(record)],
         names=3,

@@ -1,27 +1,30 @@
-"""What a run was made on and of, as pairs of a name and a text."""
+"""Facts about a run's scenario, server and machine, as pairs of a name and a text."""
 
-import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench import units
 from bench.workload.distribution import Distribution
 from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario
 from bench.workload.schedule import RateStage
 
-FactRows = list[tuple[str, str]]
+FactRows = Sequence[tuple[str, str]]
+"""Facts in their order: a name and a text each."""
 
 _SECONDS, _PER_SECOND = "_s", "_per_s"
 
 
 def flat(values: Mapping[str, object], prefix: str = "") -> FactRows:
-    """Nested names joined by blanks; what is None is left out."""
-    found: FactRows = []
+    """Returns the facts of a nested mapping; nested names are joined by spaces.
+
+    ``prefix`` stands before each name. A value of None is omitted.
+    """
+    found: list[tuple[str, str]] = []
     for name, value in values.items():
-        said = f"{prefix}{name.replace('_', ' ')}"
+        label = f"{prefix}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
-            found.extend(flat(value, f"{said} "))
+            found.extend(flat(value, f"{label} "))
         elif value is not None:
-            found.append(_fact(said, value))
+            found.append(_fact(label, value))
     return found
 
 
@@ -34,16 +37,19 @@ def _fact(name: str, value: object) -> tuple[str, str]:
 
 
 def of_scenario(scenario: Scenario) -> FactRows:
-    """Every field that says something, under the name that users write, with its unit."""
+    """Returns the fields that were set, by the names that users write, each with its unit.
+
+    Fields that have no effect on this run's kind of worker are omitted.
+    """
     return list(_fields(scenario))
 
 
 def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    # Settings that this run's workers never heard of would read as if they described them.
-    unheard = OF_BUILT_IN if scenario.is_observed else OF_EXTERNAL
+    # A setting without effect on this run's workers would read as if it described them.
+    without_effect = OF_BUILT_IN if scenario.is_observed else OF_EXTERNAL
     for name in scenario.__struct_fields__:
         value = getattr(scenario, name)
-        if value is None or value in ("", ()) or name in ("name", "description", *unheard):
+        if value is None or value in ("", ()) or name in ("name", "description", *without_effect):
             continue
         yield _field_name(name), _field_value(name, value)
 
@@ -62,7 +68,7 @@ def _field_value(name: str, value: object) -> str:
         return ", ".join(f"{queue}={weight:g}" for queue, weight in value.items())
     if isinstance(value, tuple):
         return "; ".join(
-            _stage(each) if isinstance(each, RateStage) else str(each) for each in value
+            _rate_stage(each) if isinstance(each, RateStage) else str(each) for each in value
         )
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -81,32 +87,21 @@ def _number(name: str, value: float) -> str:
     return str(value) if name == "seed" else units.format_count(value)
 
 
-def _distribution(drawn: Distribution, *, is_size: bool) -> str:
+def _distribution(distribution: Distribution, *, is_size: bool) -> str:
     form = units.format_bytes if is_size else units.format_duration
-    match drawn.kind:
+    match distribution.kind:
         case "none":
             return "none"
         case "constant":
-            return form(drawn.mean)
+            return form(distribution.mean)
         case "uniform":
-            return f"uniform from {form(drawn.low)} to {form(drawn.high)}"
+            return f"uniform from {form(distribution.low)} to {form(distribution.high)}"
         case "exp":
-            return f"exponential, mean {form(drawn.mean)}"
+            return f"exponential, mean {form(distribution.mean)}"
         case "lognormal":
-            return f"lognormal, mean {form(drawn.mean)}, σ {drawn.sigma:g}"
+            return f"lognormal, mean {form(distribution.mean)}, σ {distribution.sigma:g}"
 
 
-def _stage(stage: RateStage) -> str:
+def _rate_stage(stage: RateStage) -> str:
     ends = dict.fromkeys(map(units.format_rate, (stage.start_per_s, stage.end_per_s)))
     return f"{units.format_duration(stage.duration_s)} at {' to '.join(ends)}"
-
-
-def moment(written: str) -> str:
-    """``2026-01-15 09:30:00 UTC`` of an ISO 8601 date and time; what is none stays as it is."""
-    try:
-        at = datetime.datetime.fromisoformat(written)
-    except ValueError:
-        return written
-    if at.tzinfo is None:
-        return f"{at:%Y-%m-%d %H:%M:%S}"
-    return f"{at.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,13 +1,14 @@
-"""A comparison as a section of a page."""
+"""A comparison of two sides as a section of a page."""
 
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
+from bench.reports.figures import NOTHING, share
 from bench.reports.gate import text
-from bench.reports.html import facts
+from bench.reports.html.provenance import Setup, stamp
 from bench.reports.html.section import Section, Table, Tone
 from bench.reports.plots.forest import forest_picture
 
-_MOODS: dict[Decision, Tone] = {
+_TONES: dict[Decision, Tone] = {
     Decision.REGRESSION: "bad",
     Decision.INCONCLUSIVE: "open",
     Decision.NO_WORSE: "good",
@@ -22,20 +23,21 @@ _MEANINGS = {
 
 
 def section(gate: GateRecord) -> Section:
-    """All of a comparison."""
+    """Returns a section with everything a comparison of two sides found."""
     decision = Decision(gate.decision)
     picture = forest_picture(gate)
     return Section(
         kind="gate",
         group="Comparisons",
-        title=f"{gate.title}: {gate.base.label} against {gate.candidate.label}",
+        title=f"{gate.title}: {gate.base.label} versus {gate.candidate.label}",
         verdict=decision.upper(),
-        mood=_MOODS[decision],
+        tone=_TONES[decision],
         answer=f"{_MEANINGS[decision].capitalize()}. {text.headline(gate)}.",
         figures={"pairs": str(gate.pairs), "largest gated change": _largest(gate)},
+        stamp=stamp("Comparison made", gate.made_at),
+        setup=Setup(gate.command),
         view={
             "gate": gate,
-            "made": facts.moment(gate.made_at),
             "metrics": _metrics(gate),
             "footer": text.footer(gate),
         },
@@ -46,14 +48,14 @@ def section(gate: GateRecord) -> Section:
 def _largest(gate: GateRecord) -> str:
     changed = [row for row in gate.rows if row.is_gated and row.change is not None]
     if not changed:
-        return "–"
+        return NOTHING
     row = max(changed, key=lambda each: abs(each.change or 0.0))
     return f"{row.metric} {text.change(row)}"
 
 
 def _metrics(gate: GateRecord) -> Table:
     return Table(
-        f"All metrics; change with its {gate.confidence:.0%} interval, p corrected (Holm)",
+        f"All metrics: change with its {gate.confidence:.0%} interval, p corrected (Holm)",
         ["metric", "verdict", "base", "candidate", "change", "margin", "p"],
         [_cells(row) for row in gate.rows],
         names=2,
@@ -67,6 +69,6 @@ def _cells(row: GateRow) -> list[str]:
         text.verdict(row) if row.is_gated else "not gated",
         *text.values(row),
         text.change(row),
-        f"{row.margin * 100:.3g}%",
+        share(row.margin),
         text.probability(row),
     ]

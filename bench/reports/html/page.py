@@ -1,4 +1,4 @@
-"""Sections to a page: one file that needs no network, no script and no other file."""
+"""Renders sections as one page that needs no network, no script and no other file."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from bench.version import __version__
 
 
 def page(sections: Sequence[Section]) -> str:
-    """The whole page."""
+    """Returns the page as HTML."""
     numbered = [(_anchor(number, each), each) for number, each in enumerate(sections, 1)]
     template = _environment().get_template("page.html.j2")
     return template.render(
@@ -27,7 +27,10 @@ def page(sections: Sequence[Section]) -> str:
 
 
 def write_images(sections: Sequence[Section], folder: Path) -> None:
-    """Every picture as .svg and .png in a folder, named for its section. Raises UsageError."""
+    """Write every picture into a folder, as .svg and .png, named after its section.
+
+    Raises UsageError when the folder cannot be written.
+    """
     for number, section in enumerate(sections, 1):
         for picture in section.pictures:
             for kind in ("svg", "png"):
@@ -47,7 +50,7 @@ def _title(sections: Sequence[Section]) -> str:
 
 @dataclass(frozen=True)
 class _Overview:
-    """All sections of a kind at a glance: a row each, of its anchor, itself and its figures."""
+    """A table of all sections of one kind: an anchor, the section and its figures per row."""
 
     caption: str
     columns: Sequence[str]
@@ -55,7 +58,7 @@ class _Overview:
 
 
 def _overviews(numbered: Sequence[tuple[str, Section]]) -> Iterable[_Overview]:
-    """A table for each kind, with all figures that any section of that kind has."""
+    """Yields a table for each kind, with all figures that any section of that kind has."""
     for group in dict.fromkeys(section.group for _, section in numbered):
         chosen = [(anchor, section) for anchor, section in numbered if section.group == group]
         headings = list(dict.fromkeys(name for _, each in chosen for name in each.figures))
@@ -70,7 +73,7 @@ def _overviews(numbered: Sequence[tuple[str, Section]]) -> Iterable[_Overview]:
 
 
 def _inlined(pictures: Iterable[Picture], name: str, anchor: str) -> dict[str, str] | None:
-    """What a template shows of the picture of that name, or None where there is none."""
+    """Returns a picture's caption and drawings for a template; None where there is none."""
     for picture in pictures:
         if picture.name == name:
             return {
@@ -85,7 +88,7 @@ def _inlined(pictures: Iterable[Picture], name: str, anchor: str) -> dict[str, s
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.reports.html"),
-        autoescape=True,  # names come from users
+        autoescape=True,  # names in records are chosen by users
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,13 +1,16 @@
-"""A run as a section of a page."""
+"""A run record as a section of a page."""
 
 from collections.abc import Sequence
 
 from bench import units
 from bench.analysis import priorities
 from bench.analysis.priorities import Inversion
+from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import run_text
+from bench.reports.figures import cores
 from bench.reports.html import facts
+from bench.reports.html.provenance import setup_of, stamp
 from bench.reports.html.section import Section, Table
 from bench.reports.plots.over_time import time_pictures
 from bench.reports.plots.picture import Picture
@@ -16,29 +19,33 @@ from bench.reports.plots.spectrum import spectrum_picture
 
 
 def section(record: RunRecord) -> Section:
-    """All of a run. Raises ValueError where a histogram is damaged."""
+    """Returns a section with everything a run found.
+
+    Raises ValueError when a histogram of the record is damaged.
+    """
     return Section(
         kind="run",
         group="Runs",
         title=record.scenario.name,
         verdict=_verdict(record),
-        mood="good" if _is_valid(record) else "bad",
+        tone="good" if _is_valid(record) else "bad",
         answer=answer(record),
         figures=_figures(record),
+        description=record.scenario.description,
+        stamp=stamp(f"Run {record.id}, started", record.started_at),
+        setup=setup_of(
+            record.command, record.server, record.environment, facts.of_scenario(record.scenario)
+        ),
         view={
             "record": record,
-            "begun": facts.moment(record.started_at),
             "objectives": _objectives(record),
             "ledger": _ledger(record),
             "checks": _checks(record),
             "observed": run_text.observed(record),
-            "stages": _stages(record),
+            "intervals": _intervals(record),
             "queues": _queues(record),
             "priorities": priority_lines(record),
             "costs": _costs(record),
-            "environment": facts.flat(record.environment),
-            "server": facts.flat(record.server),
-            "scenario": facts.of_scenario(record.scenario),
         },
         pictures=_pictures(record),
     )
@@ -49,42 +56,43 @@ def _is_valid(record: RunRecord) -> bool:
 
 
 def _verdict(record: RunRecord) -> str:
-    said = run_text.verdict(record)
-    return said if _is_valid(record) else f"{said}: do not quote"
+    verdict = run_text.verdict(record)
+    return verdict if _is_valid(record) else f"{verdict}: do not quote"
 
 
 def answer(record: RunRecord) -> str:
-    """One sentence; it needs the verdict before it."""
+    """Returns the rates and the main latency in a sentence, which follows the verdict."""
     rates = record.rates
-    said = f"{units.format_rate(rates.enqueued_per_s)} enqueued"
+    text = f"{units.format_rate(rates.enqueued_per_s)} enqueued"
     if record.scenario.has_workers:
-        said += f" and {units.format_rate(rates.completed_per_s)} finished"
-    said += f" over {units.format_duration(record.window_s)}"
+        text += f" and {units.format_rate(rates.completed_per_s)} finished"
+    text += f" over {units.format_duration(record.window_s)}"
     if rates.asked_per_s is not None:
-        said += f", where {units.format_rate(rates.asked_per_s)} were asked for"
-    stage, summary = _headline_stage(record)
+        text += f", with {units.format_rate(rates.asked_per_s)} offered"
+    interval, summary = _headline_interval(record)
     missed = sum(not each.passed for each in record.slo)
     end = f" {missed} of {len(record.slo)} objectives missed." if missed else ""
     if not summary.count:
-        return f"{said}; no latency was measured.{end}"
-    what = "end to end" if stage == "e2e" else "until the server had acknowledged it"
+        return f"{text}; no latency was measured.{end}"
+    what = "end-to-end latency" if interval == "e2e" else "the server's acknowledgement took"
+    verb = " was" if interval == "e2e" else ""
     median, p99 = units.format_duration(summary.p50_s), units.format_duration(summary.p99_s)
-    return f"{said}; {what} a task took {median} at p50 and {p99} at p99.{end}"
+    return f"{text}; {what}{verb} {median} at p50 and {p99} at p99.{end}"
 
 
-def _headline_stage(record: RunRecord) -> tuple[str, LatencySummary]:
-    stage = "e2e" if record.latency["e2e"]["all"].count else "enqueue"
-    return stage, record.latency[stage]["all"]
+def _headline_interval(record: RunRecord) -> tuple[str, LatencySummary]:
+    interval = "e2e" if record.latency["e2e"]["all"].count else "enqueue"
+    return interval, record.latency[interval]["all"]
 
 
 def _figures(record: RunRecord) -> dict[str, str]:
-    stage, summary = _headline_stage(record)
+    interval, summary = _headline_interval(record)
     return {
         "enqueued": units.format_rate(record.rates.enqueued_per_s),
         "finished": units.format_rate(record.rates.completed_per_s),
-        f"{stage} p50": units.format_duration(summary.p50_s),
-        f"{stage} p99": units.format_duration(summary.p99_s),
-        "begun": facts.moment(record.started_at),
+        f"{interval} p50": units.format_duration(summary.p50_s),
+        f"{interval} p99": units.format_duration(summary.p99_s),
+        "started": timestamps.readable(record.started_at),
     }
 
 
@@ -95,7 +103,7 @@ def _objectives(record: RunRecord) -> Table | None:
         (
             each.expression,
             run_text.objective_value(each.expression, each.value),
-            "✓ held" if each.passed else "✗ missed",
+            "✓ met" if each.passed else "✗ missed",
         )
         for each in record.slo
     ]
@@ -119,20 +127,18 @@ def _ledger(record: RunRecord) -> Table:
 
 
 def _checks(record: RunRecord) -> facts.FactRows:
-    """What the figures rest on."""
+    """Returns the facts that the validity of the figures depends on."""
     resources, clock = record.resources, record.clock
     lag = record.latency["schedule_lag"]["all"]
-    found = [("left out", run_text.left_out(record) or "nothing: no warm-up was cut away")]
+    found = [("excluded", run_text.warmup(record) or "nothing: no warm-up was cut off")]
     if record.scenario.is_closed_loop:
-        found.append(
-            ("loop", "closed: there is no schedule, so due is the moment of sending"),
-        )
+        found.append(("schedule", run_text.CLOSED_LOOP))
     elif lag.count:
-        found.append(("sent late by", f"{units.format_duration(lag.p99_s)} at p99 (schedule_lag)"))
+        found.append(("schedule lag", f"tasks sent {units.format_duration(lag.p99_s)} late at p99"))
     found += [
-        ("generator", f"{run_text.cores(resources.generator_cpu_cores)} cores"),
-        ("workers", f"{run_text.cores(resources.worker_cpu_cores)} cores"),
-        ("server", f"{run_text.cores(resources.server_cpu_cores)} cores"),
+        ("generator", f"{cores(resources.generator_cpu_cores)} cores"),
+        ("workers", f"{cores(resources.worker_cpu_cores)} cores"),
+        ("server", f"{cores(resources.server_cpu_cores)} cores"),
         ("clock", f"{clock.domain}, error at most {units.format_duration(clock.error_bound_s)}"),
     ]
     if resources.generator_loop_lag_p99_s is not None:
@@ -145,19 +151,15 @@ _MOST_INVERSIONS = 10
 _HEADINGS = [heading for heading, _ in run_text.PERCENTILES]
 
 
-def _percentiles(summary: LatencySummary) -> list[str]:
-    return [units.format_duration(getattr(summary, name)) for _, name in run_text.PERCENTILES]
-
-
-def _stages(record: RunRecord) -> Table:
+def _intervals(record: RunRecord) -> Table:
     rows = [
-        [stage, meaning, *_percentiles(record.latency[stage]["all"])]
-        for stage, meaning in run_text.STAGES.items()
-        if stage in record.latency and record.latency[stage]["all"].count
+        [interval, meaning, *run_text.percentiles(record.latency[interval]["all"])]
+        for interval, meaning in run_text.INTERVALS.items()
+        if interval in record.latency and record.latency[interval]["all"].count
     ]
     return Table(
-        f"Latency of each stage{_suffix(record)}",
-        ["stage", "from → to", *_HEADINGS],
+        f"Latency of each interval{_suffix(record)}",
+        ["interval", "from → to", *_HEADINGS],
         rows,
         names=2,
         strong=frozenset({0}),
@@ -166,70 +168,73 @@ def _stages(record: RunRecord) -> Table:
 
 def _queues(record: RunRecord) -> Table:
     rows = [
-        [queue, stage, *_percentiles(record.latency[stage][queue])]
-        for stage in run_text.QUEUE_STAGES
+        [queue, interval, *run_text.percentiles(record.latency[interval][queue])]
+        for interval in run_text.QUEUE_INTERVALS
         for queue in record.queues
-        if record.latency[stage][queue].count
+        if record.latency[interval][queue].count
     ]
     return Table(
         f"Latency of each sub-queue{_suffix(record)}",
-        ["sub-queue", "stage", *_HEADINGS],
+        ["sub-queue", "interval", *_HEADINGS],
         rows,
         names=2,
     )
 
 
 def priority_lines(record: RunRecord) -> list[str]:
-    """Every inversion of priorities and the longest wait, in words."""
+    """Returns a sentence for each priority inversion, and one for the longest wait.
+
+    Empty where the time in the queue was not measured.
+    """
     if not record.latency["queue_wait"]["all"].count:
         return []
-    said = _inversion_lines(priorities.inversions(record))
-    if not said and len(record.queues) > 1:
-        said = [
-            "No priority inversion: at p50 and p99, no sub-queue waited longer than a lower one."
+    lines = _inversion_lines(priorities.inversions(record))
+    if not lines and len(record.queues) > 1:
+        lines = [
+            "No priority inversion: at p50 and p99, no sub-queue waited longer than one of lower "
+            "priority."
         ]
-    elif said and record.scenario.priority == "weighted":
-        said.append("Sub-queues were drawn by weight, so that an inversion is no fault by itself.")
+    elif lines and record.scenario.priority == "weighted":
+        lines.append("Sub-queues were drawn by weight, so an inversion is not a fault by itself.")
     longest = priorities.starvation(record)
     if longest is not None:
-        said.append(
-            f"Longest starvation: one task of {longest.queue} waited "
+        lines.append(
+            f"Longest wait: one task of {longest.queue} waited "
             f"{units.format_duration(longest.wait_s)} for a worker."
         )
-    return said
+    return lines
 
 
 def _inversion_lines(found: Sequence[Inversion]) -> list[str]:
-    """A line for each pair of sub-queues, whatever the number of statistics that say so."""
+    """Returns one line per inverted pair of sub-queues, with all statistics that show it."""
     pairs: dict[tuple[str, str], list[str]] = {}
     for each in found:
         waits = map(units.format_duration, (each.higher_s, each.lower_s))
-        told = f"{each.statistic} {' against '.join(waits)}"
-        pairs.setdefault((each.higher, each.lower), []).append(told)
+        compared = f"{each.statistic} {' versus '.join(waits)}"
+        pairs.setdefault((each.higher, each.lower), []).append(compared)
     lines = [
         f"Priority inversion: {higher} waited longer than {lower}, which has a lower priority: "
-        f"{', '.join(told)}."
-        for (higher, lower), told in pairs.items()
+        f"{', '.join(statistics)}."
+        for (higher, lower), statistics in pairs.items()
     ]
     left = len(lines) - _MOST_INVERSIONS
-    return lines if left <= 0 else [*lines[:_MOST_INVERSIONS], f"And {left} more such pairs."]
+    return lines if left <= 0 else [*lines[:_MOST_INVERSIONS], f"{left} more pairs are inverted."]
 
 
 def _costs(record: RunRecord) -> str:
-    said = run_text.costs(record)
-    return ", ".join(said) if said else "not seen"
+    return ", ".join(run_text.costs(record)) or "not measured"
 
 
 def _pictures(record: RunRecord) -> list[Picture]:
-    mark = "" if _is_valid(record) else _verdict(record)
+    banner = "" if _is_valid(record) else _verdict(record)
     made = [
-        spectrum_picture(record, mark),
-        *time_pictures(record, mark),
-        queues_picture(record, mark),
+        spectrum_picture(record, banner),
+        *time_pictures(record, banner),
+        queues_picture(record, banner),
     ]
     return [picture for picture in made if picture is not None]
 
 
 def _suffix(record: RunRecord) -> str:
-    """A figure of a run that is not valid never stands without its verdict."""
+    """Returns the verdict of a run that is not valid, which must accompany its figures."""
     return "" if _is_valid(record) else f" ({_verdict(record)})"

@@ -1,42 +1,50 @@
-"""What a page is put together from: one section a record."""
+"""The parts of a page: one section per record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bench.reports.html.provenance import Setup
 from bench.reports.plots.picture import Picture
 
 Tone = Literal["good", "open", "bad"]
-"""What a verdict means to a reader; says the colour of its badge."""
+"""What a verdict means to a reader, which decides the colour of its badge."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text. The first ``names`` columns are names, the others figures."""
+    """A table of text, as the templates show it."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     names: int = 1
+    """Number of leading columns that hold names; the others hold figures."""
     strong: frozenset[int] = frozenset()
-    """Numbers of the rows that matter most."""
+    """Indices of the rows to emphasise."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One record on a page: the answer, and what its kind's template shows below it."""
+    """One record on a page: the answer, what its kind's template shows, and its provenance."""
 
     kind: str
-    """``run``; the template is ``run.html.j2``."""
+    """Kind of record, such as ``run``, whose template is ``run.html.j2``."""
     group: str
-    """What several of its kind are called: ``Runs``."""
+    """Heading above several sections of this kind, such as ``Runs``."""
     title: str
     verdict: str
-    mood: Tone
+    tone: Tone
     answer: str
-    """One sentence; the verdict stands before it."""
+    """A sentence that follows the verdict."""
     figures: Mapping[str, str]
-    """For the table of all sections of its kind: heading to figure."""
+    """Figures by heading, for the table of all sections of this kind."""
+    stamp: str
+    """Sentence that identifies the record and says when it was made."""
+    description: str = ""
+    """What the scenario is for, in the words of its author."""
+    setup: Setup
+    """What was run, and where."""
     view: Mapping[str, object] = field(default_factory=dict)
-    """What the template names."""
+    """Values that the template refers to, by name."""
     pictures: Sequence[Picture] = ()

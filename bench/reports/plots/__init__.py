@@ -1,1 +1,1 @@
-"""Pictures. Only this package knows the plotting library."""
+"""Pictures of records. Only this package uses the plotting library."""

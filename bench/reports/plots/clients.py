@@ -1,4 +1,4 @@
-"""Clients side by side: how many tasks a second, and what a task costs on both sides."""
+"""Bar chart of clients: tasks per second, and the CPU cost of a task on both sides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
 from bench import units
 from bench.records.clients_record import ClientRow, ClientsRecord, Figures
@@ -20,14 +20,14 @@ from bench.reports.plots.picture import Picture
 _SINGLE: dict[str, Any] = {"facecolor": canvas.BLUE}
 _BATCHES: dict[str, Any] = {"facecolor": canvas.ORANGE, "hatch": "//", "edgecolor": "white"}
 _MANY = 300
-"""From lowest to highest: how far apart they are where only powers of ten are named."""
+"""Ratio of the axis' ends from which only powers of ten are labelled."""
 _HEIGHT = 0.4
-_ROOM = 0.62
-"""Of a row, above its bar: for its name."""
+_ROW_INCHES = 0.62
+"""Height of a row: a bar, and the client's name above it."""
 
 
 def clients_picture(record: ClientsRecord) -> Picture | None:
-    """A bar for each client that has figures; None where none has."""
+    """Returns one bar per measured client; None where no client was measured."""
     rows = clients_text.measured(record)
     if not rows:
         return None
@@ -41,26 +41,29 @@ def clients_picture(record: ClientsRecord) -> Picture | None:
         axes.set_yticks([])
         axes.grid(visible=False, axis="y")
         axes.set_axisbelow(True)
-        axes.set_xlabel("tasks a second (log scale)")
+        axes.set_xlabel("tasks per second (log scale)")
         low, high = axes.get_xlim()
         steps = (1,) if is_narrow or high / low > _MANY else (1, 2, 5)
         axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=100))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.format_count(value)))
-        canvas.key(drawn, _legend(rows), is_narrow=is_narrow)
+        canvas.count_ticks(axes.xaxis)
+        canvas.legend(drawn, _legend(rows), is_narrow=is_narrow)
 
     caption = (
-        "How many tasks a second each client enqueues by itself: the median, with a line from the "
-        "lowest to the highest repetition. Beside each name stands what a task costs the server's "
-        "CPU and the client's own."
+        "Tasks per second that each client enqueues when it runs alone: the median, with a line "
+        "from the lowest to the highest repetition. Beside each name stands the CPU time per task "
+        "of the server and of the client."
     )
-    height = 1.7 + _ROOM * len(rows)
-    title = "Ways to enqueue, and their CPU for a task"
+    height = 1.7 + _ROW_INCHES * len(rows)
+    title = "Ways to enqueue, and their CPU time per task"
     return Picture("clients", title, caption, height, draw)
 
 
 def _limits(rows: Sequence[tuple[ClientRow, Figures]]) -> tuple[float, float]:
-    """A bar's length means nothing on a log scale, so the left end is only where it fits."""
+    """Returns the ends of the axis.
+
+    The length of a bar means nothing on a log scale, so the left end is simply a power of ten.
+    """
     lowest = min(figures.tasks_per_s_low for _, figures in rows)
     highest = max(figures.tasks_per_s_high for _, figures in rows)
     return float(10 ** np.floor(np.log10(lowest * 0.8))), highest * 1.3

@@ -1,4 +1,4 @@
-"""A comparison as a forest plot: how much worse each metric became, and how sure that is."""
+"""Forest plot of a comparison: the change of each metric with its confidence interval."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.plots import canvas
 from bench.reports.plots.picture import Picture
 
-_LOOKS = {
+_MARKERS = {
     Decision.REGRESSION: (canvas.RED, "s"),
     Decision.INCONCLUSIVE: (canvas.ORANGE, "D"),
     Decision.NO_WORSE: (canvas.BLUE, "o"),
@@ -26,7 +26,7 @@ _BAND: dict[str, Any] = {"color": canvas.QUIET, "alpha": 0.3, "linewidth": 0}
 
 
 def forest_picture(gate: GateRecord) -> Picture | None:
-    """One row a metric; None where no metric has a change."""
+    """Returns one row per metric; None where no metric has a change."""
     rows = [row for row in gate.rows if row.change is not None]
     if not rows:
         return None
@@ -41,25 +41,25 @@ def forest_picture(gate: GateRecord) -> Picture | None:
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
         axes.set_xlabel("← better · worse →" if is_narrow else _AXIS)
-        canvas.key(drawn, _legend(rows), is_narrow=is_narrow)
+        canvas.legend(drawn, _legend(rows), is_narrow=is_narrow)
 
     caption = (
-        f"By how much the candidate is worse than the base, with the {gate.confidence:.0%} "
+        f"How much worse the candidate is than the base, with the {gate.confidence:.0%} "
         "interval. A metric has regressed when its interval lies to the right of the grey margin, "
-        "and is no worse when the interval ends before the margin does. Hollow marks are only "
-        "shown, and decide nothing."
+        "and is no worse when the interval ends before the margin does. Metrics with hollow marks "
+        "are not gated."
     )
     if any(row.low is None or row.high is None for row in rows):
-        caption += " Where an interval ends in an arrow, so few pairs leave that end open."
+        caption += " An interval that ends in an arrow is open, because there were too few pairs."
     height = 1.7 + 0.6 * len(rows)
     return Picture("forest", f"Change of each metric: {gate.title}", caption, height, draw)
 
 
-_AXIS = "← better · how much worse the candidate is, as a share of the base · worse →"
+_AXIS = "← better · degradation relative to the base · worse →"
 
 
 def _limits(rows: Sequence[GateRow]) -> tuple[float, float]:
-    """All ends of all intervals and margins, with room at both sides."""
+    """Returns the ends of the axis, with room around all intervals and margins."""
     ends = [0.0]
     for row in rows:
         ends += [end for end in (row.low, row.high, row.change, row.margin) if end is not None]
@@ -70,11 +70,11 @@ def _limits(rows: Sequence[GateRow]) -> tuple[float, float]:
 
 
 def _row(axes: Axes, place: int, row: GateRow) -> None:
-    """The margin behind, the interval over it; an open end is an arrow to the edge."""
-    color, marker = _LOOKS[Decision(row.decision)] if row.is_gated else _NOT_GATED
+    """Draw the margin, and the interval over it; an open end is an arrow at the edge."""
+    color, marker = _MARKERS[Decision(row.decision)] if row.is_gated else _NOT_GATED
     left, right = axes.get_xlim()
     axes.barh(place, 2 * row.margin, left=-row.margin, height=0.4, **_BAND)
-    # The zero line leaves out the names, which stand above their rows.
+    # The zero line is interrupted where the names stand, above their rows.
     axes.plot([0, 0], [place - 0.22, place + 0.34], color=canvas.INK, linewidth=1.2)
     low = left if row.low is None else row.low
     high = right if row.high is None else row.high
@@ -103,7 +103,7 @@ def _tick(value: float) -> str:
 def _legend(rows: Sequence[GateRow]) -> list[Artist]:
     decided = {Decision(row.decision) for row in rows if row.is_gated}
     handles: list[Artist] = [
-        Line2D([], [], color=_LOOKS[each][0], marker=_LOOKS[each][1], markersize=8, label=each)
+        Line2D([], [], color=_MARKERS[each][0], marker=_MARKERS[each][1], markersize=8, label=each)
         for each in Decision
         if each in decided
     ]

@@ -1,4 +1,4 @@
-"""Workers by rate: what holds, what does not, and how that is known."""
+"""Grid of levels by rate: which rates are sustained, which are not, and the trials that show it."""
 
 from typing import Any
 
@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter
 
-from bench import units
 from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.reports.plots import canvas
-from bench.reports.plots.load import trials_of
+from bench.reports.plots.load import offered_axis, trials_of
 from bench.reports.plots.picture import Picture
 
 _HEIGHT = 0.6
@@ -22,7 +20,7 @@ _FAILS: dict[str, Any] = {"color": canvas.RED, "alpha": 0.25, "linewidth": 0, "h
 
 
 def grid_picture(record: CapacityRecord) -> Picture | None:
-    """One row a level, from the fewest up; None before any level."""
+    """Returns one row per level, the smallest at the bottom; None before the first level."""
     levels = sorted(record.levels, key=lambda level: level.units)
     rates = [trial.rate_per_s for trial in record.trials if trial.rate_per_s is not None]
     if not levels or not rates:
@@ -47,17 +45,15 @@ def grid_picture(record: CapacityRecord) -> Picture | None:
         axes.set_ylim(-0.6, len(levels) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.set_ylabel(record.axis)
-        axes.set_xlabel("offered, tasks a second")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.format_count(value)))
-        axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
-        canvas.key(drawn, _legend(), is_narrow=is_narrow)
+        offered_axis(axes, is_narrow)
+        canvas.legend(drawn, _legend(), is_narrow=is_narrow)
 
     caption = (
-        "Every trial of every level: a dot held all objectives, a cross did not. Green rates hold, "
-        "hatched ones do not, and between the two the search came no closer."
+        "Every trial of every level: a dot met all objectives, a cross did not. Green rates are "
+        "sustained, hatched rates are not, and the range between them was not narrowed further."
     )
     return Picture(
-        "grid", f"What holds, by {record.axis} and rate", caption, 2.2 + 0.45 * len(levels), draw
+        "grid", f"Sustained rates, by {record.axis}", caption, 2.2 + 0.45 * len(levels), draw
     )
 
 
@@ -72,9 +68,9 @@ def _row(axes: Axes, place: int, level: LevelRow, end: float) -> None:
 def _legend() -> list[Artist]:
     ink: dict[str, Any] = {"color": canvas.INK, "markersize": 5, "linestyle": ""}
     return [
-        Line2D([], [], marker="o", label="trial that held", **ink),
-        Line2D([], [], marker="x", label="trial that did not", **ink),
-        Patch(label="holds", **_HOLDS),
-        Patch(label="not known", **_OPEN),
-        Patch(label="does not hold", **_FAILS),
+        Line2D([], [], marker="o", label="objectives met", **ink),
+        Line2D([], [], marker="x", label="objectives missed", **ink),
+        Patch(label="sustained", **_HOLDS),
+        Patch(label="undecided", **_OPEN),
+        Patch(label="not sustained", **_FAILS),
     ]

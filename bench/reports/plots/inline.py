@@ -1,4 +1,4 @@
-"""A picture's SVG made part of a page: ink and paper are the page's, names are its own."""
+"""Makes a picture's SVG part of a page: in the page's colours and font, with unique ids."""
 
 import re
 
@@ -12,17 +12,18 @@ _SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
 
 
 def inlined(svg: str, name: str, label: str) -> str:
-    """The ``<svg>`` element for a page; ``label`` is what a screen reader says instead of it.
+    """Returns the ``<svg>`` element for a page.
 
-    ``name`` tells its ids from those of the page's other pictures. Text is in the page's font.
+    ``name`` is unique in the page and becomes the prefix of all ids; ``label`` is what a screen
+    reader reads aloud.
     """
     drawing = _NOISE.sub("", svg[svg.index("<svg") :])
-    drawing = _TAG.sub(lambda tag: _own(tag[0], name), drawing).strip()
+    drawing = _TAG.sub(lambda tag: _adapted(tag[0], name), drawing).strip()
     head, _, rest = drawing.partition(">")
     return f'{_SIZE.sub("", head)} role="img" aria-label="{_attribute(label)}">{rest}'
 
 
-def _own(tag: str, name: str) -> str:
+def _adapted(tag: str, name: str) -> str:
     tag = tag.replace(INK, "currentColor").replace(PAPER, "var(--ground)")
     return _NAMED.sub(rf"\g<1>{name}-", _FONT.sub(_font, tag))
 

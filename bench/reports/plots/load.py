@@ -1,4 +1,4 @@
-"""Latency against load: every trial of a search for capacity."""
+"""Latency versus load: every trial of a capacity search."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
-from bench import units
 from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
@@ -18,7 +16,7 @@ _PERCENTILES = ("p50", "p95", "p99")
 
 
 def levels_picture(record: CapacityRecord) -> Picture | None:
-    """p99 of all levels; None where no trial finished a task."""
+    """Returns the p99 of all levels; None where no trial finished a task."""
     lines = {
         f"{record.axis} {level.units}": [
             (rate, value, trial.good)
@@ -31,15 +29,15 @@ def levels_picture(record: CapacityRecord) -> Picture | None:
     if not lines:
         return None
     caption = (
-        "e2e p99 of every trial, from the due time, against the rate that was offered. Filled "
-        "marks held every objective, hollow ones did not. A line that turns up is a level near its "
-        "limit."
+        "e2e p99 of every trial, measured from the due time, versus the offered rate. Filled marks "
+        "met every objective, hollow ones did not. A line that turns upwards shows a level near "
+        "its limit."
     )
-    return _picture(record, "latency-levels", "e2e p99 against load", caption, lines)
+    return _picture(record, "latency-levels", "e2e p99 versus load", caption, lines)
 
 
 def percentiles_picture(record: CapacityRecord, number: int) -> Picture | None:
-    """p50, p95 and p99 of one level; None where no trial finished a task."""
+    """Returns p50, p95 and p99 of one level; None where no trial finished a task."""
     lines = {
         name: [
             (rate, value, trial.good)
@@ -50,16 +48,16 @@ def percentiles_picture(record: CapacityRecord, number: int) -> Picture | None:
     }
     if not any(lines.values()):
         return None
-    title = f"e2e against load: {record.axis} {number}"
+    title = f"e2e versus load: {record.axis} {number}"
     caption = (
-        "Half of the tasks (p50), 95 and 99 in 100, in every trial of the level that holds the "
-        "most. Filled marks held every objective, hollow ones did not."
+        "Half of the tasks (p50), 95 and 99 in 100, in every trial of the level that sustains the "
+        "highest rate. Filled marks met every objective, hollow ones did not."
     )
     return _picture(record, "latency-best", title, caption, lines)
 
 
 def queues_picture(record: CapacityRecord, number: int) -> Picture | None:
-    """p99 of each sub-queue of one level; None for a single one."""
+    """Returns the p99 of each sub-queue at one level; None for a single sub-queue."""
     queues = list(record.scenario.queues)
     if len(queues) < 2:
         return None
@@ -75,16 +73,23 @@ def queues_picture(record: CapacityRecord, number: int) -> Picture | None:
         return None
     caption = (
         "e2e p99 of each sub-queue, the highest priority first. Where priorities work, the first "
-        "stays low when the last turns up."
+        "stays low while the last turns upwards."
     )
     title = f"e2e p99 of each sub-queue: {record.axis} {number}"
     return _picture(record, "latency-queues", title, caption, lines)
 
 
 def trials_of(record: CapacityRecord, number: int) -> Sequence[TrialRow]:
-    """A level's trials at a rate, from the lowest up."""
+    """Returns a level's trials at a fixed rate, the lowest rate first."""
     made = [each for each in record.trials if each.units == number and each.rate_per_s is not None]
     return sorted(made, key=lambda trial: trial.rate_per_s or 0.0)
+
+
+def offered_axis(axes: Axes, is_narrow: bool) -> None:
+    """Label the horizontal axis as the offered rate, in tasks per second."""
+    axes.set_xlabel("offered tasks per second")
+    canvas.count_ticks(axes.xaxis)
+    axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
 
 
 _Points = list[tuple[float, float, bool]]
@@ -113,16 +118,14 @@ def _picture(
                 textcoords="offset points",
                 ha="right",
                 fontsize="small",
-                # Readable where a line runs through it, and the line still seen.
+                # Keeps the text readable where a line crosses it, and the line visible.
                 bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
             )
-        seen = [value for points in lines.values() for _, value, _ in points]
-        durations.logarithmic(axes, axes.yaxis, [*seen, *(each.limit for each in limits)])
+        values = [value for points in lines.values() for _, value, _ in points]
+        durations.logarithmic(axes, axes.yaxis, [*values, *(each.limit for each in limits)])
         axes.set_xlim(left=0)
-        axes.set_xlabel("offered, tasks a second")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.format_count(value)))
-        axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
-        canvas.key(drawn, handles, is_narrow=is_narrow)
+        offered_axis(axes, is_narrow)
+        canvas.legend(drawn, handles, is_narrow=is_narrow)
 
     return Picture(name, title, caption, 4.6, draw)
 

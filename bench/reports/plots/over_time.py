@@ -1,7 +1,7 @@
-"""What happened when: rates, backlog, latency and the server's CPU, second by second."""
+"""Time series of a run: rates, backlog, latency and the server's CPU, second by second."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -15,11 +15,10 @@ from bench.reports.plots.picture import Draw, Picture
 _HEIGHT_INCHES = 3.0
 _LEGEND_LINE_INCHES = 0.24
 _MINUTES_FROM_S = 600
-Thin = Callable[[Sequence[tuple[float, float]]], thinning.Points]
 
 
-def time_pictures(record: RunRecord, mark: str) -> list[Picture]:
-    """Those that the record has figures for; ``mark`` is what nobody must overlook."""
+def time_pictures(record: RunRecord, banner: str) -> list[Picture]:
+    """Returns the pictures that the record has figures for; ``banner`` stands below each title."""
     made = (_rates(record), _backlog(record), _latency(record), _cpu(record))
     return [
         Picture(
@@ -28,14 +27,14 @@ def time_pictures(record: RunRecord, mark: str) -> list[Picture]:
             caption,
             _height(record) if name == "backlog" else _HEIGHT_INCHES,
             draw,
-            mark,
+            banner,
         )
         for name, title, caption, draw in filter(None, made)
     ]
 
 
 def _height(record: RunRecord) -> float:
-    """With a line of the legend for each sub-queue past the first few."""
+    """Returns the height in inches, with room for the legend of many sub-queues."""
     return _HEIGHT_INCHES + _LEGEND_LINE_INCHES * max(len(record.queues) - 4, 0)
 
 
@@ -48,13 +47,13 @@ def _rates(record: RunRecord) -> _Parts:
         name: [(at, value / record.series.interval_s) for at, value in points]
         for name, points in _lines(record.series, names).items()
     }
-    said = (
-        "Tasks due, put on the queue, and done with, in each second. While finished lies below "
-        "enqueued the backlog grows."
+    text = (
+        "Tasks due, enqueued and finished in each second. While finished lies below enqueued, the "
+        "backlog grows."
         if record.scenario.has_workers
-        else "Tasks due and put on the queue in each second; nobody serves it."
+        else "Tasks due and enqueued in each second; no worker serves the queue."
     )
-    caption = said + _thinned(record, "the lowest and the highest are")
+    caption = text + _thinned(record, "the lowest and highest points are")
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         _draw(drawn, axes, record, {k: thinning.extremes(v) for k, v in lines.items()}, is_narrow)
@@ -70,8 +69,8 @@ def _backlog(record: RunRecord) -> _Parts:
     found = _lines(record.series, names)
     lines = {name.removeprefix(prefix): points for name, points in found.items()}
     caption = (
-        "Tasks that waited in each sub-queue. A line that goes on rising means that workers do "
-        "not keep up." + _thinned(record, "the highest is")
+        "Tasks waiting in each sub-queue. A line that keeps rising means that the workers cannot "
+        "keep up." + _thinned(record, "the highest point is")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
@@ -87,15 +86,15 @@ def _latency(record: RunRecord) -> _Parts:
     found = _lines(record.series, ("e2e_p50_s", "e2e_p99_s"))
     lines = {f"e2e {name[4:-2]}": points for name, points in found.items()}
     caption = (
-        "End-to-end latency of the tasks finished in each second: half of them took no longer "
-        "than p50, 99 in 100 no longer than p99." + _thinned(record, "the highest is")
+        "End-to-end latency of the tasks finished in each second: half of them took at most p50, "
+        "99 in 100 at most p99." + _thinned(record, "the highest point is")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         thin = {name: thinning.highest(points) for name, points in lines.items()}
         _draw(drawn, axes, record, thin, is_narrow)
-        seen = [value for points in thin.values() for _, value in points if value > 0]
-        durations.logarithmic(axes, axes.yaxis, seen)
+        positive = [value for points in thin.values() for _, value in points if value > 0]
+        durations.logarithmic(axes, axes.yaxis, positive)
         axes.set_ylabel("latency (log scale)")
 
     return _unless_empty("latency", "End-to-end latency over time", caption, lines, draw)
@@ -105,8 +104,8 @@ def _cpu(record: RunRecord) -> _Parts:
     found = _lines(record.series, ("server_cpu_cores",))
     lines = {name.partition("_")[0]: points for name, points in found.items()}
     caption = (
-        "Cores that the Redis server used. It runs commands on one: near 1.0 it has no time left."
-        + _thinned(record, "the lowest and the highest are")
+        "CPU cores that the Redis server used. It runs commands on one core, so near 1.0 it is "
+        "saturated." + _thinned(record, "the lowest and highest points are")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
@@ -124,7 +123,10 @@ def _unless_empty(
 
 
 def _lines(series: Series, names: Sequence[str]) -> dict[str, thinning.Points]:
-    """Column to (seconds since the start, value); columns without any value are left out."""
+    """Returns the points of each column, as (seconds since the start, value).
+
+    Columns without any value are omitted.
+    """
     if "second" not in series.columns:
         return {}
     clock = series.columns.index("second")
@@ -151,8 +153,8 @@ def _draw(
 ) -> None:
     handles: list[Artist] = []
     for index, (name, points) in enumerate(lines.items()):
-        style = canvas.look(index, len(points))
-        if name == "offered":  # the others mostly lie on it, and it shows at their sides
+        style = canvas.line_style(index, len(points))
+        if name == "offered":  # mostly covered by the others, so it is wide enough to show
             style |= {"linewidth": 4.5, "alpha": 0.65}
         handles += axes.plot(*zip(*points, strict=True), label=name, **style)
     left_out_s = record.warmup.left_out_s
@@ -163,7 +165,7 @@ def _draw(
             )
         )
     _time_axis(axes, record)
-    canvas.key(drawn, handles, is_narrow=is_narrow)
+    canvas.legend(drawn, handles, is_narrow=is_narrow)
 
 
 def _time_axis(axes: Axes, record: RunRecord) -> None:
@@ -184,11 +186,11 @@ def _from_zero(axes: Axes, at_least: float = 0.0) -> None:
 
 
 def _thinned(record: RunRecord, kept: str) -> str:
-    """What a reader must know of a long series: that not every second of it is drawn."""
+    """Returns a note that not every second of a long series is drawn; empty for a short one."""
     together = thinning.points_together(len(record.series.rows))
     if kept.startswith("the lowest"):  # two points a stretch, so stretches are twice as long
         together = thinning.points_together(len(record.series.rows), thinning.MOST_POINTS // 2)
     if len(record.series.rows) <= thinning.MOST_POINTS:
         return ""
     length = durations.short_duration(together * record.series.interval_s)
-    return f" Of each {length} {kept} drawn, so no peak is hidden."
+    return f" For each {length}, only {kept} drawn, so no peak is hidden."

@@ -1,4 +1,4 @@
-"""Sub-queues side by side, by how long their tasks waited."""
+"""Sub-queues compared by how long their tasks waited."""
 
 from collections.abc import Mapping
 
@@ -9,23 +9,27 @@ from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
-_STAGES = {
+_INTERVALS = {
     "queue_wait": "waited for a worker",
-    "e2e": "took, from due to finished",
-    "enqueue": "waited for the server's reply",
+    "e2e": "took from due to finished",
+    "enqueue": "took to be acknowledged by the server",
 }
+"""The intervals that may be shown, the most telling first, and what tasks did in them."""
 _MARKS = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
 
 
-def queues_picture(record: RunRecord, mark: str) -> Picture | None:
-    """One row a sub-queue, highest priority on top; None without samples."""
-    # Where workers tell nothing, nobody knows when they began a task, but when it had ended.
-    stages = [stage for stage in _STAGES if record.latency[stage]["all"].count]
-    stage = stages[0] if stages else "enqueue"
+def queues_picture(record: RunRecord, banner: str) -> Picture | None:
+    """Returns one row per sub-queue, highest priority on top; None without samples.
+
+    ``banner`` stands below the title.
+    """
+    # Workers that do not report leave the start of a task unknown; only its end is observed.
+    measured = [name for name in _INTERVALS if record.latency[name]["all"].count]
+    interval = measured[0] if measured else "enqueue"
     waits = {
-        queue: record.latency[stage][queue]
+        queue: record.latency[interval][queue]
         for queue in record.queues
-        if queue in record.latency[stage] and record.latency[stage][queue].count
+        if queue in record.latency[interval] and record.latency[interval][queue].count
     }
     if not waits:
         return None
@@ -37,23 +41,23 @@ def queues_picture(record: RunRecord, mark: str) -> Picture | None:
             style = canvas.LINES[index] | {"linestyle": "", "markersize": 8}
             values = [getattr(summary, field) for summary in waits.values()]
             lines += axes.plot(values, range(len(values)), label=label, **style)
-        axes.set_xlabel(f"{stage} (log scale)")
+        axes.set_xlabel(f"{interval} (log scale)")
         axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
-        canvas.key(drawn, lines, is_narrow=False)
+        canvas.legend(drawn, lines, is_narrow=False)
 
     caption = (
-        f"How long tasks of each sub-queue {_STAGES[stage]}: half of them (p50), 99 in 100 (p99), "
-        "all (max). The highest priority is on top; where priorities work, marks move right from "
-        "row to row."
+        f"How long tasks of each sub-queue {_INTERVALS[interval]}: half of them at most p50, 99 in "
+        "100 at most p99, all at most max. The highest priority is on top; where priorities work, "
+        "the marks move right from row to row."
     )
-    if stage == "enqueue":
+    if interval == "enqueue":
         caption = caption.partition(" The highest")[0]
     height = 1.7 + 0.55 * len(waits)
-    return Picture("queues", f"{stage} of each sub-queue", caption, height, draw, mark)
+    return Picture("queues", f"{interval} of each sub-queue", caption, height, draw, banner)
 
 
 def _rows(axes: Axes, waits: Mapping[str, LatencySummary]) -> None:
-    """The names, and a line from each row's least mark to its greatest."""
+    """Draw the names, and a line from the lowest mark of each row to the highest."""
     values = []
     for row, (queue, summary) in enumerate(waits.items()):
         low, high = summary.p50_s or 0.0, summary.max_s or 0.0

@@ -1,4 +1,4 @@
-"""How the rate that holds grows with workers: measured, fitted, and foretold."""
+"""How the sustained rate grows with workers: measured, fitted and predicted."""
 
 from typing import Any
 
@@ -7,9 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from bench import units
 from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.reports.plots import canvas
 from bench.reports.plots.picture import Picture
@@ -18,7 +17,7 @@ _BEYOND: dict[str, Any] = {"color": canvas.QUIET, "alpha": 0.15, "linewidth": 0}
 
 
 def scaling_picture(record: CapacityRecord) -> Picture | None:
-    """The law with its band, and each level's bounds; None where no level has both."""
+    """Returns the scaling law with its band, and each level's bounds; None without such a level."""
     levels = [each for each in record.levels if each.lower_per_s and each.upper_per_s]
     if not levels:
         return None
@@ -28,29 +27,31 @@ def scaling_picture(record: CapacityRecord) -> Picture | None:
         for level in levels:
             _bounds(axes, level)
         handles.append(
-            Line2D([], [], marker="_", color=canvas.BLUE, markersize=9, label="holds, and does not")
+            Line2D([], [], marker="_", color=canvas.BLUE, markersize=9, label="sustained to fails")
         )
         if any(level.is_held_out for level in levels):
             handles.append(
-                Line2D([], [], marker="_", color=canvas.RED, markersize=9, label="foretold first")
+                Line2D([], [], marker="_", color=canvas.RED, markersize=9, label="predicted first")
             )
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.set_xlabel(record.axis)
-        axes.set_ylabel("tasks a second")
+        axes.set_ylabel("tasks per second")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.format_count(value)))
-        canvas.key(drawn, handles, is_narrow=is_narrow)
+        canvas.count_ticks(axes.yaxis)
+        canvas.legend(drawn, handles, is_narrow=is_narrow)
 
     caption = (
-        "The highest rate that holds every objective, and the lowest that does not, by level. "
-        "The curve is the Universal Scalability Law of the blue levels with its 90% interval; the "
-        "grey part is beyond what was measured for it. Red levels were foretold by the curve "
-        "before they were measured: where they lie outside of the band, the law is rejected."
+        "The highest rate that meets every objective and the lowest that fails, by level. The "
+        "curve is the Universal Scalability Law fitted to the blue levels, with its 90% interval; "
+        "the grey part is extrapolated. The red levels were predicted by the curve before they "
+        "were measured: if they lie outside the band, the law is rejected."
     )
     if record.scaling is None:
-        caption = caption.partition(" The curve")[0] + " Too few levels have both to fit a curve."
-    return Picture("scaling", f"Rate that holds, by {record.axis}", caption, 4.6, draw)
+        caption = (
+            caption.partition(" The curve")[0] + " Too few levels have both bounds to fit a curve."
+        )
+    return Picture("scaling", f"Sustained rate, by {record.axis}", caption, 4.6, draw)
 
 
 def _law(axes: Axes, record: CapacityRecord) -> list[Artist]:

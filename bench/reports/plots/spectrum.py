@@ -1,4 +1,4 @@
-"""All percentiles of all stages, with the rare slow tasks spread out."""
+"""Percentile spectrum: all percentiles of each interval, with the slow tail spread out."""
 
 import math
 
@@ -12,40 +12,40 @@ from bench.records.run_record import RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
-_STAGES = ("e2e", "e2e_earliest", "e2e_from_send", "queue_wait", "service", "enqueue")
+_INTERVALS = ("e2e", "e2e_earliest", "e2e_from_send", "queue_wait", "service", "enqueue")
 
 
-def spectrum_picture(record: RunRecord, mark: str) -> Picture:
-    """One line a stage; ``mark`` is what nobody must overlook.
+def spectrum_picture(record: RunRecord, banner: str) -> Picture:
+    """Returns one line per interval; ``banner`` stands below the title.
 
-    Raises ValueError for a damaged histogram.
+    Raises ValueError when a histogram of the record is damaged.
     """
-    curves = {stage: _curve(record, stage) for stage in _STAGES if stage in record.latency}
-    curves = {stage: curve for stage, curve in curves.items() if curve}
+    curves = {name: _curve(record, name) for name in _INTERVALS if name in record.latency}
+    curves = {name: curve for name, curve in curves.items() if curve}
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         lines = []
-        for index, (stage, curve) in enumerate(curves.items()):
-            style = canvas.look(index, len(curve))
-            # The headline lies below the lines that it is the sum of, and shows at their sides.
+        for index, (name, curve) in enumerate(curves.items()):
+            style = canvas.line_style(index, len(curve))
+            # The wide headline lies behind its parts, so that it stays visible beside them.
             is_head = index == 0
             if is_head:
                 style |= {"linewidth": 5, "alpha": 0.65, "marker": "", "zorder": 1.5}
-                _tell_maximum(axes, curve[-1])
-            lines += axes.plot(*zip(*curve, strict=True), label=stage, **style)
+                _annotate_maximum(axes, curve[-1])
+            lines += axes.plot(*zip(*curve, strict=True), label=name, **style)
         most = max((curve[-1][0] for curve in curves.values()), default=10.0)
         _percentile_axis(axes, most, is_narrow)
         values = [value for curve in curves.values() for _, value in curve]
-        # Room above the highest point for what is written there.
+        # Leaves room for the annotation above the highest point.
         durations.logarithmic(axes, axes.yaxis, [*values, 2.5 * max(values, default=0.0)])
         axes.set_ylabel("latency (log scale)")
         if lines:
-            canvas.key(drawn, lines, is_narrow=is_narrow)
+            canvas.legend(drawn, lines, is_narrow=is_narrow)
 
-    return Picture("spectrum", "Percentile spectrum", _caption(record), 4.3, draw, mark)
+    return Picture("spectrum", "Percentile spectrum", _caption(record), 4.3, draw, banner)
 
 
-def _tell_maximum(axes: Axes, end: tuple[float, float]) -> None:
+def _annotate_maximum(axes: Axes, end: tuple[float, float]) -> None:
     axes.annotate(
         f"max {units.format_duration(end[1])}",
         end,
@@ -56,35 +56,35 @@ def _tell_maximum(axes: Axes, end: tuple[float, float]) -> None:
     axes.plot(*end, "o", color=canvas.BLUE, markersize=7)
 
 
-def _curve(record: RunRecord, stage: str) -> list[tuple[float, float]]:
-    return spectrum(record.latency[stage]["all"])
+def _curve(record: RunRecord, interval: str) -> list[tuple[float, float]]:
+    return spectrum(record.latency[interval]["all"])
 
 
 def _percentile_axis(axes: Axes, most: float, is_narrow: bool) -> None:
-    """0%, 90%, 99%, …: as far as there are tasks."""
+    """Label the axis 0%, 90%, 99%, …, as far as there are tasks."""
     decades = math.ceil(math.log10(max(most, 10.0)) - 1e-9)
     axes.set_xscale("log")
     axes.set_xlim(1, max(most, 10.0) * 1.15)
     axes.xaxis.set_major_locator(FixedLocator([10.0**power for power in range(decades + 1)]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda inverse, _: percentile_label(inverse)))
-    axes.set_xlabel("percentile" if is_narrow else "percentile (each step: ten times as rare)")
+    axes.set_xlabel("percentile" if is_narrow else "percentile (each step is ten times rarer)")
     axes.tick_params(axis="x", labelsize="small" if is_narrow else None)
 
 
 def percentile_label(inverse: float) -> str:
-    """``99.9%`` at 1,000: one in a thousand is slower."""
+    """Returns the label of a power of ten: ``99.9%`` for 1,000, as one in a thousand is slower."""
     nines = round(math.log10(inverse))
     return f"{100 - 100 / 10**nines:.{max(nines - 2, 0)}f}%"
 
 
 def _caption(record: RunRecord) -> str:
-    said = (
-        "How long tasks took, from the fastest (left) to the slowest (the right end of each line, "
-        "which is the maximum). A line that bends upwards has a tail of slow tasks"
+    text = (
+        "How long tasks took, from the fastest on the left to the slowest on the right, where each "
+        "line ends at its maximum. A line that bends upwards has a tail of slow tasks"
     )
     if record.observation is not None:
-        said += "; each task took between what e2e_earliest and e2e say"
+        text += "; the true latency of each task lies between e2e_earliest and e2e"
     elif record.latency["e2e"]["all"].count and not record.scenario.is_closed_loop:
-        said += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
-    return said + "."
+        text += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
+    return text + "."

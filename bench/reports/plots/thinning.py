@@ -1,21 +1,25 @@
-"""Fewer points to draw, of a series with more of them than a picture has columns."""
+"""Thins out series that have more points than a picture has columns."""
 
 import math
 from collections.abc import Sequence
 
 Points = list[tuple[float, float]]
-"""Where, and how much; NaN where nothing was seen."""
+"""Pairs of position and value; the value is NaN where nothing was measured."""
 
 MOST_POINTS = 300
+"""Points of a series that are drawn at most."""
 
 
 def highest(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> Points:
-    """Of each stretch the highest point, where it was: no peak is lost."""
+    """Returns the highest point of each stretch, at its position, so that no peak is lost."""
     return [max(group, key=lambda point: _or(point, -math.inf)) for group in _groups(points, most)]
 
 
 def extremes(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> Points:
-    """Of each stretch the lowest and the highest point, in their order: no peak or gap is lost."""
+    """Returns the lowest and highest point of each stretch, so that no peak or dip is lost.
+
+    The points keep their positions and order.
+    """
     if len(points) <= most:
         return list(points)
     kept: Points = []
@@ -27,7 +31,7 @@ def extremes(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> 
 
 
 def points_together(points: int, most: int = MOST_POINTS) -> int:
-    """How many points one stretch holds."""
+    """Returns the number of points in one stretch, for a series of ``points`` points."""
     return max(math.ceil(points / most), 1)
 
 

@@ -1,4 +1,4 @@
-"""A metric over many runs, with the levels between its changes."""
+"""Picture of a metric over many runs, with the levels between its changes."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +14,16 @@ from bench.reports.plots import canvas
 
 
 def save_trend(trend: Trend, path: Path) -> None:
-    """Every run as a dot, each level as a line, each change with its size. Raises UsageError."""
+    """Save a picture of a trend: runs as dots, levels as lines, changes with their size.
+
+    Raises UsageError when the file's name ends in no picture format or it cannot be written.
+    """
     metric = trend.metric
     title = f"{metric.name} of {trend.scenario}"
     with canvas.picture(title) as (drawn, axes):
         moments = [date2num(point.at) for point in trend.points]
         values = [point.value for point in trend.points]
-        axes.plot(moments, values, "o", color=canvas.BLUE, markersize=5, label="a run")
+        axes.plot(moments, values, "o", color=canvas.BLUE, markersize=5, label="run")
         borders = [0, *(step.index for step in trend.steps), len(trend.points)]
         for start, end in pairwise(borders if trend.points else []):
             axes.plot(
@@ -36,18 +39,18 @@ def save_trend(trend: Trend, path: Path) -> None:
         axes.set_ylabel("higher is better" if metric.higher_is_better else "lower is better")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: figure(metric, value)))
         axes.xaxis_date()
-        axes.set_xlabel("when the run began (UTC)")
+        axes.set_xlabel("start of the run (UTC)")
         if trend.points:
             axes.legend(loc="lower left")
         canvas.save(drawn, path)
 
 
 def _annotate(axes: Axes, trend: Trend, step: ChangePoint, moment: float) -> None:
-    """A line where the new level begins, and beside it, above all dots, what it means."""
-    word, color = ("worse", canvas.RED) if step.worse > 0 else ("better", canvas.GREEN)
+    """Mark where a new level begins, with the size of the change above all dots."""
+    direction, color = ("worse", canvas.RED) if step.worse > 0 else ("better", canvas.GREEN)
     axes.axvline(moment, color=color, linestyle=":", linewidth=1.2)
     axes.annotate(
-        f"{share(abs(step.worse))} {word}\n{trend.points[step.index].revision}",
+        f"{share(abs(step.worse))} {direction}\n{trend.points[step.index].revision}",
         (moment, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(4, -4),

@@ -42,7 +42,7 @@ def test_a_rejected_law_plans_with_measured_levels_only() -> None:
 def test_a_rate_beyond_all_is_said_to_be_so() -> None:
     plan = make_plan(RECORD, request(rate_per_s=50_000.0))
     assert plan.chosen is None
-    assert any("no number of slots that may be spoken of holds 50,000/s" in n for n in plan.notes)
+    assert any("no measured or modelled number of slots sustains 50,000/s" in n for n in plan.notes)
     assert plan.shards == 3  # a core of Redis is full at 25,000/s, and 30% are to stay free
     assert plan.drain_s is None
 
@@ -71,7 +71,7 @@ def test_slower_tasks_need_more_workers() -> None:
         as_it_is.chosen is not None and slower.chosen.units > as_it_is.chosen.units
     )
     assert {option.basis for option in slower.options} == {"modelled"}
-    assert any("another service time is a model" in note for note in slower.notes)
+    assert any("service time is hypothetical" in note for note in slower.notes)
 
 
 def test_the_first_in_line_wait_the_least() -> None:
@@ -84,12 +84,12 @@ def test_the_first_in_line_wait_the_least() -> None:
 
 
 def test_an_objective_that_was_not_searched_for_is_refused() -> None:
-    with pytest.raises(UsageError, match="is not what was searched for"):
+    with pytest.raises(UsageError, match="is not an objective of the search"):
         make_plan(RECORD, request(slo=("e2e.p99 < 10ms",)))
     make_plan(RECORD, request(slo=("e2e.p99<0.05s",)))
 
 
-def test_what_gives_way_first_is_named() -> None:
+def test_the_first_bottleneck_is_named() -> None:
     assert make_plan(RECORD, request(rate_per_s=400.0)).first_to_give.startswith("the workers, at ")
     assert RECORD.redis is not None
     slow_server = msgspec.structs.replace(

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.analysis.capacity.search import (
+    BoundKind,
     Bounds,
     Goal,
-    Kind,
     Trial,
-    Wanted,
+    WantedTrial,
     bounds,
     classify,
     closing_step,
@@ -107,7 +107,7 @@ def test_both_bounds_are_proven_by_full_trials() -> None:
     assert found.lower is not None
     assert found.upper is not None
     assert (found.upper - found.lower) / found.upper <= GOAL.width
-    for load, kind in ((found.lower, Kind.LOWER), (found.upper, Kind.UPPER)):
+    for load, kind in ((found.lower, BoundKind.LOWER), (found.upper, BoundKind.UPPER)):
         assert classify([trial for trial in trials if trial.load == load], GOAL) is kind
 
 
@@ -142,20 +142,20 @@ def test_no_two_loads_below_the_bound_lie_further_apart_than_the_gap() -> None:
 @pytest.mark.parametrize(
     ("trials", "kind"),
     [
-        ([], Kind.OPEN),
-        ([(10, True)], Kind.OPEN),
-        ([(10, True)] * 2, Kind.OPEN),
-        ([(10, True)] * 3, Kind.LOWER),
-        ([(10, False)], Kind.OPEN),
-        ([(10, False)] * 2, Kind.UPPER),
-        ([(10, False)] + [(10, True)] * 3, Kind.LOWER),
-        ([(10, False)] * 2 + [(10, True)] * 9, Kind.LOWER),
-        ([(5, True)] * 9, Kind.OPEN),
-        ([(5, False)], Kind.OPEN),
-        ([(5, False)] * 3, Kind.UPPER),
+        ([], BoundKind.OPEN),
+        ([(10, True)], BoundKind.OPEN),
+        ([(10, True)] * 2, BoundKind.OPEN),
+        ([(10, True)] * 3, BoundKind.LOWER),
+        ([(10, False)], BoundKind.OPEN),
+        ([(10, False)] * 2, BoundKind.UPPER),
+        ([(10, False)] + [(10, True)] * 3, BoundKind.LOWER),
+        ([(10, False)] * 2 + [(10, True)] * 9, BoundKind.LOWER),
+        ([(5, True)] * 9, BoundKind.OPEN),
+        ([(5, False)], BoundKind.OPEN),
+        ([(5, False)] * 3, BoundKind.UPPER),
     ],
 )
-def test_what_trials_prove(trials: list[tuple[float, bool]], kind: Kind) -> None:
+def test_what_trials_prove(trials: list[tuple[float, bool]], kind: BoundKind) -> None:
     """Three good of four full ones, or two bad; short ones warn and prove nothing good."""
     made = [Trial(100.0, duration_s, good) for duration_s, good in trials]
     assert classify(made, GOAL) is kind
@@ -168,7 +168,7 @@ def test_what_trials_prove(trials: list[tuple[float, bool]], kind: Kind) -> None
 def test_more_good_trials_never_make_a_load_worse(
     outcomes: list[tuple[float, bool]], more: int
 ) -> None:
-    order = {Kind.UPPER: 0, Kind.OPEN: 1, Kind.LOWER: 2}
+    order = {BoundKind.UPPER: 0, BoundKind.OPEN: 1, BoundKind.LOWER: 2}
     made = [Trial(1.0, duration_s, good) for duration_s, good in outcomes]
     better = [*made, *[Trial(1.0, 10.0, True)] * more]
     assert order[classify(better, GOAL)] >= order[classify(made, GOAL)]
@@ -182,7 +182,7 @@ def test_a_search_that_was_cut_short_calls_safe_only_what_is_proven() -> None:
         now = bounds(trials, goal)
         assert not now.is_settled
         if now.lower is not None:
-            assert classify([t for t in trials if t.load == now.lower], goal) is Kind.LOWER
+            assert classify([t for t in trials if t.load == now.lower], goal) is BoundKind.LOWER
         step = next_step(trials, goal, 600.0, 1.0, 1e5)
         if isinstance(step, Bounds):
             assert (step.lower, step.upper) == (now.lower, now.upper)
@@ -197,7 +197,7 @@ def test_a_search_whose_time_is_over_proves_what_it_has_and_looks_for_no_more() 
     for load, good in ((700, True), (700, False), (500, True), (500, True), (500, True)):
         step = closing_step(trials, GOAL)
         assert step is not None
-        assert step == Wanted(load, GOAL.final_s)
+        assert step == WantedTrial(load, GOAL.final_s)
         trials.append(Trial(step.load, step.duration_s, good))
     assert closing_step(trials, GOAL) is None
     assert bounds(trials, GOAL).lower == 500.0
@@ -209,6 +209,6 @@ def test_one_bad_trial_far_below_takes_nothing_from_a_proven_bound_and_is_looked
     trials = [Trial(1000.0, 10.0, True)] * 3 + [Trial(1050.0, 10.0, False)] * 2
     trials += [Trial(500.0, 5.0, True), Trial(400.0, 5.0, False)]
     assert bounds(trials, GOAL) == Bounds(1000.0, 1050.0, is_settled=False)
-    assert next_step(trials, GOAL, 600.0, 1.0, 1e5) == Wanted(400.0, GOAL.final_s)
+    assert next_step(trials, GOAL, 600.0, 1.0, 1e5) == WantedTrial(400.0, GOAL.final_s)
     trials += [Trial(400.0, 10.0, False)] * 2
     assert bounds(trials, GOAL).lower is None  # twice is no chance any more

@@ -55,7 +55,7 @@ def test_a_system_that_breaks_its_law_rejects_the_model() -> None:
     """Past four slots nothing more goes through, which no level that was asked for shows."""
     record = searched([1, 2, 4], lambda units: capacity_of(min(units, 4)))
     assert is_rejected(record, "capacity")
-    assert any("law of scaling is rejected" in note for note in answer.notes(record))
+    assert any("scaling law is rejected" in note for note in answer.notes(record))
 
 
 @pytest.mark.parametrize("asked", [[1], [1, 2]])
@@ -63,15 +63,14 @@ def test_too_few_levels_fit_nothing_and_say_so(asked: list[int]) -> None:
     record = searched(asked)
     assert record.scaling is None
     assert [each for each in record.predictions if each.what == "capacity"] == []
-    assert any("no law of scaling was fitted" in note for note in answer.notes(record))
+    assert any("no scaling law was fitted" in note for note in answer.notes(record))
 
 
-def test_an_objective_that_no_rate_meets_is_told_with_the_nearest_figure() -> None:
+def test_an_objective_that_no_rate_meets_is_reported_with_the_closest_figure() -> None:
     record = searched([1], lambda _: 0.0)
     assert record.levels[0].lower_per_s is None
-    said = answer.sentence(record)
-    assert said.startswith("No rate that was tried holds e2e.p99 < 50ms; the nearest to ")
-    assert "was 2.50 s at" in said
+    text = answer.sentence(record)
+    assert text.startswith("No tested rate meets e2e.p99 < 50ms; the closest was 2.50 s at ")
 
 
 def test_an_interrupted_search_goes_on_where_it_was() -> None:
