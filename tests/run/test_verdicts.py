@@ -123,7 +123,10 @@ def test_ids_without_a_task_behind_them_are_told_with_the_lost_tasks() -> None:
 
 @pytest.mark.parametrize(
     ("has_remote_workers", "domain", "tells"),
-    [(False, "monotonic", "no 'bench worker' reported"), (True, "server", "no worker served")],
+    [
+        (False, "monotonic", "no 'bench worker' reported"),
+        (True, "server", "no worker seems"),
+    ],
 )
 def test_workers_elsewhere_that_never_reported_are_asked_for(
     has_remote_workers: bool, domain: str, tells: str
@@ -175,6 +178,6 @@ def test_states_of_tasks_on_no_list_are_told_where_none_was_seen_to_end(
         for warning in build_record(run).warnings
         if warning.code == "no_completions"
     ]
-    assert ("their hashes say" in message) == (said is not None)
-    assert said is None or f"say: {said})" in message
-    assert "say --seen-by result" in message
+    assert ("states in the task hashes" in message) == (said is not None)
+    assert said is None or f"hashes: {said})" in message
+    assert "use --seen-by result" in message
