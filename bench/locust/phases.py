@@ -27,7 +27,7 @@ class Idle:
 
 
 @dataclass(frozen=True)
-class Present:
+class Registered:
     """The coordinator knows of the process, which waits for its assignment."""
 
 
@@ -69,7 +69,7 @@ class Finished:
     report: ProducerReport
 
 
-Phase = Idle | Present | Assigned | Producing | Finished
+Phase = Idle | Registered | Assigned | Producing | Finished
 
 
 def assign(assignment: Assignment, own_url: str | None) -> Assigned:

@@ -23,8 +23,8 @@ from bench.locust.phases import (
     Finished,
     Idle,
     Phase,
-    Present,
     Producing,
+    Registered,
     assign,
     begin,
     clock_error_us,
@@ -107,7 +107,7 @@ class LocustProducer:
     def enter(self) -> None:
         """Register a user, and wait until the run begins; for good if it never does."""
         if isinstance(self._phase, Idle):
-            self._phase = Present()
+            self._phase = Registered()
             self._send(Hello(self._test, host_identity()))
         self._begun.wait()
 

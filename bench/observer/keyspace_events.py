@@ -36,7 +36,7 @@ class KeyspaceEvent:
     """The change happened after this moment on the run's clock."""
 
 
-class Events(Protocol):
+class EventSource(Protocol):
     """A source of changes to a run's tasks."""
 
     def fileno(self) -> int:

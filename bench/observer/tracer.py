@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bench.clock import Clock
 from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
-from bench.observer.keyspace_events import Events
+from bench.observer.keyspace_events import EventSource
 from bench.observer.recorder import Completion, CompletionRecorder
 from bench.observer.sampling import NO_DUE, TaskSampler, id_of
 from bench.observer.task_queries import Queries
@@ -52,7 +52,7 @@ class Tracer:
         progress_board: ProgressBoard,
         queries: Queries,
         recorder: CompletionRecorder,
-        events: Events | None,
+        events: EventSource | None,
     ) -> None:
         scenario = start.scenario
         self._run = start.run
@@ -201,7 +201,7 @@ class Tracer:
         self._order += 1
         heapq.heappush(self._scheduled, (at_us, self._order, task))
 
-    def _read_events(self, events: Events) -> None:
+    def _read_events(self, events: EventSource) -> None:
         """Schedule the tasks whose keys have changed."""
         for event in events.read(self._clock):
             task = self._awaiting_event.pop(event.task_id, None)
