@@ -14,6 +14,7 @@ A failed task is not an error: it is a sample. These are for a broken set-up, an
 one line that names the cause and the cure.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
@@ -81,3 +82,14 @@ class MeasurementError(BenchError):
     """The run began but could not be measured to its end."""
 
     exit_code = ExitCode.INVALID
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """Returns ``: did you mean …?`` with the known name most similar to ``name``, or nothing.
+
+    It ends a message that refuses an unknown name. ``cutoff`` is the least similarity, from 0 to 1.
+    """
+    import difflib  # noqa: PLC0415 - only the way to an error needs it, and every process loads this
+
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f": did you mean {matches[0]!r}?" if matches else ""

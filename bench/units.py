@@ -6,6 +6,7 @@ ends in ``_us``. Text with a unit is read and made here and nowhere else.
 
 import math
 import re
+from collections.abc import Iterable
 
 from bench.errors import UsageError
 
@@ -27,6 +28,23 @@ _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
 _DURATION_PART = re.compile(rf"({_NUMBER})\s*(us|µs|ms|s|m|h)")
 _RATE = re.compile(rf"({_NUMBER})([km]?)\s*(?:/\s*(s|sec|m|min|h))?", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+
+
+def either_case(words: Iterable[str]) -> str:
+    """A pattern of these words in upper, lower or mixed case, without a flag for it."""
+    letters = [[f"[{each}{each.upper()}]" for each in word] for word in words]
+    return "|".join("".join(word) for word in letters)
+
+
+NUMBER_PATTERN = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+"""Regular expressions of what the functions below read, in the dialect that Python shares with
+JSON Schema (ECMA 262). Blanks around the text are left to whoever uses them."""
+DURATION_PATTERN = (
+    rf"(?:(?:{NUMBER_PATTERN} *(?:{'|'.join(_DURATION_UNITS_S)}) *)+|{NUMBER_PATTERN})"
+)
+RATE_PATTERN = rf"{NUMBER_PATTERN}[kKmM]?\s*(?:/\s*(?:{either_case(_RATE_UNITS_S)}))?"
+SIZE_PATTERN = rf"{NUMBER_PATTERN}\s*(?:{either_case(_SIZE_UNITS)})"
+SHARE_PATTERN = rf"{NUMBER_PATTERN}\s*%?"
 
 
 def parse_duration(text: str | float) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.picture import report_picture, visible_text
+from tests.scenario_tables import scenario_tables
 from tests.test_imports import room_imports
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +43,7 @@ def with_room_imports(text: str) -> str:
 PAGES: Mapping[str, Callable[[str], str]] = {
     "docs/architecture.md": with_room_imports,
     "docs/report.svg": lambda _: report_picture(),
+    "docs/scenarios.md": lambda text: between(text, "fields", scenario_tables()),
 }
 """Path of a page, from the repository's root, to what renews its text."""
 

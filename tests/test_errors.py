@@ -16,6 +16,7 @@ from bench.errors import (
     ServerUnreachable,
     TaskNotFound,
     UsageError,
+    nearest,
 )
 
 EXIT_CODES: list[tuple[type[BenchError], int]] = [
@@ -76,3 +77,16 @@ def test_exit_codes_keep_their_numbers() -> None:
 @pytest.mark.parametrize(("error", "code"), EXIT_CODES)
 def test_no_error_exits_as_success(error: type[BenchError], code: int) -> None:
     assert error.exit_code == code != ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("rat", ": did you mean 'rate'?"),
+        ("worker", ": did you mean 'workers'?"),
+        ("xyzzy", ""),
+        ("", ""),
+    ],
+)
+def test_the_nearest_name_is_offered_when_there_is_one(name: str, hint: str) -> None:
+    assert nearest(name, ["rate", "workers", "duration"]) == hint

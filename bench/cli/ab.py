@@ -209,7 +209,7 @@ def _arm(
     try:
         own, own_where, how = _read(shlex.split(text))
         changes = {**common.changes(), **own.changes()}
-        scenario = scenario_from(name, ScenarioFlags(**changes))  # type: ignore[arg-type]
+        scenario = scenario_from(name, ScenarioFlags.of(changes))
         url = own_where.redis_url or where.redis_url
         arms.require_no_secret(label, url)
         arm = Arm(label=label, text=text, words=(name, *flags_of(changes), *flags_of(how)), url=url)

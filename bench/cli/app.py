@@ -49,6 +49,7 @@ COMMANDS = {
         "records:scenarios",
         "List the built-in scenarios, or print one as TOML, to copy and change.",
     ),
+    "schema": ("schema:schema", "Print the JSON Schema of a scenario or of a record."),
     "clean": ("records:clean", "Remove what a run with --keep left on a server."),
     "verify": ("verify:verify", "Check whether a server's queues follow their layout."),
     "enqueue": ("tasks:enqueue", "Enqueue one task and print its id."),

@@ -4,6 +4,7 @@ import datetime
 import secrets
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +39,7 @@ class CapacityFlags(ScenarioFlags):
     workers: Annotated[
         str | None,
         Parameter(group=_SEARCH, help="Numbers of worker processes to search, such as 1,2,4,8."),
-    ] = None  # type: ignore[assignment] # a list of levels here
+    ] = None
     slots: Annotated[
         str | None,
         Parameter(
@@ -138,10 +139,7 @@ def capacity(
 
 def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     axis, asked = flags.levels()
-    _require_free("rate", flags.rate, "the search chooses it")
-    _require_free("duration", flags.duration, "--budget gives it")
-    _require_free("stages", flags.stages, "a trial is at one rate")
-    _require_free("tasks", flags.tasks, "--budget gives it")
+    _require_free(flags.changes())
     scenario: Scenario = scenario_from(name, flags)
     if not scenario.slo:
         raise UsageError("no objective to search for: add one, such as --slo 'e2e.p99 < 50ms'")
@@ -209,6 +207,16 @@ def _levels(flag: str, text: str) -> list[int]:
     return levels
 
 
-def _require_free(flag: str, given: object, why: str) -> None:
-    if given is not None:
-        raise UsageError(f"--{flag}: {why}; leave it out")
+_CHOSEN = {
+    "rate": "the search chooses it",
+    "duration": "--budget gives it",
+    "stages": "a trial is at one rate",
+    "tasks": "--budget gives it",
+}
+"""Field of the scenario to the reason why the command line cannot give it."""
+
+
+def _require_free(given: Mapping[str, object]) -> None:
+    for name, why in _CHOSEN.items():
+        if name in given:
+            raise UsageError(f"--{name}: {why}; leave it out")

@@ -16,7 +16,7 @@ from bench.cli.options import URL_VARIABLE, ServerFlags
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
 from bench.clients.job import ClientsRequest
-from bench.errors import ExitCode, UsageError
+from bench.errors import ExitCode, UsageError, nearest
 from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
@@ -25,7 +25,6 @@ from bench.redisio.connection import has_password
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status import status_line
-from bench.workload.fields import nearest
 
 _OUTPUT = Group("Output", sort_key=5)
 

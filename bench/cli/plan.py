@@ -12,7 +12,7 @@ from bench.analysis.capacity.plan import PlanRequest, make_plan
 from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
-from bench.workload import fields
+from bench.workload import queue_weights
 
 
 @Parameter(name="*")
@@ -45,7 +45,7 @@ class PlanFlags:
             service_s=None
             if self.service_time is None
             else _positive("--service-time", units.parse_duration(self.service_time)),
-            mix=None if self.mix is None else fields.parse_weights(self.mix),
+            mix=None if self.mix is None else queue_weights.parse_weights(self.mix),
         )
 
 

@@ -90,6 +90,12 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     return 0
 
 
+_SCHEMA_LINES = """\
+#:schema ./scenario.schema.json
+# Editors check this file against that one; 'bench schema scenario > scenario.schema.json' makes it.
+"""
+
+
 def scenarios(name: str | None = None, /) -> int:
     """List the built-in scenarios, or print one as TOML, to copy and change.
 
@@ -99,7 +105,7 @@ def scenarios(name: str | None = None, /) -> int:
         Name of a built-in scenario.
     """
     if name is not None:
-        sys.stdout.write(library.text_of(name))
+        sys.stdout.write(_SCHEMA_LINES + library.text_of(name))
         return 0
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("scenario", no_wrap=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench.cli.options import ServerFlags
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.records import formats
@@ -15,7 +15,6 @@ from bench.redisio.connection import open_client, translated_errors
 from bench.reports.verify import print_verification
 from bench.verify import verify as checker
 from bench.verify.verify import VerifyRequest
-from bench.workload.fields import nearest
 
 _DEFAULT_SAMPLE = 1000
 _LARGEST_SAMPLE = 100_000

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
-from bench.workload.fields import nearest
 
 Toolchain = Literal["python", "redis-cli", "node", "go"]
 

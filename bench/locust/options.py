@@ -1,12 +1,11 @@
 """Command-line options of a Locust test, and the scenario that they make.
 
 The value of an option is text as written, or None: Locust sends options from the master to its
-workers as plain JSON. Reading them is left to ``bench.workload``, so that Locust, TOML files and
-``bench run`` accept the same and complain in the same words.
+workers as plain JSON. ``bench.workload`` reads them, so that Locust, TOML files and ``bench run``
+accept the same values and report the same errors.
 """
 
 import argparse
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,28 +15,20 @@ import msgspec
 
 from bench.errors import ScenarioError, UsageError
 from bench.workload import library
-from bench.workload.fields import FIELDS
+from bench.workload.declaration import FrontEnd
+from bench.workload.fields import FIELDS, shown_by
+from bench.workload.override import override
 from bench.workload.resolve import resolve
-from bench.workload.scenario import Scenario, override
+from bench.workload.scenario import Scenario
 
 URL_VARIABLE = "BENCH_REDIS_URL"
 _ENDLESS_S = 1.0
-"""Stands for a duration until the scenario is resolved, where the test has no end of its own."""
-
-_FIELDS = (
-    *("queues", "rate", "stages", "arrivals", "tasks", "pipeline", "max_backlog"),
-    *("payload_size", "payload_file", "max_retry", "seed", "layout"),
-    *("concurrency", "prefetch", "service_time", "failure_rate", "store_results"),
-    *("warmup", "drain_timeout", "slo"),
-)
-_WHOLE_NUMBERS = {
-    *("tasks", "pipeline", "max_backlog", "max_retry", "seed", "concurrency", "prefetch"),
-}
+"""Duration of a test that has no end of its own, until its scenario is resolved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestSetup:
-    """Where a test happens and what it leaves."""
+    """Which server a test uses, who serves the queues, and what the test leaves."""
 
     url: str | None
     is_embedded: bool
@@ -49,7 +40,7 @@ class TestSetup:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Ours beside Locust's own."""
+    """Add this project's options beside Locust's own."""
     ours: Any = parser  # Locust extends what an argument can say
     ours.add_argument(
         "--redis-url",
@@ -57,19 +48,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         include_in_web_ui=False,
         is_secret=True,
         default=None,
-        help="The server: redis://, rediss:// or unix://. A password is better in the variable.",
+        help="URL of the server: redis://, rediss:// or unix://. Better in "
+        f"{URL_VARIABLE}: other users can see a password on the command line.",
     )
     ours.add_argument(
         "--embedded",
         action="store_true",
         include_in_web_ui=False,
-        help="Start a server for the test, gone with it.",
+        help="Start a server for the test, and remove it afterwards.",
     )
     ours.add_argument(
         "--server-binary",
         default=None,
         include_in_web_ui=False,
-        help="Start this server rather than the embedded one.",
+        help="Start this server binary instead of the embedded one.",
     )
     ours.add_argument(
         "--start-worker",
@@ -78,28 +70,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=1,
         default=0,
         include_in_web_ui=False,
-        help="Start so many workers for the test (1 without a number).",
+        help="Start this number of workers for the test; 1 without a number.",
     )
     ours.add_argument(
-        "--enqueue-only", action="store_true", help="Nobody is expected to serve the queues."
+        "--enqueue-only", action="store_true", help="Expect no workers to serve the queues."
     )
-    ours.add_argument("--allow-shared", action="store_true", help="Use queues that hold tasks.")
+    ours.add_argument(
+        "--allow-shared", action="store_true", help="Use queues that already hold tasks."
+    )
     ours.add_argument("--keep", action="store_true", help="Leave what the test wrote in Redis.")
     ours.add_argument(
         "--record",
         default=None,
         include_in_web_ui=False,
-        help="The run record's file; by default one in results/.",
+        help="File of the run record; one in results/ by default.",
     )
-    ours.add_argument("--shape-duration", default=None, help="Length of a shape; 2m by default.")
-    ours.add_argument("--trace", default=None, help="CSV of rates for the shape of that name.")
-    ours.add_argument("--scenario", default=None, help="A built-in scenario, or a TOML file.")
-    for name in _FIELDS:
-        ours.add_argument(f"--{name.replace('_', '-')}", default=None, help=FIELDS[name].help)
+    ours.add_argument(
+        "--shape-duration", default=None, help="Length of the load shape; 2m by default."
+    )
+    ours.add_argument("--trace", default=None, help="CSV file of rates for the shape trace.py.")
+    ours.add_argument(
+        "--scenario", default=None, help="Name of a built-in scenario, or a TOML file."
+    )
+    for field in shown_by(FrontEnd.LOCUST):
+        several = (
+            " Separate several with semicolons." if field.declared.type.flag == list[str] else ""
+        )
+        ours.add_argument(field.option, default=None, help=f"{field.help}{several}")
 
 
 def setup_of(options: Mapping[str, Any]) -> TestSetup:
-    """Raises UsageError when there is no server to use, or there are two."""
+    """Returns the set-up that the options ask for.
+
+    Raises UsageError when they name no server to use, or two.
+    """
     url = options.get("redis_url") or None
     is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
     if url is None and not is_embedded:
@@ -126,18 +130,18 @@ def scenario_of(
     duration_s: float | None,
     shape_stages: str | None = None,
 ) -> Scenario:
-    """The scenario of a test: file or built-in, then the user class's fields, then the options.
+    """Returns the scenario of a test: file or built-in, then the user class's fields, then options.
 
-    ``is_closed_loop`` is what the user classes can do, None for either. ``duration_s`` is Locust's
-    run time, None without one. ``shape_stages`` is the rate over time that a shape asks for.
-    Raises ScenarioError.
+    ``is_closed_loop`` says which loop the user classes can run, None for either. ``duration_s`` is
+    Locust's run time, None without one. ``shape_stages`` is the offered rate over time that a load
+    shape asks for. Raises ScenarioError.
     """
     if str(options.get("scenario") or "").endswith(".json"):  # bench run hands a whole one
         return msgspec.json.decode(Path(str(options["scenario"])).read_bytes(), type=Scenario)
     source, written = "locust", dict(_BASE)
     if options.get("scenario"):
         source, written = library.load(str(options["scenario"]))
-        resolve(written, source)  # an error in the file is told as the file's
+        resolve(written, source)  # an error in the file is reported as the file's
     changes = dict(class_fields)
     changes.update(_given(options))
     if shape_stages is not None:
@@ -145,11 +149,15 @@ def scenario_of(
         changes["stages"] = shape_stages
     if is_closed_loop and not _is_closed(override(written, changes)):
         if "rate" in changes or "stages" in changes:
-            raise ScenarioError("rate: these users send as fast as replies come; use OpenLoopUser")
+            raise ScenarioError(
+                "rate: these users send as fast as replies arrive; use OpenLoopUser"
+            )
         changes["rate"] = "max"
     if is_closed_loop is False and _is_closed(override(written, changes)):
         if changes.get("rate") == "max":
-            raise ScenarioError("rate: these users keep to a schedule; say how many tasks a second")
+            raise ScenarioError(
+                "rate: these users keep a schedule; write tasks per second, for example 1000/s"
+            )
         changes["rate"] = _OPEN_RATE
     fields = override(written, changes)
     is_staged = "stages" in fields
@@ -176,43 +184,37 @@ _BASE: dict[str, object] = {
 }
 _OPEN_RATE = "1000/s"
 _MAX_BACKLOG = 4096
-"""Users as fast as replies come would else outrun any worker, and measure how long a list gets."""
+"""Bound of a closed loop, which would otherwise outrun any worker and measure a growing list."""
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, object]:
-    given: dict[str, object] = {}
-    for name in _FIELDS:
-        text = options.get(name)
-        if text not in (None, ""):
-            given[name] = _value(name, str(text))
-    return given
-
-
-def _value(name: str, text: str) -> object:
-    """What TOML would have made of it."""
-    if name == "slo":
-        return [each.strip() for each in text.split(";") if each.strip()]
-    if name == "store_results" and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    with contextlib.suppress(ValueError):
-        if name in _WHOLE_NUMBERS:
-            return int(text.replace(",", "").replace("_", ""))
-        if name == "failure_rate":
-            return float(text)
-    return text
+    """The scenario's fields among the options, as TOML would hold them, by name."""
+    texts = {field.name: options.get(field.name) for field in shown_by(FrontEnd.LOCUST)}
+    return {
+        name: FIELDS[name].declared.type.from_option(str(text))
+        for name, text in texts.items()
+        if text not in (None, "")
+    }
 
 
 def _is_closed(fields: Mapping[str, object]) -> bool:
     return fields.get("rate") == "max" or fields.get("arrivals") == "max"
 
 
+_ATTRIBUTES_OF_LOCUST = ("name", "tasks", "description")
+"""Attributes of a user class that mean something else to Locust than to a scenario."""
+
+
 def fields_of(classes: Iterable[type]) -> dict[str, object]:
-    """Scenario fields that user classes set as attributes. Raises UsageError when two disagree."""
+    """Returns the scenario fields that user classes set as attributes, by name.
+
+    Raises UsageError when two classes disagree.
+    """
     found: dict[str, object] = {}
     for each in classes:
         for name in FIELDS:
             value = getattr(each, name, None)
-            if value is None or name in ("name", "tasks", "description"):
+            if value is None or name in _ATTRIBUTES_OF_LOCUST:
                 continue
             if name in found and found[name] != value:
                 raise UsageError(

@@ -10,7 +10,7 @@ from bench.errors import MeasurementError
 from bench.redisio.connection import ByteStream, ConnectionLost
 from bench.wire.layout import Command, Layout, Reservation, TaskOutcome, outcome_of, state_of
 from bench.wire.transitions import Transition
-from bench.workload.scenario import CompletionSignal
+from bench.workload.scenario_fields import CompletionSignal
 
 _ANSWER_TIMEOUT_S = 10.0
 

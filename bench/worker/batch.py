@@ -15,7 +15,7 @@ from bench.worker.recorder import AttemptBatch, AttemptOutcome
 from bench.worker.retry_policy import outcome_of
 from bench.workload import draws
 from bench.workload.distribution import Distribution
-from bench.workload.scenario import Priority
+from bench.workload.scenario_fields import Priority
 
 _PRODUCER_SHIFT = 40
 _MOST_ATTEMPTS = 1024

@@ -1,1 +1,1 @@
-"""What is asked for, as pure functions of a seed: when, to which queue, how large, how long."""
+"""The workload as pure functions of a seed: due times, sub-queues, sizes and service times."""

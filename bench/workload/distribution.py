@@ -1,7 +1,7 @@
-"""Distributions as users write them: ``exp:2ms``, ``lognormal:256,0.8``, ``uniform:64-1KiB``."""
+"""Distributions, and how users write them, as in ``exp:2ms`` or ``lognormal:256,0.8``."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.arrays import Floats, Integers
 from bench.errors import UsageError
+from bench.units import either_case
 from bench.workload import draws
 
 DistributionKind = Literal["none", "constant", "uniform", "exp", "lognormal"]
@@ -17,8 +18,8 @@ DistributionKind = Literal["none", "constant", "uniform", "exp", "lognormal"]
 class Distribution(msgspec.Struct, frozen=True):
     """A distribution of positive values, in the base unit of what it describes.
 
-    ``mean`` is the arithmetic mean; ``low`` and ``high`` bound a uniform one; ``sigma`` is the
-    standard deviation of a lognormal's logarithm.
+    ``mean`` is the arithmetic mean; ``low`` and ``high`` are the bounds of a uniform distribution;
+    ``sigma`` is the standard deviation of the logarithm of a lognormal one.
     """
 
     kind: DistributionKind = "none"
@@ -33,7 +34,10 @@ class Distribution(msgspec.Struct, frozen=True):
         return self.kind in ("none", "constant")
 
     def draw(self, seed: int, stream: str, numbers: Integers) -> Floats:
-        """One value for each of ``numbers`` (n,); the same number always gets the same value."""
+        """Returns values (n,), one for each of ``numbers`` (n,).
+
+        The same seed, stream and number always give the same value.
+        """
         match self.kind:
             case "none" | "constant":
                 return np.full(len(numbers), self.mean)
@@ -46,10 +50,45 @@ class Distribution(msgspec.Struct, frozen=True):
                 return np.exp(location + self.sigma * draws.normal(seed, stream, numbers))
 
 
-def parse(text: str, value: Callable[[str], float], default_kind: DistributionKind) -> Distribution:
-    """Read ``kind:value`` or a bare value; ``value`` reads a number with its unit.
+def text_of(drawn: Distribution, value: Callable[[float], str]) -> str:
+    """Returns a distribution as users write it; ``value`` writes a number with its unit."""
+    match drawn.kind:
+        case "none":
+            return "none"
+        case "constant":
+            return value(drawn.mean)
+        case "uniform":
+            return f"uniform:{value(drawn.low)}-{value(drawn.high)}"
+        case "exp":
+            return f"exp:{value(drawn.mean)}"
+        case "lognormal":
+            return f"lognormal:{value(drawn.mean)},{drawn.sigma:g}"
 
-    Raises UsageError when the text is none of the forms below, or a value is not positive.
+
+def patterns(value: str, kinds: Iterable[DistributionKind]) -> list[str]:
+    """Regular expressions, in JSON Schema's dialect, of what ``parse`` reads as one of the kinds.
+
+    ``value`` is the pattern of a number with its unit. A value alone is always among them.
+    """
+    forms: dict[DistributionKind, tuple[str, str]] = {
+        "none": ("none", ""),
+        "constant": ("constant|fixed", value),
+        "uniform": ("uniform", rf"{value}\s*-\s*{value}"),
+        "exp": ("exp|exponential", value),
+        "lognormal": ("lognormal", rf"{value}\s*,\s*[0-9.eE+-]+"),
+    }
+    found = [value]
+    for kind in kinds:
+        names, rest = forms[kind]
+        found.append(f"(?:{either_case(names.split('|'))})" + rf"\s*:\s*{rest}" * bool(rest))
+    return found
+
+
+def parse(text: str, value: Callable[[str], float], default_kind: DistributionKind) -> Distribution:
+    """Reads ``kind:value``, or a bare value as ``default_kind``.
+
+    ``value`` reads a number with its unit. Raises UsageError where the text has none of the forms
+    below, or a value is not positive.
     """
     kind, colon, rest = text.strip().partition(":")
     if not colon:

@@ -1,8 +1,8 @@
-"""Random numbers that depend on a task's number alone.
+"""Random numbers that depend only on a task's number.
 
-The n-th number of a stream is a hash of (seed, stream, n), so any process can compute any task's
-draws without having made those before it: producers that share a schedule agree without talking,
-and a worker knows a task's service time whatever order tasks reach it in.
+The n-th number of a stream is a hash of (seed, stream, n), so any process can compute the draws of
+any task without those before it: producers that share a schedule agree without communication, and
+a worker knows a task's service time in whatever order tasks arrive.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ _MASK = (1 << 64) - 1
 
 
 def uniform(seed: int, stream: str, numbers: Integers) -> Floats:
-    """Uniform draws in [0, 1), one for each of ``numbers`` (n,).
+    """Returns uniform draws (n,) in [0, 1), one for each of ``numbers`` (n,).
 
     SplitMix64's output function over a keyed counter (Steele, Lea and Flood, "Fast splittable
     pseudorandom number generators", 2014).
@@ -29,7 +29,10 @@ def uniform(seed: int, stream: str, numbers: Integers) -> Floats:
 
 
 def normal(seed: int, stream: str, numbers: Integers) -> Floats:
-    """Standard normal draws, one for each of ``numbers`` (Box and Muller, 1958)."""
+    """Returns standard normal draws (n,), one for each of ``numbers`` (n,).
+
+    The method is that of Box and Muller (1958).
+    """
     radius = np.sqrt(-2.0 * np.log1p(-uniform(seed, stream + "/radius", numbers)))
     return radius * np.cos(2.0 * np.pi * uniform(seed, stream + "/angle", numbers))
 

@@ -1,7 +1,7 @@
 """One producer's tasks, in the order in which they are due, ready to be rendered.
 
-Queues and payloads are drawn a block at a time and ahead of need, so that taking a small batch
-costs little more than slicing. Nothing here reads a clock: the caller says what time it is.
+Queues and payloads are drawn in blocks ahead of need, so that taking a small batch costs little
+more than slicing. Nothing here reads a clock: the caller passes the time.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ _LARGEST_BLOCK = 2048
 
 
 class Feed:
-    """The part of a scenario's tasks that one of its producers sends.
+    """The tasks of a scenario that one of its producers sends.
 
-    ``take`` hands out every task exactly once and in order, however late it is called: what is
+    ``take`` returns every task exactly once and in order, however late it is called: a task that is
     due is never skipped. Due times are in µs from the start of the run.
     """
 
@@ -41,29 +41,29 @@ class Feed:
         self._refill()
 
     def next_due_us(self) -> int | None:
-        """When the next task is due, or None when there is none left."""
+        """Returns when the next task is due, in µs, or None when no task is left."""
         return None if self._ready is None else int(self._ready.due_us[self._at])
 
     def count_due(self, now_us: int) -> int:
-        """How many tasks of the block at hand are due by now; zero only if none is due at all."""
+        """Returns the number of tasks of the current block that are due; zero only if none is."""
         if self._ready is None:
             return 0
         return max(int(self._ready.due_us.searchsorted(now_us, side="right")) - self._at, 0)
 
     def due_by(self, now_us: int) -> int:
-        """How many of the tasks that are still here are due by now. Uses the feed up."""
+        """Returns the number of remaining tasks that are due. It takes them from the feed."""
         due = 0
         while (count := self.count_due(now_us)) > 0:
             due += len(self.take(count))
         return due
 
     def take(self, most: int) -> Batch:
-        """The next tasks, at least one and up to ``most``, of those at hand.
+        """Returns the next tasks of the current block: at least one, at most ``most``.
 
-        Raises LookupError when there is none left.
+        Raises LookupError when no task is left.
         """
         if self._ready is None:
-            raise LookupError("all tasks were taken")
+            raise LookupError("no task is left")
         ready, start = self._ready, self._at
         stop = min(start + most, len(ready))
         taken = Batch(
@@ -97,15 +97,17 @@ class Feed:
 
 
 def payloads(scenario: Scenario) -> payload.Filler | payload.Lines:
-    """What fills the payloads. Raises ScenarioError when a payload file cannot be used."""
+    """Returns what fills the payloads. Raises ScenarioError where a payload file cannot be used."""
     if scenario.payload_file is not None:
         return payload.read_lines(Path(scenario.payload_file))
     return payload.Filler(scenario.payload_size, scenario.seed, scenario.payload_content)
 
 
 def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Integers]]:
-    """(numbers, due times in µs after the start) of a producer's tasks, in chunks: the ``n``-th of
-    them has sequence number ``n``."""
+    """Yields (task numbers (n,), due times in µs from the start (n,)) of one producer's tasks.
+
+    The producer's ``n``-th task has sequence number ``n``.
+    """
     if scenario.arrivals == "max":
         return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
     chunks = schedule.arrivals(scenario.profile, scenario.arrivals, scenario.seed, scenario.tasks)

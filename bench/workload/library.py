@@ -1,11 +1,10 @@
-"""Finding a scenario: built in by name, or a TOML file by path."""
+"""Finds a scenario: a built-in one by name, or a TOML file by path."""
 
-import difflib
 import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from bench.errors import ScenarioError
+from bench.errors import ScenarioError, nearest
 
 DEFAULT = "default"
 
@@ -23,24 +22,23 @@ _ORDER = (
 
 
 def names() -> list[str]:
-    """The built-in scenarios, the ones to try first at the top."""
+    """Returns the names of the built-in scenarios, those to try first at the top."""
     return list(_ORDER)
 
 
 def text_of(name: str) -> str:
-    """A built-in scenario as TOML. Raises ScenarioError when there is none of that name."""
+    """Returns a built-in scenario as TOML. Raises ScenarioError where none has that name."""
     if name not in _ORDER:
-        nearest = difflib.get_close_matches(name, _ORDER, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else "see 'bench scenarios'"
-        raise ScenarioError(f"no scenario {name!r}: {hint}")
+        hint = nearest(name, _ORDER) or ": see 'bench scenarios'"
+        raise ScenarioError(f"no scenario {name!r}{hint}")
     return (files("bench.scenarios") / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def load(name_or_path: str) -> tuple[str, dict[str, object]]:
-    """(what messages call it, its fields as written).
+    """Returns (what messages call the scenario, its fields as written).
 
     Anything that ends in ``.toml`` or holds a path separator is a file. A ``payload_file`` in it
-    is relative to that file. Raises ScenarioError when it cannot be read.
+    is relative to that file. Raises ScenarioError where the file cannot be read.
     """
     if "://" in name_or_path:  # not quoted: it may hold a password
         raise ScenarioError("a scenario is a name or a .toml file; a server goes with --redis-url")

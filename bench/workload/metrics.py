@@ -12,7 +12,6 @@ metric's unit and direction from its table.
 A value is written in the metric's unit: a duration (``50ms``), a rate (``40000/s``) or a number.
 """
 
-import difflib
 import math
 import operator
 import re
@@ -23,7 +22,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from bench import units
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 
 
 class Unit(StrEnum):
@@ -241,10 +240,8 @@ def _statistic(interval: str, statistic: str | None) -> str:
 
 def _suggestion(name: str) -> str:
     known = [*INTERVALS, *RATES, *COUNTS, *COSTS]
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    if nearest and nearest[0] != name:
-        return f": did you mean {nearest[0]!r}?"
-    return f"; there are {', '.join(known)}"
+    hint = "" if name in known else nearest(name, known, cutoff=0.75)
+    return hint or f"; there are {', '.join(known)}"
 
 
 def parse_objective(expression: str) -> Objective:

@@ -1,4 +1,4 @@
-"""Which sub-queue a task goes to."""
+"""Chooses the sub-queue of each task."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from bench.workload import draws
 
 
 class Mix:
-    """Sub-queues chosen at random by weight, each task's by its number alone."""
+    """Sub-queues drawn at random by weight; a task's sub-queue depends only on its number."""
 
     def __init__(self, weights: Sequence[float], seed: int) -> None:
         self._limits = np.cumsum(weights)[:-1] / np.sum(weights)
         self._seed = seed
 
     def queue_of(self, numbers: Integers) -> Integers:
-        """Index of the sub-queue for each of the task numbers (n,)."""
+        """Returns the index of the sub-queue (n,) of each task number (n,)."""
         if not len(self._limits):
             return np.zeros(len(numbers), np.int64)
         chance = draws.uniform(self._seed, "queue", numbers)

@@ -1,7 +1,7 @@
-"""What is inside each task's payload, after its stamps.
+"""The content of each task's payload after its stamps.
 
-A payload is ``{"due_us":…,"sent_us":…,"data":"…"}``; the stamps are the wire's business, this is
-the rest of it: filler of a size drawn for the task, or the content of a line of a JSONL file.
+A payload is ``{"due_us":…,"sent_us":…,"data":"…"}``. ``bench.wire`` writes the stamps; this module
+makes the rest: filler of a size drawn for the task, or the content of a line of a JSONL file.
 """
 
 import json
@@ -21,7 +21,7 @@ from bench.workload.draws import uniform
 PayloadContent = Literal["letters", "binary"]
 
 MIN_SIZE = stamps.HEAD_LENGTH + 1
-"""Bytes of the smallest payload: the stamps and the closing brace."""
+"""Size of the smallest payload in bytes: the stamps and the closing brace."""
 MAX_SIZE = 64 * 1024 * 1024
 
 _OPEN, _CLOSE = b',"data":"', b'"}'
@@ -34,7 +34,7 @@ _POOL = 1 << 16
 
 
 class Filler:
-    """Seeded letters, or bytes of any kind, as many as each task's drawn size leaves room for."""
+    """Fills payloads with seeded letters, or any bytes, up to the size drawn for each task."""
 
     def __init__(self, size: Distribution, seed: int, content: PayloadContent = "letters") -> None:
         self._size = size
@@ -46,7 +46,10 @@ class Filler:
         self._pool_bytes = self._pool.tobytes()
 
     def bodies(self, numbers: Integers) -> Bodies:
-        """The bodies of the tasks with these numbers: an array when all sizes are the same."""
+        """Returns the bodies of the tasks with these numbers (n,).
+
+        They are an array (n, length) where all sizes are the same, else a list.
+        """
         starts = (uniform(self._seed, "content", numbers) * _POOL).astype(np.int64)
         if self._size.is_fixed:
             return self._equal_bodies(starts, int(self._size.mean) - stamps.HEAD_LENGTH)
@@ -72,7 +75,7 @@ class Filler:
 
     def _body(self, start: int, length: int) -> bytes:
         letters = length - _SMALLEST_FILLED
-        if letters < 0:  # no room for a member: white space is valid there too
+        if letters < 0:  # no room for a member: white space is valid JSON there
             return b" " * (length - 1) + b"}"
         whole, part = divmod(letters, _POOL)
         text = self._pool_bytes[:_POOL] * whole + self._pool_bytes[start : start + part]
@@ -80,20 +83,20 @@ class Filler:
 
 
 class Lines:
-    """The lines of a JSONL file in turn, each task's by its number."""
+    """Uses the lines of a JSONL file in turn; a task's line depends only on its number."""
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
         self._bodies = bodies
 
     def bodies(self, numbers: Integers) -> Bodies:
-        """The bodies of the tasks with these numbers."""
+        """Returns the bodies of the tasks with these numbers (n,), as a list."""
         return [self._bodies[number] for number in (numbers % len(self._bodies)).tolist()]
 
 
 def read_lines(path: Path) -> Lines:
-    """Payloads from a file with one JSON object a line; blank lines are passed over.
+    """Returns payloads from a file with one JSON object per line; blank lines are skipped.
 
-    Raises ScenarioError naming the file, and the line where one is to blame.
+    Raises ScenarioError that names the file, and the line where one is at fault.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -104,7 +107,9 @@ def read_lines(path: Path) -> Lines:
     lines = enumerate(text.split("\n"), start=1)
     bodies = [_body_of(line, f"{path}, line {number}") for number, line in lines if line.strip()]
     if not bodies:
-        raise ScenarioError(f"payload_file {path}: holds no payload")
+        raise ScenarioError(
+            f"payload_file {path}: holds no payload; write one JSON object per line"
+        )
     return Lines(bodies)
 
 
@@ -119,10 +124,10 @@ def _body_of(line: str, where: str) -> bytes:
         raise ScenarioError(f"payload_file {where}: a payload must be a JSON object")
     taken = [name for name in stamps.RESERVED_NAMES if name in value]
     if taken:
-        raise ScenarioError(f"payload_file {where}: {taken[0]!r} is the harness's own field")
+        raise ScenarioError(f"payload_file {where}: {taken[0]!r} is a stamp of bench; rename it")
     inside = line.strip()[1:].lstrip()
     return (inside if not value else "," + inside).encode()
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not in JSON")
+    raise ValueError(f"JSON has no {name}")

@@ -1,22 +1,22 @@
-"""From fields as written (TOML or flags) to a ``Scenario``, or to one line on what is wrong."""
+"""From fields as written (TOML, flags or options) to a ``Scenario``, or to a one-line error."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bench.errors import ScenarioError, UsageError
+from bench.errors import ScenarioError, UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.wire.layout import Layout, split_queue
-from bench.workload.fields import FIELDS, nearest
+from bench.workload.fields import FIELDS, name_of
 from bench.workload.metrics import ALL_QUEUES, parse_objective
 from bench.workload.scenario import Scenario
 
 
 def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
-    """The scenario that these fields describe.
+    """Returns the scenario that these fields, as written, describe.
 
-    Raises ScenarioError, beginning with ``source`` and naming the field, when one is unknown, has
-    an impossible value, or does not go with another.
+    Raises ScenarioError, beginning with ``source`` and naming the field, where one is unknown, has
+    an impossible value, or contradicts another.
     """
     values: dict[str, Any] = {}
     for name, written in fields.items():
@@ -40,78 +40,102 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
 
 
 def _require_consistent(values: Mapping[str, Any]) -> None:
-    """Raise UsageError for fields that are each possible, but not together."""
+    """Raises UsageError for fields that are each possible, but not together."""
     entry = registry.get(values.get("layout", registry.default.name))
     _require_one_parent(list(values.get("queues") or ()), entry.layout)
     _require_possible_in(entry, values)
     _require_known_queues(values["queues"], values.get("slo", ()))
-    closed = values.get("arrivals") == "max"
-    staged = bool(values.get("stages"))
-    rated = values.get("rate_per_s") is not None
-    timed = values.get("duration_s") is not None
-    contradictions = (
-        (closed and staged, "stages: they need a rate to follow, and rate = max has none"),
-        (
-            values.get("rate_per_s") == "max",
-            f"rate: max has no schedule, so arrivals cannot be {values.get('arrivals')}",
-        ),
-        (
-            staged and not any(stage.start_per_s + stage.end_per_s for stage in values["stages"]),
-            "stages: all their rates are zero",
-        ),
-        (closed and rated, "rate: arrivals = max has none; leave out one of the two"),
-        (staged and rated, "rate: the stages give it; leave out one of the two"),
-        (staged and timed, "duration: the stages give it; leave out one of the two"),
-        (
-            not (closed or staged or rated),
-            "rate: say how many tasks a second, as in 5000/s, or max",
-        ),
-        (
-            not (staged or timed or values.get("tasks")),
-            "duration: say how long, as in 20s, or how many tasks",
-        ),
-        (
-            values.get("max_backlog") is not None and not closed,
-            "max_backlog: only a closed loop (rate = max) can wait for its workers",
-        ),
-        (
-            values.get("worker_start") == "after-fill" and values.get("workers", 1) == 0,
-            "worker_start: there are no workers to start",
-        ),
-        (
-            values.get("payload_file") is not None and "payload_size" in values,
-            "payload_size: payload_file gives it; leave out one of the two",
-        ),
-    )
+    facts = _facts(values)
+    for present, absent, message in _CONTRADICTIONS:
+        if facts.issuperset(present) and facts.isdisjoint(absent):
+            raise UsageError(message.format(**values))
     _require_observable(values)
-    for contradicts, message in contradictions:
-        if contradicts:
-            raise UsageError(message)
+
+
+def _facts(values: Mapping[str, Any]) -> frozenset[str]:
+    """What a scenario says: names of the fields that hold something, and what follows from them."""
+    facts = {name_of(attribute) for attribute, value in values.items() if value not in (None, ())}
+    derived = {
+        "closed loop": values.get("arrivals") == "max",
+        "rate = max": values.get("rate_per_s") == "max",
+        "stages at rest": not any(
+            stage.start_per_s + stage.end_per_s for stage in values.get("stages", ())
+        ),
+        "after-fill": values.get("worker_start") == "after-fill",
+        "no workers": values.get("workers", 1) == 0,
+    }
+    return frozenset(facts.union(name for name, holds in derived.items() if holds))
+
+
+_CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
+    (
+        ("closed loop", "stages"),
+        (),
+        "stages: a closed loop has no rate to follow; remove them, or rate = max",
+    ),
+    (
+        ("rate = max",),
+        (),
+        "rate: max has no schedule, so arrivals cannot be {arrivals}; remove one of the two",
+    ),
+    (("stages", "stages at rest"), (), "stages: all their rates are zero; raise at least one"),
+    (("closed loop", "rate"), (), "rate: arrivals = max has none; remove one of the two"),
+    (("stages", "rate"), (), "rate: the stages give it already; remove one of the two"),
+    (("stages", "duration"), (), "duration: the stages give it already; remove one of the two"),
+    (
+        (),
+        ("closed loop", "stages", "rate"),
+        "rate: it is missing; write tasks per second, for example 5000/s, or max",
+    ),
+    (
+        (),
+        ("stages", "duration", "tasks"),
+        "duration: it is missing; write how long, for example 20s, or a number of tasks",
+    ),
+    (
+        ("max_backlog",),
+        ("closed loop",),
+        "max_backlog: only a closed loop waits for its workers; write rate = max, or remove it",
+    ),
+    (
+        ("after-fill", "no workers"),
+        (),
+        "worker_start: there are no workers to start; remove it, or workers = 0",
+    ),
+    (
+        ("payload_file", "payload_size"),
+        (),
+        "payload_size: payload_file gives it already; remove one of the two",
+    ),
+)
+"""(facts that all hold, facts of which none holds, what is wrong then): the first is reported."""
 
 
 def _require_observable(values: Mapping[str, Any]) -> None:
-    """Raise UsageError for what makes no sense with a worker that is only seen from outside."""
+    """Raises UsageError for what a worker that is observed from outside cannot do."""
     if values.get("worker") != "external":
         if values.get("worker_command") is not None:
-            raise UsageError("worker: a worker_command starts an external one")
+            raise UsageError(
+                "worker: worker_command starts an external worker; remove one of the two"
+            )
         return
     if values.get("external_workers"):
         raise UsageError(
-            "external_workers: those are this project's own, started elsewhere with 'bench "
-            "worker'; for anybody's worker say worker = external alone"
+            "external_workers: they are this project's own, started elsewhere with 'bench worker'; "
+            "for any other worker write worker = external alone"
         )
     for objective in map(parse_objective, values.get("slo", ())):
         if objective.metric.subject.name in ("queue_wait", "service", "e2e_from_send"):
             raise UsageError(
-                f"slo: {objective.expression!r}: of an external worker only the end of a task can "
-                "be seen: write e2e or enqueue"
+                f"slo: {objective.expression!r}: only the end of an external worker's task can be "
+                "observed; write e2e or enqueue"
             )
     if values.get("workers") == 0 and values.get("worker_command") is not None:
-        raise UsageError("workers: with 0 of them the worker_command is never started")
+        raise UsageError("workers: with 0 of them worker_command never runs; remove one of the two")
     if values.get("worker_start") == "after-fill" and values.get("worker_command") is None:
         raise UsageError(
-            "worker_start: an external worker that is there already serves when it likes; with a "
-            "worker_command it can wait"
+            "worker_start: an external worker that runs already cannot be made to wait; give its "
+            "worker_command, or remove worker_start"
         )
 
 
@@ -176,6 +200,6 @@ def _parent_of(queue: str, separator: str) -> str:
 
 
 def parent_queue(scenario: Scenario) -> str:
-    """The queue that workers register for; where queues have no parent, the first of them."""
+    """Returns the queue that workers register for: the parent, or the first queue without one."""
     first = next(iter(scenario.queues))
     return split_queue(first, scenario.wire_layout.separator)[0] or first

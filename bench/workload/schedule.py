@@ -1,7 +1,7 @@
 """When each task is due. Pure arithmetic: nothing here reads a clock or sleeps.
 
-Arrivals are made in two steps. First on a time line where one task is due per unit: evenly
-(0, 1, 2, …) or as a Poisson process of rate one. Then that line is bent by the rate profile: with
+Arrivals are made in two steps. First they are placed on a time line where one task is due per unit:
+evenly (0, 1, 2, …) or as a Poisson process of rate one. Then the rate profile bends that line: with
 Λ(t) the number of tasks due up to t, a unit arrival at u is due at Λ⁻¹(u). For Poisson arrivals
 this is the time-rescaling theorem, so ramps keep their exponential gaps (Lewis and Shedler, 1979,
 in its inverse form).
@@ -17,11 +17,11 @@ import numpy as np
 from bench.arrays import Floats, Integers
 
 CHUNK = 8192
-"""Arrivals made at a time."""
+"""Number of arrivals made at a time."""
 
 
 class RateStage(msgspec.Struct, frozen=True):
-    """A stretch of time over which the rate goes from one value to another in a straight line."""
+    """A step or a ramp: the rate goes from one value to another in a straight line."""
 
     duration_s: float
     start_per_s: float
@@ -29,7 +29,7 @@ class RateStage(msgspec.Struct, frozen=True):
 
 
 class RateProfile:
-    """The rate over time, as a sequence of stages. The last one may be endless."""
+    """The offered rate over time, as a sequence of stages. The last stage may be endless."""
 
     def __init__(self, stages: Sequence[RateStage]) -> None:
         self._starts_s = np.cumsum([0.0] + [stage.duration_s for stage in stages])
@@ -42,23 +42,23 @@ class RateProfile:
 
     @property
     def duration_s(self) -> float:
-        """Length of all stages together; may be infinite."""
+        """The total length of all stages; it may be infinite."""
         return float(self._starts_s[-1])
 
     @property
     def total(self) -> float:
-        """Tasks due over the whole profile, Λ(duration); may be infinite."""
+        """The number of tasks due over the whole profile, Λ(duration); it may be infinite."""
         return float(self._counts[-1])
 
     def rate_at(self, time_s: float) -> float:
-        """The rate at one moment, per second; zero past the end."""
+        """Returns the rate at one moment, per second; zero after the end."""
         stage = int(np.searchsorted(self._starts_s, time_s, side="right")) - 1
         if stage >= len(self._rates):
             return 0.0
         return float(self._rates[stage] + self._slopes[stage] * (time_s - self._starts_s[stage]))
 
     def time_of(self, counts: Floats) -> Floats:
-        """Λ⁻¹: the seconds at which that many tasks (n,) have become due.
+        """Returns the seconds (n,) at which these numbers of tasks (n,) have become due: Λ⁻¹.
 
         Within a stage r·t + a·t²/2 = x is solved as 2x / (r + √(r² + 2ax)), which holds for
         ramps up, ramps down and steps alike.
@@ -80,15 +80,15 @@ def arrivals(
     seed: int,
     limit: int | None = None,
 ) -> Iterator[tuple[int, Integers]]:
-    """Yield (number of the first task, due times in µs from the start (n,)) in ascending order.
+    """Yields (number of the first task, due times in µs from the start (n,)) in ascending order.
 
-    Ends with the profile, or after ``limit`` tasks.
+    It ends with the profile, or after ``limit`` tasks.
     """
     first = 0
     reached = 0.0
     generator = np.random.Generator(np.random.Philox(seed))
     remaining = math.inf if limit is None else limit
-    # A sum of stages may come out a little over what it is: that must not add a task.
+    # Rounding may make a sum of stages a little too large: that must not add a task.
     total = profile.total * (1 - 1e-12) - 1e-9
     while remaining > 0:
         if kind == "constant":
@@ -106,16 +106,16 @@ def arrivals(
 
 
 def _whole_us(times_s: Floats) -> Integers:
-    """Seconds to whole µs, rounded down but for what floating point took away."""
+    """Converts seconds to whole µs, rounded down after a correction for floating point."""
     return np.floor(times_s * 1e6 + 1e-3).astype(np.int64)
 
 
 def share(
     chunks: Iterator[tuple[int, Integers]], producer: int, producers: int
 ) -> Iterator[tuple[Integers, Integers]]:
-    """The part of a schedule that one of several producers sends: every n-th task.
+    """Yields (task numbers (n,), due times in µs from the start (n,)) of one producer, in order.
 
-    Yields (task numbers (n,), due times in µs from the start (n,)), in order.
+    Each of several producers sends every n-th task of the schedule.
     """
     for first, due_us in chunks:
         offset = (producer - first) % producers
@@ -127,7 +127,10 @@ def share(
 def unscheduled(
     producer: int, producers: int, limit: int | None
 ) -> Iterator[tuple[Integers, Integers]]:
-    """One producer's part of a closed loop: every n-th task number, all due at once."""
+    """Yields (task numbers (n,), due times of zero (n,)) of one producer of a closed loop.
+
+    Each of several producers sends every n-th task.
+    """
     first = producer
     while limit is None or first < limit:
         stop = first + CHUNK * producers

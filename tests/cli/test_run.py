@@ -1,6 +1,5 @@
 """``bench run`` on a server of its own: what it prints, saves and returns."""
 
-import dataclasses
 import json
 import socket
 from pathlib import Path
@@ -8,10 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.cli.options import ScenarioFlags
 from bench.records import run_record
 from bench.records.run_record import RunRecord
-from bench.workload.fields import FIELDS
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 
@@ -94,7 +91,3 @@ def test_flags_override_single_fields_of_a_file(bench: Bench, folder: Path) -> N
     assert (scenario["name"], scenario["seed"], scenario["workers"]) == ("mine", 4, 0)
     assert (scenario["duration_s"], scenario["payload_size"]["mean"]) == (0.2, 300.0)
     assert json.loads(outcome.out)["counts"]["pending"] == 20
-
-
-def test_every_field_of_a_scenario_is_a_flag_and_the_other_way_round() -> None:
-    assert {field.name for field in dataclasses.fields(ScenarioFlags)} == set(FIELDS)

@@ -370,12 +370,12 @@ def test_with_tasks_of_others_in_the_queues_nothing_can_be_told(embedded: Embedd
         execute(request, lambda _: None, lambda: False)
 
 
-def test_what_an_external_worker_would_not_hear_of_is_refused() -> None:
+def test_what_has_no_effect_on_an_external_worker_is_refused() -> None:
     base = {"queues": {QUEUE: 1}, "rate": 1, "tasks": 1, "worker": "external"}
     for fields, message in (
-        ({"slo": "queue_wait.p99 < 5ms"}, "only the end of a task"),
-        ({"worker_start": "after-fill"}, "already serves when it likes"),
-        ({"workers": 0, "worker_command": "w"}, "never started"),
+        ({"slo": "queue_wait.p99 < 5ms"}, "only the end of an external worker"),
+        ({"worker_start": "after-fill"}, "cannot be made to wait"),
+        ({"workers": 0, "worker_command": "w"}, "worker_command never runs"),
         ({"external_workers": True}, "external_workers"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -24,8 +24,8 @@ from bench.verify.verify import VerifyRequest, verify
 from bench.wire import ids, stamps
 from bench.wire.layout import Command, KeyRole, Reservation, TaskOutcome, outcome_of, pending_key
 from bench.worker.process import settings_of
+from bench.workload.override import override
 from bench.workload.resolve import parent_queue, resolve
-from bench.workload.scenario import override
 from tests.layouts.contract import (
     ENTRIES,
     ERROR,

@@ -76,8 +76,8 @@ def test_the_loop_is_what_the_users_can_do(
 @pytest.mark.parametrize(
     ("closed", "options", "message"),
     [
-        (True, {"rate": "5/s"}, "rate: these users send as fast as replies come"),
-        (False, {"rate": "max"}, "rate: these users keep to a schedule"),
+        (True, {"rate": "5/s"}, "rate: these users send as fast as replies arrive"),
+        (False, {"rate": "max"}, "rate: these users keep a schedule"),
         (None, {"rate": "5/s", "pipeline": "x"}, "pipeline: expected a whole number"),
         (None, {"failure_rate": "2"}, "failure_rate"),
         (None, {"store_results": "perhaps"}, "store_results: expected true or false"),

@@ -11,7 +11,7 @@ from bench.observer import task_queries
 from bench.observer.task_queries import TaskQueries
 from bench.redisio.connection import ConnectionLost
 from bench.wire.layout import TaskOutcome
-from bench.workload.scenario import CompletionSignal
+from bench.workload.scenario_fields import CompletionSignal
 from tests.observer.scripted import task_id
 from tests.redisio.stream import PairedStream
 

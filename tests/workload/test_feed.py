@@ -12,7 +12,8 @@ from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed, payloads
 from bench.workload.mix import Mix
 from bench.workload.payload import Filler
-from bench.workload.scenario import ArrivalKind, Scenario
+from bench.workload.scenario import Scenario
+from bench.workload.scenario_fields import ArrivalKind
 from bench.workload.schedule import CHUNK
 
 QUEUES = {"inference_high": 1.0, "inference_default": 2.0, "inference_low": 1.0}
@@ -128,7 +129,7 @@ def test_a_producer_without_any_task_has_none_from_the_start(kind: ArrivalKind) 
 def test_taking_after_the_last_task_is_an_error() -> None:
     feed = Feed(steady(4), 0)
     assert len(feed.take(99)) == 4
-    with pytest.raises(LookupError, match="all tasks were taken"):
+    with pytest.raises(LookupError, match="no task is left"):
         feed.take(1)
 
 

@@ -190,8 +190,8 @@ def test_the_content_of_a_line_is_kept_beside_the_stamps(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "payload_file {path}: holds no payload"),
-        (b"\n \n", "payload_file {path}: holds no payload"),
+        (b"", "payload_file {path}: holds no payload; write one JSON object per line"),
+        (b"\n \n", "payload_file {path}: holds no payload; write one JSON object per line"),
         (b'{"a":1}\n{"a":\n', "payload_file {path}, line 2: not JSON: "),
         (b'{"a":1}\n\nnope\n', "payload_file {path}, line 3: not JSON: "),
         (b'{"a":1} {"b":2}\n', "payload_file {path}, line 1: not JSON: Extra data"),
@@ -199,20 +199,20 @@ def test_the_content_of_a_line_is_kept_beside_the_stamps(
         (b"3\n", "payload_file {path}, line 1: a payload must be a JSON object"),
         (
             b'{"due_us":1}\n',
-            "payload_file {path}, line 1: 'due_us' is the harness's own field",
+            "payload_file {path}, line 1: 'due_us' is a stamp of bench; rename it",
         ),
         (
             b'{}\n{"a":1,"sent_us":2}\n',
-            "payload_file {path}, line 2: 'sent_us' is the harness's own field",
+            "payload_file {path}, line 2: 'sent_us' is a stamp of bench; rename it",
         ),
         (
             b'{"due\\u005fus":1}\n',
-            "payload_file {path}, line 1: 'due_us' is the harness's own field",
+            "payload_file {path}, line 1: 'due_us' is a stamp of bench; rename it",
         ),
         (b'{"a":"\xff"}\n', "payload_file {path}: not UTF-8 at byte 6"),
-        (b'{"a":NaN}\n', "payload_file {path}, line 1: not JSON: NaN is not in JSON"),
-        (b'{}\n{"a":[Infinity]}', "payload_file {path}, line 2: not JSON: Infinity is not in"),
-        (b'{"a":-Infinity}', "payload_file {path}, line 1: not JSON: -Infinity is not in JSON"),
+        (b'{"a":NaN}\n', "payload_file {path}, line 1: not JSON: JSON has no NaN"),
+        (b'{}\n{"a":[Infinity]}', "payload_file {path}, line 2: not JSON: JSON has no Infinity"),
+        (b'{"a":-Infinity}', "payload_file {path}, line 1: not JSON: JSON has no -Infinity"),
         (b'{"a":' + b"[" * 200_000, "payload_file {path}, line 1: nested too deeply"),
     ],
 )

@@ -10,8 +10,9 @@ from bench.wire.frames import FrameRenderer
 from bench.workload import library
 from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed
+from bench.workload.override import override
 from bench.workload.resolve import parent_queue, resolve
-from bench.workload.scenario import Scenario, override
+from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
 
 BASE: dict[str, object] = {
@@ -109,43 +110,46 @@ def test_stages_give_rate_and_duration() -> None:
         ),
         (
             {**STAGES, "rate": "max"},
-            "mine.toml: stages: they need a rate to follow, and rate = max has none",
+            "mine.toml: stages: a closed loop has no rate to follow; remove them, or rate = max",
         ),
         (
             {**BASE, "arrivals": "max"},
-            "mine.toml: rate: arrivals = max has none; leave out one of the two",
+            "mine.toml: rate: arrivals = max has none; remove one of the two",
         ),
         (
             {**STAGES, "rate": 5},
-            "mine.toml: rate: the stages give it; leave out one of the two",
+            "mine.toml: rate: the stages give it already; remove one of the two",
         ),
         (
             {**STAGES, "duration": 5},
-            "mine.toml: duration: the stages give it; leave out one of the two",
+            "mine.toml: duration: the stages give it already; remove one of the two",
         ),
         (
             {**QUEUES, "duration": 5},
-            "mine.toml: rate: say how many tasks a second, as in 5000/s, or max",
+            "mine.toml: rate: it is missing; write tasks per second, for example 5000/s, or max",
         ),
         (
             {**QUEUES, "rate": 5},
-            "mine.toml: duration: say how long, as in 20s, or how many tasks",
+            "mine.toml: duration: it is missing; write how long, for example 20s, or a number of "
+            "tasks",
         ),
         (
             {**QUEUES, "rate": "max"},
-            "mine.toml: duration: say how long, as in 20s, or how many tasks",
+            "mine.toml: duration: it is missing; write how long, for example 20s, or a number of "
+            "tasks",
         ),
         (
             {**BASE, "max_backlog": 10},
-            "mine.toml: max_backlog: only a closed loop (rate = max) can wait for its workers",
+            "mine.toml: max_backlog: only a closed loop waits for its workers; write rate = max, "
+            "or remove it",
         ),
         (
             {**CLOSED, "worker_start": "after-fill", "workers": 0},
-            "mine.toml: worker_start: there are no workers to start",
+            "mine.toml: worker_start: there are no workers to start; remove it, or workers = 0",
         ),
         (
             {**BASE, "payload_file": "x.jsonl", "payload_size": 64},
-            "mine.toml: payload_size: payload_file gives it; leave out one of the two",
+            "mine.toml: payload_size: payload_file gives it already; remove one of the two",
         ),
         (
             {**BASE, "slo": "e2e{inference_hi}.p99 < 5ms"},
@@ -154,15 +158,17 @@ def test_stages_give_rate_and_duration() -> None:
         ),
         (
             {**BASE, "rate": "max", "arrivals": "poisson"},
-            "mine.toml: rate: max has no schedule, so arrivals cannot be poisson",
+            "mine.toml: rate: max has no schedule, so arrivals cannot be poisson; remove one of "
+            "the two",
         ),
         (
             {**BASE, "rate": "max", "arrivals": "constant"},
-            "mine.toml: rate: max has no schedule, so arrivals cannot be constant",
+            "mine.toml: rate: max has no schedule, so arrivals cannot be constant; remove one of "
+            "the two",
         ),
         (
             {**QUEUES, "stages": "5s@0/s,3s@0/s"},
-            "mine.toml: stages: all their rates are zero",
+            "mine.toml: stages: all their rates are zero; raise at least one",
         ),
         (
             {**BASE, "payload_size": 10},

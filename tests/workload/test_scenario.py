@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.workload.scenario import Scenario, override
+from bench.workload.override import override
+from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
 
 QUEUES = {"inference_default": 1.0}

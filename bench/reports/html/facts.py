@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench import units
 from bench.workload.distribution import Distribution
-from bench.workload.scenario import OF_BUILT_IN, OF_EXTERNAL, Scenario
+from bench.workload.fields import name_of, without_effect
+from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
 
 FactRows = Sequence[tuple[str, str]]
@@ -46,19 +47,12 @@ def of_scenario(scenario: Scenario) -> FactRows:
 
 def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
     # A setting without effect on this run's workers would read as if it described them.
-    without_effect = OF_BUILT_IN if scenario.is_observed else OF_EXTERNAL
+    idle = {field.attribute for field in without_effect(scenario)}
     for name in scenario.__struct_fields__:
         value = getattr(scenario, name)
-        if value is None or value in ("", ()) or name in ("name", "description", *without_effect):
+        if value is None or value in ("", ()) or name in ("name", "description", *idle):
             continue
-        yield _field_name(name), _field_value(name, value)
-
-
-def _field_name(name: str) -> str:
-    for suffix in (_PER_SECOND, _SECONDS):
-        if name.endswith(suffix):
-            return name.removesuffix(suffix)
-    return name
+        yield name_of(name), _field_value(name, value)
 
 
 def _field_value(name: str, value: object) -> str:

@@ -1,0 +1,58 @@
+"""Fields of a scenario whose text has a form of its own: layouts, commands and objectives."""
+
+import re
+import shlex
+
+from bench.errors import UsageError
+from bench.layouts import registry
+from bench.workload.metrics import parse_objective
+from bench.workload.value_type import ValueType, any_of, one_of, require_list, require_text
+
+
+def _layout(written: object) -> str:
+    if isinstance(written, str) and registry.find(written) is not None:
+        return written
+    return str(one_of(registry.names()).read(written))
+
+
+LAYOUT = ValueType(_layout, any_of({"enum": registry.names()}, {"type": "string"}))
+"""The name of a built-in layout, or of one that another package declares."""
+
+_PASSWORD = re.compile(r"://[^/\s@]*:[^\s@]+@")
+
+
+def _command(written: object) -> str:
+    text = require_text(written)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} cannot be split into words: {error}") from None
+    if not words:
+        raise UsageError("the command is empty")
+    if _PASSWORD.search(text):
+        raise UsageError(
+            "a password would stand in records and process lists: the worker finds the server's "
+            "URL, with its password, in the environment variable BENCH_REDIS_URL"
+        )
+    return text
+
+
+COMMAND = ValueType(_command, {"type": "string", "minLength": 1})
+
+
+def _objectives(written: object) -> tuple[str, ...]:
+    expressions = [written] if isinstance(written, str) else require_list(written)
+    return tuple(parse_objective(require_text(expression)).expression for expression in expressions)
+
+
+def _separated(text: str) -> object:
+    return [each.strip() for each in text.split(";") if each.strip()]
+
+
+OBJECTIVES = ValueType(
+    _objectives,
+    any_of({"type": "array", "items": {"type": "string"}}, {"type": "string"}),
+    list,
+    flag=list[str],
+    from_option=_separated,
+)

@@ -1,0 +1,126 @@
+"""What users may write for a field of a scenario, and how it is read: the general kinds.
+
+A reader takes what TOML, a flag or a class attribute gave (text, a number, a list, a table) and
+returns the value in base units. It raises UsageError with what is wrong; the caller adds which
+field of which file it was.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import UsageError, nearest
+
+Schema = Mapping[str, object]
+"""A JSON Schema, or a part of one."""
+
+
+def _unchanged(value: Any) -> object:
+    return value
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """What may be written for a field, and what becomes of it."""
+
+    read: Callable[[Any], object]
+    """Returns the value in base units. Raises UsageError."""
+    schema: Schema
+    """JSON Schema of what a TOML file may hold. It accepts whatever ``read`` accepts."""
+    write: Callable[[Any], object] = _unchanged
+    """Returns a value as TOML would hold it: the inverse of ``read``."""
+    none: str | None = None
+    """What is written for None, where anything is."""
+    flag: Any = str
+    """Type of the value of a command-line flag."""
+    from_option: Callable[[str], object] = _unchanged
+    """Returns what TOML would hold, from the text of an option."""
+
+
+def require_text(written: object) -> str:
+    """Returns a text as it is. Raises UsageError for anything else."""
+    if isinstance(written, str):
+        return written
+    raise UsageError(f"expected a text, got {written!r}")
+
+
+def require_number(written: object) -> float:
+    """Returns a number as a float. Raises UsageError for what is none, or too large for one."""
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        with contextlib.suppress(OverflowError):
+            return float(written)
+    raise UsageError(f"expected a number, got {written!r}")
+
+
+def require_list(written: object) -> Sequence[object]:
+    """Returns a list as it is. Raises UsageError for anything else, a text included."""
+    if isinstance(written, Sequence) and not isinstance(written, str | bytes):
+        return written
+    raise UsageError(f"expected a list, got {written!r}")
+
+
+def text_or_number(written: object) -> str | float:
+    """Returns a text as it is and a number as a float. Raises UsageError for anything else."""
+    return written if isinstance(written, str) else require_number(written)
+
+
+def pattern_schema(*patterns: str) -> Schema:
+    """The schema of a text that matches one of these patterns, blanks around it aside."""
+    return {"type": "string", "pattern": rf"^\s*(?:{'|'.join(patterns)})\s*$"}
+
+
+def any_of(*schemas: Schema) -> Schema:
+    """The schema of what fits at least one of these."""
+    return {"anyOf": [*schemas]}
+
+
+TEXT = ValueType(require_text, {"type": "string"})
+
+
+def _boolean(written: object) -> bool:
+    if isinstance(written, bool):
+        return written
+    raise UsageError(f"expected true or false, got {written!r}")
+
+
+def _boolean_option(text: str) -> object:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+BOOLEAN = ValueType(_boolean, {"type": "boolean"}, flag=bool, from_option=_boolean_option)
+
+
+def whole(least: int, most: int | None = None) -> ValueType:
+    """A whole number between these limits, both included."""
+
+    def read(written: object) -> int:
+        if isinstance(written, bool) or not isinstance(written, int):
+            raise UsageError(f"expected a whole number, got {written!r}")
+        if written < least or (most is not None and written > most):
+            limits = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise UsageError(f"{written} is out of range: it must be {limits}")
+        return written
+
+    schema = {"type": "integer", "minimum": least}
+    if most is not None:
+        schema["maximum"] = most
+    return ValueType(read, schema, flag=int, from_option=_whole_option)
+
+
+def _whole_option(text: str) -> object:
+    with contextlib.suppress(ValueError):
+        return int(text.replace(",", "").replace("_", ""))
+    return text
+
+
+def one_of(choices: Sequence[str]) -> ValueType:
+    """One of these words."""
+
+    def read(written: object) -> str:
+        if isinstance(written, str) and written in choices:
+            return written
+        hint = nearest(str(written), choices)
+        raise UsageError(f"{written!r} is not one of {', '.join(choices)}{hint}")
+
+    return ValueType(read, {"type": "string", "enum": list(choices)})

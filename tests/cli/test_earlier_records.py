@@ -1,0 +1,97 @@
+"""Records that earlier versions wrote are still opened, printed, compared and planned with."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.records import capacity_record, clients_record, comparison_record, run_record
+from tests.cli.conftest import Bench
+from tests.records import data
+
+RUNS = [file for file, name in data.FORMATS.items() if name == "record"]
+
+_SECTIONS = {"record": "run", "comparison": "gate"}
+"""Format to what a page calls its section, where that differs."""
+
+LOADERS = {
+    "record": run_record.load,
+    "capacity": capacity_record.load,
+    "comparison": comparison_record.load,
+    "clients": clients_record.load,
+}
+
+
+def path(file: str) -> str:
+    return str(data.FOLDER / file)
+
+
+def test_every_kept_record_is_listed_with_its_format() -> None:
+    assert sorted(data.FORMATS) == sorted(each.name for each in data.FOLDER.glob("*.json"))
+
+
+@pytest.mark.parametrize(("file", "name"), data.FORMATS.items())
+def test_a_record_is_read_whole(file: str, name: str) -> None:
+    assert LOADERS[name](data.FOLDER / file)
+
+
+@pytest.mark.parametrize(
+    ("file", "parts"),
+    [
+        ("run-default.json", ["VALID  default: 2,000/s enqueued"]),
+        ("run-smoke-1.json", ["VALID  smoke: 300/s enqueued", "lost == 0"]),
+        ("run-smoke-2.json", ["VALID  smoke: 300/s enqueued", "lost == 0"]),
+        ("run-external.json", ["VALID  smoke: 200/s enqueued", "polling"]),
+        ("capacity.json", ["1 worker on valkey 9.1.2 holds 173/s", "e2e.p99 < 100ms"]),
+        ("comparison.json", ["INCONCLUSIVE  smoke", "e2e.p99"]),
+        ("clients.json", ["python-pipelined", "python-seed"]),
+    ],
+)
+def test_a_record_is_printed(bench: Bench, file: str, parts: list[str]) -> None:
+    outcome = bench("report", path(file))
+    assert (outcome.code, outcome.err) == (0, "")
+    unwrapped = " ".join(outcome.out.split())
+    assert [each for each in parts if " ".join(each.split()) not in unwrapped] == []
+
+
+def test_all_records_stand_on_one_page(bench: Bench, folder: Path) -> None:
+    outcome = bench("report", *map(path, data.FORMATS), "--html", "page.html")
+    assert (outcome.code, outcome.err) == (0, "")
+    text = (folder / "page.html").read_text(encoding="utf-8")
+    kinds = [_SECTIONS.get(each, each) for each in data.FORMATS.values()]
+    ids = [f'id="{kind}-{place}"' for place, kind in enumerate(kinds, 1)]
+    assert [each for each in ids if each not in text] == []
+
+
+@pytest.mark.parametrize("file", RUNS)
+@pytest.mark.parametrize("form", ["--csv", "--hgrm", "--hdr"])
+def test_a_runs_data_are_exported(bench: Bench, file: str, form: str) -> None:
+    outcome = bench("export", path(file), form)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out
+
+
+def test_runs_are_compared(bench: Bench) -> None:
+    outcome = bench("compare", path("run-smoke-1.json"), "--", path("run-smoke-2.json"))
+    assert (outcome.code, outcome.err) == (3, "")
+    assert outcome.out.startswith("INCONCLUSIVE  smoke")
+
+
+def test_runs_that_differ_are_refused_by_field(bench: Bench) -> None:
+    outcome = bench("compare", path("run-smoke-1.json"), "--", path("run-external.json"))
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert "scenario.rate_per_s (300.0 against 200.0)" in outcome.err
+
+
+def test_a_folder_of_runs_has_a_history(bench: Bench, folder: Path) -> None:
+    for file in RUNS:
+        (folder / file).write_bytes((data.FOLDER / file).read_bytes())
+    outcome = bench("history", str(folder), "--scenario", "smoke")
+    assert outcome.err == ""
+    assert outcome.code == 0
+    assert "e2e.p99" in outcome.out
+
+
+def test_a_rate_is_planned_for(bench: Bench) -> None:
+    outcome = bench("plan", path("capacity.json"), "--rate", "100/s")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("1 worker and 1 server for 100/s")

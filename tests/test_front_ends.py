@@ -1,0 +1,107 @@
+"""Every front end shows what a scenario's fields declare: names, helps, types and groups."""
+
+import argparse
+import re
+import tomllib
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from bench.cli.app import main
+from bench.locust.options import add_options
+from bench.workload.declaration import FrontEnd, Group
+from bench.workload.fields import FIELDS, Field, shown_by
+from bench.workload.json_schema import scenario_schema
+from bench.workload.resolve import resolve
+from bench.workload.scenario import Scenario
+
+HEADINGS = [group.value for group in Group]
+_BOX = re.compile(r"╭─ ([\w ]+) ─+╮\n(.*?)╰", re.DOTALL)
+_ROW = re.compile(r"│ (--[\w-]+) (?:(INT|STR\.\.\.|STR) )? *(.*?) *│")
+_SHOWN_AS = {int: "INT", str: "STR", bool: "", list[str]: "STR..."}
+
+
+def flags_in_help(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, list[tuple[str, str, str]]]:
+    """Heading to the (flag, type, help) under it, as ``--help`` prints them on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "400")
+    assert main([command, "--help"]) == 0
+    boxes = _BOX.findall(capsys.readouterr().out)
+    return {heading: _ROW.findall(rows) for heading, rows in boxes if heading in HEADINGS}
+
+
+def as_flag(field: Field) -> tuple[str, str, str]:
+    kind = field.declared.type.flag
+    several = " May be given several times." if kind == list[str] else ""
+    return field.option, _SHOWN_AS[kind], f"{field.help}{several}"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("run", list(FIELDS.values())),
+        ("ab", list(FIELDS.values())),
+        ("worker", shown_by(FrontEnd.WORKER)),
+    ],
+)
+def test_a_commands_help_lists_the_fields_under_their_groups(
+    command: str,
+    shown: list[Field],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected: dict[str, list[tuple[str, str, str]]] = {}
+    for field in shown:
+        expected.setdefault(field.declared.group.value, []).append(as_flag(field))
+    assert flags_in_help(command, capsys, monkeypatch) == expected
+
+
+def test_locusts_options_are_the_fields_that_it_shows() -> None:
+    class Parser:
+        """Stands for Locust's parser, which takes more than argparse's."""
+
+        def __init__(self) -> None:
+            self.helps: dict[str, str] = {}
+
+        def add_argument(self, option: str, *, help: str, **_about: Any) -> None:  # noqa: A002
+            self.helps[option] = help
+
+    parser = Parser()
+    add_options(cast(argparse.ArgumentParser, parser))
+    shown = shown_by(FrontEnd.LOCUST)
+    assert len(shown) == 20
+    assert [option for option in parser.helps if option in {each.option for each in shown}] == [
+        field.option for field in shown
+    ]
+    for field in shown:
+        assert parser.helps[field.option].startswith(field.help)
+
+
+def test_the_schema_describes_every_field_in_the_same_words() -> None:
+    properties = cast(dict[str, dict[str, object]], scenario_schema()["properties"])
+    assert {name: each["description"] for name, each in properties.items()} == {
+        name: field.declared.help for name, field in FIELDS.items()
+    }
+
+
+def test_every_attribute_of_a_scenario_is_a_field_under_its_name_without_the_unit() -> None:
+    assert [field.attribute for field in FIELDS.values()] == list(Scenario.__struct_fields__)
+    assert {name: field.attribute for name, field in FIELDS.items() if name != field.attribute} == {
+        "rate": "rate_per_s",
+        "duration": "duration_s",
+        "retry_delay": "retry_delay_s",
+        "warmup": "warmup_s",
+        "drain_timeout": "drain_timeout_s",
+    }
+
+
+def test_a_scenario_of_toml_has_the_declared_defaults() -> None:
+    written = tomllib.loads('queues = {a_b = 1}\nrate = "max"\ntasks = 1\n')
+    resolved = resolve(written)
+    given = {"queues", "arrivals", "tasks"}
+    for field in FIELDS.values():
+        if field.attribute not in given:
+            assert field.default is not msgspec.NODEFAULT
+            assert getattr(resolved, field.attribute) == field.default
