@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench.workload.declaration import FrontEnd, Group
+from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field
 
 _HEAD = "| field | default | example | meaning | also set by |\n|---|---|---|---|---|"
@@ -16,10 +16,10 @@ _FRONT_ENDS = {FrontEnd.WORKER: "`bench worker`", FrontEnd.LOCUST: "Locust"}
 
 def scenario_tables() -> str:
     """Return one Markdown table for each group of fields, under a heading."""
-    return "\n\n".join(f"### {group.value}\n\n{_HEAD}\n{_rows(group)}" for group in Group)
+    return "\n\n".join(f"### {group.value}\n\n{_HEAD}\n{_rows(group)}" for group in FieldGroup)
 
 
-def _rows(group: Group) -> str:
+def _rows(group: FieldGroup) -> str:
     fields = (field for field in FIELDS.values() if field.declared.group is group)
     return "\n".join(f"| {' | '.join(_cells(field))} |" for field in fields)
 

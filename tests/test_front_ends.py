@@ -10,13 +10,13 @@ import pytest
 
 from bench.cli.app import main
 from bench.locust.options import add_options
-from bench.workload.declaration import FrontEnd, Group
+from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field, shown_by
 from bench.workload.json_schema import scenario_schema
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
-HEADINGS = [group.value for group in Group]
+HEADINGS = [group.value for group in FieldGroup]
 _BOX = re.compile(r"╭─ ([\w ]+) ─+╮\n(.*?)╰", re.DOTALL)
 _ROW = re.compile(r"│ (--[\w-]+) (?:(INT|STR\.\.\.|STR) )? *(.*?) *│")
 _SHOWN_AS = {int: "INT", str: "STR", bool: "", list[str]: "STR..."}

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from bench.errors import UsageError
 from bench.workload import library
-from bench.workload.declaration import FrontEnd, Group
+from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field, shown_by, without_effect
 from bench.workload.override import override
 from bench.workload.resolve import resolve
@@ -23,7 +23,7 @@ from bench.workload.scenario import Scenario
 
 URL_VARIABLE = "BENCH_REDIS_URL"
 
-_GROUPS = {each: cyclopts.Group(each.value, sort_key=key) for key, each in enumerate(Group, 1)}
+_GROUPS = {each: cyclopts.Group(each.value, sort_key=key) for key, each in enumerate(FieldGroup, 1)}
 _SERVER = cyclopts.Group("Server", sort_key=len(_GROUPS) + 1)
 
 

@@ -9,7 +9,7 @@ from bench.workload.value_type import ValueType
 WorkerKind = Literal["built-in", "external"]
 
 
-class Group(Enum):
+class FieldGroup(Enum):
     """The heading that a field stands under, in helps and in the documentation."""
 
     LOAD = "Load"
@@ -37,7 +37,7 @@ class Declared:
     example: str | None = None
     """A value as written on a command line, where the help does not name them all."""
     _: KW_ONLY
-    group: Group
+    group: FieldGroup
     also: FrontEnd = FrontEnd.NONE
     applies_to: WorkerKind | None = None
     """The only kind of worker that the field has an effect on; None for both."""

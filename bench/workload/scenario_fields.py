@@ -12,7 +12,7 @@ import msgspec
 
 from bench.layouts import registry
 from bench.wire.ids import MAX_PRODUCERS
-from bench.workload.declaration import Declared, FrontEnd, Group, WorkerKind
+from bench.workload.declaration import Declared, FieldGroup, FrontEnd, WorkerKind
 from bench.workload.distribution import Distribution
 from bench.workload.payload import MIN_SIZE, PayloadContent
 from bench.workload.quantities import (
@@ -41,11 +41,11 @@ WorkerStart = Literal["with-run", "after-fill"]
 MAX_CONCURRENCY = 500
 """Slots of one worker process: each needs a socket, and select() takes 1024 at most."""
 
-_load = partial(Declared, group=Group.LOAD)
-_workers = partial(Declared, group=Group.WORKERS)
-_built_in = partial(Declared, group=Group.WORKERS, applies_to="built-in")
-_external = partial(Declared, group=Group.WORKERS, applies_to="external")
-_measurement = partial(Declared, group=Group.MEASUREMENT)
+_load = partial(Declared, group=FieldGroup.LOAD)
+_workers = partial(Declared, group=FieldGroup.WORKERS)
+_built_in = partial(Declared, group=FieldGroup.WORKERS, applies_to="built-in")
+_external = partial(Declared, group=FieldGroup.WORKERS, applies_to="external")
+_measurement = partial(Declared, group=FieldGroup.MEASUREMENT)
 _LOCUST = FrontEnd.LOCUST
 _WORKER_AND_LOCUST = FrontEnd.WORKER | FrontEnd.LOCUST
 
