@@ -43,7 +43,7 @@ def test_queues_that_follow_end_in_0(bench: Bench, client: redis.Redis) -> None:
 
 def test_a_sample_is_reported_as_one(bench: Bench, client: redis.Redis) -> None:
     outcome = bench("verify", "--sample", "4", "--queues", "orders_high")
-    answer = "follows the runqy layout: 4 tasks checked (there are 10), none wrong"
+    answer = "follows the runqy layout: 4 tasks checked (out of 10), none wrong"
     assert outcome.out.splitlines()[0] == answer
 
 
@@ -103,11 +103,14 @@ def test_the_other_layout_is_named_where_its_keys_are_there(
     ("words", "part"),
     [
         (["--layout", "asink"], "--layout: 'asink' is not one of runqy, asynq: did you mean"),
-        (["--sample", "0"], "--sample: 0 is out of range: from 1 to 100,000"),
+        (["--sample", "0"], "--sample: 0 is out of range; use 1 to 100,000"),
         (["--sample", "100001"], "--sample: 100001 is out of range"),
         (["--queues", "a_b,,c_d"], "--queues: '' is not a queue name"),
         (["--queues", "a b"], "--queues: 'a b' is not a queue name"),
-        (["--layout", "asynq", "--queues", "{a.b}"], "--queues: write 'a.b' for '{a.b}'"),
+        (
+            ["--layout", "asynq", "--queues", "{a.b}"],
+            "--queues: the layout adds the braces of '{a.b}'; use 'a.b'",
+        ),
         (["extra"], "extra"),
     ],
 )
