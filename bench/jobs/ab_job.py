@@ -1,4 +1,4 @@
-"""A job that holds two arms against each other: its state, its steps, and its end.
+"""A job that compares two arms: its state, its steps, and its end.
 
 The state is a file in a folder with the records of all runs. It is written after each run, so an
 interrupted job goes on where it was. First the base is measured against itself, for the noise; then
