@@ -21,6 +21,7 @@ import redis
 from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.layouts import registry
 from bench.redisio.connection import open_client, translated_errors
+from bench.secrets import URL_VARIABLE
 from bench.wire.layout import STATE_ARCHIVED, STATE_COMPLETED, Command, split_queue, state_of
 from bench.wire.task import Task
 
@@ -115,7 +116,7 @@ def _ask(client: redis.Redis, command: Command) -> Any:
 
 
 def _url(url: str | None) -> str:
-    return url or os.environ.get("BENCH_REDIS_URL") or DEFAULT_URL
+    return url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
 
 
 def _client(url: str | None) -> redis.Redis:

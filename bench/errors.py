@@ -93,3 +93,15 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
     return f": did you mean {matches[0]!r}?" if matches else ""
+
+
+def error_for(exit_code: int, message: str) -> BenchError:
+    """The error that another process of the project ended with, from its exit code.
+
+    MeasurementError where the code does not tell more.
+    """
+    kinds: dict[int, type[BenchError]] = {
+        ExitCode.USAGE: UsageError,
+        ExitCode.UNREACHABLE: ServerUnreachable,
+    }
+    return kinds.get(exit_code, MeasurementError)(message)

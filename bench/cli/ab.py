@@ -211,8 +211,9 @@ def _arm(
         changes = {**common.changes(), **own.changes()}
         scenario = scenario_from(name, ScenarioFlags.of(changes))
         url = own_where.redis_url or where.redis_url
-        arms.require_no_secret(label, url)
-        arm = Arm(label=label, text=text, words=(name, *flags_of(changes), *flags_of(how)), url=url)
+        own_flags = (*flags_of(changes), *flags_of(how))
+        arms.require_no_secret(label, own_flags, url)
+        arm = Arm(label=label, text=text, words=(name, *own_flags), url=url)
         arm.resolved_url()
     except (cyclopts.CycloptsError, ValueError, UsageError) as error:
         reason = " ".join(str(error).split())

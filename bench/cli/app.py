@@ -10,6 +10,7 @@ import cyclopts
 
 from bench.cli import command_line
 from bench.errors import BenchError, ExitCode
+from bench.secrets import hide
 from bench.version import __version__
 
 
@@ -108,7 +109,8 @@ def _use_docstring_for_help(tokens: Sequence[str]) -> None:
 
 
 def _fail(message: str, code: ExitCode) -> int:
-    print(f"bench: {message}", file=sys.stderr)  # noqa: T201 - the only line of an error
+    shown = hide(message, command_line.known_secrets())
+    print(f"bench: {shown}", file=sys.stderr)  # noqa: T201 - the only line of an error
     return code
 
 

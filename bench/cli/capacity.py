@@ -24,6 +24,7 @@ from bench.jobs.runs import RunInterrupted
 from bench.records import capacity_record
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
+from bench.secrets import holds_secret
 from bench.workload.scenario import Scenario
 
 _SEARCH = Group("Search", sort_key=0)
@@ -152,6 +153,11 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         )
     changes = {key: value for key, value in flags.changes().items() if key != "slo"}
     binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
+    if holds_secret([*flags_of(changes), *binary]):
+        raise UsageError(
+            "a password would stand in the record and in process lists: set it in the environment, "
+            "which workers inherit"
+        )
     budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)
     return CapacityRecord(
         id=secrets.token_hex(4),

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
-from bench.cli.options import URL_VARIABLE, ServerFlags
+from bench.cli.options import ServerFlags
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
 from bench.clients.job import ClientsRequest
@@ -21,10 +21,10 @@ from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import embedded
-from bench.redisio.connection import has_password
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status import status_line
+from bench.secrets import URL_VARIABLE
 
 _OUTPUT = Group("Output", sort_key=5)
 
@@ -108,11 +108,8 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         record = job.measure(_request(how, chosen, url, owns_server), should_stop, show)
         code = _code(record, how.named)
     files.write_whole(path, clients_record.encode(record))
-    if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
-        sys.stderr.write(
-            "bench: a password on the command line can be seen by others: "
-            f"{URL_VARIABLE} hides it\n"
-        )
+    if not how.quiet:
+        where.warn_of_password()
     for failure in clients_text.failures(record):
         sys.stderr.write(f"bench: {failure}\n")
     if how.images is not None:

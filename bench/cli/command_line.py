@@ -1,9 +1,10 @@
 """The command line of this process, for records."""
 
+import os
 from collections.abc import Sequence
 from contextvars import ContextVar
 
-from bench.redisio.connection import without_secrets
+from bench.secrets import URL_VARIABLE, command_secrets, hide_in_command, url_secrets
 
 _tokens: ContextVar[tuple[str, ...]] = ContextVar("tokens", default=())
 
@@ -15,4 +16,9 @@ def remember(tokens: Sequence[str]) -> None:
 
 def command_line() -> str:
     """Returns the command line as typed, without anything that could be secret."""
-    return without_secrets(["bench", *_tokens.get()])
+    return hide_in_command(["bench", *_tokens.get()])
+
+
+def known_secrets() -> frozenset[str]:
+    """Returns the secrets of this invocation: in its arguments, and in the variable of the URL."""
+    return command_secrets(_tokens.get()) | url_secrets(os.environ.get(URL_VARIABLE, ""))

@@ -6,6 +6,7 @@ report the same errors.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, Self, TypeVar, cast
@@ -14,14 +15,13 @@ import cyclopts
 from cyclopts import Parameter
 
 from bench.errors import UsageError
+from bench.secrets import URL_VARIABLE, has_password
 from bench.workload import library
 from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field, shown_by, without_effect
 from bench.workload.override import override
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
-
-URL_VARIABLE = "BENCH_REDIS_URL"
 
 _GROUPS = {each: cyclopts.Group(each.value, sort_key=key) for key, each in enumerate(FieldGroup, 1)}
 _SERVER = cyclopts.Group("Server", sort_key=len(_GROUPS) + 1)
@@ -99,6 +99,14 @@ class ServerFlags:
     def url(self) -> str | None:
         """Returns the URL from the flag or from BENCH_REDIS_URL; never from REDIS_URL."""
         return self.redis_url or os.environ.get(URL_VARIABLE) or None
+
+    def warn_of_password(self) -> None:
+        """Say on standard error that others can see a password in the flag, where it has one."""
+        if self.redis_url is not None and has_password(self.redis_url):
+            sys.stderr.write(
+                "bench: a password on the command line can be seen by others: "
+                f"{URL_VARIABLE} hides it\n"
+            )
 
     def require_url(self) -> str:
         """Returns the URL. Raises UsageError when there is none."""

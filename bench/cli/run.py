@@ -11,18 +11,18 @@ from cyclopts import Group, Parameter
 from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
-from bench.cli.options import URL_VARIABLE, ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded
-from bench.redisio.connection import has_password
 from bench.reports.live import live_view
 from bench.reports.terminal import print_report
 from bench.run.request import RunRequest
 from bench.run.run import execute
+from bench.secrets import URL_VARIABLE
 from bench.workload import library
 from bench.workload.feed import payloads
 
@@ -134,11 +134,8 @@ def run(
         else:
             finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
     run_record.save(finished, path)
-    if where.redis_url is not None and has_password(where.redis_url) and not how.quiet:
-        sys.stderr.write(
-            "bench: a password on the command line can be seen by others: "
-            f"{URL_VARIABLE} hides it\n"
-        )
+    if not how.quiet:
+        where.warn_of_password()
     code = ExitCode.INTERRUPTED if should_stop() else run_record.exit_code(finished)
     with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
         _show(finished, path, how, code)

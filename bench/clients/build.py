@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.clients.catalogue import Client
+from bench.secrets import hide
 
 Notify = Callable[[str], None]
 
@@ -185,6 +186,7 @@ def _reason(said: str) -> str:
 
     ``npm error code ECONNREFUSED`` and the like are followed by the same in words.
     """
+    said = hide(said)  # npm and Go quote the URLs of registries
     told = [line[1] for line in _NPM_LINE.finditer(said) if not line[1].startswith(_NPM_CODES)]
     lines = told[:1] or [line.strip() for line in said.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"

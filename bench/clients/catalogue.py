@@ -7,6 +7,7 @@ from typing import Literal
 from bench.errors import UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
+from bench.secrets import has_options
 
 Toolchain = Literal["python", "redis-cli", "node", "go"]
 
@@ -178,7 +179,7 @@ def why_not(client: Client, layout: str, url: str) -> str:
     """Why a client cannot be run on that layout or through that URL; empty where it can."""
     if client.layout != layout:
         return f"of the {client.layout} layout: run with --layout {client.layout}"
-    if client.needs_plain_url and "?" in url.rpartition("@")[2]:
+    if client.needs_plain_url and has_options(url):
         return (
             "the options in the Redis URL (behind its '?') are redis-py's and mean nothing to it: "
             "it takes a URL without any"

@@ -5,15 +5,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from urllib.parse import unquote
+from collections.abc import Callable
 
 from bench.clients.build import Program
 from bench.clients.catalogue import Client
-from bench.clients.program import URL_VARIABLE
 from bench.clients.result import ClientResult, decode
 from bench.errors import MeasurementError
-from bench.redisio.connection import address
+from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 _POLL_S = 0.1
 _START_S = 60.0
@@ -86,15 +84,6 @@ def _await(
 
 def _last_lines(said: bytes, url: str) -> str:
     """In one line, and without what the URL holds of a secret."""
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    last = " | ".join(lines[-_LAST_LINES:]) or "it said nothing"
-    for secret in _secrets(url):
-        last = last.replace(secret, address(url) if "://" in secret else "…")
-    return last
-
-
-def _secrets(url: str) -> Sequence[str]:
-    """The URL and the password in it, as written and as meant, the longest first."""
-    credentials = url.partition("://")[2].rpartition("@")[0]
-    password = credentials.partition(":")[2]
-    return [each for each in (url, credentials, password, unquote(password)) if each]
+    text = hide(said.decode(errors="replace"), url_secrets(url))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-_LAST_LINES:]) or "it said nothing"

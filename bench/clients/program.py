@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.clients.result import ClientResult, LatencyBuckets, encode
-
-URL_VARIABLE = "BENCH_REDIS_URL"
+from bench.secrets import URL_VARIABLE
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,10 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Come to an end, and send the final report."""
 
 
-ParentMessage = StartProducer | StartWorker | StartObserver | Begin | Stop
+StartMessage = StartProducer | StartWorker | StartObserver
+"""The first message to a child: what it is, and the server with its password."""
+
+ParentMessage = StartMessage | Begin | Stop
 """From the run to a child."""
 
 ChildMessage = Ready | Failed | ProducerReport | WorkerReport

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.errors import UsageError
-from bench.redisio.connection import address
+from bench.secrets import address, has_password, holds_secret
 
 BASE, CANDIDATE = "A", "B"
-_PASSWORD = re.compile(r"://[^@:]*:[^@]+@|[?&]password=[^&]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
@@ -44,12 +43,17 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
         return _VARIABLE.sub(value_of, self.url)
 
 
-def require_no_secret(label: str, url: str | None) -> None:
-    """Refuse a URL that holds a password itself. Raises UsageError."""
-    if url is not None and _PASSWORD.search(_VARIABLE.sub("", url)):
+def require_no_secret(label: str, words: Sequence[str], url: str | None) -> None:
+    """Refuse an arm whose URL or other flags hold a secret. Raises UsageError."""
+    if url is not None and has_password(_VARIABLE.sub("", url)):
         raise UsageError(
             f"arm {label}: a password would stand in the job's file ({address(url)}): put the URL "
             f"into a variable and write --redis-url '$NAME'"
+        )
+    if holds_secret(words):
+        raise UsageError(
+            f"arm {label}: a password would stand in the job's file and in process lists: set it "
+            "in the environment, which workers inherit"
         )
 
 

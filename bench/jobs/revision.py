@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.secrets import hide
 
 _GIT_TIMEOUT_S = 60.0
 _INSTALL_TIMEOUT_S = 900.0
@@ -56,7 +57,7 @@ def _git(*words: str, ref: str | None = None) -> str:
         raise UsageError(f"--base-ref needs git: {error}") from None
     if done.returncode == 0:
         return done.stdout.strip()
-    said = done.stderr.strip().splitlines()
+    said = hide(done.stderr).strip().splitlines()
     if said and "not a git repository" in said[-1]:
         raise UsageError("--base-ref: this folder is in no git repository")
     if ref is not None and not said:
@@ -72,5 +73,5 @@ def _do(command: Sequence[str], what: str) -> None:
         command, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
     )
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()
+        said = (hide(done.stderr).strip() or hide(done.stdout).strip() or "no word").splitlines()
         raise UsageError(f"--base-ref: {what} could not be installed: {said[-1]}")

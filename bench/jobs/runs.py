@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
+from bench.errors import BenchError, ExitCode, error_for
 from bench.records import run_record
 from bench.records.run_record import RunRecord
+from bench.secrets import URL_VARIABLE, hide, url_secrets
 
-URL_VARIABLE = "BENCH_REDIS_URL"
 _POLL_S = 0.05
 _KILL_AFTER_S = 30.0
 """How long an interrupted run may take to save what it measured."""
@@ -65,7 +65,7 @@ def make(
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
         raise RunInterrupted
     if not asked.path.exists():
-        raise _error_of(process.returncode, errors)
+        raise _error_of(process.returncode, hide(errors, url_secrets(asked.url or "")))
     return run_record.load(asked.path)
 
 
@@ -99,8 +99,4 @@ def _environment(asked: RunOptions) -> dict[str, str]:
 def _error_of(code: int, errors: str) -> BenchError:
     lines = errors.strip().splitlines()
     last = lines[-1].removeprefix("bench: ") if lines else f"no word, exit code {code}"
-    kinds: dict[int, type[BenchError]] = {
-        ExitCode.USAGE: UsageError,
-        ExitCode.UNREACHABLE: ServerUnreachable,
-    }
-    return kinds.get(code, MeasurementError)(last)
+    return error_for(code, last)

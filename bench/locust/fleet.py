@@ -9,8 +9,16 @@ import gevent
 from gevent.event import Event
 
 from bench.clock import host_identity
-from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
-from bench.ipc.messages import Begin, Failed, ParentMessage, Ready, StartProducer, Stop
+from bench.errors import MeasurementError, error_for
+from bench.ipc.messages import (
+    Begin,
+    Failed,
+    ParentMessage,
+    Ready,
+    StartMessage,
+    StartProducer,
+    Stop,
+)
 from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, WorkerMessage
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
@@ -168,7 +176,7 @@ class LocustFleet:
         self._producers.append(process)
         process.send(message)
 
-    def start_worker(self, name: str, message: ParentMessage) -> None:
+    def start_worker(self, name: str, message: StartMessage) -> None:
         """Start a worker or an observer with this message."""
         self.subprocesses.start_worker(name, message)
 
@@ -179,7 +187,7 @@ class LocustFleet:
         while not all(process.is_ready for process in self._producers) and not should_stop():
             for process in self._producers:
                 if process.failure is not None:
-                    raise _error_of(process.failure)
+                    raise error_for(process.failure.exit_code, process.failure.message)
                 if process.is_missing:
                     raise MeasurementError(process.exit_reason() or f"{process.name} went away")
             if time.monotonic() > deadline_s:
@@ -193,11 +201,3 @@ class LocustFleet:
             self.subprocesses.receive(seconds)
         else:
             gevent.sleep(seconds)
-
-
-def _error_of(failure: Failed) -> BenchError:
-    kinds: dict[int, type[BenchError]] = {
-        ExitCode.USAGE: UsageError,
-        ExitCode.UNREACHABLE: ServerUnreachable,
-    }
-    return kinds.get(failure.exit_code, MeasurementError)(failure.message)

@@ -37,9 +37,9 @@ from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
 from bench.records.run_record import default_path
-from bench.redisio.connection import without_secrets
 from bench.reports.terminal import print_report
 from bench.run.subprocesses import SubprocessFleet
+from bench.secrets import hide, hide_in_command, url_secrets
 
 _log = logging.getLogger("bench")
 _WATCH_EVERY_S = 1.0
@@ -162,7 +162,7 @@ class Hooks:
             scenario=scenario,
             setup=setup,
             path=path,
-            command=without_secrets(["locust", *sys.argv[1:]]),
+            command=hide_in_command(["locust", *sys.argv[1:]]),
             stats=environment.stats,
             fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
             give_up=self._give_up,
@@ -210,10 +210,11 @@ class Hooks:
             self._runner.stop()
 
     def _report_error(self, error: BenchError) -> None:
+        text = hide(str(error), url_secrets(self._own_url or ""))
         if self._environment.web_ui is None:
-            sys.stderr.write(f"bench: {error}\n")
+            sys.stderr.write(f"bench: {text}\n")
         else:
-            _log.error("%s", error)
+            _log.error("%s", text)
 
     # The producer's side.
 

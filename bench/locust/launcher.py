@@ -20,16 +20,16 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
+from bench.errors import BenchError, error_for
 from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.run.request import RunRequest
+from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
 """Names the file descriptor on which Locust's master reports its progress."""
-URL_VARIABLE = "BENCH_REDIS_URL"
 DEFAULT_PORT = 5557
 _POLL_S = 0.2
 _MAX_WAIT_S = 300
@@ -76,7 +76,7 @@ def execute(
             errors.seek(0)
             message = errors.read().decode(errors="replace")
         if not path.exists():
-            raise _error_of(process.returncode, message)
+            raise _error_of(process.returncode, hide(message, url_secrets(request.url)))
         return msgspec.structs.replace(run_record.load(path), command=request.command)
 
 
@@ -154,11 +154,7 @@ def _follow(
 def _error_of(code: int, message: str) -> BenchError:
     ours = [line for line in message.splitlines() if line.startswith(_PREFIX)]
     lines = ours or message.strip().splitlines()[-1:] or [f"Locust ended with exit code {code}"]
-    kinds: dict[int, type[BenchError]] = {
-        ExitCode.USAGE: UsageError,
-        ExitCode.UNREACHABLE: ServerUnreachable,
-    }
-    return kinds.get(code, MeasurementError)(lines[0].removeprefix(_PREFIX))
+    return error_for(code, lines[0].removeprefix(_PREFIX))
 
 
 def free_port() -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import ScenarioError, UsageError
+from bench.secrets import URL_VARIABLE
 from bench.workload import library
 from bench.workload.declaration import FrontEnd
 from bench.workload.fields import FIELDS, shown_by
@@ -21,7 +22,6 @@ from bench.workload.override import override
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
-URL_VARIABLE = "BENCH_REDIS_URL"
 _ENDLESS_S = 1.0
 """Duration of a test that has no end of its own, until its scenario is resolved."""
 

@@ -6,68 +6,28 @@ RESP 2), and from then on bytes go out and come in as they are, without blocking
 """
 
 import contextlib
-import re
-import shlex
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
-from urllib.parse import unquote
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bench.errors import ServerUnreachable, UsageError
+from bench.secrets import URL_VARIABLE, address, has_unencoded, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 _READ_SIZE = 1 << 18
-_QUERY = re.compile(r"\?[a-z_]+=")
-_PLACE = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(/[^?@]*)?", re.IGNORECASE)
+_TO_ENCODE = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, [ as %5B, ] as %5D and % as %25"
 _SCHEMES = ("redis", "rediss", "unix")
 
 
 class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of the caller
     """The server closed the connection, or the network did."""
-
-
-def address(url: str) -> str:
-    """The URL without anything that could be secret: no user, no password, no query."""
-    # Taken apart by hand: a password may hold what a URL parser would end the host at. What does
-    # not look like a place in the end is not shown at all.
-    scheme, _, rest = url.partition("://")
-    key = _QUERY.split(rest, maxsplit=1)[0].rpartition("@")[2].partition("#")[0]
-    return f"{scheme}://{key}" if _PLACE.fullmatch(key) else f"{scheme}://…"
-
-
-def without_secrets(words: Sequence[str]) -> str:
-    """A command line as one may show it: of a URL, the address only."""
-    return shlex.join(map(_without_secrets, words))
-
-
-def _without_secrets(word: str) -> str:
-    flag, equals, url = "", "", word
-    if word.startswith("--"):
-        flag, equals, url = word.partition("=")
-    return f"{flag}{equals}{address(url)}" if "://" in url else word
-
-
-def without_url(text: str, url: str) -> str:
-    """A text that may quote a URL or its password, without either."""
-    text = text.replace(url, address(url))
-    secret = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    for form in (secret, unquote(secret)):
-        if form:
-            text = text.replace(form, "…")
-    return text
-
-
-def has_password(url: str) -> bool:
-    """Whether the URL holds a password."""
-    rest = url.partition("://")[2]
-    return ":" in rest.rpartition("@")[0] or "password=" in rest.partition("?")[2]
 
 
 def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
@@ -85,28 +45,32 @@ def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> 
 @contextlib.contextmanager
 def translated_errors(url: str) -> Iterator[None]:
     """Turn redis-py's errors into one line that names the server, and no secret."""
-    role = address(url)
+    server = address(url)
+
+    def text(error: Exception) -> str:
+        return hide(str(error), url_secrets(url))
+
     try:
         yield
     except redis.exceptions.AuthenticationError:
         raise ServerUnreachable(
-            f"{role} refuses the user name or password: check the URL, or BENCH_REDIS_URL"
+            f"{server} refuses the user name or password: check the URL, or {URL_VARIABLE}"
         ) from None
     except redis.exceptions.NoPermissionError as error:
         raise ServerUnreachable(
-            f"{role} forbids a command that the run needs: {error}: grant it in the ACL"
+            f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL"
         ) from None
     except redis.exceptions.TimeoutError:
-        raise ServerUnreachable(f"{role} does not answer: is it overloaded, or paused?") from None
+        raise ServerUnreachable(f"{server} does not answer: is it overloaded, or paused?") from None
     except redis.exceptions.BusyLoadingError:
-        raise ServerUnreachable(f"{role} is still loading its data: try again later") from None
+        raise ServerUnreachable(f"{server} is still loading its data: try again later") from None
     except redis.exceptions.ConnectionError as error:
-        reason = str(error).partition(" connecting to ")[0] or "connection failed"
+        reason = text(error).partition(" connecting to ")[0] or "connection failed"
         raise ServerUnreachable(
-            f"no server at {role} ({_cause(error) or reason}): start one, or check the URL"
+            f"no server at {server} ({_cause(error) or reason}): start one, or check the URL"
         ) from None
     except redis.exceptions.ResponseError as error:
-        raise ServerUnreachable(f"{role} refuses: {error}") from None
+        raise ServerUnreachable(f"{server} refuses: {text(error)}") from None
 
 
 class ByteStream(Protocol):
@@ -236,6 +200,11 @@ class RawConnection:
 def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
     if url.partition("://")[0] not in _SCHEMES:
         raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
+    if has_unencoded(url):
+        raise UsageError(
+            "user or password in the Redis URL hold a character that would end them: "
+            f"percent-encode {_TO_ENCODE}"
+        )
     try:
         return redis.ConnectionPool.from_url(
             url,
@@ -248,7 +217,8 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
     except (ValueError, TypeError):
         # The text of the error may quote the URL, and with it a password.
         raise UsageError(
-            "the Redis URL cannot be read: write redis://USER:PASSWORD@HOST:PORT/DB"
+            "the Redis URL cannot be read: write redis://USER:PASSWORD@HOST:PORT/DB, and in user "
+            f"and password percent-encode {_TO_ENCODE}"
         ) from None
 
 

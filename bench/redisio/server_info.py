@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from bench.redisio.connection import address
+from bench.secrets import address
 
 _OWN_COMMANDS = frozenset(
     ("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time")

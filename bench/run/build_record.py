@@ -3,7 +3,6 @@
 Pure: it reads no clock, no file, no environment and no server.
 """
 
-import shlex
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -22,13 +21,13 @@ from bench.records.run_record import (
     Warmup,
 )
 from bench.records.summaries import summarise
-from bench.redisio.connection import without_secrets
 from bench.run.collected import Collected
 from bench.run.figures.accounting import account
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import attribution, resources_in
 from bench.run.figures.series import series_of
 from bench.run.figures.verdict_inputs import verdict_inputs
+from bench.secrets import hide_in_command_text
 from bench.wire.ids import run_text
 from bench.workload import metrics
 from bench.workload.metrics import Metric, parse_objective
@@ -88,8 +87,8 @@ def _without_secrets(scenario: Scenario) -> Scenario:
     """The scenario, with the secrets hidden that an external worker's command may hold."""
     if scenario.worker_command is None:
         return scenario
-    words = shlex.split(scenario.worker_command)
-    return msgspec.structs.replace(scenario, worker_command=without_secrets(words))
+    shown = hide_in_command_text(scenario.worker_command)
+    return msgspec.structs.replace(scenario, worker_command=shown)
 
 
 def _steady_series(run: Collected) -> list[LatencySeries]:

@@ -19,7 +19,14 @@ import psutil
 from bench.errors import UsageError
 from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
-from bench.redisio.connection import address, without_url
+from bench.secrets import (
+    URL_VARIABLE,
+    address,
+    command_secrets,
+    environment_secrets,
+    hide,
+    url_secrets,
+)
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
 
@@ -30,6 +37,7 @@ _GRACE_S = 10.0
 """How long a worker may take to end after SIGTERM."""
 _REFRESH_S = 0.25
 _TAIL_BYTES = 4096
+_MOST_SECRET_BYTES = 1024
 _MOST_BYTES = 1 << 20
 
 
@@ -40,6 +48,12 @@ class WorkerCommand:
     words: tuple[str, ...]
     environment: Mapping[str, str]
     url: str
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What the worker may know and print: from the URL, its arguments and its environment."""
+        known = url_secrets(self.url) | command_secrets(self.words)
+        return known | environment_secrets(self.environment)
 
 
 def command_of(scenario: Scenario, url: str) -> WorkerCommand:
@@ -69,7 +83,7 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
         return word
 
     words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
-    return WorkerCommand(words, {**os.environ, "BENCH_REDIS_URL": url}, url)
+    return WorkerCommand(words, {**os.environ, URL_VARIABLE: url}, url)
 
 
 @dataclass
@@ -156,21 +170,24 @@ class ExternalWorker:
         return f"the {self.name} ended {how}{output}"
 
     def last_lines(self) -> list[str]:
-        """The last lines of its standard output and standard error, without the secrets of the
-        URL."""
-        text = (self._earlier + self._tail()).decode(errors="replace")
-        lines = [without_url(line, self.command.url).strip() for line in text.splitlines()]
+        """The last lines of its standard output and standard error, without the secrets that it
+        was given."""
+        text = hide(self._output_end().decode(errors="replace"), self.command.secrets)
+        lines = [line.strip() for line in text.splitlines()]
         return [line for line in lines if line][-LAST_LINES:]
 
-    def _tail(self) -> bytes:
+    def _output_end(self) -> bytes:
         size = os.fstat(self._output.fileno()).st_size
-        tail = os.pread(self._output.fileno(), _TAIL_BYTES, max(size - _TAIL_BYTES, 0))
-        return tail.lstrip(b"\0")  # after a cut, the writer goes on behind a hole of zeros
+        start = max(size - _TAIL_BYTES, 0)
+        written = os.pread(self._output.fileno(), _TAIL_BYTES, start)
+        tail = written.lstrip(b"\0")  # after a cut, the writer goes on behind a hole of zeros
+        is_whole = not start or len(tail) < len(written)
+        return self._earlier + tail if is_whole else _from_first_line(tail)
 
     def _limit_output(self) -> None:
         """Keep only the end of a large output, so that it does not fill the disk."""
         if os.fstat(self._output.fileno()).st_blocks * 512 > _MOST_BYTES:
-            self._earlier = self._tail()
+            self._earlier = self._output_end()
             os.ftruncate(self._output.fileno(), 0)
 
     def end(self) -> None:
@@ -206,6 +223,12 @@ class ExternalWorker:
                     times = process.cpu_times()
                     cpu_s += times.user + times.system
             self._cpu_s = max(self._cpu_s, cpu_s)
+
+
+def _from_first_line(tail: bytes) -> bytes:
+    """Output that begins somewhere, from its first whole line on: the end of a secret that stands
+    where it was cut could not be recognised."""
+    return tail.partition(b"\n")[2] or tail[_MOST_SECRET_BYTES:]
 
 
 _FRESH_US = 1 << 62

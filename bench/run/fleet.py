@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from bench.ipc.messages import ParentMessage, StartProducer
+from bench.ipc.messages import ParentMessage, StartMessage, StartProducer
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.workload.scenario import Scenario
@@ -61,7 +61,7 @@ class Fleet(Protocol):
         """Start the next producer with this message, or assign it."""
         ...
 
-    def start_worker(self, name: str, message: ParentMessage) -> None:
+    def start_worker(self, name: str, message: StartMessage) -> None:
         """Start a worker or an observer with this message."""
         ...
 

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
-from bench.errors import BenchError, ExitCode, MeasurementError, ServerUnreachable, UsageError
+from bench.errors import MeasurementError, error_for
 from bench.ipc.channel import ChannelClosed, Reader, Writer
-from bench.ipc.messages import ChildMessage, Failed, ParentMessage, Ready, StartObserver
+from bench.ipc.messages import (
+    ChildMessage,
+    Failed,
+    ParentMessage,
+    Ready,
+    StartMessage,
+    StartObserver,
+)
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
+from bench.secrets import hide, url_secrets
 from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
@@ -35,6 +43,7 @@ class ChildProcess(Generic[Report]):
     reader: Reader[ChildMessage]
     writer: Writer
     errors: IO[bytes]
+    secrets: frozenset[str]
     is_ready: bool = False
     report: Report | None = None
     failure: Failed | None = None
@@ -59,7 +68,8 @@ class ChildProcess(Generic[Report]):
         if not self.gone:
             return None
         self.errors.seek(0)
-        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        text = hide(self.errors.read().decode(errors="replace"), self.secrets)
+        lines = text.strip().splitlines()
         last = f": {lines[-1]}" if lines else ""
         return f"{self.name} died with exit code {self.process.wait()}{last}"
 
@@ -98,11 +108,11 @@ class SubprocessFleet:
         """The scenario's number of producers, as all of them are started here."""
         return scenario.producers
 
-    def start_producer(self, name: str, message: ParentMessage) -> None:
+    def start_producer(self, name: str, message: StartMessage) -> None:
         """Start a producer with this message."""
         self.producers.append(_start(name, "bench.producer.process", message))
 
-    def start_worker(self, name: str, message: ParentMessage) -> None:
+    def start_worker(self, name: str, message: StartMessage) -> None:
         """Start a worker or an observer with this message."""
         is_observer = isinstance(message, StartObserver)
         module = "bench.observer.process" if is_observer else "bench.worker.process"
@@ -126,7 +136,7 @@ class SubprocessFleet:
             self.receive(0.1)
             for child in self.all:
                 if child.failure is not None:
-                    raise _error_of(child.failure)
+                    raise error_for(child.failure.exit_code, child.failure.message)
                 if child.gone:
                     raise MeasurementError(child.exit_reason() or f"{child.name} ended")
             for external_worker in self.external_processes:
@@ -142,7 +152,7 @@ class SubprocessFleet:
             _receive_from(children[descriptor])
 
 
-def _start(name: str, module: str, message: ParentMessage) -> "ChildProcess[Report]":
+def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Report]":
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
     process = subprocess.Popen(
         [sys.executable, "-m", module],
@@ -156,7 +166,7 @@ def _start(name: str, module: str, message: ParentMessage) -> "ChildProcess[Repo
         raise RuntimeError("the pipes were asked for")
     reader: Reader[ChildMessage] = Reader(process.stdout.fileno(), ChildMessage)  # type: ignore[arg-type]
     child: ChildProcess[Report] = ChildProcess(
-        name, process, reader, Writer(process.stdin.fileno()), errors
+        name, process, reader, Writer(process.stdin.fileno()), errors, url_secrets(message.url)
     )
     child.send(message)
     return child
@@ -193,11 +203,3 @@ def _end(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> 
         child.process.kill()
         child.process.wait()
     child.errors.close()
-
-
-def _error_of(failure: Failed) -> BenchError:
-    kinds: dict[int, type[BenchError]] = {
-        ExitCode.USAGE: UsageError,
-        ExitCode.UNREACHABLE: ServerUnreachable,
-    }
-    return kinds.get(failure.exit_code, MeasurementError)(failure.message)

@@ -17,7 +17,7 @@ from bench.layouts import registry, rules
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
 from bench.layouts.rules import Fault
-from bench.redisio.connection import address
+from bench.secrets import address
 from bench.verify import discovery, queue_rules, sampling
 from bench.verify.discovery import DiscoveredQueues
 from bench.verify.inspector import Inspector

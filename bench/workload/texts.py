@@ -1,10 +1,10 @@
 """Fields of a scenario whose text has a form of its own: layouts, commands and objectives."""
 
-import re
 import shlex
 
 from bench.errors import UsageError
 from bench.layouts import registry
+from bench.secrets import URL_VARIABLE, hide, quotes_password
 from bench.workload.metrics import parse_objective
 from bench.workload.value_type import ValueType, any_of, one_of, require_list, require_text
 
@@ -18,21 +18,19 @@ def _layout(written: object) -> str:
 LAYOUT = ValueType(_layout, any_of({"enum": registry.names()}, {"type": "string"}))
 """The name of a built-in layout, or of one that another package declares."""
 
-_PASSWORD = re.compile(r"://[^/\s@]*:[^\s@]+@")
-
 
 def _command(written: object) -> str:
     text = require_text(written)
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} cannot be split into words: {error}") from None
+        raise UsageError(f"{hide(text)!r} cannot be split into words: {error}") from None
     if not words:
         raise UsageError("the command is empty")
-    if _PASSWORD.search(text):
+    if quotes_password(text):
         raise UsageError(
             "a password would stand in records and process lists: the worker finds the server's "
-            "URL, with its password, in the environment variable BENCH_REDIS_URL"
+            f"URL, with its password, in the environment variable {URL_VARIABLE}"
         )
     return text
 

@@ -9,7 +9,7 @@ import redis
 from bench.cli import command_line
 from bench.records import run_record
 from bench.redisio import embedded
-from bench.redisio.connection import address
+from bench.secrets import address
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module

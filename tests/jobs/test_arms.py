@@ -33,11 +33,20 @@ def test_a_variable_that_is_not_set_is_named() -> None:
 
 def test_a_password_is_refused_and_not_repeated() -> None:
     with pytest.raises(UsageError, match=r"arm A: a password would stand") as caught:
-        require_no_secret("A", "redis://:open-sesame@127.0.0.1:1/0")
+        require_no_secret("A", [], "redis://:open-sesame@127.0.0.1:1/0")
     assert "open-sesame" not in str(caught.value)
-    require_no_secret("A", "redis://:$WORD@127.0.0.1:1/0")
-    require_no_secret("A", "$HERE")
-    require_no_secret("A", None)
+    require_no_secret("A", [], "redis://:$WORD@127.0.0.1:1/0")
+    require_no_secret("A", [], "$HERE")
+    require_no_secret("A", [], None)
+
+
+def test_a_password_in_the_flags_of_an_arm_is_refused_and_not_repeated() -> None:
+    """Its runs are started with these flags, which process lists show."""
+    flags = ["--prefetch=1", "--worker-command=sh -c 'DB_PASSWORD=open-sesame worker'"]
+    with pytest.raises(UsageError, match=r"arm A: a password would stand") as caught:
+        require_no_secret("A", flags, None)
+    assert "open-sesame" not in str(caught.value)
+    require_no_secret("A", flags[:1], None)
 
 
 def test_arms_that_differ_in_nothing_are_refused_unless_asked_for() -> None:
