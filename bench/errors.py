@@ -1,17 +1,17 @@
-"""Every error that bench raises on purpose, and the exit code that each one ends in.
+"""Every error that bench raises on purpose, and the exit code of each.
 
     BenchError
     ├── UsageError          the request cannot be carried out as written         2
-    │   └── ScenarioError     … because the scenario says something impossible
+    │   └── ScenarioError     a scenario has an unknown field or an impossible value
     ├── RecordError         a run record cannot be read, or is of another format 2
     ├── TaskNotFound        there is no task of that id                          2
     ├── NoResult            a task has no result, or none yet                    3
-    ├── NothingToVerify     no queue holds anything that could be looked at      3
-    ├── ServerUnreachable   no server, or one that will not let us in            6
+    ├── NothingToVerify     no queue holds a task that could be checked          3
+    ├── ServerUnreachable   no server, or one that refuses the connection        6
     └── MeasurementError    the run began but could not be measured              4
 
-A failed task is not an error: it is a sample. These are for a broken set-up, and each message is
-one line that names the cause and the cure.
+A failed task is not an error: it is a sample. These are for a broken set-up. Each message is one
+line that names the cause and then the cure.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What the process returns. Scripts rely on these numbers."""
+    """Exit codes of the ``bench`` command. Scripts rely on these numbers."""
 
     PASSED = 0
     REGRESSION = 1
@@ -61,7 +61,7 @@ class TaskNotFound(BenchError):  # noqa: N818 - the name says what happened
 
 
 class NoResult(BenchError):  # noqa: N818 - the name says what happened
-    """The task has ended without a result, or the time was over before there was one."""
+    """The task has ended without a result, or had none within the time given."""
 
     exit_code = ExitCode.INCONCLUSIVE
 
@@ -73,7 +73,7 @@ class NothingToVerify(BenchError):  # noqa: N818 - the name says what happened
 
 
 class ServerUnreachable(BenchError):  # noqa: N818 - the name says what happened
-    """The server does not answer, or refuses us. The message never holds a password."""
+    """The server does not answer or refuses the connection. The message holds no password."""
 
     exit_code = ExitCode.UNREACHABLE
 
@@ -96,9 +96,9 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 
 
 def error_for(exit_code: int, message: str) -> BenchError:
-    """The error that another process of the project ended with, from its exit code.
+    """The error that a process of this project ended with, from its exit code and its message.
 
-    MeasurementError where the code does not tell more.
+    MeasurementError for an exit code that stands for neither UsageError nor ServerUnreachable.
     """
     kinds: dict[int, type[BenchError]] = {
         ExitCode.USAGE: UsageError,

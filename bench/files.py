@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever happens while they are written."""
+"""Writes files whole or not at all, and names them."""
 
 import contextlib
 import datetime
@@ -11,13 +11,13 @@ from pathlib import Path
 from bench.errors import UsageError
 
 RESULTS = Path("results")
-"""Where things go when nobody says."""
+"""Folder of records and pages for which the user names no file."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write to a temporary file beside ``path``, sync it, and rename it.
+    """Write a file so that a reader sees all of it or the previous one, and never a part.
 
-    A reader never sees half of it. Raises UsageError when the folder cannot be written.
+    Missing folders are made. Raises UsageError when the file cannot be written.
     """
     try:
         make_folder(path.parent)
@@ -40,9 +40,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def require_writable(path: Path) -> None:
-    """Find out before a measurement, rather than after it, that its file could not be written.
+    """Raise UsageError when a file cannot be written, before a measurement rather than after it.
 
-    Raises UsageError.
+    Missing folders are made.
     """
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder; name a file")
@@ -55,14 +55,14 @@ def require_writable(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there. Raises OSError."""
+    """Make a folder and its missing parents. Raises OSError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # mkdir's own words would suggest the contrary
+    except FileExistsError:  # "file exists" would be misleading
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
 
 
 def stamped_name(name: str) -> str:
-    """The name behind this second's date and time, with nothing in it that a path would mind."""
+    """``YYYYmmdd-HHMMSS-NAME`` for the current second, safe as a file name."""
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return f"{moment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"

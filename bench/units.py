@@ -1,7 +1,7 @@
-"""Text to numbers and back: durations, rates and sizes.
+"""Reads and writes durations, rates, sizes and shares as text.
 
-Everything inside the project is in seconds, tasks a second and bytes; microseconds where a name
-ends in ``_us``. Text with a unit is read and made here and nowhere else.
+Values are in seconds, tasks per second and bytes everywhere in the project, and in microseconds
+where a name ends in ``_us``. Text with a unit is read and written in this module alone.
 """
 
 import math
@@ -50,7 +50,7 @@ SHARE_PATTERN = rf"{NUMBER_PATTERN}\s*%?"
 def parse_duration(text: str | float) -> float:
     """Seconds from ``"20s"``, ``"1m30s"``, ``"500ms"``, or a bare number of seconds.
 
-    Raises UsageError when the text is none of these.
+    Raises UsageError for any other text.
     """
     if isinstance(text, int | float):
         return _number(text, "a duration")
@@ -65,9 +65,9 @@ def parse_duration(text: str | float) -> float:
 
 
 def parse_rate(text: str | float) -> float:
-    """Tasks a second from ``"5000/s"``, ``"5k/s"``, ``"300/min"``, or a bare number.
+    """Tasks per second from ``"5000/s"``, ``"5k/s"``, ``"300/min"``, or a bare number.
 
-    Raises UsageError when the text is none of these.
+    Raises UsageError for any other text.
     """
     if isinstance(text, int | float):
         return _number(text, "a rate")
@@ -82,7 +82,7 @@ def parse_rate(text: str | float) -> float:
 def parse_size(text: str | int) -> int:
     """Bytes from ``"256"``, ``"256B"``, ``"1KB"`` (1000), ``"1KiB"`` (1024), or a bare number.
 
-    Raises UsageError when the text is none of these.
+    Raises UsageError for any other text.
     """
     if isinstance(text, int):
         return text
@@ -93,7 +93,7 @@ def parse_size(text: str | int) -> int:
 
 
 def parse_share(text: str) -> float:
-    """A share from ``"5%"`` or ``"0.05"``. Raises UsageError when it is none, or not positive."""
+    """A share from ``"5%"`` or ``"0.05"``. Raises UsageError when the text is neither, or zero."""
     compact = text.strip()
     number, percent = compact.removesuffix("%").strip(), compact.endswith("%")
     if not re.fullmatch(_NUMBER, number) or float(number) == 0:

@@ -213,7 +213,7 @@ def _arm(
         url = own_where.redis_url or where.redis_url
         own_flags = (*flags_of(changes), *flags_of(how))
         arms.require_no_secret(label, own_flags, url)
-        arm = Arm(label=label, text=text, words=(name, *own_flags), url=url)
+        arm = Arm(label=label, text=text, arguments=(name, *own_flags), url=url)
         arm.resolved_url()
     except (cyclopts.CycloptsError, ValueError, UsageError) as error:
         reason = " ".join(str(error).split())
@@ -249,7 +249,7 @@ def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[st
 
 
 def _binary(arm: Arm) -> list[str]:
-    return [word for word in arm.words if word.startswith("--server-binary")]
+    return [word for word in arm.arguments if word.startswith("--server-binary")]
 
 
 @contextlib.contextmanager
@@ -266,7 +266,7 @@ def _base_of(job: Job) -> Iterator[None]:
             Arm(
                 label=base.label,
                 text=base.text or f"revision {job.base_ref}",
-                words=base.words,
+                arguments=base.arguments,
                 url=base.url,
                 bench=(str(command),),
                 is_isolated=True,

@@ -1,8 +1,8 @@
-"""Making the clients' programs ready to start: looking for tools, and building what must be built.
+"""Makes the clients' programs ready to start: finds their tools and builds them where needed.
 
-What is built lies in the user's cache folder, named for its sources and for the version of the
-tool that built it, so that each is built once. Whatever is missing, refused or broken here is no
-error: it is the reason why a client is skipped.
+Builds are kept in the user's cache folder, in a folder named after a digest of their sources and
+the tool's version, so that each is built once. A missing tool or a failed build is not an error:
+it is the reason why a client is skipped.
 """
 
 import hashlib
@@ -39,16 +39,17 @@ class Unavailable(Exception):  # noqa: N818 - what happened, not a fault
 
 @dataclass(frozen=True)
 class Program:
-    """How a client is started, and what it runs on, with versions."""
+    """A client's program, ready to start."""
 
-    words: tuple[str, ...]
+    command: tuple[str, ...]
     runs_on: str
+    """Language and library with their versions, for the record."""
 
 
 def prepare(client: Client, notify: Notify) -> Program:
-    """The client's program, built where it has to be; ``notify`` hears what takes long.
+    """Build the client's program where needed and return it.
 
-    Raises Unavailable.
+    ``notify`` is called with one line before a build, which may take minutes. Raises Unavailable.
     """
     match client.toolchain:
         case "python":
@@ -64,8 +65,8 @@ def prepare(client: Client, notify: Notify) -> Program:
 
 
 def _python(client: Client, library: str) -> Program:
-    words = (sys.executable, "-m", *client.program)
-    return Program(words, f"Python {platform.python_version()}, {library}")
+    command = (sys.executable, "-m", *client.program)
+    return Program(command, f"Python {platform.python_version()}, {library}")
 
 
 def _node(client: Client, notify: Notify) -> Program:
@@ -76,15 +77,15 @@ def _node(client: Client, notify: Notify) -> Program:
         raise Unavailable(f"{_NEEDS_NODE} (found {version})")
 
     def build(folder: Path) -> None:
-        notify("fetching the Node.js clients' libraries, once: npm ci")
-        words = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
-        _run(words, folder)
+        notify("fetching the libraries of the Node.js clients (npm ci); this is done once")
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]
+        _run(command, folder)
 
     folder = _built("node", version, build)
     lock = json.loads((folder / "package-lock.json").read_text())
     ioredis = lock["packages"]["node_modules/ioredis"]["version"]
-    words = ("node", str(folder / "client.js"), *client.program)
-    return Program(words, f"Node.js {version}, ioredis {ioredis}")
+    command = ("node", str(folder / "client.js"), *client.program)
+    return Program(command, f"Node.js {version}, ioredis {ioredis}")
 
 
 def _go(client: Client, notify: Notify) -> Program:
@@ -94,7 +95,7 @@ def _go(client: Client, notify: Notify) -> Program:
     version = _output(["go", "env", "GOVERSION"], needs)
 
     def build(folder: Path) -> None:
-        notify("building the Go clients, once: go build")
+        notify("building the Go clients (go build); this is done once")
         _run(["go", "build", "-trimpath", "-o", "client", "."], folder)
 
     folder = _built("go", version, build)
@@ -106,7 +107,7 @@ def _go(client: Client, notify: Notify) -> Program:
 
 
 def _of_module(module: str, name: str) -> str:
-    """The version that a ``go.mod`` gives a name."""
+    """The version that a ``go.mod`` requires of a module or of ``go``; empty when it has none."""
     found = re.search(rf"^\s*(?:require )?{re.escape(name)} v?([\d.]+)", module, re.MULTILINE)
     return found[1] if found else ""
 
@@ -116,37 +117,37 @@ def _require(tool: str, needs: str) -> None:
         raise Unavailable(needs)
 
 
-def _output(words: list[str], needs: str) -> str:
+def _output(command: list[str], needs: str) -> str:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
-        raise Unavailable(f"{needs} ({words[0]} is there but does not run)") from None
+        raise Unavailable(f"{needs} ({command[0]} is installed but does not run)") from None
     return done.stdout.strip()
 
 
 def _built(kind: str, version: str, build: Callable[[Path], None]) -> Path:
-    """The folder with what was built of these sources by that version of the tool."""
+    """The folder with the build of these sources by that version of the tool, made if needed."""
     sources = _SOURCES / kind
     try:
         cache = _cache()
-        place = cache / f"{kind}-{_digest(sources, version)}"
-        if place.is_dir():
-            return place
+        target = cache / f"{kind}-{_digest(sources, version)}"
+        if target.is_dir():
+            return target
         cache.mkdir(parents=True, exist_ok=True)
-        # Beside its place, and renamed when it is whole: another process may be doing the same.
+        # Built beside the target and renamed when complete: another process may build the same.
         with tempfile.TemporaryDirectory(dir=cache, prefix=f".{kind}-") as temporary:
             folder = Path(temporary) / kind
             shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("node_modules"))
             build(folder)
             try:
-                folder.rename(place)
+                folder.rename(target)
             except OSError:
-                if not place.is_dir():
+                if not target.is_dir():
                     raise
     except OSError as error:
-        where = error.filename or _cache()
-        raise Unavailable(f"cannot be built: {where}: {error.strerror or error}") from None
-    return place
+        path = error.filename or _cache()
+        raise Unavailable(f"cannot be built: {path}: {error.strerror or error}") from None
+    return target
 
 
 def _cache() -> Path:
@@ -162,10 +163,10 @@ def _digest(sources: Path, version: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _run(words: list[str], folder: Path) -> None:
+def _run(command: list[str], folder: Path) -> None:
     try:
         subprocess.run(
-            words,
+            command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -174,19 +175,21 @@ def _run(words: list[str], folder: Path) -> None:
             timeout=_TIMEOUT_S,
         )
     except subprocess.TimeoutExpired:
-        told = " ".join(words[:2])
-        raise Unavailable(f"{told} was not done within {_TIMEOUT_S // 60} minutes") from None
+        minutes = _TIMEOUT_S // 60
+        raise Unavailable(f"{' '.join(command[:2])} took more than {minutes} minutes") from None
     except subprocess.CalledProcessError as error:
-        told = " ".join(words[:2])
-        raise Unavailable(f"{told} failed: {_reason(error.stderr or error.stdout)}") from None
+        reason = _reason(error.stderr or error.stdout)
+        raise Unavailable(f"{' '.join(command[:2])} failed: {reason}") from None
 
 
-def _reason(said: str) -> str:
-    """The last line; of npm, which adds its stack and advice to it, the first that says something.
+def _reason(output: str) -> str:
+    """The line of a tool's output that tells why it failed.
 
-    ``npm error code ECONNREFUSED`` and the like are followed by the same in words.
+    It is the last line. npm adds stack and advice, so of its lines it is the first that is a
+    sentence: ``npm error code ECONNREFUSED`` and the like are followed by one.
     """
-    said = hide(said)  # npm and Go quote the URLs of registries
-    told = [line[1] for line in _NPM_LINE.finditer(said) if not line[1].startswith(_NPM_CODES)]
-    lines = told[:1] or [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    output = hide(output)  # npm and Go quote the URLs of registries
+    errors = [line[1] for line in _NPM_LINE.finditer(output)]
+    sentences = [line for line in errors if not line.startswith(_NPM_CODES)]
+    lines = sentences[:1] or [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else "it printed nothing"

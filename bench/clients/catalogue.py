@@ -1,4 +1,4 @@
-"""Every client by name: what it does, what it takes to run it, and what may be expected of it."""
+"""The clients: what each does, what it needs to run, and which keys are expected of it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bench.secrets import has_options
 Toolchain = Literal["python", "redis-cli", "node", "go"]
 
 BATCH = 100
-"""Tasks in a batch of those clients that send batches."""
+"""Tasks in a batch of the clients that send batches."""
 _OWN_PROGRAM = "bench.clients.python.own"
 
 
@@ -22,25 +22,25 @@ class Client:
 
     name: str
     does: str
-    """In a few words, for reports."""
+    """What it does in a few words, for reports."""
     round_trips: str
-    """What a task waits for, in round trips."""
+    """Round trips that a task waits for, as text."""
     toolchain: Toolchain
     program: tuple[str, ...]
-    """A Python module, or the arguments that tell a built program which client to be."""
+    """A Python module with arguments, or the arguments that select a client of a built program."""
     library: str = "redis/go-redis/v9"
     """Path below ``github.com`` of the library that a Go client uses."""
     batch: int = 1
-    """Tasks that are sent together."""
+    """Tasks that are sent together; 0 for all."""
     layout: str = registry.default.name
     is_ordered: bool = True
-    """Whether tasks must be in the list in the order of their numbers."""
+    """Whether the pending list must hold the tasks in the order of their numbers."""
     is_stamped: bool = False
-    """Whether payloads carry the harness's stamps beside their own content."""
+    """Whether payloads carry the time stamps of a run beside their own content."""
 
     @property
     def needs_plain_url(self) -> bool:
-        """Whether a URL's options, which are redis-py's, mean nothing to it."""
+        """Whether it cannot use a URL with a query, whose options are redis-py's own."""
         return self.toolchain != "python"
 
 
@@ -176,12 +176,12 @@ def chosen(names: Sequence[str], entry: LayoutEntry = registry.default) -> list[
 
 
 def why_not(client: Client, layout: str, url: str) -> str:
-    """Why a client cannot be run on that layout or through that URL; empty where it can."""
+    """Why a client cannot be run on a layout or with a URL; empty where it can."""
     if client.layout != layout:
         return f"of the {client.layout} layout: run with --layout {client.layout}"
     if client.needs_plain_url and has_options(url):
         return (
-            "the options in the Redis URL (behind its '?') are redis-py's and mean nothing to it: "
-            "it takes a URL without any"
+            "it does not know the options behind the '?' of the Redis URL, which are redis-py's: "
+            "use a URL without them"
         )
     return ""

@@ -1,4 +1,4 @@
-"""All clients in turn against one server: run, looked at, cleaned up after, one at a time."""
+"""Runs all clients in turn against one server: each is run, its keys are checked and removed."""
 
 import datetime
 import re
@@ -31,20 +31,22 @@ class ClientsRequest:
 
     url: str
     owns_server: bool
-    """Whether the server was started for this, so that nobody else's keys are there."""
+    """Whether the server was started for this comparison, so that it holds no other keys."""
     clients: Sequence[Client]
     layout: str
     queue: str
     tasks: int
     repeat: int
     command: str
-    """How the user asked for it, without secrets."""
+    """The command line, without secrets."""
 
 
 def require_possible(queue: str, tasks: int, repeat: int) -> None:
-    """Raises UsageError for what no server is needed to refuse."""
+    """Raise UsageError for an impossible request, before a server is used."""
     if not _QUEUE.fullmatch(queue) or not queue.isprintable():
-        raise UsageError(f"--queue: {queue!r} is not a queue name")
+        raise UsageError(
+            f"--queue: {queue!r} is not a queue name: write one without spaces, quotes and braces"
+        )
     if tasks < 1:
         raise UsageError(f"--tasks {tasks}: it must be at least 1")
     if repeat < 1:
@@ -54,11 +56,12 @@ def require_possible(queue: str, tasks: int, repeat: int) -> None:
 def measure(
     request: ClientsRequest, should_stop: Callable[[], bool], notify: Notify
 ) -> ClientsRecord:
-    """Run every client that can be run, ``repeat`` times, and return what came of it.
+    """Run every client that can be run ``repeat`` times, and return the record.
 
-    A client that fails is told in its row, and is not run again; the others go on. Once
-    ``should_stop`` says yes, the record holds what was measured until then. Raises UsageError when
-    the queue holds tasks already, and ServerUnreachable.
+    The row of a client that fails says why; it is not run again, and the others go on. Once
+    ``should_stop`` returns True, the record holds what was measured until then. ``notify`` is
+    called with one line at each step. Raises UsageError when the queue holds tasks already, and
+    ServerUnreachable.
     """
     began_s = time.monotonic()
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -67,8 +70,8 @@ def measure(
         checked = check.begin(client, entry, request.queue)
         if not request.owns_server and _has_blocked_clients(client):
             notify(
-                "somebody waits for tasks on this server: where that is a worker of "
-                f"{request.queue}, say another --queue"
+                "a client is blocked on a list of this server: if it is a worker of "
+                f"{request.queue}, choose another --queue"
             )
         server = server_info.describe(client, request.url)
         all_tried = [ClientTrials(each, []) for each in request.clients]
@@ -96,7 +99,7 @@ def measure(
 
 
 def _has_blocked_clients(client: redis.Redis) -> bool:
-    """Whether a client is blocked on a list; of which keys a server does not tell."""
+    """Whether a client is blocked on a list. The server does not tell on which."""
     try:
         return int(client.info("clients").get("blocked_clients", 0)) > 0
     except redis.exceptions.ResponseError:
@@ -106,7 +109,7 @@ def _has_blocked_clients(client: redis.Redis) -> bool:
 def _programs(
     request: ClientsRequest, all_tried: Sequence[ClientTrials], notify: Notify
 ) -> Iterator[tuple[str, Program]]:
-    """What to start for each client that can be run; the others are told why not."""
+    """(name, program) of each client that can be run; sets ``skipped`` of the others."""
     for tried in all_tried:
         client = tried.client
         tried.skipped = why_not(client, request.layout, request.url)
@@ -124,7 +127,7 @@ def _programs(
 def _turns(
     request: ClientsRequest, all_tried: Sequence[ClientTrials], programs: dict[str, Program]
 ) -> Iterator[tuple[int, ClientTrials]]:
-    """Repetitions with the clients in turn, each time beginning with the next one of them."""
+    """(repetition, client) in the order of the runs. Each repetition begins with another client."""
     able = [tried for tried in all_tried if tried.client.name in programs]
     for number in range(request.repeat):
         first = number % len(able) if able else 0
@@ -134,7 +137,7 @@ def _turns(
 
 @dataclass(frozen=True)
 class _TrialRunner:
-    """The server that all clients run against."""
+    """Runs repetitions of clients against one server."""
 
     request: ClientsRequest
     client: redis.Redis
@@ -142,7 +145,7 @@ class _TrialRunner:
     should_stop: Callable[[], bool]
 
     def attempt(self, tried: ClientTrials, program: Program) -> None:
-        """One repetition of a client; a failure goes into what is told of it."""
+        """Run one repetition of a client, and add its result or its failure to ``tried``."""
         try:
             trial = self._trial(tried.client, program)
         except MeasurementError as error:
@@ -154,7 +157,10 @@ class _TrialRunner:
                 tried.trials.append(trial)
 
     def _trial(self, client: Client, program: Program) -> ClientTrial | None:
-        """Raises MeasurementError when it failed, or left something else than it should have."""
+        """Run one repetition, check its keys and remove them.
+
+        Raises MeasurementError when the program failed or wrote other keys than expected.
+        """
         request = self.request
         expected = ExpectedTasks(request.tasks, client.is_ordered, client.is_stamped)
         before_s = self._server_cpu_s()
@@ -174,12 +180,12 @@ class _TrialRunner:
         return trial
 
     def _inspect_and_remove(self, expected: ExpectedTasks, fault: str) -> str:
-        """The first fault, the one given before those that are found now."""
+        """Check and remove the keys. Returns the first fault: the given one, or one found here."""
         owns_server = self.request.owns_server
         found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
         left = check.remove(self.client, self.checked, found)
         fault = fault or found.fault or left
-        # Of a client that was stopped, the server may still have commands to read.
+        # The server may still read commands of a client that was stopped.
         for _ in range(_MORE_INSPECTIONS if left else 0):
             found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
             if not check.remove(self.client, self.checked, found):
@@ -188,12 +194,12 @@ class _TrialRunner:
             check.remove_all(self.client, self.checked)
         elif fault and len(found.own) + found.others < expected.tasks:
             fault += (
-                f"; up to {expected.tasks - len(found.own)} tasks that were taken from "
+                f"; up to {expected.tasks - len(found.own)} tasks that another client took from "
                 f"{self.checked.pending.key} meanwhile are left on the server"
             )
         elif fault and found.others:
             fault += (
-                f"; ids that may be somebody else's were left in {self.checked.pending.key}: "
+                f"; ids that may belong to others were left in {self.checked.pending.key}: "
                 f"{found.others}"
             )
         return fault

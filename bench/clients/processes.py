@@ -1,4 +1,4 @@
-"""One client's program as a process: started, awaited, and never left behind."""
+"""Runs one client's program as a process, which never outlives the call."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ from bench.secrets import URL_VARIABLE, hide, url_secrets
 _POLL_S = 0.1
 _START_S = 60.0
 _SLOWEST_TASK_S = 0.25
-"""A client that takes longer than this for each task hangs, or might as well."""
+"""Mean time of a task above which a client counts as hanging."""
 _LAST_LINES = 3
 
 
 class ClientInterrupted(Exception):  # noqa: N818 - what happened, not a fault
-    """The user stopped it all."""
+    """The user stopped the comparison."""
 
 
 def run(
@@ -32,19 +32,20 @@ def run(
     queue: str,
     should_stop: Callable[[], bool],
 ) -> ClientResult:
-    """Let the program enqueue so many tasks, and return what it measured of itself.
+    """Let the program enqueue ``tasks`` tasks, and return what it measured.
 
-    Raises MeasurementError, with the last lines that it said, when it failed or printed something
-    else than its line, and Interrupted when ``should_stop`` says so.
+    Raises MeasurementError when it fails, with the last lines of its standard error and without
+    secrets, or when it prints anything but its result line; and ClientInterrupted once
+    ``should_stop`` returns True.
     """
-    words = [
-        *program.words,
+    command = [
+        *program.command,
         *("--tasks", str(tasks)),
         *("--queue", queue),
         *("--batch", str(client.batch or tasks)),
     ]
     with subprocess.Popen(
-        words,
+        command,
         env={**os.environ, URL_VARIABLE: url},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -53,17 +54,17 @@ def run(
     ) as process:
         try:
             deadline_s = time.monotonic() + _START_S + tasks * _SLOWEST_TASK_S
-            printed, said = _await(process, deadline_s, should_stop)
+            output, errors = _await(process, deadline_s, should_stop)
         except BaseException:
-            # With it whatever it started: they are a session of their own.
+            # Its own children are ended with it: together they are one session.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode:
-        last = _last_lines(said, url)
+        last = _last_lines(errors, url)
         raise MeasurementError(f"it ended with exit code {process.returncode}: {last}")
     try:
-        return decode(printed, client.name, tasks)
+        return decode(output, client.name, tasks)
     except ValueError as error:
         raise MeasurementError(str(error)) from None
 
@@ -71,7 +72,7 @@ def run(
 def _await(
     process: "subprocess.Popen[bytes]", deadline_s: float, should_stop: Callable[[], bool]
 ) -> tuple[bytes, bytes]:
-    """What it printed, and what it said on standard error, once it has ended."""
+    """Standard output and standard error of the process, once it has ended."""
     while True:
         try:
             return process.communicate(timeout=_POLL_S)
@@ -79,11 +80,11 @@ def _await(
             if should_stop():
                 raise ClientInterrupted from None
             if time.monotonic() > deadline_s:
-                raise MeasurementError("it hung: it did not end in time") from None
+                raise MeasurementError("it did not end in time, and was killed") from None
 
 
-def _last_lines(said: bytes, url: str) -> str:
-    """In one line, and without what the URL holds of a secret."""
-    text = hide(said.decode(errors="replace"), url_secrets(url))
+def _last_lines(errors: bytes, url: str) -> str:
+    """The last lines as one, without the secrets of the URL."""
+    text = hide(errors.decode(errors="replace"), url_secrets(url))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-_LAST_LINES:]) or "it said nothing"
+    return " | ".join(lines[-_LAST_LINES:]) or "it printed nothing"

@@ -1,6 +1,6 @@
-"""What the clients' programs that are written in Python share: their orders, and their loop.
+"""What the clients' programs in Python share: their arguments, their loop and their result line.
 
-The Redis URL comes through the environment, as process lists can be read.
+The Redis URL comes in the environment, since other users can read a process's arguments.
 """
 
 import argparse
@@ -16,19 +16,19 @@ from bench.secrets import URL_VARIABLE
 
 @dataclass(frozen=True)
 class ProgramArguments:
-    """What a program is told to do."""
+    """What a program is to enqueue, and where."""
 
     url: str
     tasks: int
     queue: str
     batch: int
-    """Tasks to send together; 0 for all."""
+    """Tasks that are sent together; 0 for all."""
     layout: str = ""
     """The layout to write, for the program that can write several."""
 
 
 def read_arguments() -> ProgramArguments:
-    """From the command line and the environment. Ends the process where they say no such thing."""
+    """Read command line and environment. Ends the process when an argument is missing or wrong."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--queue", required=True)
@@ -37,21 +37,21 @@ def read_arguments() -> ProgramArguments:
     given = parser.parse_args()
     url = os.environ.get(URL_VARIABLE)
     if not url:
-        parser.error(f"set {URL_VARIABLE}")
+        parser.error(f"the server is not named: set {URL_VARIABLE}")
     return ProgramArguments(url, given.tasks, given.queue, given.batch, given.layout)
 
 
 def payload(number: int) -> dict[str, str]:
-    """The content of the task of that number, from 0 on."""
+    """The payload of task ``number``, counted from 0."""
     return {"input": f"hello {number}"}
 
 
 def measure(
     client: str, arguments: ProgramArguments, enqueue: Callable[[range], None]
 ) -> ClientResult:
-    """Enqueue all tasks, a batch of their numbers a call, and measure the loop.
+    """Enqueue all tasks and measure the loop. Each call of ``enqueue`` gets the numbers of a batch.
 
-    Every task of a batch takes from just before the call until it returns.
+    The latency of every task of a batch runs from just before the call until it returns.
     """
     latencies = LatencyBuckets()
     began_cpu_s, began_ns = time.process_time(), time.monotonic_ns()
@@ -71,6 +71,6 @@ def measure(
 
 
 def write(line: ClientResult) -> None:
-    """Print the one line."""
+    """Print the result line."""
     sys.stdout.buffer.write(encode(line))
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""From what a client measured, repetition by repetition, to its row."""
+"""Makes a client's row of the record from the repetitions that it measured."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bench.records.summaries import summarise
 
 @dataclass(frozen=True)
 class ClientTrial:
-    """One repetition: what the client printed, and what the server used while its program ran."""
+    """One repetition: the client's result line, and the server's CPU time while its program ran."""
 
     line: ClientResult
     server_cpu_s: float
@@ -21,7 +21,7 @@ class ClientTrial:
 
 @dataclass
 class ClientTrials:
-    """A client, and how it went so far. At most one of ``skipped`` and ``failed`` is not empty."""
+    """A client and its repetitions so far. At most one of ``skipped`` and ``failed`` is set."""
 
     client: Client
     trials: list[ClientTrial]
@@ -30,7 +30,7 @@ class ClientTrials:
     failed: str = ""
 
     def row(self) -> ClientRow:
-        """For the record; a client that failed has no figures, whatever it did before."""
+        """The client's row. A client that failed has no figures, whatever it measured before."""
         client = self.client
         skipped = self.skipped
         if not self.trials and not self.failed:
@@ -48,7 +48,7 @@ class ClientTrials:
 
 
 def figures(trials: Sequence[ClientTrial]) -> Figures:
-    """Medians over the repetitions; latencies of all of them, merged."""
+    """Medians over the repetitions, and their latencies merged."""
     rates = [trial.line.tasks / trial.line.elapsed_s for trial in trials]
     return Figures(
         tasks_per_s=median(rates),

@@ -1,8 +1,9 @@
-"""Messages between a run and the processes that it starts: length, then MessagePack, over pipes.
+"""Messages over pipes between a run and the processes that it starts.
 
-The child reads its orders from standard input and writes its reports to standard output, so no
-address, and no password in one, ever stands in a process list. When the run dies, the child sees
-its input end, and ends too.
+A message is its length (four bytes, little-endian) and its MessagePack. The child reads messages
+from standard input and writes reports to standard output: the server's URL, which may hold a
+password, is in no process's arguments. When the run dies, the child's input ends, and the child
+ends too.
 """
 
 import os
@@ -19,37 +20,37 @@ Message = TypeVar("Message")
 
 
 class ChannelClosed(Exception):  # noqa: N818 - an event, not a fault
-    """The other side is gone."""
+    """The process at the other end has closed its side or has ended."""
 
 
 class Reader(Generic[Message]):
-    """Reads messages of one type, or a union of tagged ones, from a file descriptor."""
+    """Reads messages of one type, or of a union of tagged types, from a file descriptor."""
 
     def __init__(self, descriptor: int, kind: type[Message]) -> None:
         self._descriptor = descriptor
         self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(kind)
         self._buffer = bytearray()
         self._ready: deque[Message] = deque()
-        """Messages that came together with one that was asked for."""
+        """Messages that have been read from the pipe and not been returned yet."""
 
     def fileno(self) -> int:
-        """For ``select``."""
+        """The file descriptor, for ``select``."""
         return self._descriptor
 
     def read(self) -> list[Message]:
-        """All messages that have come; waits for bytes if there are none. Raises ChannelClosed."""
+        """All messages that have arrived; waits for the first. Raises ChannelClosed."""
         if not self._ready:
             self._fill()
         return self.ready()
 
     def ready(self) -> list[Message]:
-        """Messages that have come already; those the file descriptor no longer tells of."""
+        """Messages that have been read already, for which ``select`` reports nothing any more."""
         messages = list(self._ready)
         self._ready.clear()
         return messages
 
     def read_one(self) -> Message:
-        """Wait for one whole message. Raises ChannelClosed."""
+        """Wait for one complete message. Raises ChannelClosed."""
         while not self._ready:
             self._fill()
         return self._ready.popleft()
@@ -75,7 +76,7 @@ class Writer:
         self._descriptor = descriptor
 
     def write(self, message: object) -> None:
-        """Send one message. Raises ChannelClosed when nobody reads any more."""
+        """Send one message. Raises ChannelClosed when the other process does not read any more."""
         body = msgspec.msgpack.encode(message)
         data = memoryview(_LENGTH.pack(len(body)) + body)
         try:

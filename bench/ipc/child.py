@@ -1,4 +1,4 @@
-"""What producers and workers share as processes that a run starts: orders in, reports out."""
+"""The main loop of a process that a run starts: messages in, reports out."""
 
 import contextlib
 import select
@@ -21,39 +21,42 @@ class Control:
         self.stopped = False
 
     def fileno(self) -> int:
-        """For ``select``: readable when an order came, or the run is gone."""
+        """File descriptor that is readable when a message has arrived or the run has ended."""
         return self._reader.fileno()
 
     def read(self) -> None:
-        """Take the orders that came. Raises ChannelClosed when the run is gone."""
+        """Read the messages that have arrived. Raises ChannelClosed when the run has ended."""
         self._take(self._reader.read())
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, unless an order comes."""
+        """Wait for a message for at most ``seconds``. Raises ChannelClosed."""
         if select.select([self], [], [], seconds)[0]:
             self.read()
 
     def send(self, message: ChildMessage) -> None:
-        """Tell the run. Raises ChannelClosed when it is gone."""
+        """Send a message to the run. Raises ChannelClosed when it has ended."""
         self._writer.write(message)
 
     def await_begin(self) -> Begin | None:
-        """Say that we are ready, and wait for the run's time line; None to stop instead."""
-        self.send(Ready())
-        order = self._reader.read_one()
-        self._take(self._reader.ready())
-        return order if isinstance(order, Begin) else None
+        """Report that this process is ready, and wait for the run's time line.
 
-    def _take(self, orders: Sequence[ParentMessage]) -> None:
-        self.stopped = self.stopped or any(isinstance(order, Stop) for order in orders)
+        Returns None when the run ends before it begins. Raises ChannelClosed.
+        """
+        self.send(Ready())
+        message = self._reader.read_one()
+        self._take(self._reader.ready())
+        return message if isinstance(message, Begin) else None
+
+    def _take(self, messages: Sequence[ParentMessage]) -> None:
+        self.stopped = self.stopped or any(isinstance(message, Stop) for message in messages)
 
 
 def run_child(serve: Callable[[ParentMessage, Control], None]) -> int:
-    """Take the first order from standard input and serve it, reporting to standard output.
+    """Serve the first message of standard input, and report to standard output.
 
-    The exit code is for the run alone: errors are told through the channel.
+    Returns the exit code, which is always 0: an error is reported as a ``Failed`` message.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run hears it, and tells us what to do
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run gets it, and sends Stop
     wake_on_time()
     reader: Reader[ParentMessage] = Reader(sys.stdin.fileno(), ParentMessage)  # type: ignore[arg-type]
     control = Control(reader, Writer(sys.stdout.fileno()))

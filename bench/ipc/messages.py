@@ -1,4 +1,4 @@
-"""What a run and the processes that it starts say to each other."""
+"""The messages between a run and the processes that it starts."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from bench.workload.scenario import Scenario
 
 
 class StartProducer(msgspec.Struct, frozen=True, tag="produce"):
-    """Be producer ``number`` of this run."""
+    """Makes the child producer ``number`` of a run."""
 
     url: str
     scenario: Scenario
@@ -17,13 +17,13 @@ class StartProducer(msgspec.Struct, frozen=True, tag="produce"):
     offset_us: int
     """From the host's monotonic clock to the run's clock."""
     with_latency_counts: bool = False
-    """Whether reports should carry them."""
+    """Whether reports carry the latency counts of a live display."""
     progress_board: str | None = None
-    """The file of a board to note progress on, where somebody looks at it."""
+    """File of the ProgressBoard to write to; None where no observer reads it."""
 
 
 class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
-    """Watch this run's tasks being finished by workers that say nothing themselves."""
+    """Makes the child the observer of tasks that are finished by workers without reports."""
 
     url: str
     name: str
@@ -32,44 +32,44 @@ class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
     offset_us: int
     progress_board: str
     by_events: bool
-    """Whether the server tells of changes; else tasks are looked at in turn."""
+    """Whether completions are found by keyspace events; else by polling."""
 
 
 class StartWorker(msgspec.Struct, frozen=True, tag="work", kw_only=True):
-    """Serve these queues until told to stop."""
+    """Makes the child a worker that serves the scenario's queues until ``Stop``."""
 
     url: str
     name: str
     scenario: Scenario
     run: int
-    """Whose tasks to report on."""
+    """The run whose tasks are reported."""
     offset_us: int
     with_latency_counts: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """The child's first message: connected, and waiting to begin."""
+    """The child's first message: it is connected and waits for ``Begin``."""
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """The child's last message when it cannot go on: one line, and the exit code it means."""
+    """The child's last message when it cannot continue: the error's one line and exit code."""
 
     message: str
     exit_code: int
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
-    """Begin on this time line."""
+    """Begins the child's work on a time line."""
 
     line: TimeLine
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Come to an end, and send the final report."""
+    """Ends the child's work; it sends its final report."""
 
 
 StartMessage = StartProducer | StartWorker | StartObserver
-"""The first message to a child: what it is, and the server with its password."""
+"""The first message to a child: its part in the run, and the server's URL with its password."""
 
 ParentMessage = StartMessage | Begin | Stop
 """From the run to a child."""

@@ -1,10 +1,10 @@
-"""Workers on other hosts: how they learn of a run, and how their reports reach it. Through Redis.
+"""Connects a run with workers on other hosts, through keys in Redis.
 
     bench:{run}:info             string   MessagePack ``RunInfo``, written by the run
     bench:{run}:workers          set      names of the workers that report
     bench:{run}:worker:{name}    string   MessagePack ``WorkerReport``, cumulative
 
-All of them expire by themselves, and the run deletes them at its end.
+All of them expire, and the run deletes them at its end.
 """
 
 import msgspec
@@ -18,15 +18,15 @@ _EXPIRE_S = 3600
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker must know to measure a run's tasks as the run does."""
+    """What a worker needs to measure a run's tasks on the run's time line."""
 
     line: TimeLine
     queues: list[str]
     host: str
-    """Identity of the run's host: a worker on the same one shares its clock."""
+    """Identity of the run's host. A worker on the same host shares its clock."""
     offset_us: int
     with_latency_counts: bool = False
-    """Whether reports should carry them."""
+    """Whether reports carry the latency counts of a live display."""
 
 
 def info_key(run: int) -> str:
@@ -45,18 +45,18 @@ def worker_key(run: int, name: str) -> str:
 
 
 def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
-    """Let workers find the run. Raises redis-py's errors."""
+    """Announce a run to workers. Raises redis-py's errors."""
     client.set(info_key(run), msgspec.msgpack.encode(info), ex=_EXPIRE_S)
 
 
 def find(client: redis.Redis, run: int) -> RunInfo | None:
-    """The run's announcement, or None when there is none. Raises redis-py's errors."""
+    """The announcement of a run, or None. Raises redis-py's errors."""
     data = client.get(info_key(run))
     return None if data is None else msgspec.msgpack.decode(_raw(data), type=RunInfo)
 
 
 def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
-    """Put a worker's newest report where the run looks. Raises redis-py's errors."""
+    """Write a worker's newest report for the run to collect. Raises redis-py's errors."""
     with client.pipeline(transaction=False) as pipeline:
         pipeline.set(worker_key(run, report.name), msgspec.msgpack.encode(report), ex=_EXPIRE_S)
         pipeline.sadd(workers_key(run), report.name)
@@ -65,7 +65,7 @@ def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
 
 
 def is_on(client: redis.Redis, run: int) -> bool:
-    """Whether the run is still there to read reports. Raises redis-py's errors."""
+    """Whether the run still collects reports. Raises redis-py's errors."""
     return bool(client.exists(info_key(run)))
 
 
@@ -81,7 +81,7 @@ def collect(client: redis.Redis, run: int) -> list[WorkerReport]:
 
 
 def remove(client: redis.Redis, run: int) -> None:
-    """Delete all that the run and its workers left for each other. Raises redis-py's errors."""
+    """Delete all keys of a run and its workers. Raises redis-py's errors."""
     names = _names(client, run)
     client.delete(info_key(run), workers_key(run), *(worker_key(run, name) for name in names))
 

@@ -1,9 +1,9 @@
-"""A job that compares two arms: its state, its steps, and its end.
+"""An A/B job: two arms compared in pairs of runs. Its state, its steps and its conclusion.
 
-The state is a file in a folder with the records of all runs. It is written after each run, so an
-interrupted job goes on where it was. First the base is measured against itself, for the noise; then
-the pairs, in ABBA order. A pair with a run that must not be quoted stays, and is made up for by
-another at the end, up to half as many as were planned.
+The state is a file in a folder with the records of all runs. It is written after each run, so that
+an interrupted job can be resumed. The base is first compared with itself, which measures the noise;
+the pairs follow in ABBA order. A pair with a run that is not valid is kept and replaced by another
+at the end of the job, up to half of the planned number.
 """
 
 import datetime
@@ -32,21 +32,27 @@ NOISE, PAIR = "noise", "pair"
 
 
 class CompletedPair(msgspec.Struct, frozen=True):
-    """A run that was made: its place in the job, and what it came to."""
+    """A run that was made: its position in the job and its outcome."""
 
     phase: str
     number: int
+    """Number of its pair, from 1."""
     place: int
     """0 for the first run of a pair, 1 for the second."""
     arm: str
     file: str
+    """Name of the record's file in the job's folder."""
     verdict: str
     seconds: float
+    """Wall time of the run."""
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """The state. What was asked is frozen when the job begins; ``plan`` is made once, after the
-    first run where nobody can know before how long a run takes."""
+    """The state of a job.
+
+    The request is fixed when the job begins. ``plan`` is made once: before the first run, or after
+    it where the scenario does not tell how long a run takes.
+    """
 
     format: str = FORMAT
     started_at: str
@@ -59,9 +65,9 @@ class Job(msgspec.Struct, kw_only=True):
     pairs_asked: int | None
     noise_pairs: int
     base_ref: str | None
-    """Revision that measures the base; None for the one that is running."""
+    """Revision that measures the base; None for the running one."""
     differing: list[str]
-    """Fields in which the arms differ on purpose, or were allowed to."""
+    """Fields in which the arms differ on purpose or may differ (``--allow``)."""
     plan: PairPlan | None
     done: list[CompletedPair] = msgspec.field(default_factory=list)
 
@@ -77,26 +83,29 @@ class AbStep:
 
     @property
     def name(self) -> str:
-        """Of its record's file."""
+        """Name of the record's file."""
         return f"{self.phase}-{self.number:02d}-{self.place + 1}-{self.arm}.json"
 
 
 @dataclass(frozen=True)
 class AbProgress:
-    """How far a job is, for those who watch. ``comparison`` is None before the first pair."""
+    """The progress of a job, for its display."""
 
     job: Job
     step: AbStep
     seconds_left: float | None
+    """Estimate for the remaining runs; None before there is a plan."""
     run_began: bool
+    """Whether the step's run has begun; False when all runs have ended."""
     comparison: Comparison | None
+    """The pairs so far; None before the first."""
 
 
 OnStep = Callable[[AbProgress], None]
 
 
 def next_step(job: Job) -> AbStep | None:
-    """What is to be measured next; None when all is."""
+    """The next run, or None when the job is complete."""
     made = {(each.phase, each.number, each.place) for each in job.done}
     noise_pairs = _pairs_needed(job, NOISE, job.plan.noise_pairs) if job.plan else 1
     for number in range(1, noise_pairs + 1):
@@ -114,15 +123,16 @@ def next_step(job: Job) -> AbStep | None:
 
 
 def _pairs_needed(job: Job, phase: str, planned: int) -> int:
-    """The planned pairs, and one more for each that was spoilt, up to half as many."""
-    spoilt = {each.number for each in job.done if each.phase == phase and each.verdict != "valid"}
-    return planned + min(len(spoilt), math.ceil(planned / 2))
+    """The planned number of pairs, and one for each invalid pair, up to half of the plan."""
+    invalid = {each.number for each in job.done if each.phase == phase and each.verdict != "valid"}
+    return planned + min(len(invalid), math.ceil(planned / 2))
 
 
 def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: OnStep) -> None:
-    """Make all runs that are left, saving after each.
+    """Make all remaining runs, and save the state after each.
 
-    Raises Interrupted when told to stop, and what a run without a record ended with.
+    Raises RunInterrupted once ``should_stop`` returns True, UsageError when the first pair shows
+    that the arms differ in more than was asked for, and the error of a run that left no record.
     """
     save(folder, job)
     while (step := next_step(job)) is not None:
@@ -148,14 +158,16 @@ def _make(
 ) -> None:
     arm = next(each for each in job.arms if each.label == step.arm)
     duration_s = job.plan.duration_s if job.plan else None
-    words = list(arm.words)
+    arguments = list(arm.arguments)
     if duration_s is not None:
-        words += ["--duration", f"{duration_s}s"]
+        arguments += ["--duration", f"{duration_s}s"]
     before = _situation(folder, job, step, run_began=True)
     watch(before)
     began = datetime.datetime.now(datetime.UTC)
     finished = runs.make(
-        runs.RunOptions(words, folder / step.name, arm.resolved_url(), arm.bench, arm.is_isolated),
+        runs.RunOptions(
+            arguments, folder / step.name, arm.resolved_url(), arm.bench, arm.is_isolated
+        ),
         should_stop,
         lambda: watch(before),
     )
@@ -168,7 +180,7 @@ def _make(
 
 
 def step_after(job: Job) -> AbStep:
-    """The step that was made last."""
+    """The step of the last run that was made."""
     last = job.done[-1]
     return AbStep(last.phase, last.number, last.place, last.arm)
 
@@ -181,7 +193,7 @@ def _situation(folder: Path, job: Job, step: AbStep, run_began: bool) -> AbProgr
 
 
 def seconds_left(job: Job) -> float | None:
-    """For the runs that are left, if each takes as long as those before; None without a plan."""
+    """Estimated time of the remaining runs, from the mean of those made; None without a plan."""
     if job.plan is None:
         return None
     made = [each.seconds for each in job.done]
@@ -192,7 +204,7 @@ def seconds_left(job: Job) -> float | None:
 
 
 def pairs_of(folder: Path, job: Job, phase: str) -> list[Pair]:
-    """The records of a phase's whole pairs: (base, candidate), for noise (first, second)."""
+    """The records of a phase's complete pairs: (base, candidate), or (first, second) for noise."""
     by_number: dict[int, list[CompletedPair]] = {}
     for each in job.done:
         if each.phase == phase:
@@ -210,7 +222,7 @@ def _record(folder: Path, done: CompletedPair) -> RunRecord:
 
 
 def conclude(folder: Path, job: Job) -> GateRecord:
-    """What all pairs came to. Raises MeasurementError when too few of them may be quoted."""
+    """The decision from all pairs. Raises MeasurementError when most of them are invalid."""
     pairs = pairs_of(folder, job, PAIR)
     comparison = _compared(folder, job, pairs)
     if not comparison.faults and comparison.left_out > len(pairs) / 2:
@@ -242,7 +254,7 @@ def _compared(folder: Path, job: Job, pairs: Sequence[Pair]) -> Comparison:
 
 
 def _require_alike(folder: Path, job: Job) -> None:
-    """Once both arms have run: nothing else may differ than what was meant to."""
+    """Raise UsageError when the first pair differs in more than was asked for."""
     pairs = pairs_of(folder, job, PAIR)
     if len(pairs) != 1:
         return
@@ -250,17 +262,17 @@ def _require_alike(folder: Path, job: Job) -> None:
     found = comparability.differences([base], [candidate], [*job.differing, comparability.ORDER])
     if found:
         raise UsageError(
-            f"the arms also differ in {comparability.described(found)}; add "
-            f"--allow {found[0].field} if that is intended"
+            f"the arms also differ in {comparability.described(found)}: make them equal, or add "
+            f"--allow {found[0].field}"
         )
 
 
 def save(folder: Path, job: Job) -> None:
-    """Write the state. Raises UsageError."""
+    """Write the state into the job's folder. Raises UsageError when it cannot be written."""
     files.write_whole(folder / STATE, formats.encode(job))
 
 
 def load(folder: Path) -> Job:
-    """Read a state. Raises RecordError."""
+    """Read the state of a job from its folder or file. Raises RecordError when there is none."""
     path = folder / STATE if folder.is_dir() else folder
-    return formats.load(path, Job, FORMAT, "a job of 'bench ab'", "no job to go on with: ")
+    return formats.load(path, Job, FORMAT, "a job of 'bench ab'", "no job to resume: ")

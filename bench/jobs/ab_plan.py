@@ -1,6 +1,6 @@
-"""How many pairs, and how long each run: decided before the first pair, and never changed after.
+"""Decides the number of pairs and the length of each run, before the first pair is measured.
 
-Looking at the figures and adding pairs until they please would make false alarms likely.
+The plan never changes afterwards: adding pairs until the figures please makes false alarms likely.
 """
 
 import math
@@ -14,29 +14,29 @@ from bench.units import format_duration
 WANTED_PAIRS = 10
 NOISE_PAIRS = 3
 OVERHEAD_S = 2.5
-"""Of a run, beyond its enqueueing: server and processes up, clocks, drain, record."""
+"""Time of a run beyond its enqueueing: starting server and processes, clocks, drain, record."""
 SHORTEST_RUN_S = 4.0
-"""Of enqueueing: below it, warm-up and start are much of what is measured."""
+"""Shortest enqueueing time: below it, warm-up and start are much of what is measured."""
 
 
 class PairPlan(msgspec.Struct, frozen=True):
-    """What a job will do. Each pair is two runs."""
+    """Number and length of a job's runs. A pair is two runs."""
 
     noise_pairs: int
     pairs: int
     run_s: float
-    """How long a run takes, from start to end."""
+    """Time of a whole run, from start to end."""
     duration_s: float | None = None
-    """Enqueueing time of every run, where the budget asks for less than the scenario says."""
+    """Enqueueing time of every run where the budget asks for less than the scenario, else None."""
 
     @property
     def runs(self) -> int:
-        """Of both phases together."""
+        """Number of runs of both phases."""
         return 2 * (self.noise_pairs + self.pairs)
 
     @property
     def estimate_s(self) -> float:
-        """How long the job takes if nothing goes wrong."""
+        """Time of the whole job if no run has to be repeated."""
         return self.runs * self.run_s
 
 
@@ -50,9 +50,10 @@ def make_plan(
 ) -> PairPlan:
     """Fit a job into a budget: full runs if ten pairs fit, shorter runs if not, then fewer pairs.
 
-    ``run_s`` is how long a whole run takes; ``duration_s`` is how long of it is enqueueing that may
-    be cut shorter, None where nothing may. ``pairs`` is a number that was asked for, whatever the
-    budget. Raises UsageError when not even so many pairs fit as could prove anything.
+    ``run_s`` is the time of a whole run. ``duration_s`` is the part of it that is enqueueing and
+    may be shortened, None where nothing may. ``metrics`` is the number of gated metrics. ``pairs``,
+    when given, overrules the budget. Raises UsageError when the budget does not hold the fewest
+    pairs that can prove a difference.
     """
     if pairs is not None:
         return PairPlan(noise_pairs, pairs, run_s)

@@ -1,4 +1,4 @@
-"""The arms of a job: what each one adds to the command line of its runs."""
+"""The arms of an A/B job: what each adds to the command line of its runs."""
 
 import os
 import re
@@ -14,55 +14,65 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """One of two ways to run a scenario."""
+    """One of the two ways to run a scenario that a job compares."""
 
     label: str
+    """``A`` for the base, ``B`` for the candidate."""
     text: str
-    """Its flags as the user wrote them."""
-    words: tuple[str, ...]
-    """What follows ``bench run``, but for where the record goes and which server to use."""
+    """The arm's flags as the user wrote them."""
+    arguments: tuple[str, ...] = msgspec.field(name="words")
+    """Arguments of ``bench run``, without the record's path and the server's URL."""
     url: str | None = None
-    """A server that is there, as written: ``$NAME`` stands for a variable of the environment, as a
-    job's file must hold no secret."""
+    """URL of an existing server as the user wrote it, or None. ``$NAME`` and ``${NAME}`` stand for
+    environment variables, so that the job's file holds no secret."""
     bench: tuple[str, ...] = ()
-    """The command that is ``bench``; empty for the one that is running."""
+    """Command that starts ``bench``; empty for the running interpreter and package."""
     is_isolated: bool = False
-    """Whether it is another revision, which must not find this one's modules."""
+    """Whether the arm runs another revision, which must not import this one's modules."""
 
     def resolved_url(self, environment: Mapping[str, str] = os.environ) -> str | None:
-        """The URL with variables filled in. Raises UsageError when one is not set."""
+        """The URL with its variables replaced by their values, or None without a URL.
+
+        Raises UsageError when a variable is not set.
+        """
         if self.url is None:
             return None
 
         def value_of(match: re.Match[str]) -> str:
             name = match[1] or match[2]
             if name not in environment:
-                raise UsageError(f"arm {self.label}: the variable {name} is not set")
+                raise UsageError(
+                    f"arm {self.label}: the environment variable {name} is not set: export it"
+                )
             return environment[name]
 
         return _VARIABLE.sub(value_of, self.url)
 
 
-def require_no_secret(label: str, words: Sequence[str], url: str | None) -> None:
-    """Refuse an arm whose URL or other flags hold a secret. Raises UsageError."""
+def require_no_secret(label: str, arguments: Sequence[str], url: str | None) -> None:
+    """Raise UsageError for an arm whose URL or other flags hold a secret."""
     if url is not None and has_password(_VARIABLE.sub("", url)):
         raise UsageError(
-            f"arm {label}: a password would stand in the job's file ({address(url)}): put the URL "
-            f"into a variable and write --redis-url '$NAME'"
+            f"arm {label}: the job's file would hold the password of {address(url)}: put the URL "
+            "into an environment variable and write --redis-url '$NAME'"
         )
-    if holds_secret(words):
+    if holds_secret(arguments):
         raise UsageError(
-            f"arm {label}: a password would stand in the job's file and in process lists: set it "
-            "in the environment, which workers inherit"
+            f"arm {label}: the job's file and process lists would show a secret in these flags: "
+            "set it in the environment, which workers inherit"
         )
 
 
 def require_different(arms: Sequence[Arm], allows_same: bool) -> None:
-    """Refuse arms that are the same, unless asked to. Raises UsageError."""
+    """Raise UsageError for two equal arms, unless ``allows_same``."""
     first, second = arms
-    same = (first.words, first.url, first.bench) == (second.words, second.url, second.bench)
+    same = _settings(first) == _settings(second)
     if same and not allows_same:
         raise UsageError(
-            "the arms differ in nothing: give --a or --b flags of 'bench run' (or --base-ref), "
-            "or say --allow same to see what noise alone does"
+            "the arms do not differ: give --a or --b flags of 'bench run' (or --base-ref), or "
+            "--allow same to measure the noise alone"
         )
+
+
+def _settings(arm: Arm) -> tuple[object, ...]:
+    return arm.arguments, arm.url, arm.bench

@@ -1,4 +1,4 @@
-"""A search for capacity: its trials, made one by one, each saved as it ends."""
+"""Makes the trials of a capacity search one by one. The search is saved after each."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from bench.workload.metrics import format_value, parse_objective
 
 _FILL_TASKS = 50_000
 _QUEUED_AT_ONCE = 64
-"""Tasks for each slot that a saturation run keeps in the queue: enough that none ever idles."""
+"""Tasks that a saturation run keeps queued for each slot, so that no slot ever idles."""
 _SHORTEST_DRAIN_S = 5.0
 _PERCENTILES = {"p50": "p50_s", "p95": "p95_s", "p99": "p99_s"}
 
@@ -25,7 +25,7 @@ OnTrial = Callable[[CapacityRecord, SearchStep | None], None]
 
 
 def trials_folder(path: Path) -> Path:
-    """Where the records of the trials of that capacity record are."""
+    """The folder with the trials' records of the capacity record at ``path``."""
     return path.with_name(f"{path.stem}-trials")
 
 
@@ -36,10 +36,11 @@ def measure(
     should_stop: Callable[[], bool],
     watch: OnTrial,
 ) -> CapacityRecord:
-    """Make all trials that are left, and return the whole record.
+    """Make all remaining trials and return the complete record.
 
-    It is saved after each trial. Raises Interrupted when told to stop, and what a run without a
-    record ended with.
+    The record is saved after each trial. ``url`` is an existing server, or None to start one for
+    each trial. Raises RunInterrupted once ``should_stop`` returns True, MeasurementError when the
+    workers finish no task, and the error of a run that left no record.
     """
     capacity_record.save(record, path)
     while (step := next_trial(record)) is not None:
@@ -66,40 +67,42 @@ def _with_trial(
     watch(record, step)
     began_s = time.monotonic()
     run = runs.make(
-        runs.RunOptions(words_of(record, step), file, url), should_stop, lambda: watch(record, step)
+        runs.RunOptions(arguments_of(record, step), file, url),
+        should_stop,
+        lambda: watch(record, step),
     )
     row = trial_row(step, run, time.monotonic() - began_s, name)
     if step.purpose == "saturation" and not row.completed_per_s:
         raise MeasurementError(
-            f"the workers finished nothing at {step.units} {record.axis} ({run.verdict}): "
+            f"the workers finished no task at {step.units} {record.axis} ({run.verdict}): "
             f"'bench report {file}' shows why"
         )
     record = msgspec.structs.replace(record, trials=[*record.trials, row])
     return updated(_learned(record, step, run))
 
 
-def words_of(record: CapacityRecord, step: SearchStep) -> list[str]:
-    """What follows ``bench run`` for a trial."""
-    words = [*record.words, f"--drain-timeout={max(step.duration_s, _SHORTEST_DRAIN_S):g}s"]
+def arguments_of(record: CapacityRecord, step: SearchStep) -> list[str]:
+    """Arguments of ``bench run`` for a trial."""
+    arguments = [*record.words, f"--drain-timeout={max(step.duration_s, _SHORTEST_DRAIN_S):g}s"]
     if step.purpose == "fill":
-        return [*words, "--workers=0", "--rate=max", f"--tasks={_FILL_TASKS}"]
-    words.append(f"--{'workers' if record.axis == 'workers' else 'concurrency'}={step.units}")
-    words.append(f"--duration={step.duration_s:g}s")
+        return [*arguments, "--workers=0", "--rate=max", f"--tasks={_FILL_TASKS}"]
+    arguments.append(f"--{'workers' if record.axis == 'workers' else 'concurrency'}={step.units}")
+    arguments.append(f"--duration={step.duration_s:g}s")
     if step.rate_per_s is None:
         slots = step.units * (record.scenario.concurrency if record.axis == "workers" else 1)
         queued = _QUEUED_AT_ONCE * slots
         return [
-            *words,
+            *arguments,
             "--rate=max",
             f"--max-backlog={queued}",
             f"--pipeline={min(queued, record.scenario.pipeline)}",
             "--in-flight=2",
         ]
-    return [*words, f"--rate={step.rate_per_s:g}", *(f"--slo={each}" for each in record.slo)]
+    return [*arguments, f"--rate={step.rate_per_s:g}", *(f"--slo={each}" for each in record.slo)]
 
 
 def trial_row(step: SearchStep, run: RunRecord, took_s: float, file: str) -> TrialRow:
-    """What the record keeps of a trial."""
+    """A trial's row in the capacity record. ``took_s`` is its wall time with start and drain."""
     reason = _reason(run)
     return TrialRow(
         purpose=step.purpose,
@@ -125,7 +128,7 @@ def trial_row(step: SearchStep, run: RunRecord, took_s: float, file: str) -> Tri
 
 
 def _reason(run: RunRecord) -> str:
-    """What did not hold, in words; empty where all did."""
+    """What did not hold, as text; empty where the whole load held."""
     if run.verdict != "valid":
         return run.verdict.replace("_", " ")
     missed = [each for each in run.slo if not each.passed]
@@ -141,7 +144,7 @@ def _value(expression: str, value: float | None) -> str:
 
 
 def _learned(record: CapacityRecord, step: SearchStep, run: RunRecord) -> CapacityRecord:
-    """With what a run tells beside whether its load held."""
+    """The record with what a run shows beside whether its load held: costs and service times."""
     if step.purpose == "fill":
         redis = RedisRow(
             cpu_us_per_task=None,

@@ -1,4 +1,4 @@
-"""Another revision of the project, installed in an environment of its own for as long as needed."""
+"""Installs another revision of the project in a temporary environment."""
 
 import contextlib
 import subprocess
@@ -16,9 +16,10 @@ _INSTALL_TIMEOUT_S = 900.0
 
 @contextlib.contextmanager
 def installed(ref: str) -> Iterator[Path]:
-    """A revision of the repository of the current folder: the path of its ``bench`` command.
+    """Install a revision of the current folder's repository and yield the path of its ``bench``.
 
-    Raises UsageError when there is no such revision, or it cannot be installed.
+    Worktree and environment are removed afterwards. Raises UsageError when the revision does not
+    exist or cannot be installed.
     """
     commit = commit_of(ref)
     with tempfile.TemporaryDirectory(prefix="bench-revision-") as folder:
@@ -31,7 +32,9 @@ def installed(ref: str) -> Iterator[Path]:
             _do(install, ref)
             command = environment / "bin" / "bench"
             if not command.exists():
-                raise UsageError(f"--base-ref {ref}: what it installs has no command 'bench'")
+                raise UsageError(
+                    f"--base-ref {ref}: this revision installs no command 'bench': name a later one"
+                )
             yield command
         finally:
             with contextlib.suppress(UsageError):
@@ -39,7 +42,7 @@ def installed(ref: str) -> Iterator[Path]:
 
 
 def commit_of(ref: str) -> str:
-    """The commit that a name stands for. Raises UsageError when there is none."""
+    """The commit that a branch, tag or hash names. Raises UsageError when there is none."""
     verify = ("rev-parse", "--verify", "--quiet", "--end-of-options")
     return _git(*verify, f"{ref}^{{commit}}", ref=ref)
 
@@ -54,16 +57,18 @@ def _git(*words: str, ref: str | None = None) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"--base-ref needs git: {error}") from None
+        raise UsageError(
+            f"--base-ref needs git, which cannot be run ({error}): install it"
+        ) from None
     if done.returncode == 0:
         return done.stdout.strip()
     said = hide(done.stderr).strip().splitlines()
     if said and "not a git repository" in said[-1]:
-        raise UsageError("--base-ref: this folder is in no git repository")
+        raise UsageError("--base-ref: this folder is in no git repository: run it inside one")
     if ref is not None and not said:
         raise UsageError(
-            f"--base-ref {ref}: there is no such revision here; in CI, fetch it first "
-            "(a shallow clone has one commit only)"
+            f"--base-ref {ref}: there is no such revision here: fetch it (a shallow clone, as in "
+            "CI, has one commit only)"
         )
     raise UsageError(f"--base-ref: git {words[0]}: {said[-1] if said else 'failed'}")
 
@@ -73,5 +78,5 @@ def _do(command: Sequence[str], what: str) -> None:
         command, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
     )
     if done.returncode != 0:
-        said = (hide(done.stderr).strip() or hide(done.stdout).strip() or "no word").splitlines()
+        said = (hide(done.stderr).strip() or hide(done.stdout).strip() or "no output").splitlines()
         raise UsageError(f"--base-ref: {what} could not be installed: {said[-1]}")

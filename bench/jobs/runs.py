@@ -1,4 +1,4 @@
-"""One ``bench run`` as a process of its own, and the record that it leaves."""
+"""Starts one ``bench run`` as a process and returns the record that it saves."""
 
 import os
 import signal
@@ -16,41 +16,43 @@ from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 _POLL_S = 0.05
 _KILL_AFTER_S = 30.0
-"""How long an interrupted run may take to save what it measured."""
+"""Time that an interrupted run has to save what it measured."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """A run to be made."""
+    """What to run."""
 
-    words: Sequence[str]
-    """What follows ``bench run``."""
+    arguments: Sequence[str]
+    """Arguments of ``bench run``, without the record's path and the server's URL."""
     path: Path
-    """Where its record goes."""
+    """File of the record."""
     url: str | None = None
-    """A server that is there; goes through the environment, as process lists can be read."""
+    """URL of an existing server; None starts one. It is passed in the environment, since other
+    users can read a process's arguments."""
     bench: Sequence[str] = ()
-    """The command that is ``bench``; empty for the one that is running."""
+    """Command that starts ``bench``; empty for the running interpreter and package."""
     is_isolated: bool = False
-    """Whether Python must not look for modules in the current folder."""
+    """Whether Python must not search the current folder for modules."""
 
 
 class RunInterrupted(Exception):  # noqa: N818 - what happened, not a fault
-    """The user stopped the run; what it had measured is saved."""
+    """The user stopped the run. What it had measured is saved."""
 
 
 def make(
-    asked: RunOptions, should_stop: Callable[[], bool], on_wait: Callable[[], None]
+    options: RunOptions, should_stop: Callable[[], bool], on_wait: Callable[[], None]
 ) -> RunRecord:
-    """Make a run, and return its record, whatever its verdict.
+    """Make a run and return its record, whatever its verdict.
 
-    ``on_wait`` is called often meanwhile. Raises RunInterrupted when ``should_stop`` says so, and
-    the error that the run ended with where there is no record.
+    ``on_wait`` is called every few hundredths of a second until the run ends. Raises
+    RunInterrupted once ``should_stop`` returns True, and the error that the run ended with when it
+    left no record.
     """
-    command = [*(asked.bench or (sys.executable, "-m", "bench")), "run", *asked.words]
+    command = [*(options.bench or (sys.executable, "-m", "bench")), "run", *options.arguments]
     with subprocess.Popen(
-        [*command, "--quiet", "--output", str(asked.path)],
-        env=_environment(asked),
+        [*command, "--quiet", "--output", str(options.path)],
+        env=_environment(options),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -64,15 +66,15 @@ def make(
             raise
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
         raise RunInterrupted
-    if not asked.path.exists():
-        raise _error_of(process.returncode, hide(errors, url_secrets(asked.url or "")))
-    return run_record.load(asked.path)
+    if not options.path.exists():
+        raise _error_of(process.returncode, hide(errors, url_secrets(options.url or "")))
+    return run_record.load(options.path)
 
 
 def _await(
     process: subprocess.Popen[str], should_stop: Callable[[], bool], on_wait: Callable[[], None]
 ) -> str:
-    """Wait for the end; what it said on standard error."""
+    """Wait for the end and return what the run wrote to standard error."""
     deadline_s: float | None = None
     while True:
         try:
@@ -86,11 +88,11 @@ def _await(
             process.kill()
 
 
-def _environment(asked: RunOptions) -> dict[str, str]:
+def _environment(options: RunOptions) -> dict[str, str]:
     environment = dict(os.environ)
-    if asked.url is not None:
-        environment[URL_VARIABLE] = asked.url
-    if asked.is_isolated:
+    if options.url is not None:
+        environment[URL_VARIABLE] = options.url
+    if options.is_isolated:
         environment["PYTHONSAFEPATH"] = "1"
         environment.pop("PYTHONPATH", None)
     return environment
@@ -98,5 +100,9 @@ def _environment(asked: RunOptions) -> dict[str, str]:
 
 def _error_of(code: int, errors: str) -> BenchError:
     lines = errors.strip().splitlines()
-    last = lines[-1].removeprefix("bench: ") if lines else f"no word, exit code {code}"
+    last = (
+        lines[-1].removeprefix("bench: ")
+        if lines
+        else f"bench run printed nothing and ended with exit code {code}"
+    )
     return error_for(code, last)

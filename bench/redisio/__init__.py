@@ -1,1 +1,4 @@
-"""Redis beside the load itself: connections, the embedded server, its clock, its figures."""
+"""Redis apart from the load: connections, the embedded server, clocks, figures, keys in bulk.
+
+May import wire and measure; the rooms of a run's processes import it.
+"""

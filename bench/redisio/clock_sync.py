@@ -9,11 +9,11 @@ from bench.clock import Offset, Sample, estimate_offset
 
 SAMPLES = 64
 _LONGEST_S = 1.0
-"""On a slow network fewer samples must do."""
+"""Time after which no more samples are taken, on a slow network."""
 
 
 def measure_offset(client: redis.Redis, samples: int = SAMPLES) -> Offset:
-    """Ask the server for its time many times over; the quickest answer wins.
+    """The server's time minus this host's monotonic time, from the quickest of several requests.
 
     Raises redis-py's errors.
     """
@@ -33,10 +33,11 @@ def measure_offset(client: redis.Redis, samples: int = SAMPLES) -> Offset:
 
 
 def error_us(client: redis.Redis, offset: Offset, errors_us: Sequence[float]) -> float:
-    """How far stamps of two hosts can be apart, in µs, from what each says of its own mapping:
-    the worst of them, the run's own, and how far clocks have drifted since. Zero for one host.
+    """The bound of the error between the stamps of two hosts, in µs. Zero for a single host.
 
-    Raises redis-py's errors.
+    ``errors_us`` are the bounds that the other hosts report for their own offsets. The bound is
+    the worst of them, plus that of the run's own ``offset``, plus the drift of the clocks since it
+    was measured. Raises redis-py's errors.
     """
     worst_us = max(errors_us, default=0.0)
     if not worst_us:

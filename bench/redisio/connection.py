@@ -1,8 +1,8 @@
-"""Opening Redis. redis-py connects and authenticates; its errors become ours at this one edge.
+"""Opens connections to Redis, and translates redis-py's errors into the project's.
 
-Two kinds of connection are opened here. A ``redis.Redis`` client serves what is not measured.
-A ``RawConnection`` carries frames: redis-py opens it (TCP, TLS, unix socket, user and password,
-RESP 2), and from then on bytes go out and come in as they are, without blocking.
+There are two kinds. A ``redis.Redis`` client serves what is not measured. A ``RawConnection``
+carries frames: redis-py connects and authenticates it (TCP, TLS, unix socket, RESP 2), and from
+then on bytes are sent and received unchanged and without blocking.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of t
 
 
 def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
-    """A client that has been answered once.
+    """Open a client and wait for the reply to one ``PING``.
 
-    Nothing is ever sent twice: redis-py's retries are off, as a repeated enqueue would be two
-    tasks. Raises UsageError for a URL that is none, ServerUnreachable when nobody answers.
+    redis-py's retries are off: a repeated enqueue would be two tasks. Raises UsageError for a URL
+    that cannot be read, and ServerUnreachable when the server does not answer or refuses.
     """
     client = redis.Redis(connection_pool=_pool(url, answer_timeout_s))
     with translated_errors(url):
@@ -44,7 +44,7 @@ def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> 
 
 @contextlib.contextmanager
 def translated_errors(url: str) -> Iterator[None]:
-    """Turn redis-py's errors into one line that names the server, and no secret."""
+    """Raise ServerUnreachable for redis-py's errors: one line with the address and no secret."""
     server = address(url)
 
     def text(error: Exception) -> str:
@@ -63,14 +63,16 @@ def translated_errors(url: str) -> Iterator[None]:
     except redis.exceptions.TimeoutError:
         raise ServerUnreachable(f"{server} does not answer: is it overloaded, or paused?") from None
     except redis.exceptions.BusyLoadingError:
-        raise ServerUnreachable(f"{server} is still loading its data: try again later") from None
+        raise ServerUnreachable(
+            f"{server} is still loading its data: wait, and repeat the command"
+        ) from None
     except redis.exceptions.ConnectionError as error:
         reason = text(error).partition(" connecting to ")[0] or "connection failed"
         raise ServerUnreachable(
             f"no server at {server} ({_cause(error) or reason}): start one, or check the URL"
         ) from None
     except redis.exceptions.ResponseError as error:
-        raise ServerUnreachable(f"{server} refuses: {text(error)}") from None
+        raise ServerUnreachable(f"{server} refuses a command: {text(error)}") from None
 
 
 class ByteStream(Protocol):
@@ -108,10 +110,10 @@ class ByteStream(Protocol):
 
 
 class RawConnection:
-    """A connection for frames. Neither sending nor receiving ever blocks.
+    """A connection for frames. Neither sending nor receiving blocks.
 
-    ``client_id`` is the server's number for it, where the user may ask for that. Raises
-    ServerUnreachable when it cannot be opened.
+    ``client_id`` is the server's number of the connection; None where the user may not ask for it.
+    Raises UsageError for a URL that cannot be read, and ServerUnreachable.
     """
 
     def __init__(self, url: str) -> None:
@@ -120,8 +122,8 @@ class RawConnection:
         with translated_errors(url):
             self._connection.connect()
             self.client_id = self._ask_client_id()
-        # redis-py has no public way to its socket; the sockets of all its connection classes
-        # (TCP, TLS, unix) are here.
+        # redis-py does not publish its socket; all its connection classes (TCP, TLS, unix) keep
+        # it here.
         self._socket = self._connection._sock
         self._socket.setblocking(False)
         self._is_tls = isinstance(self._socket, ssl.SSLSocket)
@@ -136,21 +138,21 @@ class RawConnection:
             return None
 
     def wake_from(self, least_bytes: int) -> None:
-        """Tell ``select`` to find the socket readable only once so much has arrived.
+        """Let ``select`` report the socket as readable only once ``least_bytes`` have arrived.
 
-        Each reply would wake us else, and a wake-up costs the server as much as a command. Where
-        the system or TLS does not know how, every reply does.
+        Otherwise each reply would wake the process, which costs the server as much as a command.
+        Has no effect on TLS and on systems without such a limit.
         """
         if not self._is_tls:
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(least_bytes, 1))
 
     def fileno(self) -> int:
-        """For ``select``."""
+        """File descriptor of the socket, for ``select``."""
         return int(self._socket.fileno())
 
     def send(self, data: memoryview | bytes) -> None:
-        """Hand bytes over; what the socket does not take now is kept for ``flush``.
+        """Send bytes. Those that the socket does not take now are kept for ``flush``.
 
         Raises ConnectionLost.
         """
@@ -160,7 +162,7 @@ class RawConnection:
         self.flush()
 
     def flush(self) -> None:
-        """Hand over as much as the socket takes. Raises ConnectionLost."""
+        """Send as many kept bytes as the socket takes. Raises ConnectionLost."""
         try:
             while self._unsent:
                 taken = self._socket.send(self._unsent[0])
@@ -175,11 +177,11 @@ class RawConnection:
             raise ConnectionLost(str(error)) from None
 
     def receive(self) -> bytes:
-        """What has arrived; empty when nothing has. Raises ConnectionLost at the stream's end."""
+        """The bytes that have arrived, perhaps none. Raises ConnectionLost at the stream's end."""
         try:
             data: bytes = self._socket.recv(_READ_SIZE)
             if data and self._is_tls:
-                # What TLS has decrypted already is invisible to select.
+                # select does not see what TLS has decrypted already.
                 while self._socket.pending():
                     data += self._socket.recv(_READ_SIZE)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -191,7 +193,7 @@ class RawConnection:
         return data
 
     def close(self) -> None:
-        """Close the socket. Bytes that were not handed over are gone."""
+        """Close the socket. Bytes that were not sent are discarded."""
         self._unsent.clear()
         self.unsent_bytes = 0
         self._connection.disconnect()
@@ -215,7 +217,7 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
             retry_on_error=[],
         )
     except (ValueError, TypeError):
-        # The text of the error may quote the URL, and with it a password.
+        # The error is not shown: it may quote the URL, and with it a password.
         raise UsageError(
             "the Redis URL cannot be read: write redis://USER:PASSWORD@HOST:PORT/DB, and in user "
             f"and password percent-encode {_TO_ENCODE}"

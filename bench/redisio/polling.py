@@ -1,9 +1,9 @@
-"""Waiting for sockets, without paying for sleep where the answer is about to come.
+"""Waits for sockets without sleeping while a prompt reply is expected.
 
-A process that sleeps until a reply arrives is woken tens of microseconds after it did, more on a
-virtual machine, and pays for the way down and up again. A healthy server answers a small request
-in less. So a wait that expects a prompt answer first looks a few times, and sleeps only then; that
-is also what the run times of compiled workers do.
+A process that sleeps until a reply arrives is woken tens of microseconds later, more on a virtual
+machine, and pays for the two switches. A healthy server answers a small request in less time. A
+wait that expects a prompt reply therefore polls for a moment before it sleeps, as the run times of
+compiled languages do.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 
 SPIN_NS = 60_000
-"""How long to look before sleeping: about the cost of a sleep."""
+"""Time to poll before sleeping: about the cost of a sleep."""
 
 ReadyDescriptors = tuple[list[int], list[int]]
 
@@ -21,7 +21,10 @@ ReadyDescriptors = tuple[list[int], list[int]]
 def wait_for(
     reading: Sequence[int], writing: Sequence[int], timeout_s: float, expects_answer: bool
 ) -> ReadyDescriptors:
-    """The file descriptors that can be read and written, at the latest after ``timeout_s``."""
+    """Wait until file descriptors can be read or written, for at most ``timeout_s`` seconds.
+
+    Returns (readable, writable). With ``expects_answer`` the wait begins with polling.
+    """
     if expects_answer and timeout_s > 0:
         until_ns = time.monotonic_ns() + min(SPIN_NS, int(timeout_s * 1e9))
         while time.monotonic_ns() < until_ns:
@@ -36,11 +39,11 @@ _PR_SET_TIMERSLACK = 29
 
 
 def wake_on_time() -> None:
-    """Ask the kernel not to round this process's sleeps up.
+    """Ask the kernel not to delay this process's timed waits.
 
-    Linux delays every timed wait by up to 50 µs, to save power by waking for several at once.
-    Elsewhere, or where it is forbidden, nothing happens: sleeps are then a little longer, and
-    schedule_lag says so.
+    Linux delays every timed wait by up to 50 µs, so as to wake the CPU for several at once. On
+    other systems, or where it is not permitted, this has no effect: waits are then a little longer,
+    which schedule_lag shows.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

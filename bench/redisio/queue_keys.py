@@ -1,8 +1,4 @@
-"""A run's own tasks in a server's lists and sets: finding them, and removing all that it wrote.
-
-Everything goes by id. Nothing is flushed, no list is deleted whole, and no key is touched that
-the run did not write.
-"""
+"""Reads a queue's lists and sorted sets in bulk: their lengths, and the ids of a run's tasks."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +15,7 @@ CHUNK = 5000
 def find(
     client: redis.Redis, layout: Layout, queues: Sequence[str], role: KeyRole, run: int
 ) -> dict[int, Bits]:
-    """The run's ids in all places of one meaning, as sequence numbers by producer.
+    """The run's tasks in all keys of one role: sequence numbers by producer.
 
     Raises redis-py's errors.
     """
@@ -36,10 +32,12 @@ def find(
 
 
 def queue_keys_of(layout: Layout, queues: Sequence[str]) -> list[QueueKey]:
+    """The lists and sorted sets of all queues, queue by queue."""
     return [key for queue in queues for key in layout.queue_keys(queue)]
 
 
 def ids_from_tail(client: redis.Redis, key: QueueKey) -> Iterator[list[bytes]]:
+    """The ids in a key from its end, in batches of at most ``CHUNK``. Raises redis-py's errors."""
     held = length(client, key)
     for end in range(held, 0, -CHUNK):
         start = max(end - CHUNK, 0)
@@ -48,12 +46,12 @@ def ids_from_tail(client: redis.Redis, key: QueueKey) -> Iterator[list[bytes]]:
 
 
 def length(client: redis.Redis, key: QueueKey) -> int:
-    """How many ids a list or a sorted set holds. Raises redis-py's errors."""
+    """Number of ids in a list or a sorted set. Raises redis-py's errors."""
     return int(client.execute_command(*key.length))  # type: ignore[no-untyped-call]
 
 
 def lengths(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> dict[KeyRole, int]:
-    """How many ids all places of each meaning hold, at one moment. Raises redis-py's errors."""
+    """Numbers of pending and active ids in all queues at one moment. Raises redis-py's errors."""
     queue_keys = queue_keys_of(layout, queues)
     with client.pipeline(transaction=True) as pipeline:
         for key in queue_keys:
@@ -67,6 +65,6 @@ def lengths(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> dict[
 
 
 def load_scripts(client: redis.Redis, layout: Layout) -> None:
-    """Make the layout's commands known to the server. Raises redis-py's errors."""
+    """Load the layout's Lua scripts into the server. Raises redis-py's errors."""
     for text in layout.scripts:
         client.script_load(text)

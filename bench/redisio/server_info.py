@@ -1,4 +1,4 @@
-"""What the server says about itself: before, after and during a run. Nothing is ever reset."""
+"""Reads a server's description and its counters. Resets nothing."""
 
 import contextlib
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from bench.secrets import address
 _OWN_COMMANDS = frozenset(
     ("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time")
 )
-"""What the harness asks beside the tasks' own commands; left out of the cost of a task."""
+"""Commands that the harness sends itself. They do not count as a cost of the tasks."""
 
 
 @dataclass(frozen=True)
 class ServerUsage:
-    """Running totals of a server."""
+    """A server's counters at one moment. All but ``memory_bytes`` only grow."""
 
     cpu_s: float
     memory_bytes: int
@@ -24,24 +24,24 @@ class ServerUsage:
     """Commands of producers and workers."""
     network_bytes: int
     run_id: str = ""
-    """Another one after a restart."""
+    """Id of the server's process; a restart changes it."""
     flushes: int = 0
     evicted: int = 0
 
 
 def lost_data(before: ServerUsage, after: ServerUsage) -> str:
-    """What a server did to its data in between, in words; empty for nothing."""
+    """What happened to a server's data between two moments, as text; empty for nothing."""
     if after.run_id != before.run_id:
-        return "was started anew"
+        return "was restarted"
     if after.flushes > before.flushes:
         return "was flushed"
     if after.evicted > before.evicted:
-        return f"evicted {after.evicted - before.evicted} keys for want of memory"
+        return f"evicted {after.evicted - before.evicted} keys because its memory was full"
     return ""
 
 
 def read_usage(client: redis.Redis) -> ServerUsage:
-    """Totals as of now. Raises redis-py's errors."""
+    """The current counters. Raises redis-py's errors."""
     info: dict[str, Any] = client.info("everything")
     calls = {
         name.removeprefix("cmdstat_").partition("|")[0]: 0
@@ -64,12 +64,15 @@ def read_usage(client: redis.Redis) -> ServerUsage:
 
 
 def cpu_s(info: dict[str, Any]) -> float:
-    """CPU time of the server's process."""
+    """CPU time of the server's process in seconds, from the reply to ``INFO``."""
     return float(info.get("used_cpu_sys", 0)) + float(info.get("used_cpu_user", 0))
 
 
 def describe(client: redis.Redis, url: str) -> dict[str, object]:
-    """The server for the record: product, version and settings that matter; no secret."""
+    """The server for the record: product, version, relevant settings and address, without secrets.
+
+    Raises redis-py's errors.
+    """
     info: dict[str, Any] = client.info("everything")
     settings: dict[str, str] = {}
     for name in ("maxmemory-policy", "save", "appendonly", "io-threads"):

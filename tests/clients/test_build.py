@@ -55,7 +55,7 @@ def test_a_missing_tool_says_what_to_install(tools: Path, name: str, needs: str)
     [
         ({"node": "echo v20.1.0"}, NODE),
         ({"node": "echo v16.20.2", "npm": ""}, f"{NODE} (found 16.20.2)"),
-        ({"node": "exit 1", "npm": ""}, f"{NODE} (node is there but does not run)"),
+        ({"node": "exit 1", "npm": ""}, f"{NODE} (node is installed but does not run)"),
         (
             {
                 "node": "echo v20.1.0",
@@ -64,7 +64,7 @@ def test_a_missing_tool_says_what_to_install(tools: Path, name: str, needs: str)
             },
             "npm ci failed: no network",
         ),
-        ({"node": "echo v20.1.0", "npm": "exit 7"}, "npm ci failed: it said nothing"),
+        ({"node": "echo v20.1.0", "npm": "exit 7"}, "npm ci failed: it printed nothing"),
     ],
 )
 def test_a_tool_that_fails_says_why(tools: Path, scripts: Mapping[str, str], said: str) -> None:
@@ -96,9 +96,9 @@ def test_what_is_built_is_built_once_for_all_clients_of_its_kind(
     seed = build.prepare(BY_NAME["go-seed"], said.append)
     asynq = build.prepare(BY_NAME["go-asynq"], said.append)
     assert log.read_text() == "build\n"
-    assert said == ["building the Go clients, once: go build"]
-    assert seed.words[0] == asynq.words[0]
-    assert (seed.words[1:], asynq.words[1:]) == (("--kind", "seed"), ("--kind", "asynq"))
+    assert said == ["building the Go clients (go build); this is done once"]
+    assert seed.command[0] == asynq.command[0]
+    assert (seed.command[1:], asynq.command[1:]) == (("--kind", "seed"), ("--kind", "asynq"))
     assert seed.runs_on.startswith("Go 1.99.0, go-redis 9.")
     assert asynq.runs_on.startswith("Go 1.99.0, asynq 0.26.")
 
@@ -107,7 +107,7 @@ def test_another_version_of_the_tool_builds_anew(tools: Path) -> None:
     folders = set()
     for version in ("go1.98.0", "go1.99.0"):
         put(tools, {"go": f"echo {version}"})
-        folders.add(build.prepare(BY_NAME["go-seed"], lambda _: None).words[0])
+        folders.add(build.prepare(BY_NAME["go-seed"], lambda _: None).command[0])
     assert len(folders) == 2
 
 

@@ -179,7 +179,10 @@ WRONG = {
         'if number == 7: sys.exit("first\\nthe last word of " + order.url)',
         "it ended with exit code 1: first | the last word of redis://127.0.0.1:",
     ),
-    "prints more": ('if number == 7: print("hello", flush=True)', "it printed 2 lines where one"),
+    "prints more": (
+        'if number == 7: print("hello", flush=True)',
+        "it printed 2 lines instead of one",
+    ),
     "a key that nobody lists": (
         'client.hset("asynq:t:stray", "a", "b")',
         "the server: expected 121 keys, found 122",
@@ -230,8 +233,8 @@ def test_a_client_that_hangs_is_ended_and_told(
     replaced("import signal; signal.pause()")
     outcome = bench(*FEW, "--only", "python-seed", "--quiet")
     assert outcome.code == 4
-    assert outcome.err == "bench: python-seed: it hung: it did not end in time\n"
-    assert "it hung" in outcome.out, "quiet is only for when all is well"
+    assert outcome.err == "bench: python-seed: it did not end in time, and was killed\n"
+    assert "it did not end" in outcome.out, "quiet is only for when all is well"
 
 
 def test_on_a_server_of_others_what_cannot_be_told_apart_is_left_and_told(
@@ -241,7 +244,7 @@ def test_on_a_server_of_others_what_cannot_be_told_apart_is_left_and_told(
     before = snapshot(shared)
     outcome = bench(*FEW, "--only", "python-seed", "--json")
     assert outcome.code == 4
-    assert f"; ids that may be somebody else's were left in {PENDING}: 1" in outcome.err
+    assert f"; ids that may belong to others were left in {PENDING}: 1" in outcome.err
     after = snapshot(shared)
     assert after.keys() - before.keys() == {b"asynq:t:id-7", PENDING.encode()}
     assert {key: after[key] for key in before} == before

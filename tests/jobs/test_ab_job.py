@@ -16,8 +16,8 @@ def job(plan: PairPlan | None, done: list[CompletedPair] | None = None) -> Job:
         started_at="2026-01-01T00:00:00+00:00",
         command="bench ab",
         arms=(
-            Arm(label="A", text="", words=("smoke",)),
-            Arm(label="B", text="--prefetch 1", words=("smoke", "--prefetch=1")),
+            Arm(label="A", text="", arguments=("smoke",)),
+            Arm(label="B", text="--prefetch 1", arguments=("smoke", "--prefetch=1")),
         ),
         gated=["e2e.p50"],
         shown=[],
@@ -102,7 +102,7 @@ def test_a_state_is_read_as_it_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "no job to go on with"),
+        (None, "no job to resume"),
         ("{", "not a job of 'bench ab'"),
         ('{"format": "runqy-bench-ab-job/1"}', "not a job of 'bench ab'"),
     ],

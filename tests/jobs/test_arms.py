@@ -1,5 +1,6 @@
 """Arms: their servers and secrets."""
 
+import msgspec
 import pytest
 
 from bench.errors import UsageError
@@ -7,7 +8,7 @@ from bench.jobs.arms import Arm, require_different, require_no_secret
 
 
 def arm(label: str = "A", **values: object) -> Arm:
-    return Arm(label=label, text="", words=("smoke",), **values)  # type: ignore[arg-type]
+    return Arm(label=label, text="", arguments=("smoke",), **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -27,12 +28,14 @@ def test_variables_are_filled_in_when_a_run_begins(
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:
-    with pytest.raises(UsageError, match="arm B: the variable NONESUCH is not set"):
+    with pytest.raises(UsageError, match="arm B: the environment variable NONESUCH is not set"):
         arm("B", url="$NONESUCH").resolved_url({})
 
 
 def test_a_password_is_refused_and_not_repeated() -> None:
-    with pytest.raises(UsageError, match=r"arm A: a password would stand") as caught:
+    with pytest.raises(
+        UsageError, match=r"arm A: the job's file would hold the password"
+    ) as caught:
         require_no_secret("A", [], "redis://:open-sesame@127.0.0.1:1/0")
     assert "open-sesame" not in str(caught.value)
     require_no_secret("A", [], "redis://:$WORD@127.0.0.1:1/0")
@@ -43,14 +46,20 @@ def test_a_password_is_refused_and_not_repeated() -> None:
 def test_a_password_in_the_flags_of_an_arm_is_refused_and_not_repeated() -> None:
     """Its runs are started with these flags, which process lists show."""
     flags = ["--prefetch=1", "--worker-command=sh -c 'DB_PASSWORD=open-sesame worker'"]
-    with pytest.raises(UsageError, match=r"arm A: a password would stand") as caught:
+    with pytest.raises(UsageError, match=r"arm A: the job's file and process lists") as caught:
         require_no_secret("A", flags, None)
     assert "open-sesame" not in str(caught.value)
     require_no_secret("A", flags[:1], None)
 
 
+def test_a_saved_arm_keeps_the_names_of_its_format() -> None:
+    saved = msgspec.json.decode(msgspec.json.encode(arm()))
+    assert saved["words"] == ["smoke"]
+    assert "arguments" not in saved
+
+
 def test_arms_that_differ_in_nothing_are_refused_unless_asked_for() -> None:
-    with pytest.raises(UsageError, match="the arms differ in nothing"):
+    with pytest.raises(UsageError, match="the arms do not differ"):
         require_different([arm("A"), arm("B")], allows_same=False)
     require_different([arm("A"), arm("B")], allows_same=True)
     require_different([arm("A"), arm("B", url="redis://127.0.0.1:1/0")], allows_same=False)

@@ -159,7 +159,9 @@ def test_a_program_that_ends_at_once_is_told_with_its_last_words(temporary: Path
     program = temporary / "broken-server"
     program.write_text("#!/bin/sh\necho first\necho it is broken\nexit 1\n")
     program.chmod(0o755)
-    with pytest.raises(ServerUnreachable, match=f"{program} did not start: it is broken"):
+    with pytest.raises(
+        ServerUnreachable, match=rf"{program} did not start \(it is broken\): check --server-binary"
+    ):
         embedded.running(str(program)).__enter__()
     assert list(temporary.iterdir()) == [program]
 

@@ -1,6 +1,6 @@
-"""``bench``, ``bench-LAYOUT``: this project's own producer, that of ``bench run --rate max``.
+"""``bench``, ``bench-LAYOUT``: this project's producer, as ``bench run --rate max`` uses it.
 
-Its payloads carry the two stamps of a run in front of their content, as those of all its tasks do.
+Its payloads carry the two time stamps of a run in front of their content.
 """
 
 import json
@@ -32,28 +32,28 @@ from bench.workload.scenario import Scenario
 
 
 def main() -> int:
-    """Enqueue as the order says, and print the line."""
+    """Enqueue as the arguments say, and print the result line."""
     arguments = program.read_arguments()
     _prepare_server(arguments)
     with tempfile.TemporaryDirectory() as folder:
         report = _produce(arguments, _scenario(arguments, Path(folder) / "payloads.jsonl"))
-    wrong = report.error or report.first_error
-    if wrong or report.enqueued != arguments.tasks:
-        sys.stderr.write(f"{report.enqueued} of {arguments.tasks} tasks were enqueued: {wrong}\n")
+    error = report.error or report.first_error
+    if error or report.enqueued != arguments.tasks:
+        sys.stderr.write(f"{report.enqueued} of {arguments.tasks} tasks were enqueued: {error}\n")
         return 1
     program.write(_result(arguments, report))
     return 0
 
 
 def _prepare_server(arguments: ProgramArguments) -> None:
-    """What is done once a process and not a task: the queue is made known, where that is usual."""
+    """Register the queue where the layout has a set of queues: once a process, not a task."""
     with open_client(arguments.url) as client:
         layout = registry.get(arguments.layout).layout
         Cleanup(client, layout, [arguments.queue]).prepare(int(time.time()))
 
 
 def _scenario(arguments: ProgramArguments, payloads: Path) -> Scenario:
-    """A closed loop over payloads from a file, in which task and line have the same number."""
+    """A closed loop over the payloads of a file. Task and line have the same number."""
     texts = (json.dumps(program.payload(number)) for number in range(arguments.tasks))
     payloads.write_text("".join(f"{text}\n" for text in texts))
     return Scenario(
@@ -69,16 +69,16 @@ def _scenario(arguments: ProgramArguments, payloads: Path) -> Scenario:
 
 
 def _produce(arguments: ProgramArguments, scenario: Scenario) -> ProducerReport:
-    # A run's stamps are in the server's time. No worker reads these, so that of this host will do,
-    # and the server need not be asked for its own.
+    # A run's stamps are in the server's time. No worker reads these stamps, so this host's time is
+    # good enough, and the server is not asked for its own.
     offset_us = (time.time_ns() - time.monotonic_ns()) // 1000
     clock = RunClock(offset_us)
     task = StartProducer(arguments.url, scenario, ids.new_run(), 0, offset_us)
     sink = make_sink(arguments.url, scenario, task.run, task.number, clock)
-    # Nobody gives orders here, and nobody hears reports.
-    orders, _kept_open = os.pipe()
+    # No parent sends messages here or reads reports.
+    messages, _kept_open = os.pipe()
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    reader: Reader[ParentMessage] = Reader(orders, ParentMessage)  # type: ignore[arg-type]
+    reader: Reader[ParentMessage] = Reader(messages, ParentMessage)  # type: ignore[arg-type]
     line = time_line(clock.now_us(), scenario.warmup_s, 0.0)
     report = Producer(task, sink, line, clock, Control(reader, Writer(nowhere))).run()
     sink.close()

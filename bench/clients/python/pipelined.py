@@ -11,7 +11,7 @@ from bench.clients import program
 
 
 def main() -> None:
-    """Enqueue as the order says, and print the line."""
+    """Enqueue as the arguments say, and print the result line."""
     arguments = program.read_arguments()
     # Nothing is ever sent twice: a repeated enqueue would be two tasks.
     client = redis.Redis.from_url(arguments.url, retry=Retry(NoBackoff(), 0))

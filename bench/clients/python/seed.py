@@ -1,4 +1,4 @@
-"""``python-seed``: the guide's function. It makes its client anew for each task, and so do we."""
+"""``python-seed``: the guide's function, which makes a new client for each task."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from bench.clients import program
 
 
 def main() -> None:
-    """Enqueue as the order says, and print the line."""
+    """Enqueue as the arguments say, and print the result line."""
     arguments = program.read_arguments()
 
     def enqueue_task(queue: str, payload: dict[str, str], max_retry: int = 3) -> str:

@@ -1,1 +1,1 @@
-"""Clients that are ``redis-cli``, each with the little that it takes to feed it."""
+"""The clients that are ``redis-cli``: each module starts one and writes to its input."""

@@ -1,7 +1,7 @@
-"""``redis-cli``: one process, given the guide's two commands of each task as a person types them.
+"""``redis-cli``: one process that reads the guide's two commands of each task from its input.
 
-A reply is awaited before the next command is written. The CPU time is that of redis-cli, from the
-first task on, its end included.
+Each reply is awaited before the next command is written. The CPU time is that of redis-cli, from
+the first task until it has ended.
 """
 
 import json
@@ -17,7 +17,7 @@ from bench.clients.redis_cli import process
 
 
 def main() -> None:
-    """Enqueue as the order says, and print the line."""
+    """Enqueue as the arguments say, and print the result line."""
     arguments = program.read_arguments()
     cli = process.start(arguments.url, [], subprocess.PIPE)
     if cli.stdin is None or cli.stdout is None:
@@ -36,7 +36,7 @@ def main() -> None:
             )
             _ask(commands, replies, f"LPUSH asynq:{arguments.queue}:pending {task_id}")
 
-    # The first answer comes after redis-cli has asked the server for the help on its commands.
+    # redis-cli asks the server for the help on all commands before its first reply.
     if (answer := _reply_to(commands, replies, "PING")) != b"PONG":
         sys.exit(f"redis-cli answered PING with: {answer.decode(errors='replace')}")
     began_s = process.cpu_so_far_s(cli)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _ask(commands: IO[bytes], replies: IO[bytes], command: str) -> None:
-    """Both commands answer with a number. Ends the process when this one does not."""
+    """Send a command whose reply is a number. Ends the process for any other reply."""
     answer = _reply_to(commands, replies, command)
     if not answer.isdigit():
         sys.exit(f"redis-cli answered {command!r} with: {answer.decode(errors='replace')}")

@@ -1,7 +1,7 @@
-"""``redis-cli-pipe``: mass insertion, all commands in Redis's protocol into ``redis-cli --pipe``.
+"""``redis-cli-pipe``: mass insertion, with all commands in Redis's protocol in one input.
 
-The text is written beforehand and not timed. It is one batch: that a task has been enqueued is
-known when redis-cli says that all have. Its start counts, as it begins to send at once.
+The input is written beforehand and not timed. It is one batch: redis-cli says only when all tasks
+have been enqueued. The start of redis-cli counts, since it begins to send at once.
 """
 
 import json
@@ -21,19 +21,19 @@ from bench.wire.layout import Command
 
 
 def main() -> None:
-    """Enqueue as the order says, and print the line."""
+    """Enqueue as the arguments say, and print the result line."""
     arguments = program.read_arguments()
     with tempfile.TemporaryFile() as text:
         text.write(resp.encode(_commands(arguments)))
         text.seek(0)
         began_ns = time.monotonic_ns()
         cli = process.start(arguments.url, ["--pipe"], text)
-        said = b"" if cli.stdout is None else cli.stdout.read()
+        output = b"" if cli.stdout is None else cli.stdout.read()
         cpu_s = process.await_end(cli)
         elapsed_ns = time.monotonic_ns() - began_ns
-    is_done = re.search(rb"errors: 0, replies: %d\b" % (2 * arguments.tasks), said)
+    is_done = re.search(rb"errors: 0, replies: %d\b" % (2 * arguments.tasks), output)
     if cli.returncode or not is_done:
-        sys.exit(f"redis-cli --pipe said: {said.decode(errors='replace').strip()}")
+        sys.exit(f"redis-cli --pipe failed: {output.decode(errors='replace').strip()}")
     latencies = LatencyBuckets()
     latencies.record(elapsed_ns, arguments.tasks)
     program.write(

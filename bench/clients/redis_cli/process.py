@@ -1,4 +1,4 @@
-"""Starting ``redis-cli``, and what its process used."""
+"""Starts ``redis-cli`` and measures the CPU time of its process."""
 
 import os
 import subprocess
@@ -11,17 +11,17 @@ from redis.connection import parse_url
 _PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the variable's name
 
 
-def start(url: str, words: Sequence[str], stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
-    """A ``redis-cli`` that speaks to that server, with its errors among its output.
+def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a ``redis-cli`` connected to a server. Its standard error goes to its output.
 
-    The password goes through its environment, as process lists can be read.
+    The password is passed in its environment, since other users can read a process's arguments.
     """
-    place = _place(url)
+    options = _options(url)
     environment = {name: value for name, value in os.environ.items() if name != _PASSWORD}
-    if place.get("password"):
-        environment[_PASSWORD] = str(place["password"])
+    if options.get("password"):
+        environment[_PASSWORD] = str(options["password"])
     return subprocess.Popen(
-        ["redis-cli", *_place_words(url), *words],  # noqa: S607 - the one on the user's PATH
+        ["redis-cli", *_server_arguments(url), *arguments],  # noqa: S607 - the one on the user's PATH
         env=environment,
         stdin=stdin,
         stdout=subprocess.PIPE,
@@ -29,26 +29,27 @@ def start(url: str, words: Sequence[str], stdin: int | IO[bytes]) -> subprocess.
     )
 
 
-def _place_words(url: str) -> list[str]:
-    place = _place(url)
-    if "path" in place:
-        words = ["-s", str(place["path"])]
+def _server_arguments(url: str) -> list[str]:
+    options = _options(url)
+    if "path" in options:
+        arguments = ["-s", str(options["path"])]
     else:
-        words = ["-h", str(place.get("host", "localhost")), "-p", str(place.get("port", 6379))]
-    if place.get("db"):
-        words += ["-n", str(place["db"])]
-    if place.get("username"):
-        words += ["--user", str(place["username"])]
-    return [*words, "--tls"] if url.startswith("rediss:") else words
+        host, port = options.get("host", "localhost"), options.get("port", 6379)
+        arguments = ["-h", str(host), "-p", str(port)]
+    if options.get("db"):
+        arguments += ["-n", str(options["db"])]
+    if options.get("username"):
+        arguments += ["--user", str(options["username"])]
+    return [*arguments, "--tls"] if url.startswith("rediss:") else arguments
 
 
-def _place(url: str) -> dict[str, object]:
-    place: dict[str, object] = parse_url(url)  # type: ignore[no-untyped-call]
-    return place
+def _options(url: str) -> dict[str, object]:
+    options: dict[str, object] = parse_url(url)  # type: ignore[no-untyped-call]
+    return options
 
 
 def cpu_so_far_s(process: "subprocess.Popen[bytes]") -> float:
-    """CPU time of a process that still runs; 0 where the system does not say it finely."""
+    """CPU time in seconds of a running process; 0 where the system has no precise figure."""
     try:
         text = Path(f"/proc/{process.pid}/schedstat").read_text()
     except OSError:
@@ -57,7 +58,7 @@ def cpu_so_far_s(process: "subprocess.Popen[bytes]") -> float:
 
 
 def await_end(process: "subprocess.Popen[bytes]") -> float:
-    """Wait for it, and return all the CPU time in seconds that it used."""
+    """Wait until a process has ended, and return its CPU time in seconds."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return used.ru_utime + used.ru_stime
