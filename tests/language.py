@@ -68,12 +68,15 @@ NAMES: Sequence[BannedName] = (
     BannedName("Events", "RateSeries, or say which events"),
     BannedName("Fine", "LatencySeries"),
     BannedName("Hired", "ExternalWorker"),
+    BannedName("Judgement", "MetricDecision"),
+    BannedName("Judging", "DecisionFlags"),
     BannedName("Look", "ServerSample, TaskQueries"),
     BannedName("Looks", "TaskQueries"),
     BannedName("Member", "ProcessHandle"),
     BannedName("Members", "SliceMask"),
     BannedName("Part", "LocustProducer"),
     BannedName("Present", "Hello"),
+    BannedName("Question", "Criteria, request"),
     BannedName("Said", "WorkerMessage"),
     BannedName("Tally", "LatencyCounts"),
     BannedName("Tell", "RequestNoReply"),
@@ -93,6 +96,7 @@ NAMES: Sequence[BannedName] = (
     BannedName("leftovers", "what is abandoned, cleanup"),
     BannedName("likeness", "comparability"),
     BannedName("looks", "queries, samples"),
+    BannedName("mood", "tone"),
     BannedName(
         "orders",
         "messages",
@@ -113,6 +117,7 @@ PHRASES: Sequence[BannedPhrase] = (
     BannedPhrase("census.", r"\bcensus\b", "discovery"),
     BannedPhrase("crew.", r"\bcrew\b|\bhired\b|\bseats?\b", "fleet, external worker, connection"),
     BannedPhrase("foretold.", r"\bforetold\b|\bforetells?\b", "predicted"),
+    BannedPhrase("gives way", r"\b(gives?|gave|giving) way\b", "bottleneck, limit"),
     BannedPhrase(
         "hear of", r"\bhears? of\b|\bheard of\b", "is notified of, receives, has an effect on"
     ),
@@ -122,6 +127,7 @@ PHRASES: Sequence[BannedPhrase] = (
         "compared with, checked against",
     ),
     BannedPhrase("lane.", r"\blanes?\b", "coroutine, connection"),
+    BannedPhrase("law of scaling", r"\blaw of scaling\b", "scaling law"),
     BannedPhrase("likeness.", r"\blikeness\b", "comparability"),
     BannedPhrase(
         "on the way",

@@ -192,7 +192,7 @@ def test_a_search_that_was_cut_short_calls_safe_only_what_is_proven() -> None:
 
 
 def test_a_search_whose_time_is_over_proves_what_it_has_and_looks_for_no_more() -> None:
-    """A load that held once is tried until it is proven; one that turns bad gives way."""
+    """A load that held once is tried until it is proven; one that turns bad is dropped."""
     trials = [Trial(500.0, 5.0, True), Trial(1000.0, 5.0, False), Trial(700.0, 5.0, True)]
     for load, good in ((700, True), (700, False), (500, True), (500, True), (500, True)):
         step = closing_step(trials, GOAL)
