@@ -101,7 +101,7 @@ def test_the_tripwires_work(
         # Objectives.
         (["run", "--slo", "e2e.p99"], ["slo: 'e2e.p99' is not an objective", "e2e.p99 < 50ms"]),
         (["run", "--slo", "e3e.p99 < 5ms"], ["slo: ", "'e3e.p99' is not measured", "e2e"]),
-        (["run", "--slo", "e2e.p99 < soon"], ["slo: 'soon' is not a duration"]),
+        (["run", "--slo", "e2e.p99 < soon"], ["slo: 'e2e.p99 < soon': 'soon' is not a duration"]),
         (
             ["run", "--slo", "e2e{inference_hihg}.p99 < 5ms"],
             ["slo: ", "no queue 'inference_hihg': did you mean 'inference_high'?"],
