@@ -155,8 +155,8 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
     if holds_secret([*flags_of(changes), *binary]):
         raise UsageError(
-            "a password would stand in the record and in process lists: set it in the environment, "
-            "which workers inherit"
+            "the record and process lists would show a secret in these flags: set it in the "
+            "environment, which workers inherit"
         )
     budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)
     return CapacityRecord(

@@ -29,8 +29,8 @@ def _command(written: object) -> str:
         raise UsageError("the command is empty")
     if quotes_password(text):
         raise UsageError(
-            "a password would stand in records and process lists: the worker finds the server's "
-            f"URL, with its password, in the environment variable {URL_VARIABLE}"
+            "records and process lists would show the password of the URL: remove it; the worker "
+            f"finds the server's complete URL in the environment variable {URL_VARIABLE}"
         )
     return text
 

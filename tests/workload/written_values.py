@@ -186,7 +186,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("slo", ["lost == 0", "e2e < 5ms"], "'e2e < 5ms': e2e needs a statistic"),
     ("worker_command", "", "the command is empty"),
     ("worker_command", "serve 'x", "cannot be split into words"),
-    ("worker_command", "serve redis://u:secret@h/0", "a password would stand in records"),
+    ("worker_command", "serve redis://u:secret@h/0", "records and process lists would show"),
     ("traced", 0, "at least some tasks must be followed"),
     ("traced", "most", "'most' is not a share"),
 ]
