@@ -52,7 +52,7 @@ def running(binary: str | None = None) -> Iterator[EmbeddedServer]:
     this package. Raises UsageError when there is no such program, and ServerUnreachable when the
     server does not start.
     """
-    remove_leftovers()
+    remove_abandoned()
     program = find_binary(binary)
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
     process: subprocess.Popen[bytes] | None = None
@@ -95,7 +95,7 @@ def find_binary(binary: str | None) -> str:
     return str(path)
 
 
-def remove_leftovers() -> list[Path]:
+def remove_abandoned() -> list[Path]:
     """Remove servers and folders whose owner was killed. Returns the removed folders."""
     removed = []
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):

@@ -180,14 +180,14 @@ def test_what_a_killed_owner_left_is_removed(temporary: Path, finder: str) -> No
             await_end(pid)
             assert list(temporary.iterdir()) == [running.folder]
     else:
-        assert embedded.remove_leftovers() == [Path(folder)]
+        assert embedded.remove_abandoned() == [Path(folder)]
         await_end(pid)
     assert list(temporary.iterdir()) == []
 
 
 def test_a_living_owners_server_is_left_alone() -> None:
     with embedded.running() as running:
-        assert embedded.remove_leftovers() == []
+        assert embedded.remove_abandoned() == []
         assert running.folder.exists()
         assert ask(running.url, "PING") is True
 
@@ -202,7 +202,7 @@ def test_the_next_process_with_a_dead_owners_number_is_not_the_owner(
         "server_started": dead["started"],
     }
     folder = leave_folder(temporary, note)
-    assert embedded.remove_leftovers() == [folder]
+    assert embedded.remove_abandoned() == [folder]
 
 
 def test_the_next_process_with_a_dead_servers_number_is_not_killed(
@@ -215,20 +215,20 @@ def test_the_next_process_with_a_dead_servers_number_is_not_killed(
         "server_started": bystander.create_time() - HOUR_S,
     }
     folder = leave_folder(temporary, note)
-    assert embedded.remove_leftovers() == [folder]
+    assert embedded.remove_abandoned() == [folder]
     assert not folder.exists()
     assert is_running(bystander.pid)
 
 
 def test_a_folder_whose_note_is_about_to_be_written_is_left_alone(temporary: Path) -> None:
     folder = leave_folder(temporary)
-    assert embedded.remove_leftovers() == []
+    assert embedded.remove_abandoned() == []
     assert folder.exists()
 
 
 def test_a_folder_that_has_long_been_without_a_note_is_removed(temporary: Path) -> None:
     folder = leave_folder(temporary, age_s=HOUR_S)
-    assert embedded.remove_leftovers() == [folder]
+    assert embedded.remove_abandoned() == [folder]
     assert not folder.exists()
 
 
@@ -236,7 +236,7 @@ def test_folders_of_others_are_left_alone(temporary: Path) -> None:
     folder = temporary / "somebody-elses"
     folder.mkdir()
     os.utime(folder, (0, 0))
-    assert embedded.remove_leftovers() == []
+    assert embedded.remove_abandoned() == []
     assert folder.exists()
 
 
@@ -248,10 +248,10 @@ def test_an_owner_that_is_dead_but_not_yet_waited_for_is_dead(temporary: Path) -
         _, pid, folder = json.loads(owner.stdout.readline())
         owner.kill()
         await_end(owner.pid)
-        assert embedded.remove_leftovers() == [Path(folder)]
+        assert embedded.remove_abandoned() == [Path(folder)]
         await_end(pid)
 
 
 def test_a_note_of_another_version_does_not_stop_us(temporary: Path) -> None:
     folder = leave_folder(temporary, {"pid": 1.0}, age_s=HOUR_S)
-    assert embedded.remove_leftovers() == [folder]
+    assert embedded.remove_abandoned() == [folder]
