@@ -5,8 +5,6 @@ import math
 import statistics
 from collections import defaultdict
 
-import pytest
-
 from tests.sources import definitions, python_files, relative
 
 MEDIAN_LINES, P90_LINES, MAX_LINES = 8, 19, 50
@@ -22,9 +20,6 @@ def function_lines() -> dict[str, int]:
     }
 
 
-@pytest.mark.xfail(
-    reason="run() of bench/cli/run.py has 53 lines until bench.secrets takes its warning"
-)
 def test_functions_are_short() -> None:
     lengths = function_lines()
     ordered = sorted(lengths.values())

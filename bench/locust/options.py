@@ -41,7 +41,12 @@ class TestSetup:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add this project's options beside Locust's own."""
-    ours: Any = parser  # Locust extends what an argument can say
+    _add_set_up(parser)
+    _add_load(parser)
+
+
+def _add_set_up(ours: Any) -> None:  # Locust extends what an argument can say
+    """Options about the server, the workers and the record."""
     ours.add_argument(
         "--redis-url",
         env_var=URL_VARIABLE,
@@ -85,6 +90,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         include_in_web_ui=False,
         help="File of the run record; one in results/ by default.",
     )
+
+
+def _add_load(ours: Any) -> None:
+    """Options about the load: the shape, and the fields of a scenario."""
     ours.add_argument(
         "--shape-duration", default=None, help="Length of the load shape; 2m by default."
     )
