@@ -103,8 +103,8 @@ def _levels(record: CapacityRecord) -> Table:
 
 def _checks(record: CapacityRecord) -> Table:
     return Table(
-        "Predictions that the models made before the measurement, with their 90% intervals",
-        ["prediction", "outcome", "predicted", "interval", "measured"],
+        "Predictions that the models made before the measurement",
+        ["prediction", "outcome", "predicted", "90% interval", "measured"],
         [
             [subject, outcome, predicted, interval, measured]
             for subject, predicted, interval, measured, outcome in (
