@@ -170,7 +170,8 @@ def test_a_command_without_secrets_is_shown_as_it_is(arguments: list[str]) -> No
     "text",
     [
         "redis://h:1/0 refuses the user name or password: check the URL, or BENCH_REDIS_URL",
-        "a password on the command line can be seen by others: BENCH_REDIS_URL hides it",
+        "other users can see a password on the command line; put the URL into BENCH_REDIS_URL "
+        "instead",
         "--prefetch 1 and PWD=/work and https://docs.example.org/page?x=1, and so on",
         'no server at redis://127.0.0.1:1/0 (connection refused): start one, or "check" the URL',
         "WRONGPASS invalid username-password pair or user is disabled.",

@@ -69,7 +69,7 @@ def gated_by_default(scenario: Scenario) -> Sequence[Metric]:
 
 
 def shown_besides(scenario: Scenario) -> Sequence[Metric]:
-    """Returns further metrics that a comparison shows and does not judge."""
+    """Returns further metrics that a comparison shows without gating them."""
     names = ["enqueue.p99", "server_cpu_us_per_task"]
     if scenario.has_workers:
         names = ["e2e.p90", "e2e.p99.9", "service.p50", *names]

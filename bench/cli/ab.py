@@ -1,7 +1,6 @@
 """``bench ab``: two arms measured alternately in one job, and a decision."""
 
 import contextlib
-import datetime
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +29,7 @@ from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
 from bench.jobs.revision import commit_of, installed
 from bench.jobs.runs import RunInterrupted
-from bench.records import comparison_record
+from bench.records import comparison_record, timestamps
 from bench.workload import library
 from bench.workload.scenario import Scenario
 
@@ -166,7 +165,7 @@ def _new_job(
     if (first.url, _binary(first)) != (second.url, _binary(second)):
         differing.append("server")
     job = Job(
-        started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        started_at=timestamps.now(),
         command=command_line(),
         arms=(first, second),
         gated=gated,

@@ -1,6 +1,5 @@
 """``bench capacity``: the highest rate that meets all objectives, per number of workers."""
 
-import datetime
 import secrets
 import shlex
 import sys
@@ -17,18 +16,18 @@ from bench.cli.arguments import flags_of
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
+from bench.cli.measuring import OUTPUT, MeasuringFlags
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.jobs import capacity_job
 from bench.jobs.runs import RunInterrupted
-from bench.records import capacity_record
+from bench.records import capacity_record, timestamps
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.secrets import holds_secret
 from bench.workload.scenario import Scenario
 
 _SEARCH = Group("Search", sort_key=0)
-_OUTPUT = Group("Output", sort_key=5)
 _DEFAULT_SCENARIO = "capacity"
 
 
@@ -63,12 +62,9 @@ class CapacityFlags(ScenarioFlags):
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SearchFlags:
+class SearchFlags(MeasuringFlags):
     """How to search, and where the results go."""
 
-    server_binary: Annotated[
-        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
-    ] = None
     budget: Annotated[
         str,
         Parameter(
@@ -81,11 +77,7 @@ class SearchFlags:
     resume: Annotated[
         Path | None, Parameter(group=_SEARCH, help="Record of an interrupted search to resume.")
     ] = None
-    output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
-    ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
-    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="Show no progress and no report.")] = False
+    quiet: Annotated[bool, Parameter(group=OUTPUT, help="Show no progress and no report.")] = False
 
 
 def capacity(
@@ -107,9 +99,7 @@ def capacity(
         the duration.
     """
     flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
-    url = where.url()
-    if url is not None and how.server_binary is not None:
-        raise UsageError("--server-binary starts a server, and --redis-url names one: choose one")
+    url = how.server_url(where)
     if how.resume is not None:
         _require_nothing_else(scenario, flags, how)
         path, record = how.resume, capacity_record.load(how.resume)
@@ -117,12 +107,11 @@ def capacity(
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
         path = how.output or files.RESULTS / f"{files.stamped_name('capacity')}.json"
         files.require_writable(path)
-    is_quiet = how.quiet or how.json
-    if not is_quiet:
+    if not how.hides_progress:
         sys.stderr.write(opening(record, str(path)) + "\n")
     with interruptible() as should_stop:
         try:
-            with capacity_view(is_quiet) as watch:
+            with capacity_view(how.hides_progress) as watch:
                 record = capacity_job.measure(record, path, url, should_stop, watch)
         except RunInterrupted:
             sys.stderr.write(
@@ -161,7 +150,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)
     return CapacityRecord(
         id=secrets.token_hex(4),
-        started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        started_at=timestamps.now(),
         command=command_line(),
         scenario=scenario,
         words=[name, *flags_of(changes), *binary],

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
+from bench.cli.measuring import OUTPUT, MeasuringFlags
 from bench.cli.options import ServerFlags
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
@@ -24,14 +25,11 @@ from bench.redisio import embedded
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status import status_line
-from bench.secrets import URL_VARIABLE
-
-_OUTPUT = Group("Output", sort_key=5)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ClientFlags:
+class ClientFlags(MeasuringFlags):
     """Which clients to run and how, and where the results go."""
 
     tasks: Annotated[
@@ -51,21 +49,10 @@ class ClientFlags:
         "inference_default"
     )
     repeat: Annotated[int, Parameter(help="Number of repetitions; the clients take turns.")] = 3
-    server_binary: Annotated[
-        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
-    ] = None
     images: Annotated[
         Path | None,
-        Parameter(group=_OUTPUT, help="Write the picture into this folder, as .svg and .png."),
+        Parameter(group=OUTPUT, help="Write the picture into this folder, as .svg and .png."),
     ] = None
-    output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
-    ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
-    quiet: Annotated[
-        bool,
-        Parameter(group=_OUTPUT, help="Show no progress, and no report unless something failed."),
-    ] = False
 
     def clients(self) -> list[Client]:
         """Returns the clients to run. Raises UsageError for an unknown name or layout."""
@@ -92,10 +79,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     how, where = how or ClientFlags(), where or ServerFlags()
     chosen = how.clients()
     job.require_possible(how.queue, how.tasks, how.repeat)
-    url = where.url()
-    if url is not None and how.server_binary is not None:
-        named = "--redis-url" if where.redis_url else URL_VARIABLE
-        raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
+    url = how.server_url(where)
     path = how.output or files.RESULTS / f"{files.stamped_name('clients')}.json"
     files.require_writable(path)
     if how.images is not None:
@@ -104,7 +88,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         owns_server = url is None
         if url is None:
             url = stack.enter_context(embedded.running(how.server_binary)).url
-        show = stack.enter_context(status_line(how.quiet or how.json))
+        show = stack.enter_context(status_line(how.hides_progress))
         record = job.measure(_request(how, chosen, url, owns_server), should_stop, show)
         code = _code(record, how.named)
     files.write_whole(path, clients_record.encode(record))

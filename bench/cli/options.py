@@ -101,18 +101,18 @@ class ServerFlags:
         return self.redis_url or os.environ.get(URL_VARIABLE) or None
 
     def warn_of_password(self) -> None:
-        """Say on standard error that others can see a password in the flag, where it has one."""
+        """Warn on standard error of a password in --redis-url, which other users can see."""
         if self.redis_url is not None and has_password(self.redis_url):
             sys.stderr.write(
-                "bench: a password on the command line can be seen by others: "
-                f"{URL_VARIABLE} hides it\n"
+                "bench: other users can see a password on the command line; put the URL into "
+                f"{URL_VARIABLE} instead\n"
             )
 
     def require_url(self) -> str:
         """Returns the URL. Raises UsageError when there is none."""
         url = self.url()
         if url is None:
-            raise UsageError(f"which server? Say --redis-url, or set {URL_VARIABLE}")
+            raise UsageError(f"no server given: use --redis-url, or set {URL_VARIABLE}")
         return url
 
 

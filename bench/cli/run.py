@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
+from bench.cli.measuring import MeasuringFlags
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
@@ -22,22 +23,17 @@ from bench.reports.live import live_view
 from bench.reports.terminal import print_report
 from bench.run.request import RunRequest
 from bench.run.run import execute
-from bench.secrets import URL_VARIABLE
 from bench.workload import library
 from bench.workload.feed import payloads
 
-_OUTPUT = Group("Output", sort_key=5)
 _HOSTS = Group("Many hosts", sort_key=6)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunFlags:
+class RunFlags(MeasuringFlags):
     """Where a run takes place, and where its results go."""
 
-    server_binary: Annotated[
-        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
-    ] = None
     allow_shared: Annotated[
         bool, Parameter(help="Use queues that already hold tasks; the workers will run those, too.")
     ] = False
@@ -60,13 +56,6 @@ class RunFlags:
         int | None,
         Parameter(group=_HOSTS, help="Port on which the Locust master listens; 5557 by default."),
     ] = None
-    output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=_OUTPUT, help="File for the record.")
-    ] = None
-    json: Annotated[bool, Parameter(group=_OUTPUT, help="Print only the record, as JSON.")] = False
-    quiet: Annotated[
-        bool, Parameter(group=_OUTPUT, help="Show no progress, and no report if the run passed.")
-    ] = False
 
     def cluster(self) -> LocustCluster | None:
         """Returns where the Locust workers are; None for a run without Locust.
@@ -101,6 +90,9 @@ def run(
 ) -> int:
     """Enqueue tasks at a rate, serve them, measure, and save a record.
 
+    Exits 0 when the run is valid and met all objectives, 4 when it is not valid, and 5 when it
+    missed an objective.
+
     Parameters
     ----------
     scenario
@@ -109,10 +101,7 @@ def run(
     flags, where, how = flags or ScenarioFlags(), where or ServerFlags(), how or RunFlags()
     chosen = scenario_from(scenario, flags)
     payloads(chosen)  # reports an unusable payload file before anything starts
-    url = where.url()
-    if url is not None and how.server_binary is not None:
-        named = "--redis-url" if where.redis_url else URL_VARIABLE
-        raise UsageError(f"--server-binary starts a server, and {named} names one: choose one")
+    url = how.server_url(where)
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
@@ -128,7 +117,7 @@ def run(
             allow_shared=how.allow_shared,
             keep=how.keep,
         )
-        show = stack.enter_context(live_view(chosen, is_quiet=how.quiet or how.json))
+        show = stack.enter_context(live_view(chosen, is_quiet=how.hides_progress))
         if cluster is None:
             finished = execute(request, show, should_stop)
         else:

@@ -1,6 +1,5 @@
 """Runs all clients in turn against one server: each is run, its keys are checked and removed."""
 
-import datetime
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
 from bench.errors import MeasurementError, UsageError
 from bench.layouts import registry
+from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import server_info
 from bench.redisio.connection import open_client, translated_errors
@@ -64,7 +64,7 @@ def measure(
     ServerUnreachable.
     """
     began_s = time.monotonic()
-    started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    started_at = timestamps.now()
     entry = registry.get(request.layout)
     with open_client(request.url) as client, translated_errors(request.url):
         checked = check.begin(client, entry, request.queue)

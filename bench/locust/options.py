@@ -117,10 +117,12 @@ def setup_of(options: Mapping[str, Any]) -> TestSetup:
     is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
     if url is None and not is_embedded:
         raise UsageError(
-            f"which server? Say --redis-url, set {URL_VARIABLE}, or start one with --embedded"
+            f"no server given: use --redis-url, set {URL_VARIABLE}, or start one with --embedded"
         )
     if url is not None and is_embedded:
-        raise UsageError("--embedded starts a server, and the Redis URL names one: choose one")
+        raise UsageError(
+            "--embedded starts a server, but the Redis URL names one; remove one of them"
+        )
     return TestSetup(
         url=url,
         is_embedded=is_embedded,

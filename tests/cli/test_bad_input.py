@@ -184,7 +184,7 @@ def test_what_needs_a_server_never_takes_the_one_of_redis_url(
     run_record.save(example_record(), Path("a-record"))
     outcome = bench(*words)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == "bench: which server? Say --redis-url, or set BENCH_REDIS_URL\n"
+    assert outcome.err == "bench: no server given: use --redis-url, or set BENCH_REDIS_URL\n"
     assert not has_visitor(listener)
 
 

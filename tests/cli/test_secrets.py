@@ -44,7 +44,8 @@ def test_a_password_on_the_command_line_is_warned_of(bench: Bench, guarded: str)
     outcome = bench(*SHORT_RUN, "--redis-url", f"redis://:{PASSWORD}@{guarded}")
     warning = outcome.err.splitlines()[-1]
     assert warning == (
-        "bench: a password on the command line can be seen by others: BENCH_REDIS_URL hides it"
+        "bench: other users can see a password on the command line; put the URL into "
+        "BENCH_REDIS_URL instead"
     )
 
 

@@ -101,7 +101,7 @@ def test_the_table_the_record_and_the_picture(bench: Bench) -> None:
         (["--queue", "a'b"], "is not a queue name"),
         (["--queue", ""], "is not a queue name"),
         (["--server-binary", "no-such-server"], "--server-binary no-such-server: no such program"),
-        (["--redis-url", "redis://127.0.0.1:1/0", "--server-binary", "x"], "choose one"),
+        (["--redis-url", "redis://127.0.0.1:1/0", "--server-binary", "x"], "remove one of them"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(bench: Bench, words: list[str], part: str) -> None:
@@ -261,7 +261,7 @@ def test_a_password_is_neither_printed_nor_saved(
     outcome = bench(*FEW, *PYTHON, "--redis-url", url)
     assert outcome.code == 4
     assert "the last word of redis://127.0.0.1:" in outcome.err
-    assert "BENCH_REDIS_URL hides it" in outcome.err
+    assert "put the URL into BENCH_REDIS_URL instead" in outcome.err
     for text in (outcome.out, outcome.err, Path("record.json").read_text()):
         assert password not in text
 

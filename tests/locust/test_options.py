@@ -115,9 +115,9 @@ def test_a_scenario_file_is_relative_to_nothing_but_itself(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "which server"),
-        ({"redis_url": "redis://h:1/0", "embedded": True}, "choose one"),
-        ({"redis_url": "redis://h:1/0", "server_binary": "redis-server"}, "choose one"),
+        ({}, "no server given"),
+        ({"redis_url": "redis://h:1/0", "embedded": True}, "remove one of them"),
+        ({"redis_url": "redis://h:1/0", "server_binary": "redis-server"}, "remove one of them"),
     ],
 )
 def test_a_test_needs_one_server(options: dict[str, object], message: str) -> None:

@@ -224,9 +224,9 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start, 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        ((), 2, "which server?"),
+        ((), 2, "no server given"),
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
-        (("--embedded", "--redis-url", "redis://127.0.0.1:1/0"), 2, "choose one"),
+        (("--embedded", "--redis-url", "redis://127.0.0.1:1/0"), 2, "remove one of them"),
         (("--embedded", "--rate", "0/s"), 2, "rate: the rate must be above zero"),
         (("--embedded", "--queues", "high=1"), 2, "queues: 'high' is not a sub-queue"),
         (("--embedded", "--scenario", "nonesuch"), 2, "no scenario 'nonesuch'"),

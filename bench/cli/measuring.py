@@ -1,0 +1,49 @@
+"""Flags that ``run``, ``capacity`` and ``clients`` share: they measure, and save one record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from bench.cli.options import ServerFlags
+from bench.errors import UsageError
+from bench.secrets import URL_VARIABLE
+
+OUTPUT = Group("Output", sort_key=5)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class MeasuringFlags:
+    """Which server is started for a measurement, and where its results go."""
+
+    server_binary: Annotated[
+        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
+    ] = None
+    output: Annotated[
+        Path | None, Parameter(name=("--output", "-o"), group=OUTPUT, help="File for the record.")
+    ] = None
+    json: Annotated[bool, Parameter(group=OUTPUT, help="Print only the record, as JSON.")] = False
+    quiet: Annotated[
+        bool,
+        Parameter(group=OUTPUT, help="Show no progress, and no report unless something failed."),
+    ] = False
+
+    @property
+    def hides_progress(self) -> bool:
+        """Whether nothing may be shown while the measurement lasts."""
+        return self.quiet or self.json
+
+    def server_url(self, where: ServerFlags) -> str | None:
+        """Returns the URL of a running server to use; None where one is to be started.
+
+        Raises UsageError where a server was named and a binary was given as well.
+        """
+        url = where.url()
+        if url is not None and self.server_binary is not None:
+            named = "--redis-url" if where.redis_url else URL_VARIABLE
+            raise UsageError(
+                f"--server-binary starts a server, but {named} names one; remove one of them"
+            )
+        return url
