@@ -25,6 +25,7 @@ from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.workload import library
 from bench.workload.feed import payloads
+from bench.workload.scenario import Scenario
 
 _HOSTS = Group("Many hosts", sort_key=6)
 
@@ -105,31 +106,39 @@ def run(
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
+    finished, is_interrupted = _measure(chosen, url, how, cluster)
+    run_record.save(finished, path)
+    if not how.quiet:
+        where.warn_of_password()
+    code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
+    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
+        _show(finished, path, how, code)
+        sys.stdout.flush()
+    return code
+
+
+def _measure(
+    scenario: Scenario, url: str | None, how: RunFlags, cluster: LocustCluster | None
+) -> tuple[RunRecord, bool]:
+    """Returns the record of the run, and whether the run was interrupted."""
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None and cluster is None:
             url = stack.enter_context(embedded.running(how.server_binary)).url
         request = RunRequest(
             url=url or "",
-            scenario=chosen,
+            scenario=scenario,
             command=command_line(),
             owns_server=owns_server,
             allow_shared=how.allow_shared,
             keep=how.keep,
         )
-        show = stack.enter_context(live_view(chosen, is_quiet=how.hides_progress))
+        show = stack.enter_context(live_view(scenario, is_quiet=how.hides_progress))
         if cluster is None:
             finished = execute(request, show, should_stop)
         else:
             finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
-    run_record.save(finished, path)
-    if not how.quiet:
-        where.warn_of_password()
-    code = ExitCode.INTERRUPTED if should_stop() else run_record.exit_code(finished)
-    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
-        _show(finished, path, how, code)
-        sys.stdout.flush()
-    return code
+        return finished, should_stop()
 
 
 def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> None:

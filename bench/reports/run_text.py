@@ -51,7 +51,7 @@ def percentiles(
 
 
 def objective_value(expression: str, value: float | None) -> str:
-    """What was measured for an objective, with its unit."""
+    """Returns the value that was measured for an objective, with its unit."""
     if value is None:
         return "nothing, and without data an objective fails"
     return format_value(parse_objective(expression).metric, value)
