@@ -1,4 +1,4 @@
-"""What all tests share: a real server, and how hypothesis runs."""
+"""What all tests share: a real server, how hypothesis runs, and how large simulations are."""
 
 import importlib.util
 import platform
@@ -18,6 +18,8 @@ settings.register_profile("bench", deadline=None, database=None, print_blob=True
 settings.load_profile("bench")
 
 START_TIMEOUT_S = 20.0
+QUICK_S = 1.0
+"""A test that takes longer should be marked slow."""
 TrialCount = Callable[[int, int], int]
 
 
@@ -26,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--nightly", action="store_true", help="run simulations of error rates at full size"
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """With ``--durations``: names the tests that take long and are not marked slow."""
+    if terminalreporter.config.getoption("durations") is None:
+        return
+    for report in terminalreporter.stats.get("passed", []):
+        if report.duration > QUICK_S and "slow" not in report.keywords:
+            terminalreporter.write_line(f"not marked slow: {report.duration:.1f} s {report.nodeid}")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from bench.arrays import Floats
+from bench.arrays import Floats, Integers
 
 ALPHA = 0.05
 """Probability of each error at a change of exactly the margin: a false regression, and a false
@@ -30,8 +30,8 @@ MARGIN = 0.05
 """Share that a change must exceed to matter, unless noise alone exceeds it."""
 _MOST_PAIRS = 500
 """Largest number of pairs that is suggested to a user."""
-_EXHAUSTIVE_PAIRS = 14
-"""Largest number of pairs whose ties and zeros are handled by trying all 2^n signs."""
+_EXACT_TIES_PAIRS = 14
+"""Largest number of pairs for which p is exact with ties and zeros, too."""
 
 
 class Decision(StrEnum):
@@ -164,35 +164,31 @@ def p_greater(values: Floats) -> float:
     magnitudes = np.abs(values)
     if not magnitudes.any():
         return 1.0
-    has_ties = len(np.unique(magnitudes)) < len(values) or not magnitudes.all()
-    if not has_ties:
-        return _p_without_ties(values)
-    if len(values) > _EXHAUSTIVE_PAIRS:
+    in_order = np.sort(magnitudes)
+    has_ties = not np.diff(in_order, prepend=0.0).all()  # or zeros, which have no sign
+    if has_ties and len(values) > _EXACT_TIES_PAIRS:
         return float(stats.wilcoxon(values, alternative="greater", method="approx").pvalue)
-    every_sign = stats.PermutationMethod(n_resamples=2**_EXHAUSTIVE_PAIRS + 1)
-    result = stats.wilcoxon(values, alternative="greater", method=every_sign, zero_method="zsplit")
-    return float(result.pvalue)
+    # Equal values share the mean of their ranks, which is a whole number once it is doubled. A zero
+    # adds half of its rank to either side, whatever the signs of the others, so it cancels out.
+    doubled = np.searchsorted(in_order, magnitudes, "left") + 1
+    doubled += np.searchsorted(in_order, magnitudes, "right")
+    ways = _sign_ways(tuple(np.sort(doubled[magnitudes > 0]).tolist()))
+    statistic = int(doubled[values > 0].sum())
+    return float(ways[statistic:].sum() / ways.sum())
 
 
-def _p_without_ties(values: Floats) -> float:
-    """P(W >= w) for the sum w of the ranks of the positive values (n,), none of them equal."""
-    ranks = np.argsort(np.argsort(np.abs(values))) + 1
-    # W is symmetric about the middle of its range: P(W >= w) = P(W <= highest - w).
-    return float(_signed_rank_cdf(len(values))[ranks[values <= 0].sum()])
+@functools.lru_cache
+def _sign_ways(ranks: tuple[int, ...]) -> Floats:
+    """Returns the number of subsets of the ranks by their sum, from 0 to the sum of all ranks.
 
-
-@functools.cache
-def _signed_rank_cdf(pairs: int) -> Floats:
-    """P(W <= k) for k = 0 … n(n + 1)/2, W being the signed-rank statistic of n pairs without ties.
-
-    Each subset of the ranks 1 … n is one way for the signs to fall; all are equally likely.
+    Each subset is one way for the signs to fall; all are equally likely.
     """
-    ways = np.zeros(pairs * (pairs + 1) // 2 + 1)
+    ways = np.zeros(sum(ranks) + 1)
     ways[0] = 1.0
-    for rank in range(1, pairs + 1):
+    for rank in ranks:
         ways[rank:] += ways[:-rank].copy()
-    below: Floats = np.cumsum(ways) / 2.0**pairs
-    return below
+    ways.flags.writeable = False  # the cache shares it
+    return ways
 
 
 def estimate(ratios: Floats) -> float:
@@ -240,14 +236,22 @@ def pairs_to_decide(changed: Change, margin: float) -> int | None:
 
 
 def _walsh_averages(ratios: Floats) -> Floats:
-    first, second = np.triu_indices(len(ratios))
+    first, second = _couples(len(ratios))
     averages: Floats = (ratios[first] + ratios[second]) / 2
     return averages
 
 
+@functools.lru_cache
+def _couples(pairs: int) -> tuple[Integers, Integers]:
+    first, second = np.triu_indices(pairs)
+    return first, second
+
+
+@functools.lru_cache
 def _left_out(pairs: int, tail: float) -> int:
     """Returns the number of Walsh averages outside the interval at each end; -1 for an open one.
 
     It is the largest k with P(W < k) <= tail, where W is the signed-rank statistic of n pairs.
     """
-    return int(np.searchsorted(_signed_rank_cdf(pairs), tail, side="right")) - 1
+    below = np.cumsum(_sign_ways(tuple(range(1, pairs + 1)))) / 2.0**pairs  # P(W <= k)
+    return int(np.searchsorted(below, tail, side="right")) - 1

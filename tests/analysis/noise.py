@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -21,11 +22,9 @@ _SHARED = 0.5
 
 def runs(generator: np.random.Generator, count: int, metrics: int = 1) -> Floats:
     """(count, metrics) logarithms of what runs in a row take, by drift and noise alone."""
-    drift = np.empty(count)
-    drift[0] = generator.normal(0, DRIFT)
-    for run in range(1, count):
-        fresh = generator.normal(0, DRIFT * math.sqrt(1 - _KEPT**2))
-        drift[run] = _KEPT * drift[run - 1] + fresh
+    first, *fresh = (generator.standard_normal(count) * DRIFT).tolist()
+    steps = (first, *(math.sqrt(1 - _KEPT**2) * each for each in fresh))
+    drift = np.array(list(accumulate(steps, lambda before, step: _KEPT * before + step)))
     scale = NOISE / math.sqrt(_FREEDOM / (_FREEDOM - 2))
     shared = generator.standard_t(_FREEDOM, (count, 1)) * scale
     if metrics == 1:

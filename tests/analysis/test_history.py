@@ -22,12 +22,14 @@ def series(generator: np.random.Generator, count: int, at: int, worse: float) ->
     return [float(value) for value in np.exp(noise + level)]
 
 
+@pytest.mark.slow
 def test_a_series_without_a_change_has_none() -> None:
     generator = np.random.default_rng(7)
     found = sum(bool(history.steps(series(generator, 40, 40, 0.0), False)) for _ in range(TRIALS))
     assert found / TRIALS <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worse", [0.15, -0.15])
 def test_a_change_is_found_and_so_is_its_place(worse: float) -> None:
     generator = np.random.default_rng(8)

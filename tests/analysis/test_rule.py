@@ -1,5 +1,6 @@
 """The rule of the gate, against brute force and against a simulated machine of known faults."""
 
+import functools
 import itertools
 import math
 
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from bench.analysis import rule
 from bench.analysis.rule import Decision
 from tests.analysis import noise
-from tests.conftest import TrialCount
 
 MARGIN, ALPHA, CONFIDENCE = rule.MARGIN, rule.ALPHA, rule.CONFIDENCE
 RATIOS = st.lists(st.floats(-1, 1), min_size=1, max_size=9)
@@ -29,11 +29,9 @@ def p_by_force(values: list[float]) -> float:
     fixed = sum(rank / 2 for rank, value in zip(ranks, values, strict=True) if value == 0)
     free = [(rank, value > 0) for rank, value in zip(ranks, values, strict=True) if value != 0]
     observed = fixed + sum(rank for rank, positive in free if positive)
-    sums = [
-        fixed + sum(rank for (rank, _), positive in zip(free, signs, strict=True) if positive)
-        for signs in itertools.product((False, True), repeat=len(free))
-    ]
-    return sum(each >= observed - 1e-9 for each in sums) / len(sums)
+    signs = np.array(list(itertools.product((False, True), repeat=len(free))))
+    sums = fixed + signs @ np.array([rank for rank, _ in free])
+    return float(np.mean(sums >= observed - 1e-9))
 
 
 @given(values=RATIOS)
@@ -190,6 +188,7 @@ def test_the_noise_floor_is_what_noise_exceeds_in_one_job_of_twenty() -> None:
 
 # Chances in percent over seeded trials of whole jobs (tests/analysis/noise.py), with the margins
 # that follow from their noise. They stand in docs/comparing.md.
+TRIALS = 2000
 TABLE = [
     # pairs, metrics, truly worse by, what happens, at least, at most
     (6, 1, 0.0, "alarm", 0.0, 1.0),
@@ -213,20 +212,20 @@ HAPPENS = {
 }
 
 
+@functools.cache
+def decisions(pairs: int, metrics: int, worse: float) -> list[list[Decision]]:
+    """What whole jobs decide, where every metric is truly worse by so much."""
+    generator = np.random.default_rng(20)
+    return [noise.job(generator, pairs, [worse] * metrics) for _ in range(TRIALS)]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("pairs", "metrics", "worse", "what", "least", "most"), TABLE)
 def test_error_rates_on_a_drifting_machine_with_heavy_tails(
-    trial_count: TrialCount,
-    pairs: int,
-    metrics: int,
-    worse: float,
-    what: str,
-    least: float,
-    most: float,
+    pairs: int, metrics: int, worse: float, what: str, least: float, most: float
 ) -> None:
-    generator, count = np.random.default_rng(20), trial_count(500, 2000)
-    hits = sum(HAPPENS[what](noise.job(generator, pairs, [worse] * metrics)) for _ in range(count))
-    slack = 0.0 if count == 2000 else 200 * math.sqrt(0.05 * 0.95 / count)  # two deviations
-    assert least - slack <= hits / count * 100 <= most + slack
+    hits = sum(map(HAPPENS[what], decisions(pairs, metrics, worse)))
+    assert least <= hits / TRIALS * 100 <= most
 
 
 def test_taking_turns_is_what_makes_it_so() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.records import capacity_record
 from bench.records.capacity_record import Effort
 from tests.cli.conftest import Bench, interrupted
-from tests.records.capacity_fixtures import new_record, searched
+from tests.records.capacity_fixtures import found, new_record
 
 SLO = ("--slo", "e2e.p99 < 200ms")
 TINY = Effort(budget_s=40.0, initial_s=0.3, final_s=0.5, sum_s=1.0, exceed_ratio=0.34, width=0.5)
@@ -93,7 +93,7 @@ def test_a_search_that_makes_no_sense_is_one_line_and_exit_code_2(
 @pytest.fixture(scope="module")
 def record_bytes() -> bytes:
     """A search over four levels of a simulated system."""
-    return capacity_record.encode(searched([1, 2, 4, 8], budget_s=700.0))
+    return capacity_record.encode(found())
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 from bench.records import capacity_record, comparison_record, run_record
 from tests.cli.conftest import Bench
-from tests.records.capacity_fixtures import searched
+from tests.records.capacity_fixtures import found
 from tests.records.fixtures import example_record
 from tests.reports.test_gate import gate
 
@@ -104,9 +104,8 @@ def test_a_page_never_takes_a_records_place(bench: Bench, name: str) -> None:
 
 
 def test_a_capacity_is_shown_like_any_other_record(bench: Bench) -> None:
-    found = searched([1, 2, 4])
-    capacity_record.save(found, Path("capacity.json"))
-    assert bench("report", "capacity.json").out.startswith("4 slots on valkey ")
+    capacity_record.save(found(), Path("capacity.json"))
+    assert bench("report", "capacity.json").out.startswith("8 slots on valkey ")
     outcome = bench("report", "capacity.json", "run.json", "--html", "out.html")
     assert (outcome.code, outcome.err) == (0, "")
     text = Path("out.html").read_text(encoding="utf-8")

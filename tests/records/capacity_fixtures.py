@@ -1,10 +1,13 @@
 """Capacity records as a search makes them, on a simulated system whose capacity is known."""
 
+import functools
 import math
 from collections.abc import Callable
+from unittest import mock
 
 import msgspec
 
+from bench.analysis.capacity import scaling
 from bench.analysis.capacity.effort import effort_for
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
@@ -14,6 +17,8 @@ from tests.records.fixtures import example_record
 QUEUES = ("inference_high", "inference_low")
 _EXAMPLE = example_record()
 MOST_TRIALS = 400
+RESAMPLES = 50
+"""An eighth of what a real search takes: enough for an interval, and as much quicker."""
 
 
 def capacity_of(units: int) -> float:
@@ -97,7 +102,8 @@ def with_trial(
         )
     if step.purpose == "search" and record.service is None:
         record = msgspec.structs.replace(record, service=service_row(_EXAMPLE))
-    return updated(record)
+    with mock.patch.object(scaling, "RESAMPLES", RESAMPLES):
+        return updated(record)
 
 
 def searched(
@@ -114,6 +120,24 @@ def searched(
             return msgspec.structs.replace(record, is_complete=True)
         record = with_trial(record, step, capacity)
     raise AssertionError(f"no end after {MOST_TRIALS} trials")
+
+
+@functools.cache
+def found() -> CapacityRecord:
+    """Levels 1 to 8, all found, and every prediction inside its interval."""
+    return searched([1, 2, 4, 8], budget_s=700.0)
+
+
+@functools.cache
+def broken() -> CapacityRecord:
+    """Past four slots nothing more goes through, which no level that was asked for shows."""
+    return searched([1, 2, 4], lambda units: capacity_of(min(units, 4)))
+
+
+@functools.cache
+def hopeless() -> CapacityRecord:
+    """No rate meets the objective."""
+    return searched([1], lambda _: 0.0)
 
 
 def seconds_of(record: CapacityRecord) -> float:

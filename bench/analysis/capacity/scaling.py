@@ -54,14 +54,31 @@ class Coefficients:
     def at(self, workers: Floats | float) -> Floats:
         """Returns the throughput in tasks per second, in the shape of ``workers``."""
         count = np.asarray(workers, np.float64)
-        shared = 1 + self.alpha * (count - 1) + self.beta * count * (count - 1)
-        throughput: Floats = self.gamma * count / shared
+        throughput: Floats = _throughput(count, self.alpha, self.beta, self.gamma)
         return throughput
 
     @property
     def peak_workers(self) -> float:
         """Number of workers with the highest throughput; infinite where coherency costs nothing."""
         return math.sqrt((1 - self.alpha) / self.beta) if self.beta > 0 else math.inf
+
+
+def _throughput(count: Any, alpha: Any, beta: Any, gamma: Any) -> Any:
+    """X(N) of the law. The arguments are broadcast against each other."""
+    return gamma * count / (1 + alpha * (count - 1) + beta * count * (count - 1))
+
+
+def _slopes(count: Floats, alpha: float, beta: float, gamma: float) -> Floats:
+    """Returns the (n, 3) derivatives of X(N) by alpha, beta and gamma.
+
+    Without them the solver takes finite differences, which cost a third of a fit.
+    """
+    shared = 1 + alpha * (count - 1) + beta * count * (count - 1)
+    by_shared = -gamma * count / shared**2
+    slopes: Floats = np.stack(
+        (by_shared * (count - 1), by_shared * count * (count - 1), count / shared), axis=1
+    )
+    return slopes
 
 
 @dataclass(frozen=True)
@@ -95,9 +112,10 @@ class Law:
         """
         if workers > self.farthest:
             raise ValueError(f"{workers:g} workers are more than {self.farthest:g}")
-        return self._band([float(each.at(workers)) for each in self.resampled], workers)
+        drawn = np.array([(each.alpha, each.beta, each.gamma) for each in self.resampled]).T
+        return self._band(_throughput(np.float64(workers), *drawn), workers)
 
-    def _band(self, values: Sequence[float], workers: float) -> Band:
+    def _band(self, values: Floats, workers: float) -> Band:
         low, high = np.percentile(values, _INTERVAL)
         value = float(self.best.at(workers))
         # A measurement there will only be as precise as the width of its bounds.
@@ -149,12 +167,17 @@ def fit_coefficients(
     guess = np.array([0.02, 0.0001, float(np.max(throughput / workers))])
 
     def missed(values: Floats) -> Floats:
-        off: Floats = (Coefficients(*values.tolist()).at(workers) - throughput) * scale
+        off: Floats = (_throughput(workers, *values) - throughput) * scale
         return off
+
+    def slopes(values: Floats) -> Floats:
+        scaled: Floats = _slopes(workers, *values) * np.reshape(scale, (-1, 1))
+        return scaled
 
     found = least_squares(
         missed,
         guess,
+        jac=slopes,
         bounds=(0.0, np.inf),
         x_scale=np.array([0.01, 0.0001, guess[2]]),
         max_nfev=5000,

@@ -5,10 +5,7 @@ import pytest
 
 from bench.analysis.capacity.plan import PlanRequest, make_plan
 from bench.errors import UsageError
-from tests.records.capacity_fixtures import capacity_of, searched
-
-RECORD = searched([1, 2, 4, 8])
-BROKEN = searched([1, 2, 4], lambda units: capacity_of(min(units, 4)))
+from tests.records.capacity_fixtures import broken, capacity_of, found
 
 
 def request(**values: object) -> PlanRequest:
@@ -17,7 +14,7 @@ def request(**values: object) -> PlanRequest:
 
 @pytest.mark.parametrize("rate", [100.0, 400.0, 1000.0, 2000.0])
 def test_the_fewest_workers_that_leave_the_headroom(rate: float) -> None:
-    plan = make_plan(RECORD, request(rate_per_s=rate))
+    plan = make_plan(found(), request(rate_per_s=rate))
     assert plan.chosen is not None
     assert plan.chosen.headroom >= 0.3
     assert capacity_of(plan.chosen.units) * 0.7 >= rate
@@ -26,21 +23,21 @@ def test_the_fewest_workers_that_leave_the_headroom(rate: float) -> None:
 
 
 def test_what_was_measured_is_taken_before_what_is_modelled() -> None:
-    plan = make_plan(RECORD, request())
+    plan = make_plan(found(), request())
     basis = {option.units: option.basis for option in plan.options}
-    assert all(basis[level.units] == "measured" for level in RECORD.levels)
+    assert all(basis[level.units] == "measured" for level in found().levels)
     assert basis[3] == basis[5] == "modelled"
     assert max(basis) == 16  # twice the largest level, and no more
 
 
 def test_a_rejected_law_plans_with_measured_levels_only() -> None:
-    plan = make_plan(BROKEN, request(rate_per_s=300.0))
+    plan = make_plan(broken(), request(rate_per_s=300.0))
     assert {option.basis for option in plan.options} == {"measured"}
     assert any("rejected by a check" in note for note in plan.notes)
 
 
 def test_a_rate_beyond_all_is_said_to_be_so() -> None:
-    plan = make_plan(RECORD, request(rate_per_s=50_000.0))
+    plan = make_plan(found(), request(rate_per_s=50_000.0))
     assert plan.chosen is None
     assert any("no measured or modelled number of slots sustains 50,000/s" in n for n in plan.notes)
     assert plan.shards == 3  # a core of Redis is full at 25,000/s, and 30% are to stay free
@@ -48,7 +45,7 @@ def test_a_rate_beyond_all_is_said_to_be_so() -> None:
 
 
 def test_a_backlog_drains_with_what_the_rate_leaves() -> None:
-    plan = make_plan(RECORD, request(rate_per_s=400.0, backlog=100_000))
+    plan = make_plan(found(), request(rate_per_s=400.0, backlog=100_000))
     assert plan.chosen is not None
     assert plan.chosen.units == 2
     saturation = capacity_of(2) * 1.05
@@ -57,16 +54,17 @@ def test_a_backlog_drains_with_what_the_rate_leaves() -> None:
 
 
 def test_memory_is_full_when_nobody_serves_for_long_enough() -> None:
-    plan = make_plan(RECORD, request(memory_bytes=4_000_000_000))
+    plan = make_plan(found(), request(memory_bytes=4_000_000_000))
     assert plan.memory_full_at == 10_000_000
     assert plan.memory_full_s == pytest.approx(10_000)
-    assert make_plan(RECORD, request()).memory_full_at is None
+    assert make_plan(found(), request()).memory_full_at is None
 
 
 def test_slower_tasks_need_more_workers() -> None:
-    assert RECORD.service is not None
-    slower = make_plan(RECORD, request(service_s=RECORD.service.mean_s * 2))
-    as_it_is = make_plan(RECORD, request())
+    service = found().service
+    assert service is not None
+    slower = make_plan(found(), request(service_s=service.mean_s * 2))
+    as_it_is = make_plan(found(), request())
     assert slower.chosen is None or (
         as_it_is.chosen is not None and slower.chosen.units > as_it_is.chosen.units
     )
@@ -76,7 +74,7 @@ def test_slower_tasks_need_more_workers() -> None:
 
 def test_the_first_in_line_wait_the_least() -> None:
     checked = msgspec.structs.replace(
-        RECORD, predictions=[each for each in RECORD.predictions if each.what == "capacity"]
+        found(), predictions=[each for each in found().predictions if each.what == "capacity"]
     )
     plan = make_plan(checked, request(rate_per_s=1300.0, mix={"high": 1, "default": 2, "low": 1}))
     assert list(plan.waits_s) == ["high", "default", "low"]
@@ -85,14 +83,17 @@ def test_the_first_in_line_wait_the_least() -> None:
 
 def test_an_objective_that_was_not_searched_for_is_refused() -> None:
     with pytest.raises(UsageError, match="is not an objective of the search"):
-        make_plan(RECORD, request(slo=("e2e.p99 < 10ms",)))
-    make_plan(RECORD, request(slo=("e2e.p99<0.05s",)))
+        make_plan(found(), request(slo=("e2e.p99 < 10ms",)))
+    make_plan(found(), request(slo=("e2e.p99<0.05s",)))
 
 
 def test_the_first_bottleneck_is_named() -> None:
-    assert make_plan(RECORD, request(rate_per_s=400.0)).first_to_give.startswith("the workers, at ")
-    assert RECORD.redis is not None
+    assert make_plan(found(), request(rate_per_s=400.0)).first_to_give.startswith(
+        "the workers, at "
+    )
+    redis = found().redis
+    assert redis is not None
     slow_server = msgspec.structs.replace(
-        RECORD, redis=msgspec.structs.replace(RECORD.redis, ceiling_per_s=600.0)
+        found(), redis=msgspec.structs.replace(redis, ceiling_per_s=600.0)
     )
     assert make_plan(slow_server, request(rate_per_s=400.0)).first_to_give == "Redis, at 600/s"

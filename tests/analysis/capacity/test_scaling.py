@@ -53,9 +53,8 @@ def test_too_few_levels_fit_nothing(workers: list[float]) -> None:
     assert fit(levels(workers)) is None
 
 
-def test_intervals_hold_what_they_promise(
-    trial_count: TrialCount,
-) -> None:
+@pytest.mark.slow
+def test_intervals_hold_what_they_promise(trial_count: TrialCount) -> None:
     """Inside the levels, and up to twice the largest: the truth lies in the 90% interval at least
     as often, over levels with 3% of noise."""
     inside = {3.0: 0, 12.0: 0, 16.0: 0}

@@ -8,7 +8,10 @@ from bench.analysis.capacity.steps import next_trial
 from bench.errors import UsageError
 from bench.records.capacity_record import CapacityRecord, is_rejected
 from tests.records.capacity_fixtures import (
+    broken,
     capacity_of,
+    found,
+    hopeless,
     new_record,
     searched,
     seconds_of,
@@ -17,7 +20,7 @@ from tests.records.capacity_fixtures import (
 
 
 def test_a_search_finds_every_level_and_checks_its_model() -> None:
-    record = searched([1, 2, 4, 8], budget_s=700.0)
+    record = found()
     assert [level.units for level in record.levels] == [1, 2, 4, 8, 6, 12]
     for level in record.levels:
         truth = capacity_of(level.units)
@@ -52,10 +55,8 @@ def test_predictions_are_written_before_their_points_are_measured_and_never_chan
 
 
 def test_a_system_that_breaks_its_law_rejects_the_model() -> None:
-    """Past four slots nothing more goes through, which no level that was asked for shows."""
-    record = searched([1, 2, 4], lambda units: capacity_of(min(units, 4)))
-    assert is_rejected(record, "capacity")
-    assert any("scaling law is rejected" in note for note in answer.notes(record))
+    assert is_rejected(broken(), "capacity")
+    assert any("scaling law is rejected" in note for note in answer.notes(broken()))
 
 
 @pytest.mark.parametrize("asked", [[1], [1, 2]])
@@ -67,9 +68,8 @@ def test_too_few_levels_fit_nothing_and_say_so(asked: list[int]) -> None:
 
 
 def test_an_objective_that_no_rate_meets_is_reported_with_the_closest_figure() -> None:
-    record = searched([1], lambda _: 0.0)
-    assert record.levels[0].lower_per_s is None
-    text = answer.sentence(record)
+    assert hopeless().levels[0].lower_per_s is None
+    text = answer.sentence(hopeless())
     assert text.startswith("No tested rate meets e2e.p99 < 50ms; the closest was 2.50 s at ")
 
 
