@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from rich.console import Console
 
-from bench.cli.app import main
+from bench.cli.app import app, main
 from bench.locust.options import add_options
 from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field, shown_by
@@ -26,7 +27,8 @@ def flags_in_help(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, list[tuple[str, str, str]]]:
     """Heading to the (flag, type, help) under it, as ``--help`` prints them on a wide terminal."""
-    monkeypatch.setenv("COLUMNS", "400")
+    # Not COLUMNS: the application keeps the console, and its width, that another test made.
+    monkeypatch.setattr(app, "console", Console(width=400))
     assert main([command, "--help"]) == 0
     boxes = _BOX.findall(capsys.readouterr().out)
     return {heading: _ROW.findall(rows) for heading, rows in boxes if heading in HEADINGS}
