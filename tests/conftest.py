@@ -14,7 +14,8 @@ from hypothesis import settings
 from tests.talk import talk
 
 # No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
-settings.register_profile("bench", deadline=None, database=None, print_blob=True)
+settings.register_profile("bench", deadline=None, database=None, print_blob=True, max_examples=50)
+settings.register_profile("nightly", settings.get_profile("bench"), max_examples=1000)
 settings.load_profile("bench")
 
 START_TIMEOUT_S = 20.0
@@ -24,10 +25,17 @@ TrialCount = Callable[[int, int], int]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--nightly``: simulations of error rates at full size."""
+    """``--nightly``: full-size simulations of error rates, and far more random examples."""
     parser.addoption(
-        "--nightly", action="store_true", help="run simulations of error rates at full size"
+        "--nightly",
+        action="store_true",
+        help="run simulations of error rates at full size, and hypothesis with 1,000 examples",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis tries."""
+    settings.load_profile("nightly" if config.getoption("--nightly") else "bench")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

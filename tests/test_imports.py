@@ -92,6 +92,7 @@ def started_by_name(tree: ast.Module) -> Iterator[str]:
             yield str(node.value)
 
 
+@functools.cache
 def room_imports() -> dict[str, set[str]]:
     """Room to the other rooms that it imports or starts by name."""
     found: dict[str, set[str]] = {part_of(module): set() for module in MODULES}
@@ -204,17 +205,20 @@ def loaded_by(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(answer.stdout)}
 
 
+@pytest.mark.slow
 def test_the_command_line_leaves_the_process_without_locust_and_its_patches() -> None:
     loaded = loaded_by("import bench.cli.app")
     assert "cyclopts" in loaded
     assert loaded.isdisjoint({"locust", "gevent"})
 
 
+@pytest.mark.slow
 def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
     loaded = loaded_by("import bench.cli.app, bench.cli.run")
     assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib", "jinja2"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ["producer", "worker"])
 def test_a_process_of_a_run_is_kept_small(room: str) -> None:
     loaded = loaded_by(f"import bench.{room}.process")
@@ -222,6 +226,7 @@ def test_a_process_of_a_run_is_kept_small(room: str) -> None:
     assert loaded.isdisjoint({"rich", "cyclopts", "psutil", "locust", "gevent", "google"})
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_none_of_its_libraries() -> None:
     assert loaded_by("import bench").isdisjoint({"numpy", "redis", "rich", "cyclopts", "psutil"})
 

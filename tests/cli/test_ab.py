@@ -15,6 +15,7 @@ SHORT = ("ab", "smoke", "--duration", "300ms", "--rate", "200/s", "--noise-pairs
 NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-2-B.json"]
 
 
+@pytest.mark.slow
 def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
     outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
     # One pair decides nothing; on a busy machine it may not even be valid.
@@ -31,6 +32,7 @@ def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
         assert bench("report", "job").out.splitlines()[0] == outcome.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_where_the_length_of_a_run_is_unknown_the_first_run_shows_it(bench: Bench) -> None:
     words = ("--tasks", "50", "--rate", "max", "--workers", "0", "--noise-pairs", "1")
     outcome = bench(
@@ -55,6 +57,7 @@ def test_where_the_length_of_a_run_is_unknown_the_first_run_shows_it(bench: Benc
     assert [each.file for each in job.done if each.file in NAMES] == NAMES
 
 
+@pytest.mark.slow
 def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -> None:
     """The runs that were there stay as they are, and the one that was cut short is made again."""
     words = (*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
@@ -110,6 +113,7 @@ def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(
     assert "open-sesame" not in outcome.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arm", "code", "said"),
     [
@@ -125,6 +129,7 @@ def test_an_arm_that_cannot_run_ends_the_job_with_its_reason(
     assert said in outcome.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_server_behind_a_password_is_named_by_a_variable(
     bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +186,7 @@ def has_index(folder: Path) -> bool:
     return done.returncode == 0
 
 
+@pytest.mark.slow
 def test_the_base_can_be_another_revision_in_an_environment_of_its_own(
     bench: Bench, repository: Path, tmp_path: Path
 ) -> None:

@@ -12,10 +12,11 @@ from tests.cli.conftest import Bench, interrupted
 from tests.records.capacity_fixtures import found, new_record
 
 SLO = ("--slo", "e2e.p99 < 200ms")
-TINY = Effort(budget_s=40.0, initial_s=0.3, final_s=0.5, sum_s=1.0, exceed_ratio=0.34, width=0.5)
+TINY = Effort(budget_s=7.0, initial_s=0.3, final_s=0.3, sum_s=0.6, exceed_ratio=0.34, width=1.0)
 """Trials too short to believe, and long enough to see that all parts fit."""
 
 
+@pytest.mark.slow
 def test_a_search_is_made_of_real_runs_and_leaves_one_record(bench: Bench) -> None:
     path = Path("capacity.json")
     record = msgspec.structs.replace(
@@ -38,6 +39,7 @@ def test_a_search_is_made_of_real_runs_and_leaves_one_record(bench: Bench) -> No
     assert bench("report", str(path)).out.splitlines()[0] == outcome.out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_its_trials_and_goes_on(bench: Bench, tmp_path: Path) -> None:
     words = ["capacity", "--slots", "1", *SLO, "-o", "capacity.json"]
     path = tmp_path / "capacity.json"

@@ -198,6 +198,7 @@ def test_what_a_task_has_not_is_told_in_one_line(bench: Bench, url: str) -> None
         assert part in outcome.err
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error(saved: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -211,6 +212,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(saved: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("words", [["report"], ["report", "--json"], ["export", "--csv"]])
 def test_output_that_cannot_be_written_is_one_line(saved: Path, words: list[str]) -> None:

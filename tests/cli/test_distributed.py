@@ -12,7 +12,9 @@ import pytest
 from bench.records import run_record
 from tests.cli.conftest import Bench, expected_code
 
-SHORT = ("run", "smoke", "--duration", "1s", "--rate", "300/s", "-o", "record.json")
+pytestmark = pytest.mark.slow
+
+SHORT = ("run", "smoke", "--duration", "500ms", "--rate", "600/s", "-o", "record.json")
 
 
 def test_two_processes_give_the_record_of_a_run(bench: Bench) -> None:

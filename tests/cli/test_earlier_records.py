@@ -53,6 +53,7 @@ def test_a_record_is_printed(bench: Bench, file: str, parts: list[str]) -> None:
     assert [each for each in parts if " ".join(each.split()) not in unwrapped] == []
 
 
+@pytest.mark.slow
 def test_all_records_stand_on_one_page(bench: Bench, folder: Path) -> None:
     outcome = bench("report", *map(path, data.FORMATS), "--html", "page.html")
     assert (outcome.code, outcome.err) == (0, "")

@@ -13,6 +13,8 @@ import redis
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 30.0
 PASSWORD = "open-sesame"  # noqa: S105 - of a server that lives as long as this module
 

@@ -31,6 +31,7 @@ def test_several_records_are_printed_one_after_the_other(bench: Bench) -> None:
     assert outcome.out == "\n".join(each)
 
 
+@pytest.mark.slow
 def test_a_page_holds_every_record_and_its_name_is_printed(bench: Bench) -> None:
     outcome = bench("report", "run.json", "job", "--html", "new/out.html")
     assert (outcome.code, outcome.out, outcome.err) == (0, "page: new/out.html\n", "")
@@ -39,6 +40,7 @@ def test_a_page_holds_every_record_and_its_name_is_printed(bench: Bench) -> None
     assert 'id="gate-2"' in text
 
 
+@pytest.mark.slow
 def test_the_same_record_gives_the_same_page(bench: Bench) -> None:
     for name in ("a.html", "b.html"):
         bench("report", "run.json", "--html", name)
@@ -103,6 +105,7 @@ def test_a_page_never_takes_a_records_place(bench: Bench, name: str) -> None:
     assert Path(name).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_capacity_is_shown_like_any_other_record(bench: Bench) -> None:
     capacity_record.save(found(), Path("capacity.json"))
     assert bench("report", "capacity.json").out.startswith("8 slots on valkey ")
@@ -113,6 +116,7 @@ def test_a_capacity_is_shown_like_any_other_record(bench: Bench) -> None:
     assert 'id="run-2"' in text
 
 
+@pytest.mark.slow
 def test_a_report_at_the_terminal_loads_neither_plots_nor_templates() -> None:
     program = (
         "import sys; from bench.cli.app import main; main(['report', 'run.json']); "

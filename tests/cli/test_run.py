@@ -11,6 +11,8 @@ from bench.records import run_record
 from bench.records.run_record import RunRecord
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
+pytestmark = pytest.mark.slow
+
 
 def only_record() -> tuple[Path, RunRecord]:
     """The one file under results/."""

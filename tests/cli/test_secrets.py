@@ -40,6 +40,7 @@ def test_a_wrong_password_is_one_line_without_it_and_exit_code_6(
     )
 
 
+@pytest.mark.slow
 def test_a_password_on_the_command_line_is_warned_of(bench: Bench, guarded: str) -> None:
     outcome = bench(*SHORT_RUN, "--redis-url", f"redis://:{PASSWORD}@{guarded}")
     warning = outcome.err.splitlines()[-1]
@@ -54,6 +55,7 @@ def test_no_password_where_one_is_needed_is_exit_code_6(bench: Bench, guarded: s
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (6, "", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["two words", "one word", "variable"])
 def test_the_right_password_is_neither_printed_nor_saved(
     bench: Bench, guarded: str, monkeypatch: pytest.MonkeyPatch, given: str

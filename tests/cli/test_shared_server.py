@@ -13,6 +13,8 @@ from bench import enqueue_task
 from bench.records import run_record
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
+pytestmark = pytest.mark.slow
+
 Snapshot = dict[bytes, tuple[bytes | None, int]]
 _parents = count()
 

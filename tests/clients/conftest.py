@@ -1,16 +1,27 @@
 """The command line as the tests of it call it, and which tools are here."""
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 
 from bench.clients.build import Unavailable, prepare
-from bench.clients.catalogue import Client
+from bench.clients.catalogue import CLIENTS, Client
 from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
 from tests.cli.conftest import bench, folder, url
+from tests.peers.build import building
 
-__all__ = ["bench", "embedded", "folder", "require", "url"]
+__all__ = ["bench", "built", "embedded", "folder", "require", "url"]
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """Every client that can be built here is; what is built is kept for the user."""
+    with building():
+        for client in CLIENTS:
+            with contextlib.suppress(Unavailable):
+                prepare(client, lambda _: None)
 
 
 @pytest.fixture

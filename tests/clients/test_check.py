@@ -13,6 +13,7 @@ from bench.clients.check import CheckedQueue, ExpectedTasks, FoundTasks
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.layouts.asynq import codec
+from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
 from bench.wire.task import Task
 
@@ -28,9 +29,17 @@ KEY = "asynq:t:id-2"
 """Of the task that is spoiled."""
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    with embedded_server.running() as started:
+        yield started
+
+
 @pytest.fixture
-def client(embedded: EmbeddedServer) -> Iterator[Client]:
-    with redis.Redis.from_url(embedded.url, protocol=2) as opened:
+def client(server: EmbeddedServer) -> Iterator[Client]:
+    """Of an empty server: it is this module's own."""
+    with redis.Redis.from_url(server.url, protocol=2) as opened:
+        opened.flushall()
         yield opened
 
 

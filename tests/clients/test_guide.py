@@ -20,6 +20,8 @@ from bench.redisio.embedded import EmbeddedServer
 from tests.clients.conftest import require
 from tests.integration.conftest import worker_thread
 
+pytestmark = pytest.mark.slow
+
 QUEUE = "inference_default"
 TASKS = 20
 

@@ -20,6 +20,8 @@ from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from tests.clients.conftest import require
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("built")]
+
 QUEUE = "guide_default"
 TASKS = 250
 """Two batches and a half."""

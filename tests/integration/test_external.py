@@ -1,9 +1,7 @@
 """Workers that tell us nothing: what is seen of them from outside, against what they know."""
 
 import json
-import os
 import shlex
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -19,6 +17,8 @@ from bench.run.run import execute
 from bench.workload.resolve import resolve
 from tests.integration.conftest import QUEUE, run
 from tests.peers.build import asynq_peer
+
+pytestmark = pytest.mark.slow
 
 WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
 
@@ -64,8 +64,7 @@ def require_agreement(record: RunRecord, counted: int, own_p50_us: float) -> Non
     assert earliest_us <= latest_us
 
 
-@pytest.mark.parametrize("watch", ["polling", "events"])
-@pytest.mark.parametrize("seen_by", ["state", "result"])
+@pytest.mark.parametrize(("watch", "seen_by"), [("polling", "state"), ("events", "result")])
 def test_a_worker_of_the_runqy_layout_is_seen_to_do_what_it_does(
     embedded: EmbeddedServer, tmp_path: Path, watch: str, seen_by: str
 ) -> None:
@@ -74,7 +73,7 @@ def test_a_worker_of_the_runqy_layout_is_seen_to_do_what_it_does(
         embedded.url,
         {
             "rate": 200,
-            "duration": 4,
+            "duration": 2,
             "worker_command": plain_worker(summary, *(["--store"] if seen_by == "result" else [])),
             "watch": watch,
             "seen_by": seen_by,
@@ -104,7 +103,7 @@ def test_a_real_asynq_server_is_seen_to_do_what_it_does(
             "layout": "asynq",
             "queues": {"inference.default": 1},
             "rate": 500,
-            "duration": 4,
+            "duration": 2,
             "worker_command": shlex.join(words),
             "watch": watch,
         },
@@ -179,19 +178,11 @@ def test_a_worker_command_that_dies_at_once_is_told_with_its_last_lines(
 def test_a_worker_that_dies_later_ends_the_run_which_keeps_what_it_measured(
     embedded: EmbeddedServer,
 ) -> None:
-    command = shlex.join(["sh", "-c", "sleep 3; echo out of memory; kill -9 $$"])
+    command = shlex.join(["sh", "-c", "sleep 1.5; echo out of memory; kill -9 $$"])
     record = run(embedded.url, {"rate": 100, "duration": 60, "worker_command": command})
     assert record.verdict == "incomplete"
     assert "by SIGKILL: out of memory" in record.warnings[0].message
     assert 0 < record.counts.enqueued == record.counts.pending
-
-
-def test_a_worker_that_takes_nothing_is_told_within_ten_seconds(embedded: EmbeddedServer) -> None:
-    record = run(embedded.url, {"rate": 100, "duration": 60, "worker": "external"})
-    assert record.duration_s < 10
-    assert record.verdict == "incomplete"
-    assert "no worker took a task within 8 s" in record.warnings[0].message
-    assert QUEUE in record.warnings[0].message
 
 
 @pytest.mark.parametrize(
@@ -229,7 +220,7 @@ def test_tasks_that_the_server_refused_are_not_taken_for_finished(
         def forbid() -> None:
             while not client.dbsize() and not done.wait(0.01):
                 pass
-            done.wait(1.0)
+            done.wait(0.5)
             client.execute_command("ACL", "SETUSER", "half", "-hset", "-lpush")
             done.wait(0.5)
             client.execute_command("ACL", "SETUSER", "half", "+hset", "+lpush")
@@ -238,7 +229,7 @@ def test_tasks_that_the_server_refused_are_not_taken_for_finished(
         thread.start()
         words = plain_worker(tmp_path / "summary.json", "--delete")
         command = f"env BENCH_REDIS_URL={embedded.url} {words}"
-        record = run(url, {"rate": 200, "duration": 4, "worker_command": command})
+        record = run(url, {"rate": 200, "duration": 2, "worker_command": command})
         done.set()
         thread.join()
     own = json.loads((tmp_path / "summary.json").read_text())
@@ -254,13 +245,13 @@ def test_a_task_that_waits_on_no_list_for_its_next_attempt_is_waited_for(
     """Our own worker, told to report nothing: its failed tasks wait in its memory."""
     command = (
         f"{sys.executable} -m bench worker inference --queues {{queues}} --failure-rate 30% "
-        "--retry-delay 2s"
+        "--retry-delay 500ms"
     )
-    record = run(embedded.url, {"rate": 50, "duration": 2, "worker_command": command})
+    record = run(embedded.url, {"rate": 100, "duration": 1, "worker_command": command})
     require_finished(record)
     assert record.counts.completed + record.counts.failed == record.counts.enqueued == 100
     assert record.latency["e2e"]["all"].count == 100
-    assert (record.latency["e2e"]["all"].max_s or 0) > 2
+    assert (record.latency["e2e"]["all"].max_s or 0) > 0.5
 
 
 def test_tasks_that_still_wait_for_an_attempt_when_time_is_over_are_pending_and_not_lost(
@@ -272,7 +263,7 @@ def test_tasks_that_still_wait_for_an_attempt_when_time_is_over_are_pending_and_
     )
     record = run(
         embedded.url,
-        {"rate": 50, "duration": 2, "worker_command": command, "drain_timeout": "1s"},
+        {"rate": 50, "duration": 1, "worker_command": command, "drain_timeout": "0.5s"},
     )
     assert record.verdict == "incomplete"
     assert record.counts.lost == 0
@@ -289,8 +280,8 @@ def test_tasks_that_failed_for_good_are_failed_also_where_results_are_looked_for
     record = run(
         embedded.url,
         {
-            "rate": 100,
-            "duration": 2,
+            "rate": 200,
+            "duration": 1,
             "max_retry": 0,
             "worker_command": command,
             "seen_by": "result",
@@ -299,22 +290,6 @@ def test_tasks_that_failed_for_good_are_failed_also_where_results_are_looked_for
     assert record.counts.lost == 0
     assert record.counts.failed > 10
     assert record.counts.completed + record.counts.failed == record.counts.enqueued == 200
-
-
-def test_what_a_worker_of_somebody_else_still_holds_is_told(
-    embedded: EmbeddedServer, tmp_path: Path
-) -> None:
-    """It goes on after the run has cleaned up, and what it writes then stays."""
-    words = [sys.executable, str(WORKER), str(tmp_path / "summary.json"), QUEUE, "--seconds", "1"]
-    worker = subprocess.Popen(words, env={**os.environ, "BENCH_REDIS_URL": embedded.url})
-    try:
-        fields = {"rate": 5, "duration": 2, "worker": "external", "drain_timeout": "0.2s"}
-        record = run(embedded.url, fields, owns_server=False)
-    finally:
-        worker.terminate()
-        worker.wait()
-    assert record.counts.active == 1
-    assert "a worker still held 1 tasks" in record.warnings[-1].message
 
 
 def test_a_server_that_was_flushed_has_finished_nothing(
@@ -330,7 +305,8 @@ def test_a_server_that_was_flushed_has_finished_nothing(
         thread = threading.Thread(target=flush)
         thread.start()
         words = plain_worker(tmp_path / "summary.json", "--seconds", "0.02")
-        record = run(embedded.url, {"rate": 200, "duration": 3, "worker_command": words})
+        fields = {"rate": 200, "duration": 1, "worker_command": words, "drain_timeout": "0.5s"}
+        record = run(embedded.url, fields)
         thread.join()
     assert record.verdict == "incomplete"
     assert "was flushed during the run" in record.warnings[0].message
@@ -340,27 +316,12 @@ def test_a_worker_that_shows_its_work_otherwise_is_told_apart_from_one_that_does
     embedded: EmbeddedServer, tmp_path: Path
 ) -> None:
     words = plain_worker(tmp_path / "summary.json")
-    fields = {"rate": 100, "duration": 1, "worker_command": words, "drain_timeout": "1s"}
+    fields = {"rate": 200, "duration": 0.5, "worker_command": words, "drain_timeout": "0.5s"}
     record = run(embedded.url, {**fields, "seen_by": "result"})
     # The state is what it writes, and at the end that counts as well.
     assert record.counts.completed == 100
     assert record.latency["e2e"]["all"].count == 0
     assert "use --seen-by state" in " ".join(each.message for each in record.warnings)
-
-
-def test_a_fill_may_take_longer_than_a_worker_may_be_idle(
-    embedded: EmbeddedServer, tmp_path: Path
-) -> None:
-    record = run(
-        embedded.url,
-        {
-            "rate": 20,
-            "duration": 10,
-            "worker_command": plain_worker(tmp_path / "summary.json"),
-            "worker_start": "after-fill",
-        },
-    )
-    assert record.counts.completed == record.counts.enqueued == 200
 
 
 def test_with_tasks_of_others_in_the_queues_nothing_can_be_told(embedded: EmbeddedServer) -> None:

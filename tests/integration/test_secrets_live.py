@@ -28,6 +28,8 @@ from bench.redisio.connection import RawConnection, open_client
 from bench.secrets import HIDDEN, URL_VARIABLE, has_unencoded
 from tests.test_secrets import NASTY, NON_ASCII, SPELLINGS, passwords
 
+pytestmark = pytest.mark.slow
+
 USER = "né@me/1"
 PASSWORD = f"Zqxjk{NASTY}{NON_ASCII}9zkvw"
 WRONG = f"Kxqzj{NON_ASCII}{NASTY[::-1]}7wvkz"
@@ -182,7 +184,6 @@ def test_a_password_as_it_is_opens_the_server_or_is_refused_in_one_line(
     assert not has_unencoded(url) or "percent-encode" in str(refused.value)
 
 
-@pytest.mark.slow
 def test_a_run_and_its_page_show_no_password(
     server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +217,7 @@ STARTING_RUNS = (
     ("words", "kind"),
     [
         *((words, kind) for words in CONNECTING for kind in ("wrong", "away", "raw")),
-        *(pytest.param(words, "wrong", marks=pytest.mark.slow) for words in STARTING_RUNS),
+        *((words, "wrong") for words in STARTING_RUNS),
     ],
     ids=lambda each: each if isinstance(each, str) else each[0],
 )
@@ -238,7 +239,6 @@ def test_a_server_that_cannot_be_used_is_told_without_the_password(
     require_hidden(left.texts, WRONG)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("password", [PASSWORD, "a"])
 def test_a_worker_that_prints_its_environment_and_dies_shows_no_password(
     server: Server, password: str, tmp_path: Path
@@ -272,7 +272,6 @@ def test_a_worker_that_prints_its_environment_and_dies_shows_no_password(
         assert f"PASSWORD={password}" not in text
 
 
-@pytest.mark.slow
 def test_a_secret_in_a_worker_command_is_hidden_in_the_record(server: Server) -> None:
     script = f"REDIS_PASSWORD={shlex.quote(PASSWORD)} sleep 60"
     left = watched(
@@ -289,7 +288,6 @@ def test_a_secret_in_a_worker_command_is_hidden_in_the_record(server: Server) ->
     assert saved.scenario.worker_command == f"sh -c 'REDIS_PASSWORD={HIDDEN} sleep 60'"
 
 
-@pytest.mark.slow
 def test_clients_and_their_programs_show_no_password(server: Server) -> None:
     only = [
         word for name in ("python-pipelined", "bench", "redis-cli") for word in ("--only", name)
@@ -302,7 +300,6 @@ def test_clients_and_their_programs_show_no_password(server: Server) -> None:
     require_hidden(left.texts)
 
 
-@pytest.mark.slow
 def test_a_worker_on_its_own_shows_no_password(server: Server) -> None:
     with redis.Redis.from_url(server.url()) as client:
 
@@ -313,7 +310,6 @@ def test_a_worker_on_its_own_shows_no_password(server: Server) -> None:
     require_hidden(left.texts)
 
 
-@pytest.mark.slow
 def test_a_search_shows_no_password(server: Server) -> None:
     left = watched(
         *("capacity", "--workers", "1", "--slo", "e2e.p99 < 1s", "--budget", "10m"),
@@ -325,14 +321,12 @@ def test_a_search_shows_no_password(server: Server) -> None:
     require_hidden(left.texts)
 
 
-@pytest.mark.slow
 def test_a_distributed_run_shows_no_password(server: Server) -> None:
     left = watched(*SHORT_RUN, "--distributed", "--producers", "1", url=server.url())
     assert run_record.load(Path("record.json")).counts.enqueued, left.err
     require_hidden(left.texts)
 
 
-@pytest.mark.slow
 def test_locust_and_its_log_show_no_password(server: Server) -> None:
     locustfile = Path(__file__).parents[2] / "locustfiles" / "runqy.py"
     words = ("-f", str(locustfile), "--headless", "-u", "1", "-t", "1s", "--loglevel", "DEBUG")

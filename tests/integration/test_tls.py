@@ -14,6 +14,8 @@ from bench.errors import ServerUnreachable
 from bench.redisio.embedded import EmbeddedServer
 from tests.integration.conftest import run
 
+pytestmark = pytest.mark.slow
+
 
 class Terminator:
     """Speaks TLS to clients, and forwards what they say to a server."""

@@ -20,6 +20,8 @@ from bench.worker import standalone
 from tests.integration.conftest import QUEUE, run, worker_thread
 from tests.integration.proxy import proxy
 
+pytestmark = pytest.mark.slow
+
 PENDING = f"asynq:{QUEUE}:pending"
 
 
@@ -85,25 +87,25 @@ def test_a_stall_of_the_server_shows_in_e2e_from_the_due_times(
     client = connect(embedded)
 
     def stall() -> None:
-        wait_until(lambda: int(client.llen(PENDING)) + client.dbsize() > 150, "150 tasks")
+        wait_until(lambda: int(client.llen(PENDING)) + client.dbsize() > 100, "100 tasks")
         os.kill(embedded.pid, signal.SIGSTOP)
-        time.sleep(1.0)
+        time.sleep(0.5)
         os.kill(embedded.pid, signal.SIGCONT)
 
     stalling = in_background(stall)
     record = run(
         embedded.url,
-        {"rate": 200, "duration": 3, "producer": "snippet", "prefetch": prefetch},
+        {"rate": 200, "duration": 1.5, "producer": "snippet", "prefetch": prefetch},
     )
     stalling.join()
     require_balance(record)
-    assert record.counts.completed == 600
+    assert record.counts.completed == 300
     corrected, uncorrected = record.latency["e2e"]["all"], record.latency["e2e_from_send"]["all"]
-    # 200 of 600 tasks were due in the stall: a sixth of all waited longer than half of it.
+    # 100 of 300 tasks were due in the stall: a sixth of all waited longer than half of it.
     assert corrected.p90_s is not None
-    assert corrected.p90_s > 0.5
+    assert corrected.p90_s > 0.25
     assert corrected.max_s is not None
-    assert corrected.max_s >= 0.95
+    assert corrected.max_s >= 0.45
     assert uncorrected.p90_s is not None
     assert uncorrected.p90_s < corrected.p90_s / 2
 
@@ -116,17 +118,17 @@ def test_a_stall_makes_the_frame_producer_late_and_nothing_is_skipped_or_sent_tw
     def stall() -> None:
         wait_until(lambda: client.dbsize() > 300, "300 tasks")
         os.kill(embedded.pid, signal.SIGSTOP)
-        time.sleep(1.0)
+        time.sleep(0.5)
         os.kill(embedded.pid, signal.SIGCONT)
 
     stalling = in_background(stall)
-    record = run(embedded.url, {"rate": 1000, "duration": 3, "prefetch": 64})
+    record = run(embedded.url, {"rate": 1000, "duration": 1.5, "prefetch": 64})
     stalling.join()
     require_balance(record)
-    assert record.counts == Counts(due=3000, enqueued=3000, completed=3000)
+    assert record.counts == Counts(due=1500, enqueued=1500, completed=1500)
     end_to_end = record.latency["e2e"]["all"]
     assert end_to_end.p99_s is not None
-    assert end_to_end.p99_s > 0.9
+    assert end_to_end.p99_s > 0.45
 
 
 def test_a_known_delay_of_replies_shows_in_enqueue_and_nowhere_else(
@@ -135,11 +137,11 @@ def test_a_known_delay_of_replies_shows_in_enqueue_and_nowhere_else(
     with proxy(embedded.port, reply_delay_s=0.05) as slow, worker_thread(embedded.url, {}):
         record = run(
             slow.url,
-            {"rate": 200, "duration": 2, "workers": 0, "external_workers": True},
+            {"rate": 200, "duration": 1, "workers": 0, "external_workers": True},
             owns_server=False,
         )
     require_balance(record)
-    assert record.counts.completed == 400
+    assert record.counts.completed == 200
     enqueue, end_to_end = record.latency["enqueue"]["all"], record.latency["e2e"]["all"]
     assert enqueue.min_s is not None
     assert enqueue.min_s >= 0.0499
@@ -235,7 +237,7 @@ def test_tasks_that_the_server_refuses_are_counted_and_the_reason_is_told(
         client.config_set("maxmemory", "1")
 
     filler = in_background(fill)
-    record = run(embedded.url, {"rate": 500, "duration": 2, "workers": 0})
+    record = run(embedded.url, {"rate": 1000, "duration": 1, "workers": 0})
     filler.join()
     require_balance(record)
     counts = record.counts
@@ -275,23 +277,13 @@ def test_failing_tasks_are_retried_then_archived(embedded: EmbeddedServer) -> No
     assert record.latency["service"]["all"].count == 400 + counts.retried
 
 
-def test_a_backlog_that_grows_makes_the_run_unstable(embedded: EmbeddedServer) -> None:
-    record = run(
-        embedded.url,
-        {"rate": 250, "duration": 6, "service_time": "5ms", "drain_timeout": "20s"},
-    )
-    require_balance(record)
-    assert record.verdict == "unstable"
-    assert "backlog_grows" in codes(record)
-
-
 def test_a_drain_that_times_out_leaves_the_rest_counted_and_the_run_incomplete(
     embedded: EmbeddedServer,
 ) -> None:
     client = connect(embedded)
     record = run(
         embedded.url,
-        {"rate": 500, "duration": 1, "service_time": "20ms", "drain_timeout": "0.5s"},
+        {"rate": 500, "duration": 0.5, "service_time": "20ms", "drain_timeout": "0.3s"},
     )
     require_balance(record)
     counts = record.counts
@@ -299,22 +291,6 @@ def test_a_drain_that_times_out_leaves_the_rest_counted_and_the_run_incomplete(
     assert counts.active == int(client.llen(f"asynq:{QUEUE}:active")) == 0
     assert record.verdict == "incomplete"
     assert "drain_timed_out" in codes(record)
-
-
-def test_nobody_serving_the_queues_is_said(embedded: EmbeddedServer) -> None:
-    record = run(
-        embedded.url,
-        {
-            "rate": 100,
-            "duration": 1,
-            "workers": 0,
-            "external_workers": True,
-            "drain_timeout": "0.2s",
-        },
-    )
-    require_balance(record)
-    assert record.verdict == "incomplete"
-    assert "no_completions" in codes(record)
 
 
 def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
@@ -329,7 +305,7 @@ def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
                 child.kill()
 
     killer = in_background(kill)
-    record = run(embedded.url, {"rate": 200, "duration": 3})
+    record = run(embedded.url, {"rate": 200, "duration": 1})
     killer.join()
     require_balance(record)
     assert record.verdict == "incomplete"
@@ -350,11 +326,10 @@ def test_a_run_that_is_interrupted_keeps_what_it_measured(embedded: EmbeddedServ
     assert record.duration_s < 30
 
 
-@pytest.mark.parametrize("external", [False, True])
 def test_a_server_that_goes_away_leaves_a_record_of_what_was_measured(
-    embedded: EmbeddedServer, external: bool
+    embedded: EmbeddedServer,
 ) -> None:
-    """Also where the run asks that server for the reports of workers elsewhere."""
+    """Even where the run asks that server for the reports of workers elsewhere."""
     client = connect(embedded)
 
     def kill() -> None:
@@ -362,11 +337,11 @@ def test_a_server_that_goes_away_leaves_a_record_of_what_was_measured(
         os.kill(embedded.pid, signal.SIGKILL)
 
     killer = in_background(kill)
-    fields: dict[str, object] = {"workers": 0, "external_workers": True} if external else {}
-    record = run(embedded.url, {"rate": 200, "duration": 3, **fields}, owns_server=False)
+    fields = {"rate": 200, "duration": 1, "workers": 0, "external_workers": True}
+    record = run(embedded.url, {**fields, "drain_timeout": "0.5s"}, owns_server=False)
     killer.join()
     require_balance(record)
     assert record.verdict == "incomplete"
-    assert record.counts.due == 600
+    assert record.counts.due == 200
     assert record.counts.enqueued >= 50
     assert "incomplete" in codes(record)

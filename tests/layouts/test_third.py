@@ -17,6 +17,8 @@ from bench.layouts import registry
 from bench.redisio import embedded
 from tests.layouts import third
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(bench.__file__).parent.parent
 QUEUES = ("--queues", "orders-high=1,orders-low=3")
 
@@ -67,7 +69,7 @@ def command(tmp_path: Path) -> Iterator[CommandLine]:
 def test_a_run_loses_nothing_and_leaves_nothing(command: CommandLine, prefetch: str) -> None:
     """Failing, retried and archived tasks included, in both of the worker's ways to take tasks."""
     command(
-        *("run", "smoke", "--layout", "third", *QUEUES, "--rate", "500/s", "--duration", "1s"),
+        *("run", "smoke", "--layout", "third", *QUEUES, "--rate", "500/s", "--duration", "500ms"),
         *("--failure-rate", "20%", "--retry-delay", "20ms", "--max-retry", "1"),
         *("--store-results", "--concurrency", "4", "--prefetch", prefetch),
         *("--output", "run.json"),
@@ -87,7 +89,7 @@ def test_an_external_worker_of_the_layout_is_observed(command: CommandLine) -> N
     """``bench worker`` is started as if it were somebody else's."""
     worker = f"{sys.executable} -m bench worker {{parent}} --layout third --queues {{queues}}"
     command(
-        *("run", "smoke", "--layout", "third", *QUEUES, "--rate", "200/s", "--duration", "1s"),
+        *("run", "smoke", "--layout", "third", *QUEUES, "--rate", "300/s", "--duration", "500ms"),
         *("--worker-command", worker, "--output", "run.json"),
         code=(0, 4),
     )

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,41 +11,52 @@ import pytest
 
 PROGRAM = """
 import json, sys
-from pathlib import Path
 from bench.errors import BenchError
 from bench.locust import shapes
 from bench.workload.schedule import RateProfile
-name, options = sys.argv[1], json.loads(sys.argv[2])
-shape = getattr(shapes, name)()
-try:
-    shape.prepare(options)
-except BenchError as error:
-    print(json.dumps({"error": str(error)}))
-else:
-    profile = RateProfile(shape._stages)
-    print(json.dumps({
-        "stages": [(s.duration_s, s.start_per_s, s.end_per_s) for s in shape._stages],
-        "duration_s": shape.duration_s, "total": profile.total, "text": shape.stages_text(),
-    }))
+for line in sys.stdin:
+    name, options = json.loads(line)
+    shape = getattr(shapes, name)()
+    try:
+        shape.prepare(options)
+    except BenchError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+    else:
+        profile = RateProfile(shape._stages)
+        print(json.dumps({
+            "stages": [(s.duration_s, s.start_per_s, s.end_per_s) for s in shape._stages],
+            "duration_s": shape.duration_s, "total": profile.total, "text": shape.stages_text(),
+        }), flush=True)
 """
+Prepared = Callable[..., dict[str, Any]]
 
 
-def prepared(name: str, **options: object) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name, json.dumps(options)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Prepared]:
+    """``prepared(name, **options)``: what the shape of that name plans, or its error."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        asked, answered = process.stdin, process.stdout
+        assert asked is not None
+        assert answered is not None
+
+        def ask(name: str, **options: object) -> dict[str, Any]:
+            asked.write(json.dumps([name, options]) + "\n")
+            asked.flush()
+            answer: dict[str, Any] = json.loads(answered.readline())
+            return answer
+
+        yield ask
 
 
 @pytest.mark.parametrize(
     ("name", "mean_share"),
     [("Steps", 0.6), ("Ramp", 0.55), ("Spike", 0.28), ("DailySine", 0.55)],
 )
-def test_a_shape_has_the_length_and_the_peak_that_it_is_given(name: str, mean_share: float) -> None:
+def test_a_shape_has_the_length_and_the_peak_that_it_is_given(
+    prepared: Prepared, name: str, mean_share: float
+) -> None:
     made = prepared(name, rate="2000/s", shape_duration="60s")
     assert made["duration_s"] == pytest.approx(60)
     assert max(max(begin, end) for _, begin, end in made["stages"]) == pytest.approx(2000)
@@ -52,7 +64,7 @@ def test_a_shape_has_the_length_and_the_peak_that_it_is_given(name: str, mean_sh
     assert made["text"].count("@") == len(made["stages"])
 
 
-def test_a_trace_follows_its_file(tmp_path: Path) -> None:
+def test_a_trace_follows_its_file(prepared: Prepared, tmp_path: Path) -> None:
     file = tmp_path / "rates.csv"
     file.write_text("time_s,rate_per_s\n0,100\n10,300\n30,300\n")
     made = prepared("Trace", trace=str(file))
@@ -71,7 +83,7 @@ def test_a_trace_follows_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_that_cannot_be_read_names_the_line(
-    tmp_path: Path, text: str | None, message: str
+    prepared: Prepared, tmp_path: Path, text: str | None, message: str
 ) -> None:
     file = tmp_path / "rates.csv"
     if text is not None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 PROGRAM = """
 import json
 from locust.stats import RequestStats
@@ -37,6 +39,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_rows_grow_by_what_is_new_and_hold_fractions_of_milliseconds() -> None:
     """A report that comes twice, or late, changes nothing."""
     done = subprocess.run(

@@ -21,6 +21,8 @@ from bench.records import run_record
 from bench.redisio.embedded import EmbeddedServer
 from tests.locust.conftest import LocustProcess, Start
 
+pytestmark = pytest.mark.slow
+
 WORD = "sesame-open"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

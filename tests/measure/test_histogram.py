@@ -160,6 +160,7 @@ def test_without_samples_there_is_no_percentile_and_no_mean() -> None:
     assert (empty.count, empty.percentile_us(50), empty.mean_us()) == (0, None, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(lists(ANY))
 def test_the_reference_reads_what_is_encoded(values: list[int]) -> None:

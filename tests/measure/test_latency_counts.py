@@ -60,6 +60,7 @@ def test_no_samples_have_no_percentile() -> None:
     assert percentile_us(LatencyCounts(), 50) == 0
 
 
+@pytest.mark.slow
 @given(
     samples=st.lists(
         st.tuples(st.integers(0, 3_000_000), st.integers(0, 10**7), st.integers(0, 2)),

@@ -1,15 +1,25 @@
 """Builds the Go peer, once for all test processes, where there is Go."""
 
+import contextlib
 import fcntl
 import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 SOURCES = Path(__file__).parent / "asynq"
+
+
+@contextlib.contextmanager
+def building() -> Iterator[None]:
+    """One build at a time on this machine: the next finds what the first compiled in the cache."""
+    with (Path(tempfile.gettempdir()) / "bench-test-build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def asynq_peer() -> Path:
@@ -23,8 +33,7 @@ def asynq_peer() -> Path:
     folder = Path(tempfile.gettempdir()) / f"bench-test-peers-{digest.hexdigest()[:16]}"
     folder.mkdir(exist_ok=True)
     program = folder / "peer"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with building():
         if not program.exists():
             built = subprocess.run(
                 [go, "build", "-o", program, "."],

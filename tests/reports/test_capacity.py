@@ -13,6 +13,8 @@ from bench.reports.html import capacity_page
 from bench.reports.html.page import page
 from tests.records.capacity_fixtures import broken, found, hopeless, new_record
 
+pytestmark = pytest.mark.slow
+
 RECORDS: dict[str, Callable[[], CapacityRecord]] = {
     "found": found,
     "broken": broken,

@@ -21,6 +21,8 @@ from tests.analysis.test_priorities import swapped
 from tests.records.fixtures import DEFAULT, HIGH, LOW, example_record
 from tests.reports.test_gate import faulty, gate, passed, too_few
 
+pytestmark = pytest.mark.slow
+
 changed = msgspec.structs.replace
 
 HOSTILE = '<script>alert("1")</script>&amp;$x_1$'

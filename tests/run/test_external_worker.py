@@ -88,6 +88,7 @@ def test_output_after_the_file_was_cut_is_shown_without_the_hole(
     assert lines == ["before", "after"]
 
 
+@pytest.mark.slow
 def test_a_child_that_left_the_process_group_of_a_worker_command_is_ended_too() -> None:
     made = external_worker("sh -c 'setsid sleep 600 & wait'")
     assert made.process is not None
@@ -123,6 +124,7 @@ def test_a_worker_command_that_was_told_to_stop_has_not_died() -> None:
     made.end()
 
 
+@pytest.mark.slow
 def test_cpu_time_is_that_of_all_processes_of_a_worker_command() -> None:
     made = external_worker("sh -c 'python3 -c \"while True: pass\" & wait'")
     assert made.process is not None

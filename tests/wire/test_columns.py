@@ -127,6 +127,7 @@ def test_every_digit_of_an_id_has_its_weight(count: int, expected: tuple[int, in
     assert found_ids(task_ids, RUN) == [expected] * count
 
 
+@pytest.mark.slow
 @given(payloads=mixed(OURS, broken(HEADS.map(lambda head: head + b"}")), STRANGE))
 def test_stamps_are_read_as_one_by_one(payloads: list[bytes]) -> None:
     """Our own, broken and foreign payloads, in any order."""

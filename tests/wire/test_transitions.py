@@ -58,6 +58,7 @@ MOVES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [RUNQY, ASYNQ], ids=["runqy", "asynq"])
 @pytest.mark.parametrize("name", MOVES)
 @given(

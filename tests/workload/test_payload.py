@@ -171,6 +171,7 @@ def test_lines_are_used_in_turn_by_the_number_of_the_task(tmp_path: Path) -> Non
     assert used == [0, 1, 2, 0, 1, 0]
 
 
+@pytest.mark.slow
 @given(objects=st.lists(JSON_OBJECTS, min_size=1, max_size=4))
 def test_the_content_of_a_line_is_kept_beside_the_stamps(
     tmp_path_factory: pytest.TempPathFactory, objects: list[dict[str, object]]
