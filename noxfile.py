@@ -13,6 +13,7 @@ import nox
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 """Versions that are supported; those that a machine lacks are skipped."""
 
+PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", "2", "--dist", "worksteal"]
 SITE = Path("site")
 _LOADED = re.compile(
     r"""<(?:script|img|iframe)\b[^>]*\bsrc=["']?(?:https?:)?//|<link\b[^>]*\brel=["']?"""
@@ -46,14 +47,14 @@ def types(session: nox.Session) -> None:
 @nox.session(python=False)
 def quick(session: nox.Session) -> None:
     """Run the tests that take no processes and no time: ``-m "not slow"``."""
-    arguments = ["-m", "pytest", "--quiet", "--numprocesses", "2", "-m", "not slow"]
+    arguments = [*PYTEST, "-m", "not slow"]
     _python(session, *arguments, *session.posargs)
 
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """Run all tests."""
-    _python(session, "-m", "pytest", "--quiet", "--numprocesses", "2", *session.posargs)
+    _python(session, *PYTEST, *session.posargs)
 
 
 @nox.session(python=False)
