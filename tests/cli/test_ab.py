@@ -16,17 +16,25 @@ NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-
 
 
 @pytest.mark.slow
-def test_a_job_measures_both_arms_and_says_what_it_can(bench: Bench) -> None:
-    outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
+def test_a_job_measures_both_arms_and_says_what_it_can(
+    bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them on a server behind a password, whose URL stands in none of the job's files."""
+    monkeypatch.setenv("OTHER_SERVER", url.replace("redis://", "redis://default:@"))
+    there = "--prefetch 1 --redis-url '$OTHER_SERVER'"
+    outcome = bench(*SHORT, "--pairs", "1", "--b", there, "-o", "job")
     # One pair decides nothing; on a busy machine it may not even be valid.
     assert outcome.code in (3, 4), outcome.err
     assert "1 base-versus-base pair for the noise, then 1 pair: 4 runs" in outcome.err
     first, second = (run_record.load(Path("job") / name) for name in NAMES[2:])
     assert (first.scenario.prefetch, second.scenario.prefetch) == (16, 1)
     assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
+    assert second.server["address"] == url
+    text = "".join(path.read_text() for path in Path("job").iterdir())
+    assert "default:@" not in text
     if outcome.code == 3:
         gate = comparison_record.load(Path("job/gate.json"))
-        assert (gate.base.what, gate.candidate.what) == ("", "--prefetch 1")
+        assert (gate.base.what, gate.candidate.what) == ("", there)
         assert (gate.pairs, gate.noise_pairs) == (1, 1)
         assert outcome.out.startswith("INCONCLUSIVE  smoke: ")
         assert bench("report", "job").out.splitlines()[0] == outcome.out.splitlines()[0]
@@ -127,23 +135,6 @@ def test_an_arm_that_cannot_run_ends_the_job_with_its_reason(
     outcome = bench(*SHORT, "--pairs", "1", "--a", arm)
     assert outcome.code == code
     assert said in outcome.err.splitlines()[-1]
-
-
-@pytest.mark.slow
-def test_a_server_behind_a_password_is_named_by_a_variable(
-    bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The URL reaches the runs, and stands in none of the job's files."""
-    secret = url.replace("redis://", "redis://default:@")
-    monkeypatch.setenv("OTHER_SERVER", secret)
-    outcome = bench(
-        *SHORT, "--pairs", "1", "--b", "--redis-url '$OTHER_SERVER'", "-o", "job", "--quiet"
-    )
-    assert outcome.code in (3, 4), outcome.err
-    ran = run_record.load(Path("job") / NAMES[3])
-    assert ran.server["address"] == url
-    text = "".join(path.read_text() for path in Path("job").iterdir())
-    assert "default:@" not in text
 
 
 @pytest.fixture

@@ -1,16 +1,15 @@
 """``bench run --distributed``: Locust's workers enqueue, and all else is as in any run."""
 
-import re
-import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from bench.records import run_record
-from tests.cli.conftest import Bench, expected_code
+from tests.cli.conftest import Bench, expected_code, interrupted
 
 pytestmark = pytest.mark.slow
 
@@ -74,21 +73,15 @@ def test_flags_for_many_hosts_need_the_one_that_asks_for_them(bench: Bench) -> N
     assert "need --distributed" in outcome.err
 
 
-def test_an_interrupt_saves_what_was_measured() -> None:
+def test_an_interrupt_saves_what_was_measured(folder: Path, url: str) -> None:
     words = ("run", "smoke", "--duration", "60s", "--rate", "300/s", "-o", "record.json")
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench", *words, "--distributed"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        for line in process.stderr:  # plain progress, a line now and then
-            if re.search("enqueued [1-9]", line):
-                break
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+    with redis.Redis.from_url(url) as client:
+        code, errors = interrupted(
+            folder,
+            (*words, "--distributed", "--redis-url", url),
+            lambda: client.dbsize() > 200,
+        )
     saved = run_record.load(Path("record.json"))
-    assert process.returncode == 130
+    assert code == 130, errors
     assert saved.verdict == "incomplete"
     assert saved.counts.enqueued > 0

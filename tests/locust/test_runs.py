@@ -122,7 +122,7 @@ def test_a_master_counts_what_its_workers_sent(
 def test_a_worker_that_dies_makes_the_run_incomplete_and_is_named(
     start: Start, embedded: EmbeddedServer, free_port: int
 ) -> None:
-    master = ("-u", "4", "-r", "4", "-t", "6s", "--enqueue-only", "--redis-url", embedded.url)
+    master = ("-u", "4", "-r", "4", "-t", "5s", "--enqueue-only", "--redis-url", embedded.url)
     leader, workers = cluster(start, free_port, (*master, "--rate", "200/s", "--keep"))
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened
