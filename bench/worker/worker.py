@@ -66,6 +66,8 @@ class Worker:
         self._order = 0
         self._popped: dict[int, int] = {}
         """Tasks that each popping coroutine holds, by the coroutine's number."""
+        self._requested = 0
+        """Tasks that the pops which the server has not answered may bring."""
         self._finishing = 0
         """Tasks whose service is over and whose last commands are not acknowledged."""
         self.stopping = False
@@ -124,11 +126,15 @@ class Worker:
         most = math.ceil(self._settings.prefetch / coroutines)
         with self._popping() as coroutine:
             while not self.stopping:
-                room = min(most, self._settings.prefetch - self.in_flight)
+                room = min(most, self._settings.prefetch - self.in_flight - self._requested)
                 if room <= 0:
                     yield Sleep(FOREVER_US)
                     continue
-                queue, task_ids = yield from self._take_many(room)
+                self._requested += room
+                try:
+                    queue, task_ids = yield from self._take_many(room)
+                finally:
+                    self._requested -= room
                 if task_ids:
                     self._popped[coroutine] = len(task_ids)
                     yield from self._serve_batch(queue, task_ids)

@@ -155,6 +155,27 @@ def test_coroutines_share_the_prefetch() -> None:
     assert driver.worker.in_flight == 6
 
 
+def test_what_coroutines_have_asked_for_counts_towards_the_prefetch() -> None:
+    """All of them wait in the server at once, and any of their pops may be answered in full."""
+    driver = Driver(prefetch=10)
+    first, second, third, fourth = driver.coroutines[:4]
+    assert [counted(next(each)) for each in (first, second, third, fourth)] == [3, 3, 3, 1]
+    assert driver.worker.in_flight == 0
+
+
+def test_a_coroutine_that_got_nothing_leaves_its_room_to_the_others() -> None:
+    driver = Driver(prefetch=4, service_time=Distribution("constant", mean=0.3))
+    popping = driver.coroutines[:4]
+    assert [counted(next(each)) for each in popping] == [1, 1, 1, 1]
+    woken = driver.woken
+    popping[0].send([None])  # the blocking pop timed out; it asks again
+    popping[1].send([[KEY, [task_id(0)]]])
+    popping[1].send([fields()])
+    popping[1].send([])
+    assert driver.worker.in_flight == 1
+    assert driver.woken > woken
+
+
 def test_a_full_prefetch_takes_no_more_until_a_task_has_ended() -> None:
     driver = Driver(prefetch=4, service_time=Distribution("constant", mean=0.3))
     driver.take(range(4))
