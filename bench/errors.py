@@ -18,6 +18,9 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
 
+MESSAGE_PREFIX = "bench: "
+"""What every message on standard error begins with."""
+
 
 class ExitCode(IntEnum):
     """Exit codes of the ``bench`` command. Scripts rely on these numbers."""
@@ -105,3 +108,16 @@ def error_for(exit_code: int, message: str) -> BenchError:
         ExitCode.UNREACHABLE: ServerUnreachable,
     }
     return kinds.get(exit_code, MeasurementError)(message)
+
+
+def error_of_process(exit_code: int, printed: str, program: str) -> BenchError:
+    """The error that a process ended with, from its exit code and what it printed as errors.
+
+    The message is its last line that begins with ``bench: ``, else its last line. ``program`` is
+    its name for a message if it printed nothing.
+    """
+    lines = printed.strip().splitlines()
+    ours = [line for line in lines if line.startswith(MESSAGE_PREFIX)]
+    nothing = f"{program} printed nothing and ended with exit code {exit_code}"
+    last = [nothing, *lines, *ours][-1]
+    return error_for(exit_code, last.removeprefix(MESSAGE_PREFIX))

@@ -16,6 +16,7 @@ from bench.errors import (
     ServerUnreachable,
     TaskNotFound,
     UsageError,
+    error_of_process,
     nearest,
 )
 
@@ -90,3 +91,16 @@ def test_no_error_exits_as_success(error: type[BenchError], code: int) -> None:
 )
 def test_the_nearest_name_is_offered_when_there_is_one(name: str, hint: str) -> None:
     assert nearest(name, ["rate", "workers", "duration"]) == hint
+
+
+@pytest.mark.parametrize(
+    ("printed", "message"),
+    [
+        ("", "Locust printed nothing and ended with exit code 6"),
+        ("bench: first\nbench: no server\nafter it\n", "no server"),
+        ("Traceback\nValueError: x\n", "ValueError: x"),
+    ],
+)
+def test_the_error_of_a_process_is_its_last_message(printed: str, message: str) -> None:
+    error = error_of_process(6, printed, "Locust")
+    assert (type(error), str(error)) == (ServerUnreachable, message)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import BenchError, ExitCode, error_for
+from bench.errors import ExitCode, error_of_process
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.secrets import URL_VARIABLE, hide, url_secrets
@@ -67,7 +67,8 @@ def make(
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
         raise RunInterrupted
     if not options.path.exists():
-        raise _error_of(process.returncode, hide(errors, url_secrets(options.url or "")))
+        shown = hide(errors, url_secrets(options.url or ""))
+        raise error_of_process(process.returncode, shown, "bench run")
     return run_record.load(options.path)
 
 
@@ -96,13 +97,3 @@ def _environment(options: RunOptions) -> dict[str, str]:
         environment["PYTHONSAFEPATH"] = "1"
         environment.pop("PYTHONPATH", None)
     return environment
-
-
-def _error_of(code: int, errors: str) -> BenchError:
-    lines = errors.strip().splitlines()
-    last = (
-        lines[-1].removeprefix("bench: ")
-        if lines
-        else f"bench run printed nothing and ended with exit code {code}"
-    )
-    return error_for(code, last)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import BenchError, error_for
+from bench.errors import error_of_process
 from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
 from bench.records import run_record
@@ -33,7 +33,6 @@ PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
 DEFAULT_PORT = 5557
 _POLL_S = 0.2
 _MAX_WAIT_S = 300
-_PREFIX = "bench: "
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def execute(
             errors.seek(0)
             message = errors.read().decode(errors="replace")
         if not path.exists():
-            raise _error_of(process.returncode, hide(message, url_secrets(request.url)))
+            shown = hide(message, url_secrets(request.url))
+            raise error_of_process(process.returncode, shown, "Locust")
         return msgspec.structs.replace(run_record.load(path), command=request.command)
 
 
@@ -149,12 +149,6 @@ def _follow(
         elif not is_open:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
-
-
-def _error_of(code: int, message: str) -> BenchError:
-    ours = [line for line in message.splitlines() if line.startswith(_PREFIX)]
-    lines = ours or message.strip().splitlines()[-1:] or [f"Locust ended with exit code {code}"]
-    return error_for(code, lines[0].removeprefix(_PREFIX))
 
 
 def free_port() -> int:
