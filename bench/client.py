@@ -22,7 +22,13 @@ from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.layouts import registry
 from bench.redisio.connection import open_client, translated_errors
 from bench.secrets import URL_VARIABLE
-from bench.wire.layout import STATE_ARCHIVED, STATE_COMPLETED, Command, split_queue, state_of
+from bench.wire.layout_contract import (
+    STATE_ARCHIVED,
+    STATE_COMPLETED,
+    Command,
+    split_queue,
+    state_of,
+)
 from bench.wire.task import Task
 
 DEFAULT_URL = "redis://localhost:6379/0"

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.records import run_record
-from bench.reports.terminal import render
+from bench.reports.run import render
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = Path("results/example-default.json")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import hiredis
 
 from bench.wire import resp
-from bench.wire.layout import Command
+from bench.wire.layout_contract import Command
 
 TIMEOUT_S = 20.0
 

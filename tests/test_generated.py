@@ -32,5 +32,5 @@ def test_a_wrong_room_is_put_right_and_the_hand_written_columns_stay() -> None:
 
 
 def test_renewing_runs_every_test_that_has_a_golden_file() -> None:
-    assert "tests/reports/test_terminal.py" in golden_tests()
+    assert "tests/reports/test_run.py" in golden_tests()
     assert "tests/cli/test_commands.py" in golden_tests()

@@ -18,7 +18,6 @@ _STATISTICS = {
     "max": "max_s",
 }
 """Statistics of an interval to the fields of a record's summary."""
-_RATES = {"enqueue.rate": "enqueued_per_s", "completed.rate": "completed_per_s"}
 
 
 def value_of(metric: Metric, record: RunRecord) -> float | None:
@@ -26,9 +25,9 @@ def value_of(metric: Metric, record: RunRecord) -> float | None:
     found: float | None
     match metric.kind:
         case "rate":
-            found = getattr(record.rates, _RATES[metric.subject.name])
+            found = getattr(record.rates, metric.subject.field)
         case "cost":
-            found = getattr(record.resources, metric.subject.name)
+            found = getattr(record.resources, metric.subject.field)
         case "count":
             counts = record.queues.get(metric.queue) if metric.queue != "all" else record.counts
             found = None if counts is None else float(getattr(counts, metric.subject.name))

@@ -9,7 +9,7 @@ from bench.analysis.rule import Decision
 from bench.jobs.ab_job import NOISE, AbProgress, Job, OnStep
 from bench.reports.figures import counted, share
 from bench.reports.gate import text
-from bench.reports.status import status_line
+from bench.reports.status_line import status_line
 
 
 def opening(job: Job, folder: str) -> str:

@@ -9,7 +9,7 @@ from bench.analysis.capacity.effort import held_out_levels
 from bench.analysis.capacity.steps import SearchStep
 from bench.jobs.capacity_job import OnTrial
 from bench.records.capacity_record import CapacityRecord
-from bench.reports.status import status_line
+from bench.reports.status_line import status_line
 
 
 def opening(record: CapacityRecord, path: str) -> str:

@@ -24,7 +24,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.redisio import embedded
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
-from bench.reports.status import status_line
+from bench.reports.status_line import status_line
 
 
 @Parameter(name="*")

@@ -17,7 +17,7 @@ from bench.records import run_record as records
 from bench.reports.capacity import print_capacity
 from bench.reports.clients import print_clients
 from bench.reports.gate.terminal import print_gate
-from bench.reports.terminal import print_report
+from bench.reports.run import print_report
 
 if TYPE_CHECKING:
     from bench.reports.html.section import Section

@@ -19,8 +19,8 @@ from bench.locust.launcher import LocustCluster
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded
-from bench.reports.live import live_view
-from bench.reports.terminal import print_report
+from bench.reports.progress import live_view
+from bench.reports.run import print_report
 from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.workload import library

@@ -18,7 +18,7 @@ from bench.errors import UsageError
 from bench.layouts.client_check import Fields, UnexpectedTask
 from bench.layouts.entry import LayoutEntry
 from bench.redisio.queue_keys import length
-from bench.wire.layout import QueueKey, pending_key
+from bench.wire.layout_contract import QueueKey, pending_key
 
 CHUNK = 1000
 """Tasks that are read or removed at once."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bench.layouts.client_check import TaskCheck
 from bench.layouts.rules import Ruleset
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 
 
 @dataclass(frozen=True)

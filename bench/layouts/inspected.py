@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.wire.layout import Layout, QueueKey
+from bench.wire.layout_contract import Layout, QueueKey
 
 HASH = "hash"
 LIST = "list"

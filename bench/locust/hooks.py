@@ -37,7 +37,7 @@ from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
 from bench.records.run_record import default_path
-from bench.reports.terminal import print_report
+from bench.reports.run import print_report
 from bench.run.subprocesses import SubprocessFleet
 from bench.secrets import hide, hide_in_command, url_secrets
 

@@ -15,7 +15,7 @@ from gevent.event import Event
 from bench.clock import host_identity
 from bench.errors import BenchError, ServerUnreachable
 from bench.ipc.messages import Begin, Failed, Ready, Stop
-from bench.locust.connection import GeventConnection
+from bench.locust.gevent_connection import GeventConnection
 from bench.locust.loop_lag import LoopLag
 from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, WorkerMessage
 from bench.locust.phases import (

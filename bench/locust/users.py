@@ -19,12 +19,12 @@ import gevent
 import redis
 from locust import User, task
 
-from bench.locust.connection import GeventConnection
+from bench.locust.gevent_connection import GeventConnection
 from bench.locust.producer import LocustProducer
 from bench.redisio.connection import open_client
 from bench.redisio.queue_keys import length
 from bench.wire.frames import Batch
-from bench.wire.layout import Layout, pending_key
+from bench.wire.layout_contract import Layout, pending_key
 
 _BACKLOG_POLL_S = 0.002
 

@@ -6,7 +6,7 @@ import redis
 
 from bench.ipc.progress_board import ProgressBoard
 from bench.observer.recorder import CompletionRecorder
-from bench.wire.layout import KeyRole, Layout
+from bench.wire.layout_contract import KeyRole, Layout
 
 QUIET_FOR_US = 300_000
 """How long the queues must have been empty, and nothing enqueued, before all tasks are queried."""

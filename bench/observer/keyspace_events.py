@@ -17,7 +17,7 @@ from bench.clock import Clock
 from bench.errors import MeasurementError
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client
 from bench.wire import ids, resp
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 
 _FENCE_EVERY_US = 1_000
 _CONFIRM_TIMEOUT_S = 10.0

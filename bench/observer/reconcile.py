@@ -14,7 +14,7 @@ from bench.ipc.progress_board import ProgressBoard
 from bench.observer.recorder import CompletionRecorder
 from bench.observer.sampling import id_of
 from bench.observer.task_queries import Queries
-from bench.wire.layout import STATE_RETRY, TaskOutcome
+from bench.wire.layout_contract import STATE_RETRY, TaskOutcome
 from bench.workload.mix import Mix
 
 CHUNK = 2_000

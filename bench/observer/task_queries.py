@@ -8,7 +8,14 @@ import hiredis
 
 from bench.errors import MeasurementError
 from bench.redisio.connection import ByteStream, ConnectionLost
-from bench.wire.layout import Command, Layout, Reservation, TaskOutcome, outcome_of, state_of
+from bench.wire.layout_contract import (
+    Command,
+    Layout,
+    Reservation,
+    TaskOutcome,
+    outcome_of,
+    state_of,
+)
 from bench.wire.transitions import Transition
 from bench.workload.scenario_fields import CompletionSignal
 

@@ -22,7 +22,7 @@ from bench.producer.sinks import Sink
 from bench.redisio.connection import ConnectionLost, open_client
 from bench.redisio.queue_keys import length
 from bench.wire.frames import Batch
-from bench.wire.layout import pending_key
+from bench.wire.layout_contract import pending_key
 from bench.workload.feed import Feed
 
 TICK_US = 250

@@ -12,7 +12,7 @@ import numpy as np
 import redis
 
 from bench.clock import Clock
-from bench.producer.connection import PipelinedConnection
+from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost, open_client, translated_errors
 from bench.redisio.polling import wait_for

@@ -7,7 +7,7 @@ import redis
 
 from bench.measure.bits import Bits
 from bench.wire.columns import read_ids
-from bench.wire.layout import KeyRole, Layout, QueueKey
+from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 
 CHUNK = 5000
 

@@ -1,35 +1,10 @@
 """Sentences and figures that all reports of a run share."""
 
-from collections.abc import Sequence
-
 from bench import units
-from bench.records.run_record import LatencySummary, RunRecord
+from bench.records.run_record import RunRecord
 from bench.workload.metrics import format_value, parse_objective
 
-INTERVALS = {
-    "e2e": "due → finished",
-    "e2e_earliest": "due → finished, lower bound",
-    "e2e_from_send": "sent → finished (uncorrected)",
-    "queue_wait": "sent → started",
-    "service": "started → finished",
-    "enqueue": "sent → acknowledged",
-    "schedule_lag": "due → sent",
-}
-"""The intervals of a task in the order of the reports, and the two moments each lies between."""
-PERCENTILES = (
-    ("p50", "p50_s"),
-    ("p90", "p90_s"),
-    ("p99", "p99_s"),
-    ("p99.9", "p999_s"),
-    ("max", "max_s"),
-)
-"""Heading of each latency column, and the field of a summary that fills it."""
-QUEUE_INTERVALS = ("e2e", "queue_wait", "enqueue")
-"""Intervals that are shown for each sub-queue."""
 CLOSED_LOOP = "closed loop: there is no schedule, so a task is due when it is sent"
-
-_ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
-_COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
 
 
 def verdict(record: RunRecord) -> str:
@@ -41,13 +16,6 @@ def offered(record: RunRecord) -> str:
     """Returns the offered load: ``offered 850/s``, or how a closed loop sends."""
     rate = record.rates.asked_per_s
     return "sent as fast as possible" if rate is None else f"offered {units.format_rate(rate)}"
-
-
-def percentiles(
-    summary: LatencySummary, columns: Sequence[tuple[str, str]] = PERCENTILES
-) -> list[str]:
-    """Returns one duration per column; ``columns`` are pairs of a heading and a field."""
-    return [units.format_duration(getattr(summary, field)) for _, field in columns]
 
 
 def objective_value(expression: str, value: float | None) -> str:
@@ -98,14 +66,6 @@ def warmup(record: RunRecord) -> str:
         f"{units.format_duration(excluded.left_out_s)} of warm-up ({how};"
         f" {units.format_count(excluded.tasks)} tasks excluded{slowest})"
     )
-
-
-def ledger_columns(record: RunRecord) -> list[str]:
-    """Returns the counts to show: the essential ones, and others that are not zero."""
-    return [
-        *_ALWAYS_COUNTED,
-        *(name for name in _COUNTED_IF_ANY if getattr(record.counts, name)),
-    ]
 
 
 def costs(record: RunRecord) -> list[str]:

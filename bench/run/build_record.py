@@ -3,7 +3,7 @@
 Pure: it reads no clock, no file, no environment and no server.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,11 +17,11 @@ from bench.records.run_record import (
     LatencySummary,
     RecordWarning,
     RunRecord,
-    SloResult,
     Warmup,
 )
 from bench.records.summaries import summarise
 from bench.run.collected import Collected
+from bench.run.figures import objectives
 from bench.run.figures.accounting import account
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import attribution, resources_in
@@ -30,7 +30,6 @@ from bench.run.figures.verdict_inputs import verdict_inputs
 from bench.secrets import hide_in_command_text
 from bench.wire.ids import run_text
 from bench.workload import metrics
-from bench.workload.metrics import Metric, parse_objective
 from bench.workload.scenario import Scenario
 
 
@@ -53,9 +52,8 @@ def build_record(run: Collected) -> RunRecord:
         histograms,
         counts,
         {
-            "enqueue.rate": rates.enqueued_per_s,
-            "completed.rate": rates.completed_per_s,
-            **{name: getattr(resources, name) for name in metrics.COSTS},
+            **{name: getattr(rates, each.field) for name, each in metrics.RATES.items()},
+            **{name: getattr(resources, each.field) for name, each in metrics.COSTS.items()},
         },
     )
     return RunRecord(
@@ -79,7 +77,7 @@ def build_record(run: Collected) -> RunRecord:
         resources=resources,
         clock=_clock(run),
         warmup=_warmup(run, cut, measured),
-        slo=_objectives(run.scenario.slo, value_of),
+        slo=objectives.evaluated(run.scenario.slo, value_of),
     )
 
 
@@ -133,14 +131,3 @@ def _warmup(
         tasks=left_out.count,
         e2e_max_s=left_out.max_us / 1e6 if left_out.count else None,
     )
-
-
-def _objectives(
-    expressions: Sequence[str], value_of: Callable[[Metric], float | None]
-) -> list[SloResult]:
-    results = []
-    for expression in expressions:
-        objective = parse_objective(expression)
-        value = value_of(objective.metric)
-        results.append(SloResult(objective.expression, value, objective.holds(value)))
-    return results

@@ -15,7 +15,7 @@ from bench.records.run_record import RecordWarning
 from bench.redisio.queue_keys import CHUNK, ids_from_tail, length, load_scripts, queue_keys_of
 from bench.wire import ids
 from bench.wire.columns import read_ids
-from bench.wire.layout import KeyRole, Layout, QueueKey
+from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 
 
 class Cleanup:

@@ -17,7 +17,7 @@ from bench.run.prepare import Prepared
 from bench.run.start import most_warmup_s
 from bench.run.supervisor import Supervisor
 from bench.usage import peak_memory_bytes
-from bench.wire.layout import KeyRole
+from bench.wire.layout_contract import KeyRole
 
 _FINAL_REPORT_TIMEOUT_S = 15.0
 _SILENCE = "the server stopped answering: what is left in its queues is not known"

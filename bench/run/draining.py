@@ -7,7 +7,7 @@ import redis
 from bench.clock import Clock
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio.queue_keys import length
-from bench.wire.layout import KeyRole, Layout
+from bench.wire.layout_contract import KeyRole, Layout
 
 QUIET_US = 1_000_000
 """How long the lists must have been empty before reports made after that are believed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import redis
 
 from bench.redisio.server_info import cpu_s
-from bench.wire.layout import Layout, pending_key
+from bench.wire.layout_contract import Layout, pending_key
 
 INTERVAL_US = 1_000_000
 

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from bench.layouts import registry
-from bench.wire.layout import Layout, split_queue
+from bench.wire.layout_contract import Layout, split_queue
 
 _SCAN_COUNT = 1000
 _MOST_SCANS = 1000

@@ -11,7 +11,7 @@ import redis
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedTask, key_of
 from bench.verify.sampling import Span
-from bench.wire.layout import Command, KeyRole
+from bench.wire.layout_contract import Command, KeyRole
 
 _CHUNK = 100
 _CHUNK_BYTES = 4_000_000

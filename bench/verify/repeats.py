@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.layouts.inspected import InspectedKey, key_of
 from bench.layouts.rules import Fault, Rule
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 
 TWICE = Rule(
     code="twice-on-a-list",

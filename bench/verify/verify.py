@@ -24,7 +24,7 @@ from bench.verify.inspector import Inspector
 from bench.verify.repeats import repeats
 from bench.verify.sampling import Span
 from bench.verify.verification import InspectionResult, Verification, conclude
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 
 TRANSIENT_S = 0.25
 """Seconds that a healthy worker may take between two of its commands for one task."""

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from bench.arrays import Bytes, Integers
 from bench.wire import ids, stamps
 from bench.wire.answers import Answers
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 from bench.wire.task import Task
 from bench.wire.templates import CommandTemplate, make_templates
 

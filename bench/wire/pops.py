@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.wire import resp
-from bench.wire.layout import Command, Layout
+from bench.wire.layout_contract import Command, Layout
 
 _KEPT = 1024
 """Rendered commands that are kept; with weighted priority their number has no bound."""

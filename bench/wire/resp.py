@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import hiredis
 
-from bench.wire.layout import Command
+from bench.wire.layout_contract import Command
 
 
 def encode(commands: Iterable[Command]) -> bytes:

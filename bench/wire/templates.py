@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.arrays import Bytes
 from bench.wire import ids, resp, stamps
-from bench.wire.layout import Command, Layout
+from bench.wire.layout_contract import Command, Layout
 from bench.wire.task import Task
 
 _MARK_SEQUENCE = ids.MAX_SEQUENCE - 1

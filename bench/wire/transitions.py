@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.wire import ids, resp
-from bench.wire.layout import Command, Layout, Reservation
+from bench.wire.layout_contract import Command, Layout, Reservation
 
 CommandsOf = Callable[[Reservation], Sequence[Command]]
 """A function that returns the commands of one task, as the moves of a layout do."""

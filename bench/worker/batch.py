@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.arrays import Integers
 from bench.wire.columns import read_ids
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 from bench.wire.task import Hashes
 from bench.worker.recorder import AttemptBatch, AttemptOutcome
 from bench.worker.retry_policy import outcome_of

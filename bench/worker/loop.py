@@ -11,7 +11,7 @@ from bench.clock import Clock
 from bench.errors import ServerUnreachable
 from bench.redisio.connection import ByteStream
 from bench.redisio.queue_keys import load_scripts
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 from bench.worker.event_loop import CoroutineFactory, EventLoop
 
 HEARTBEAT_US = 5_000_000

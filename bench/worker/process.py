@@ -12,7 +12,7 @@ from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.reports import WorkerReport
 from bench.redisio.connection import RawConnection, open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 from bench.worker.batch import TaskRecorder, WorkerSettings
 from bench.worker.loop import WorkerLoop
 from bench.worker.recorder import WorkerRecorder

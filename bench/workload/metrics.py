@@ -50,12 +50,19 @@ class Subject:
     better: Direction
     meaning: str
     """One phrase for tables and documentation."""
+    field: str
+    """The name of the record's field that holds it."""
 
 
 def _table(
     kind: Kind, unit: Unit, better: Direction, meanings: Mapping[str, str]
 ) -> dict[str, Subject]:
-    return {name: Subject(name, kind, unit, better, text) for name, text in meanings.items()}
+    return {name: Subject(name, kind, unit, better, text, name) for name, text in meanings.items()}
+
+
+def _rate(name: str, meaning: str, field: str) -> Subject:
+    text = f"{meaning}, per second of the window"
+    return Subject(name, "rate", Unit.PER_SECOND, "higher", text, field)
 
 
 INTERVALS: Mapping[str, Subject] = MappingProxyType(
@@ -77,15 +84,13 @@ INTERVALS: Mapping[str, Subject] = MappingProxyType(
 """The intervals between the moments of a task, in the order of the moments."""
 
 RATES: Mapping[str, Subject] = MappingProxyType(
-    _table(
-        "rate",
-        Unit.PER_SECOND,
-        "higher",
-        {
-            "enqueue.rate": "tasks that Redis acknowledged, per second of the window",
-            "completed.rate": "tasks that workers completed, per second of the window",
-        },
-    )
+    {
+        each.name: each
+        for each in (
+            _rate("enqueue.rate", "tasks that Redis acknowledged", "enqueued_per_s"),
+            _rate("completed.rate", "tasks that workers completed or archived", "completed_per_s"),
+        )
+    }
 )
 
 COUNTS: Mapping[str, Subject] = MappingProxyType(
@@ -110,9 +115,9 @@ COUNTS: Mapping[str, Subject] = MappingProxyType(
                 "failed": "failed for good",
                 "retried": "attempts that failed and were retried",
                 "lost": "enqueued, and found nowhere",
-                "duplicated": "completed more than once",
-                "unknown": "sent, but the connection was lost before the reply",
-                "not_sent": "due, but not sent",
+                "duplicated": "completed or archived more than once",
+                "unknown": "sent, but no reply came",
+                "not_sent": "due, and never on the queue",
                 "refused": "refused by Redis",
             },
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bench.layouts import registry
-from bench.wire.layout import split_queue
+from bench.wire.layout_contract import split_queue
 from bench.workload.fields import FIELDS
 
 

@@ -8,7 +8,7 @@ these become a mapping of field names to values as written; ``resolve`` turns th
 import math
 
 from bench.layouts import registry
-from bench.wire.layout import Layout
+from bench.wire.layout_contract import Layout
 from bench.workload.scenario_fields import ScenarioFields
 from bench.workload.schedule import RateProfile, RateStage
 

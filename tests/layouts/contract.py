@@ -12,7 +12,7 @@ from typing import Any
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.wire import stamps
-from bench.wire.layout import Command, KeyRole, Layout, Reservation, state_of
+from bench.wire.layout_contract import Command, KeyRole, Layout, Reservation, state_of
 from bench.wire.task import Task
 from tests.layouts.third.entry import ENTRY as THIRD
 from tests.talk import talk

@@ -22,7 +22,14 @@ from bench.run.cleanup import Cleanup
 from bench.verify import discovery
 from bench.verify.verify import VerifyRequest, verify
 from bench.wire import ids, stamps
-from bench.wire.layout import Command, KeyRole, Reservation, TaskOutcome, outcome_of, pending_key
+from bench.wire.layout_contract import (
+    Command,
+    KeyRole,
+    Reservation,
+    TaskOutcome,
+    outcome_of,
+    pending_key,
+)
 from bench.worker.process import settings_of
 from bench.workload.override import override
 from bench.workload.resolve import parent_queue, resolve

@@ -10,7 +10,7 @@ from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.wire import ids, resp, stamps
 from bench.wire.frames import Batch, FrameRenderer
-from bench.wire.layout import Command, KeyRole, Layout, Reservation, pending_key
+from bench.wire.layout_contract import Command, KeyRole, Layout, Reservation, pending_key
 from bench.wire.pops import PopRenderer
 from bench.wire.task import Task
 from bench.wire.transitions import Transitions

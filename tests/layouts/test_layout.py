@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bench.layouts.runqy.layout import RUNQY, RunqyLayout
 from bench.wire import ids
-from bench.wire.layout import Command, Reservation, split_queue
+from bench.wire.layout_contract import Command, Reservation, split_queue
 from bench.wire.task import Task
 from tests.talk import talk
 

@@ -19,7 +19,7 @@ from bench.observer.sampling import id_of
 from bench.observer.task_queries import ByQueue
 from bench.redisio.connection import ConnectionLost
 from bench.wire import stamps
-from bench.wire.layout import TaskOutcome
+from bench.wire.layout_contract import TaskOutcome
 from bench.workload.resolve import resolve
 
 RUN = 77

@@ -15,7 +15,7 @@ from bench.observer.counting import (
     commands_per_count,
     count_successes,
 )
-from bench.wire.layout import KeyRole, Layout
+from bench.wire.layout_contract import KeyRole, Layout
 from tests.observer.scripted import START_US, Scene
 
 Count = tuple[int, int, int]

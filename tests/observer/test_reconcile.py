@@ -7,7 +7,7 @@ import pytest
 from bench.measure.bits import Bits
 from bench.observer.reconcile import CHUNK, Reconciler
 from bench.redisio.connection import ConnectionLost
-from bench.wire.layout import STATE_RETRY
+from bench.wire.layout_contract import STATE_RETRY
 from tests.observer.scripted import ARCHIVED, COMPLETED, GONE, Scene, start, task_id
 
 

@@ -23,7 +23,7 @@ from bench.observer.observer import (
 )
 from bench.observer.reconcile import Reconciler
 from bench.observer.tracer import Tracer
-from bench.wire.layout import KeyRole
+from bench.wire.layout_contract import KeyRole
 from tests.observer.scripted import COMPLETED, START_US, Scene, start, task_id
 
 

@@ -10,7 +10,7 @@ from bench.layouts.runqy.layout import RUNQY
 from bench.observer import task_queries
 from bench.observer.task_queries import TaskQueries
 from bench.redisio.connection import ConnectionLost
-from bench.wire.layout import TaskOutcome
+from bench.wire.layout_contract import TaskOutcome
 from bench.workload.scenario_fields import CompletionSignal
 from tests.observer.scripted import task_id
 from tests.redisio.stream import PairedStream

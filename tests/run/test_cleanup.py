@@ -12,7 +12,7 @@ from bench.measure.ledger import Counts
 from bench.redisio import embedded
 from bench.redisio.queue_keys import lengths
 from bench.run.cleanup import Cleanup
-from bench.wire.layout import KeyRole, Reservation
+from bench.wire.layout_contract import KeyRole, Reservation
 from bench.wire.task import Task
 
 QUEUE = "inference.default"

@@ -10,7 +10,7 @@ from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.draining import QUIET_US, Draining
-from bench.wire.layout import KeyRole, Layout
+from bench.wire.layout_contract import KeyRole, Layout
 from tests.run.scripted import ScriptedClient
 
 START_US = 1_800_000_000_000_000

@@ -11,7 +11,7 @@ from bench.layouts.asynq.layout import ASYNQ
 from bench.redisio.embedded import EmbeddedServer
 from bench.verify.verification import Verification
 from bench.verify.verify import VerifyRequest, verify
-from bench.wire.layout import Layout, Reservation
+from bench.wire.layout_contract import Layout, Reservation
 from bench.wire.task import Task
 
 TASKS = 12

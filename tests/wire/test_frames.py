@@ -16,7 +16,7 @@ from bench.layouts.runqy.layout import RUNQY
 from bench.wire import frames, ids, resp, stamps
 from bench.wire.frames import Batch, Bodies, FrameRenderer
 from bench.wire.ids import TaskId
-from bench.wire.layout import Command, Layout
+from bench.wire.layout_contract import Command, Layout
 from bench.wire.task import Task, decode
 from tests.layouts.third.layout import THIRD
 from tests.talk import talk, talk_raw

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.wire import resp
-from bench.wire.layout import Argument, Command
+from bench.wire.layout_contract import Argument, Command
 
 ARGUMENTS: st.SearchStrategy[Argument] = st.binary(max_size=30) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=30

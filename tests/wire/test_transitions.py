@@ -11,7 +11,7 @@ from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.wire import ids, resp
 from bench.wire.ids import TaskId
-from bench.wire.layout import Command, Layout, Reservation
+from bench.wire.layout_contract import Command, Layout, Reservation
 from bench.wire.task import Task
 from bench.wire.transitions import Transition, Transitions
 

@@ -17,7 +17,7 @@ from bench.clients.program import ProgramArguments
 from bench.clients.redis_cli import process
 from bench.clients.result import ClientResult, LatencyBuckets
 from bench.wire import resp
-from bench.wire.layout import Command
+from bench.wire.layout_contract import Command
 
 
 def main() -> None:

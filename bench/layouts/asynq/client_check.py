@@ -9,7 +9,7 @@ from bench.layouts.client_check import (
     require_no_others,
     require_number,
 )
-from bench.wire.layout import STATE_PENDING
+from bench.wire.layout_contract import STATE_PENDING
 from bench.wire.task import Task
 
 _NAMES = ("msg", "state", "pending_since")

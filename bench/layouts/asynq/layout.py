@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.layouts.asynq import codec, lua_scripts
 from bench.layouts.asynq.lua_scripts import Script
-from bench.wire import layout
-from bench.wire.layout import Argument, Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire import layout_contract
+from bench.wire.layout_contract import Argument, Command, Counters, KeyRole, QueueKey, Reservation
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task
 
@@ -119,7 +119,7 @@ class AsynqLayout(ListPops):
         if self.duplicate_check:
             script = lua_scripts.ENQUEUE_UNIQUE
             return (_call(script, (key, pending), (message, since_ns, task.id)),)
-        state = layout.STATE_PENDING
+        state = layout_contract.STATE_PENDING
         return (
             ("HSET", key, "msg", message, "state", state, "pending_since", since_ns),
             ("LPUSH", pending, task.id),
@@ -163,7 +163,7 @@ class AsynqLayout(ListPops):
         """Moves the id to the set of tasks that wait for their next attempt."""
         message = self._failed(reservation, error, retried=True)
         due_s = str(int(reservation.now_s + delay_s))
-        return (self._fail(reservation, "retry", due_s, message, layout.STATE_RETRY),)
+        return (self._fail(reservation, "retry", due_s, message, layout_contract.STATE_RETRY),)
 
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
         """Moves the id from the set of waiting tasks to the pending list."""
@@ -177,7 +177,9 @@ class AsynqLayout(ListPops):
         """Moves the id to the set of archived tasks."""
         message = self._failed(reservation, error, retried=False)
         now_s = str(reservation.now_s)
-        return (self._fail(reservation, "archived", now_s, message, layout.STATE_ARCHIVED),)
+        return (
+            self._fail(reservation, "archived", now_s, message, layout_contract.STATE_ARCHIVED),
+        )
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
         """Pushes the id at the end that workers pop, and removes the lease."""

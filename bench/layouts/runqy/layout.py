@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.wire import layout
-from bench.wire.layout import Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire import layout_contract
+from bench.wire.layout_contract import Command, Counters, KeyRole, QueueKey, Reservation
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task, read_hashes
 
@@ -115,7 +115,7 @@ class RunqyLayout(ListPops):
         """Adds the id to the active list, then sets the state."""
         return (
             ("LPUSH", self.active(reservation.queue), reservation.id),
-            self._set_state(reservation, layout.STATE_ACTIVE),
+            self._set_state(reservation, layout_contract.STATE_ACTIVE),
         )
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
@@ -127,7 +127,7 @@ class RunqyLayout(ListPops):
         return (
             *store,
             self._remove_active(reservation),
-            self._set_state(reservation, layout.STATE_COMPLETED),
+            self._set_state(reservation, layout_contract.STATE_COMPLETED),
         )
 
     def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
@@ -135,14 +135,14 @@ class RunqyLayout(ListPops):
         return (
             self._remove_active(reservation),
             ("HINCRBY", self.task(reservation.queue, reservation.id), "retry", "1"),
-            self._set_state(reservation, layout.STATE_RETRY),
+            self._set_state(reservation, layout_contract.STATE_RETRY),
         )
 
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
         """Sets the state before it pushes the id, so that it cannot overwrite the state that the
         next worker writes."""
         return (
-            self._set_state(reservation, layout.STATE_PENDING),
+            self._set_state(reservation, layout_contract.STATE_PENDING),
             ("LPUSH", self.pending(reservation.queue), reservation.id),
         )
 
@@ -150,7 +150,7 @@ class RunqyLayout(ListPops):
         """Removes the id from the active list, then sets the state and the reason."""
         return (
             self._remove_active(reservation),
-            self._set_state(reservation, layout.STATE_ARCHIVED),
+            self._set_state(reservation, layout_contract.STATE_ARCHIVED),
             ("HSET", self.task(reservation.queue, reservation.id), "error", error),
         )
 
@@ -158,7 +158,7 @@ class RunqyLayout(ListPops):
         """Pushes the id at the end that workers pop, so that the task keeps its turn."""
         return (
             self._remove_active(reservation),
-            self._set_state(reservation, layout.STATE_PENDING),
+            self._set_state(reservation, layout_contract.STATE_PENDING),
             ("RPUSH", self.pending(reservation.queue), reservation.id),
         )
 

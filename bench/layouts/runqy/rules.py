@@ -9,7 +9,7 @@ from bench.layouts import plain_fields, rules
 from bench.layouts.inspected import InspectedTask
 from bench.layouts.rules import Check, NameCheck, Rule, Ruleset
 from bench.layouts.runqy.layout import RUNQY
-from bench.wire.layout import STATE_ACTIVE, STATE_PENDING, split_queue
+from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING, split_queue
 
 _RIGHT_STATES = {"pending": ("", STATE_PENDING), "active": (STATE_ACTIVE,)}
 """The states of a task by the list that holds its id. A producer writes no state."""

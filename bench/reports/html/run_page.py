@@ -7,7 +7,7 @@ from bench.analysis import priorities
 from bench.analysis.priorities import Inversion
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
-from bench.reports import run_text
+from bench.reports import run_columns, run_text
 from bench.reports.figures import cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -112,7 +112,7 @@ def _objectives(record: RunRecord) -> Table | None:
 
 
 def _ledger(record: RunRecord) -> Table:
-    columns = run_text.ledger_columns(record)
+    columns = run_columns.ledger_columns(record)
     parts = list(record.queues.items()) if len(record.queues) > 1 else []
     rows = [
         [name, *(units.format_count(getattr(counts, column)) for column in columns)]
@@ -148,13 +148,13 @@ def _checks(record: RunRecord) -> facts.FactRows:
 
 
 _MOST_INVERSIONS = 10
-_HEADINGS = [heading for heading, _ in run_text.PERCENTILES]
+_HEADINGS = [heading for heading, _ in run_columns.PERCENTILES]
 
 
 def _intervals(record: RunRecord) -> Table:
     rows = [
-        [interval, meaning, *run_text.percentiles(record.latency[interval]["all"])]
-        for interval, meaning in run_text.INTERVALS.items()
+        [interval, meaning, *run_columns.percentiles(record.latency[interval]["all"])]
+        for interval, meaning in run_columns.INTERVALS.items()
         if interval in record.latency and record.latency[interval]["all"].count
     ]
     return Table(
@@ -168,8 +168,8 @@ def _intervals(record: RunRecord) -> Table:
 
 def _queues(record: RunRecord) -> Table:
     rows = [
-        [queue, interval, *run_text.percentiles(record.latency[interval][queue])]
-        for interval in run_text.QUEUE_INTERVALS
+        [queue, interval, *run_columns.percentiles(record.latency[interval][queue])]
+        for interval in run_columns.QUEUE_INTERVALS
         for queue in record.queues
         if record.latency[interval][queue].count
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.measure.attribution import attribute
+from bench.measure.bottleneck import attribute
 from bench.measure.ledger import Counts
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import Resources

@@ -9,7 +9,7 @@ from bench.redisio.server_info import lost_data
 from bench.run.collected import Collected
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import loop_lag_p99_s
-from bench.wire.layout import STATE_ACTIVE, STATE_PENDING
+from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
 
 def verdict_inputs(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bench.layouts.asynq import codec
 from bench.layouts.asynq.layout import ASYNQ, ASYNQ_UNIQUE, LEASE_S, RETENTION_S
 from bench.wire import ids, stamps
-from bench.wire.layout import Command, KeyRole, Layout, QueueKey, Reservation
+from bench.wire.layout_contract import Command, KeyRole, Layout, QueueKey, Reservation
 from bench.wire.task import Task
 from tests.talk import talk
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bench.wire import layout
-from bench.wire.layout import Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire import layout_contract
+from bench.wire.layout_contract import Command, Counters, KeyRole, QueueKey, Reservation
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task
 
@@ -113,7 +113,14 @@ class ThirdLayout(ListPops):
         )
         job = head + task.payload + b"}"
         return (
-            ("HSET", self.task(task.queue, task.id), "job", job, "state", layout.STATE_PENDING),
+            (
+                "HSET",
+                self.task(task.queue, task.id),
+                "job",
+                job,
+                "state",
+                layout_contract.STATE_PENDING,
+            ),
             ("RPUSH", self.pending(task.queue), task.id),
         )
 
@@ -134,7 +141,7 @@ class ThirdLayout(ListPops):
     def start(self, reservation: Reservation) -> Sequence[Command]:
         return (
             ("RPUSH", self.active(reservation.queue), reservation.id),
-            self._set(reservation, layout.STATE_ACTIVE),
+            self._set(reservation, layout_contract.STATE_ACTIVE),
         )
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
@@ -144,7 +151,7 @@ class ThirdLayout(ListPops):
         return (
             *store,
             ("LREM", self.active(reservation.queue), "1", reservation.id),
-            self._set(reservation, layout.STATE_COMPLETED),
+            self._set(reservation, layout_contract.STATE_COMPLETED),
             ("INCR", f"third:done:{reservation.queue}"),
         )
 
@@ -152,7 +159,7 @@ class ThirdLayout(ListPops):
         due_s = str(int(reservation.now_s + delay_s))
         return (
             ("LREM", self.active(reservation.queue), "1", reservation.id),
-            self._set(reservation, layout.STATE_RETRY, _failed(reservation, error, 1)),
+            self._set(reservation, layout_contract.STATE_RETRY, _failed(reservation, error, 1)),
             ("ZADD", self.delayed(reservation.queue), due_s, reservation.id),
             ("INCR", f"third:done:{reservation.queue}"),
             ("INCR", f"third:failed:{reservation.queue}"),
@@ -161,14 +168,14 @@ class ThirdLayout(ListPops):
     def requeue(self, reservation: Reservation) -> Sequence[Command]:
         return (
             ("ZREM", self.delayed(reservation.queue), reservation.id),
-            self._set(reservation, layout.STATE_PENDING),
+            self._set(reservation, layout_contract.STATE_PENDING),
             ("RPUSH", self.pending(reservation.queue), reservation.id),
         )
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
         return (
             ("LREM", self.active(reservation.queue), "1", reservation.id),
-            self._set(reservation, layout.STATE_ARCHIVED, _failed(reservation, error, 0)),
+            self._set(reservation, layout_contract.STATE_ARCHIVED, _failed(reservation, error, 0)),
             ("ZADD", self.dead(reservation.queue), str(reservation.now_s), reservation.id),
             ("INCR", f"third:done:{reservation.queue}"),
             ("INCR", f"third:failed:{reservation.queue}"),
@@ -177,7 +184,7 @@ class ThirdLayout(ListPops):
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
         return (
             ("LREM", self.active(reservation.queue), "1", reservation.id),
-            self._set(reservation, layout.STATE_PENDING),
+            self._set(reservation, layout_contract.STATE_PENDING),
             ("LPUSH", self.pending(reservation.queue), reservation.id),
         )
 

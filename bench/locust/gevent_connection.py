@@ -4,7 +4,7 @@ from gevent import Greenlet, get_hub, spawn
 from gevent.event import Event
 
 from bench.clock import Clock
-from bench.producer.connection import PipelinedConnection
+from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch, FrameRenderer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.measure.attribution import attribute
+from bench.measure.bottleneck import attribute
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from bench.measure.progress import Progress
 from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
-from bench.reports.live import plain_line
-from bench.reports.terminal import print_report, render
+from bench.reports.progress import plain_line
+from bench.reports.run import print_report, render
 from tests import golden
 from tests.records.fixtures import example_record
 

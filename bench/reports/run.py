@@ -10,7 +10,7 @@ from rich.text import Text
 from bench import units
 from bench.measure.ledger import Counts
 from bench.records.run_record import RunRecord
-from bench.reports import run_text
+from bench.reports import run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.figures import cores
 from bench.reports.tables import plain_table
@@ -93,28 +93,28 @@ def _throughput(record: RunRecord) -> Text:
 
 def _intervals(record: RunRecord, width: int) -> Table:
     explains = width >= _WIDE
-    percentiles = run_text.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
+    percentiles = run_columns.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
     table = plain_table("interval", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
-    for interval, meaning in run_text.INTERVALS.items():
+    for interval, meaning in run_columns.INTERVALS.items():
         summary = record.latency[interval]["all"] if interval in record.latency else None
         if summary is not None and summary.count:
             names = [Text(interval), *([Text(meaning, style="dim")] if explains else [])]
             style = "bold" if interval == "e2e" else ""
-            table.add_row(*names, *run_text.percentiles(summary, percentiles), style=style)
+            table.add_row(*names, *run_columns.percentiles(summary, percentiles), style=style)
     return table
 
 
 def _queues(record: RunRecord, width: int) -> Table:
-    percentiles = run_text.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
+    percentiles = run_columns.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
     table = plain_table("queue", "interval", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
         shown = False
-        for interval in run_text.QUEUE_INTERVALS:
+        for interval in run_columns.QUEUE_INTERVALS:
             summary = record.latency[interval][queue]
             if summary.count:
-                figures = run_text.percentiles(summary, percentiles)
+                figures = run_columns.percentiles(summary, percentiles)
                 table.add_row("" if shown else queue, interval, *figures)
                 shown = True
     return table
@@ -127,7 +127,7 @@ def _add_numbers(table: Table, percentiles: Sequence[tuple[str, str]]) -> None:
 
 def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     """Yields the counts as a table where it fits, else as a line per queue."""
-    columns = run_text.ledger_columns(record)
+    columns = run_columns.ledger_columns(record)
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
     rows.append(("all", record.counts))
     if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
