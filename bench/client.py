@@ -1,4 +1,4 @@
-"""The seed document's guide as a Python API: enqueue a task, read its state, await its result.
+"""runqy's guide as a Python API: enqueue a task, read its state, await its result.
 
     from bench import enqueue_task, task_status, wait_for_result
 

@@ -77,7 +77,7 @@ NAMES: Sequence[BannedName] = (
     BannedName("Part", "LocustProducer"),
     BannedName("Present", "Hello"),
     BannedName("Question", "Criteria, request"),
-    BannedName("Said", "WorkerMessage"),
+    BannedName("Said", "ProcessMessage"),
     BannedName("Tally", "LatencyCounts"),
     BannedName("Tell", "RequestNoReply"),
     BannedName("Thanks", "Ack"),

@@ -100,7 +100,7 @@ _CLIENTS_OF_DEFAULT: tuple[Client, ...] = (
     ),
     Client(
         name="python-seed",
-        does="redis-py as in the guide: a new client, and so a connection, for each task",
+        does="redis-py as in runqy's guide: a new client, and so a connection, for each task",
         round_trips="2 + connect",
         toolchain="python",
         program=("bench.clients.python.seed",),
@@ -116,7 +116,7 @@ _CLIENTS_OF_DEFAULT: tuple[Client, ...] = (
     own_client(registry.default.name),
     Client(
         name="node-seed",
-        does="ioredis as in the guide: one connection, a task at a time",
+        does="ioredis as in runqy's guide: one connection, a task at a time",
         round_trips="2",
         toolchain="node",
         program=("--kind", "seed"),
@@ -131,7 +131,7 @@ _CLIENTS_OF_DEFAULT: tuple[Client, ...] = (
     ),
     Client(
         name="go-seed",
-        does="go-redis as in the guide: a task at a time",
+        does="go-redis as in runqy's guide: a task at a time",
         round_trips="2",
         toolchain="go",
         program=("--kind", "seed"),

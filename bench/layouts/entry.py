@@ -37,7 +37,7 @@ class LayoutEntry:
     unique_layout: Layout | None = None
     """The variant that refuses to enqueue an id that exists; None if there is none."""
     fits_snippet: bool = False
-    """Whether the seed document's function, which is the ``snippet`` producer, writes it."""
+    """Whether the function of runqy's guide, which is the ``snippet`` producer, writes it."""
     library_client: LibraryClient | None = None
 
     @property

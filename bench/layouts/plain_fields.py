@@ -1,4 +1,4 @@
-"""The seed document's plain fields of a task, and the checks of layouts that accept them."""
+"""runqy's plain fields of a task, and the checks of layouts that accept them."""
 
 from bench.layouts import rules
 from bench.layouts.inspected import InspectedTask

@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
 import gevent
@@ -19,7 +19,7 @@ from bench.ipc.messages import (
     StartProducer,
     Stop,
 )
-from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, WorkerMessage
+from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, ProcessMessage
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.run.subprocesses import READY_TIMEOUT_S, ChildProcess, SubprocessFleet
@@ -28,7 +28,7 @@ from bench.workload.scenario import Scenario
 LOCAL = "local"
 """Locust's name for its only process, where it has no workers."""
 _STRAGGLER_S = 2.0
-"""How long a process without a user may still appear once all users are there."""
+"""How long to wait for a process's Hello once Locust has spawned all users."""
 
 
 @dataclass
@@ -125,7 +125,7 @@ class LocustFleet:
         """None, as producers may be on other hosts."""
         return None
 
-    def receive_message(self, client: str, message: WorkerMessage) -> None:
+    def receive_message(self, client: str, message: ProcessMessage) -> None:
         """Take a message of a process; ignore it where it belongs to another test."""
         if message.test != self.test:
             return
@@ -141,12 +141,12 @@ class LocustFleet:
             self._present[client].receive_message(content)
         self._changed.set()
 
-    def lose(self, client: str) -> None:
-        """Count a process as gone, as Locust has had no heartbeat of it for too long."""
-        process = self._present.get(client)
-        if process is not None:
-            process.is_missing = True
-            self._changed.set()
+    def keep_only(self, clients: Container[str]) -> None:
+        """Mark the producers as missing whose Locust processes are not among these clients."""
+        for process in self._producers:
+            if process.client not in clients:
+                process.is_missing = True
+                self._changed.set()
 
     def gather(self, scenario: Scenario, should_stop: Callable[[], bool]) -> int:
         """Wait for the first user of each process; return the number of processes with users.

@@ -28,7 +28,7 @@ from bench.locust.messages import (
     TO_COORDINATOR,
     TO_PROCESS,
     CoordinatorMessage,
-    WorkerMessage,
+    ProcessMessage,
     pack,
     unpack,
 )
@@ -66,7 +66,7 @@ class Hooks:
         if isinstance(runner, LocalRunner | WorkerRunner):
             runner.register_message(TO_PROCESS, self._on_coordinator_message)
         if isinstance(runner, LocalRunner | MasterRunner):
-            runner.register_message(TO_COORDINATOR, self._on_worker_message)
+            runner.register_message(TO_COORDINATOR, self._on_process_message)
             gevent.spawn(self._watch_processes)
         if environment.web_ui is not None:
             web.extend(environment.web_ui, lambda: self.load_test)
@@ -135,7 +135,7 @@ class Hooks:
         except BenchError as error:
             self._error = error
             self._report_error(error)
-            gevent.spawn(self._give_up)
+            gevent.spawn(self._report_and_quit)
             return
         self.load_test = load_test
         load_test.start()
@@ -165,7 +165,7 @@ class Hooks:
             command=hide_in_command(["locust", *sys.argv[1:]]),
             stats=environment.stats,
             fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
-            give_up=self._give_up,
+            on_end=self._report_and_quit,
             on_progress=_progress_writer(),
             has_page=environment.web_ui is not None,
         )
@@ -182,21 +182,19 @@ class Hooks:
         else:
             self._runner.send_message(TO_PROCESS, pack(message), client)
 
-    def _on_worker_message(self, environment: Environment, msg: Any, **_: object) -> None:
+    def _on_process_message(self, environment: Environment, msg: Any, **_: object) -> None:
         if self.load_test is not None:
-            self.load_test.fleet.receive_message(msg.node_id, unpack(msg.data, WorkerMessage))
+            self.load_test.fleet.receive_message(msg.node_id, unpack(msg.data, ProcessMessage))
 
     def _watch_processes(self) -> None:
-        """Marks processes that Locust has given up as missing."""
+        """Marks the processes as missing that Locust no longer lists."""
         while True:
             gevent.sleep(_WATCH_EVERY_S)
             if isinstance(self._runner, MasterRunner) and self.load_test is not None:
                 alive = set(self._expected())
-                for process in self.load_test.fleet.producers:
-                    if process.client not in alive:
-                        process.is_missing = True
+                self.load_test.fleet.keep_only(alive)
 
-    def _give_up(self) -> None:
+    def _report_and_quit(self) -> None:
         """Prints the result and stops Locust, once the run has ended or failed to begin."""
         load_test = self.load_test
         if load_test is not None:
@@ -218,7 +216,7 @@ class Hooks:
 
     # The producer's side.
 
-    def _send(self, message: WorkerMessage) -> None:
+    def _send(self, message: ProcessMessage) -> None:
         self._runner.send_message(TO_COORDINATOR, pack(message))
 
     def _on_coordinator_message(self, environment: Environment, msg: Any, **_: object) -> None:

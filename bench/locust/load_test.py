@@ -42,7 +42,7 @@ class Live:
 
 @dataclass
 class LoadTest:
-    """A run in a greenlet. It calls ``give_up``, which makes Locust stop, when it is over."""
+    """A run in a greenlet. When it is over, it calls ``on_end``, which makes Locust stop."""
 
     scenario: Scenario
     setup: TestSetup
@@ -50,7 +50,7 @@ class LoadTest:
     command: str
     stats: RequestStats
     fleet: LocustFleet
-    give_up: Callable[[], None]
+    on_end: Callable[[], None]
     on_progress: Callable[[Progress], None]
     has_page: bool = False
     is_shown: Event = field(default_factory=Event)
@@ -77,8 +77,8 @@ class LoadTest:
     def finish(self, is_cut_short: bool) -> None:
         """Wait until the run has ended, as Locust is about to stop the users.
 
-        A run with a planned end goes on until then, unless it is cut short or this is called again
-        meanwhile. A run without a planned end is ended by this.
+        A run with a planned end goes on until then, unless ``is_cut_short``. A run without a
+        planned end ends now. A second call cuts the run short.
         """
         if self.is_over:
             return
@@ -116,7 +116,7 @@ class LoadTest:
             raise  # Locust logs where
         finally:
             self._done.set()
-            gevent.spawn(self.give_up)
+            gevent.spawn(self.on_end)
 
     def _execute(self) -> None:
         tables = StatsTables(self.stats, list(self.scenario.queues))

@@ -18,7 +18,7 @@ TO_COORDINATOR = "bench_worker"
 """Locust's name for messages to the coordinator."""
 
 
-class Hello(msgspec.Struct, frozen=True, tag="present"):
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """Tells the coordinator that a process has its first user, and can be a producer."""
 
     test: int
@@ -26,7 +26,7 @@ class Hello(msgspec.Struct, frozen=True, tag="present"):
     host: str
 
 
-class Assignment(msgspec.Struct, frozen=True, tag="task"):
+class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
     """Makes a process one of the run's producers."""
 
     start: StartProducer
@@ -34,11 +34,11 @@ class Assignment(msgspec.Struct, frozen=True, tag="task"):
     """Identity of the coordinator's host: a process on the same host shares its clock."""
 
 
-class Ack(msgspec.Struct, frozen=True, tag="thanks"):
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
     """Tells a process that its final report has arrived."""
 
 
-class WorkerMessage(msgspec.Struct, frozen=True):
+class ProcessMessage(msgspec.Struct, frozen=True):
     """A message of a process, with the number of the test that it belongs to."""
 
     test: int
@@ -52,10 +52,10 @@ class CoordinatorMessage(msgspec.Struct, frozen=True):
     message: Assignment | Begin | Stop | Ack
 
 
-MessageT = TypeVar("MessageT", WorkerMessage, CoordinatorMessage)
+MessageT = TypeVar("MessageT", ProcessMessage, CoordinatorMessage)
 
 
-def pack(message: WorkerMessage | CoordinatorMessage) -> bytes:
+def pack(message: ProcessMessage | CoordinatorMessage) -> bytes:
     """A message as bytes."""
     return msgspec.msgpack.encode(message)
 

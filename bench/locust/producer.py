@@ -17,7 +17,7 @@ from bench.errors import BenchError, ServerUnreachable
 from bench.ipc.messages import Begin, Failed, Ready, Stop
 from bench.locust.gevent_connection import GeventConnection
 from bench.locust.loop_lag import LoopLag
-from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, WorkerMessage
+from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, ProcessMessage
 from bench.locust.phases import (
     Assigned,
     Finished,
@@ -52,7 +52,7 @@ class LocustProducer:
     """
 
     def __init__(
-        self, test: int, send: Callable[[WorkerMessage], None], own_url: str | None
+        self, test: int, send: Callable[[ProcessMessage], None], own_url: str | None
     ) -> None:
         self._test = test
         self._send_message = send
@@ -300,4 +300,4 @@ class LocustProducer:
         self._send(report)
 
     def _send(self, message: Hello | Ready | Failed | ProducerReport) -> None:
-        self._send_message(WorkerMessage(self._test, message))
+        self._send_message(ProcessMessage(self._test, message))

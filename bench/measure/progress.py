@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.measure.summary import POINTS_PER_SECOND, add_points
+from bench.measure.summary import BINS_PER_SECOND, add_bins
 from bench.workload.scenario import Scenario
 
 _SECONDS_KEPT = 64
@@ -56,9 +56,9 @@ def progress_of(
         due=sum(report.due for report in producers),
         enqueued=sum(report.enqueued for report in producers),
         finished=sum(report.completed + report.failed for report in workers),
-        offered_per_s=_last_second([report.offered_by_point for report in producers], elapsed_s),
-        enqueued_per_s=_last_second([report.enqueued_by_point for report in producers], elapsed_s),
-        finished_per_s=_last_second([report.finished_by_point for report in workers], elapsed_s),
+        offered_per_s=_last_second([report.offered_by_bin for report in producers], elapsed_s),
+        enqueued_per_s=_last_second([report.enqueued_by_bin for report in producers], elapsed_s),
+        finished_per_s=_last_second([report.finished_by_bin for report in workers], elapsed_s),
         backlog=dict(zip(scenario.queues, backlog, strict=True)),
         p50_s=_seconds(recent.percentile_us(50)),
         p99_s=_seconds(recent.percentile_us(99)),
@@ -75,8 +75,8 @@ _unpack = lru_cache(_SECONDS_KEPT)(unpack)
 
 def _last_second(series: Sequence[Sequence[int]], elapsed_s: float) -> int:
     """Events in the second that ended 0.25 s ago, as reports are at most that old."""
-    end = int((elapsed_s - 0.25) * POINTS_PER_SECOND)
-    return sum(add_points(series)[max(end - POINTS_PER_SECOND, 0) : max(end, 0)])
+    end = int((elapsed_s - 0.25) * BINS_PER_SECOND)
+    return sum(add_bins(series)[max(end - BINS_PER_SECOND, 0) : max(end, 0)])
 
 
 def _seconds(value_us: int | None) -> float | None:

@@ -15,12 +15,12 @@ from bench.arrays import Integers
 from bench.measure.histogram import Histogram, Packed, merged, unpack
 from bench.measure.window import SliceMask, Slices, TimeLine
 
-POINT_US = 100_000
-"""Width of the points in which the steady state is looked for."""
+BIN_US = 100_000
+"""Width of the bins in which the steady state is looked for."""
 SECOND_US = 1_000_000
-_LAST_POINT = 7 * 24 * 3600 * SECOND_US // POINT_US
-"""The point one week after the start. Later moments come from a faulty clock or stamp and count in
-this point, so that they cannot extend a series until it fills the memory."""
+_LAST_BIN = 7 * 24 * 3600 * SECOND_US // BIN_US
+"""The bin one week after the start. Later moments come from a faulty clock or stamp and count in
+this bin, so that they cannot extend a series until it fills the memory."""
 
 
 class Interval(StrEnum):
@@ -98,13 +98,13 @@ class IntervalRecorder:
         return histogram
 
 
-def _point(offset_us: int) -> int:
-    """The point that holds a moment, given in µs after the start."""
-    return min(max(offset_us // POINT_US, 0), _LAST_POINT)
+def _bin_index(offset_us: int) -> int:
+    """The bin that holds a moment, given in µs after the start."""
+    return min(max(offset_us // BIN_US, 0), _LAST_BIN)
 
 
 class LatencySeries(msgspec.Struct):
-    """Sum and number of latencies per point (0.1 s) of due time."""
+    """Sum and number of latencies per bin (0.1 s) of due time."""
 
     sums_us: list[int] = []
     counts: list[int] = []
@@ -112,32 +112,32 @@ class LatencySeries(msgspec.Struct):
     def add(self, offsets_us: Integers, values_us: Integers) -> None:
         """Adds latencies (n,) of tasks due at these µs (n,) after the run's start."""
         first_us, last_us = int(offsets_us.min()), int(offsets_us.max())
-        if first_us // POINT_US == last_us // POINT_US:
+        if first_us // BIN_US == last_us // BIN_US:
             self.add_sum(first_us, int(values_us.sum()), len(values_us))
             return
-        points = np.clip(offsets_us // POINT_US, 0, _LAST_POINT)
-        self._reserve(int(points.max()))
-        for point in np.unique(points).tolist():
-            chosen = points == point
-            self.sums_us[point] += int(values_us[chosen].sum())
-            self.counts[point] += int(np.count_nonzero(chosen))
+        bins = np.clip(offsets_us // BIN_US, 0, _LAST_BIN)
+        self._reserve(int(bins.max()))
+        for bin_index in np.unique(bins).tolist():
+            chosen = bins == bin_index
+            self.sums_us[bin_index] += int(values_us[chosen].sum())
+            self.counts[bin_index] += int(np.count_nonzero(chosen))
 
     def add_sum(self, offset_us: int, sum_us: int, count: int) -> None:
-        """Adds the sum of ``count`` latencies of tasks that were all due within one point."""
-        point = _point(offset_us)
-        self._reserve(point)
-        self.sums_us[point] += sum_us
-        self.counts[point] += count
+        """Adds the sum of ``count`` latencies of tasks that were all due within one bin."""
+        bin_index = _bin_index(offset_us)
+        self._reserve(bin_index)
+        self.sums_us[bin_index] += sum_us
+        self.counts[bin_index] += count
 
-    def _reserve(self, point: int) -> None:
-        missing = point + 1 - len(self.counts)
+    def _reserve(self, bin_index: int) -> None:
+        missing = bin_index + 1 - len(self.counts)
         if missing > 0:
             self.sums_us.extend([0] * missing)
             self.counts.extend([0] * missing)
 
 
 def means(series: Iterable[LatencySeries]) -> npt.NDArray[np.float64]:
-    """Returns the mean latency (n,) in µs per point of all series; NaN for points without any."""
+    """Returns the mean latency (n,) in µs per bin of all series; NaN for bins without any."""
     added = list(series)
     length = max((len(each.counts) for each in added), default=0)
     sums, counts = np.zeros(length), np.zeros(length)
@@ -150,30 +150,30 @@ def means(series: Iterable[LatencySeries]) -> npt.NDArray[np.float64]:
 
 
 class RateSeries:
-    """Counts events per point (0.1 s) of the run."""
+    """Counts events per bin (0.1 s) of the run."""
 
     def __init__(self) -> None:
         self.counts: list[int] = []
 
     def add(self, offset_us: int, count: int) -> None:
         """Counts events at one moment, in µs after the run's start."""
-        point = _point(offset_us)
-        missing = point + 1 - len(self.counts)
+        bin_index = _bin_index(offset_us)
+        missing = bin_index + 1 - len(self.counts)
         if missing > 0:
             self.counts.extend([0] * missing)
-        self.counts[point] += count
+        self.counts[bin_index] += count
 
     def add_many(self, offsets_us: Integers) -> None:
         """Counts events at these ascending moments (n,), in µs after the run's start."""
         if not len(offsets_us):
             return
         first, last = int(offsets_us[0]), int(offsets_us[-1])
-        if first // POINT_US == last // POINT_US:
+        if first // BIN_US == last // BIN_US:
             self.add(first, len(offsets_us))
             return
-        points, counts = np.unique(offsets_us // POINT_US, return_counts=True)
-        for point, count in zip(points.tolist(), counts.tolist(), strict=True):
-            self.add(point * POINT_US, count)
+        bins, counts = np.unique(offsets_us // BIN_US, return_counts=True)
+        for bin_index, count in zip(bins.tolist(), counts.tolist(), strict=True):
+            self.add(bin_index * BIN_US, count)
 
 
 class SecondLatencies:

@@ -42,8 +42,8 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     """How late a shared event loop runs the producer; zero if it has a process of its own."""
     finished_us: int | None = None
     """Time of the last reply on the run's clock; None while tasks are still to be sent."""
-    offered_by_point: list[int] = []
-    enqueued_by_point: list[int] = []
+    offered_by_bin: list[int] = []
+    enqueued_by_bin: list[int] = []
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""
     peak_memory_bytes: int = 0
@@ -66,7 +66,7 @@ class ObserverReport(msgspec.Struct, kw_only=True):
     """Number of traced tasks that ended before their due time could be read."""
     counted: int | None = None
     """Successes according to the queues' own counters; None if the layout has no such counters."""
-    is_settled: bool = False
+    are_outcomes_known: bool = False
     """Whether the final state of every task was queried at the end."""
     unfinished: dict[str, int] = {}
     """Number of tasks that had not ended by the end, by state, including those on lists."""
@@ -99,8 +99,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     elapsed_s: float = 0.0
     peak_memory_bytes: int = 0
     clock_error_us: float = 0.0
-    started_by_point: list[int] = []
-    finished_by_point: list[int] = []
+    started_by_bin: list[int] = []
+    finished_by_bin: list[int] = []
     e2e_by_second: dict[int, Packed] = {}
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""

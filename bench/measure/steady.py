@@ -24,18 +24,18 @@ _LEVEL_CHANGE = 0.3
 
 @dataclass(frozen=True)
 class Truncation:
-    """Number of points of the series that are warm-up, and whether the rest looks steady."""
+    """Number of bins of the series that are warm-up, and whether the rest looks steady."""
 
-    points: int
+    bins: int
     is_steady: bool
 
 
 def find_warmup(means: Floats, most_points: int) -> Truncation:
-    """Returns where to cut a series (n,) of means, NaN for points without data.
+    """Returns where to cut a series (n,) of means, NaN for bins without data.
 
     The cut is at ``most_points`` at the latest. The rest is not steady if the best cut lies at that
     bound or if the levels of its two halves differ: the warm-up may then be longer. A series of
-    fewer than fifty points is too short to judge and is not cut.
+    fewer than fifty bins is too short to judge and is not cut.
     """
     batches = _batch_means(means)
     # MSER is unreliable in the second half, where few batches remain and any few look alike.
@@ -58,7 +58,7 @@ def _changes_level(ranks: Floats) -> bool:
 
 
 def _batch_means(means: Floats) -> Floats:
-    """Means of five points each; a batch without data repeats the batch before it."""
+    """Means of five bins each; a batch without data repeats the batch before it."""
     whole = means[: len(means) // BATCH * BATCH].reshape(-1, BATCH)
     filled = ~np.isnan(whole)
     counts = filled.sum(axis=1)

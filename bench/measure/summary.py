@@ -9,12 +9,12 @@ import numpy as np
 from bench.measure import recorder, steady
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.ledger import Counts
-from bench.measure.recorder import POINT_US, Interval, IntervalHistogram
+from bench.measure.recorder import BIN_US, Interval, IntervalHistogram
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 from bench.measure.window import SLICE_US, TimeLine
 from bench.workload.metrics import Metric
 
-POINTS_PER_SECOND = 1_000_000 // POINT_US
+BINS_PER_SECOND = 1_000_000 // BIN_US
 
 LatencyTable = Mapping[tuple[Interval, str], Histogram]
 """Histograms by interval, and by queue or ``all``."""
@@ -36,9 +36,9 @@ def cut_warmup(
     """Returns the warm-up of ``fixed_s`` seconds or, if None, the one found in the series."""
     if fixed_s is not None:
         return WarmupCut("fixed", 1 if fixed_s else 0, fixed_s, True)
-    most_points = (line.edges_us[-1] if line.edges_us else 0) // POINT_US
+    most_points = (line.edges_us[-1] if line.edges_us else 0) // BIN_US
     cut = steady.find_warmup(recorder.means(series), most_points)
-    left_out_us = cut.points * POINT_US
+    left_out_us = cut.bins * BIN_US
     return WarmupCut("mser5-rank", left_out_us // SLICE_US, left_out_us / 1e6, cut.is_steady)
 
 
@@ -67,31 +67,31 @@ def left_out(measured: Sequence[MeasuredLatencies], first_slice: int) -> Histogr
     )
 
 
-def add_points(series: Sequence[Sequence[int]]) -> list[int]:
-    """Returns the sum of several series, point by point; missing points count as zero."""
+def add_bins(series: Sequence[Sequence[int]]) -> list[int]:
+    """Returns the sum of several series, bin by bin; missing bins count as zero."""
     total = np.zeros(max(map(len, series), default=0), np.int64)
     for each in series:
         total[: len(each)] += np.array(each, np.int64)
     return [int(count) for count in total]
 
 
-def rate_between(points: Sequence[int], start_s: float, end_s: float) -> float | None:
-    """Returns events per second between two moments, from the whole points between them.
+def rate_between(bins: Sequence[int], start_s: float, end_s: float) -> float | None:
+    """Returns events per second between two moments, from the whole bins between them.
 
-    The events of whole points are divided by the length of those points, because the events of a
-    point cannot be split. None if no whole point lies between the moments.
+    The events of whole bins are divided by the length of those bins, because the events of a
+    bin cannot be split. None if no whole bin lies between the moments.
     """
-    first = math.ceil(start_s * POINTS_PER_SECOND - 1e-6)
-    last = math.floor(end_s * POINTS_PER_SECOND + 1e-6)
+    first = math.ceil(start_s * BINS_PER_SECOND - 1e-6)
+    last = math.floor(end_s * BINS_PER_SECOND + 1e-6)
     if last <= first:
         return None
-    return sum(points[first:last]) * POINTS_PER_SECOND / (last - first)
+    return sum(bins[first:last]) * BINS_PER_SECOND / (last - first)
 
 
-def per_second(points: Sequence[int], seconds: int) -> list[int]:
-    """Returns the events of each of ``seconds`` seconds; zero beyond the last point."""
-    starts = range(0, seconds * POINTS_PER_SECOND, POINTS_PER_SECOND)
-    return [sum(points[start : start + POINTS_PER_SECOND]) for start in starts]
+def per_second(bins: Sequence[int], seconds: int) -> list[int]:
+    """Returns the events of each of ``seconds`` seconds; zero beyond the last bin."""
+    starts = range(0, seconds * BINS_PER_SECOND, BINS_PER_SECOND)
+    return [sum(bins[start : start + BINS_PER_SECOND]) for start in starts]
 
 
 def second_percentiles(

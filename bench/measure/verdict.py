@@ -64,7 +64,7 @@ class VerdictInputs:
     """Sentences that say why the run ended early or lacks a part."""
     drain_timed_out: bool
     negative_latencies: int
-    overflown_latencies: int
+    overflowed_latencies: int
     missing_tasks: int
     first_error: str
     reconnects: int
@@ -74,7 +74,7 @@ class VerdictInputs:
     most_warmup_s: float
     lost_data: str = ""
     """What the server did to its data during the run, as a predicate such as ``was flushed``."""
-    is_fate_known: bool = True
+    are_outcomes_known: bool = True
     """Whether the final state of every task could be read at the end."""
     seen_by: str | None = None
     """What shows the end of a task, ``state`` or ``result``; None if workers report it."""
@@ -115,11 +115,11 @@ def _incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     if inputs.lost_data:
         yield VerdictReason(
             "server_lost_data",
-            f"the server {inputs.lost_data} during the run, so the fate of its tasks is unknown: "
+            f"the server {inputs.lost_data} during the run, so the state of its tasks is unknown: "
             "repeat the run on a server that keeps its data",
             Verdict.INCOMPLETE,
         )
-    if inputs.is_fate_known:
+    if inputs.are_outcomes_known:
         yield from _unfinished(inputs)
     else:
         yield VerdictReason(
@@ -176,7 +176,7 @@ def _no_completions(inputs: VerdictInputs) -> str:
 
 def _lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
-    if counts.lost and inputs.is_fate_known:
+    if counts.lost and inputs.are_outcomes_known:
         yield VerdictReason("lost", _lost(inputs), Verdict.LOSSY)
     if counts.duplicated:
         yield VerdictReason(
@@ -286,10 +286,10 @@ def _notes_on_latencies(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "fell below zero, because two clocks disagree by more than these tasks took: do not "
             "rely on latencies below the clock's error bound",
         )
-    if inputs.overflown_latencies:
+    if inputs.overflowed_latencies:
         yield VerdictReason(
             "overflow",
-            f"{_quantity(inputs.overflown_latencies, 'latency', 'latencies')} exceeded one hour, "
+            f"{_quantity(inputs.overflowed_latencies, 'latency', 'latencies')} exceeded one hour, "
             "the histogram's range, and percentiles among them show the maximum: offer less load "
             "or add workers",
         )

@@ -27,9 +27,9 @@ class QueueCounter:
         self._enqueued = 0
         self._quiet_since_us: int | None = None
         """Since when the queues have been empty and nothing has been enqueued."""
-        self.queued = 0
+        self.on_lists = 0
         """Tasks on pending and active lists at the last count."""
-        self.counts = 0
+        self.polls = 0
         """How often the lengths were read."""
 
     def count(self, now_us: int) -> None:
@@ -40,11 +40,11 @@ class QueueCounter:
         """
         enqueued = self._progress_board.enqueued
         held = self._read_lengths()
-        self.counts += 1
-        self.queued = held[KeyRole.PENDING] + held[KeyRole.ACTIVE]
+        self.polls += 1
+        self.on_lists = held[KeyRole.PENDING] + held[KeyRole.ACTIVE]
         started = max(enqueued - held[KeyRole.PENDING], 0)
-        self._recorder.counted(started, max(enqueued - self.queued, 0), now_us)
-        if self.queued or enqueued > self._enqueued:
+        self._recorder.counted(started, max(enqueued - self.on_lists, 0), now_us)
+        if self.on_lists or enqueued > self._enqueued:
             self._quiet_since_us = None
         elif self._quiet_since_us is None:
             self._quiet_since_us = now_us

@@ -1,7 +1,7 @@
 """Keyspace events: the server itself publishes that a task's keys have changed.
 
-Each event comes with a moment after which it happened. For that a PING goes out as a fence on the
-same connection now and then: whatever arrives after its reply happened after it was sent.
+Each event comes with a moment after which it happened: a PING is sent at intervals on the same
+connection, and whatever arrives after its reply happened after it was sent.
 """
 
 import re

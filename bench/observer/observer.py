@@ -1,8 +1,8 @@
 """Watches how a run's tasks are finished by workers that do not report.
 
-Single tasks are traced for their latencies. How many have been taken and finished in all is read
-off the lengths of the lists. Once those are empty, every task is queried until it has ended: the
-ledger never rests on a sample.
+A sample of the tasks is traced for latencies. How many were taken and finished in all is computed
+from the lengths of the lists. Once those are empty, every task is queried until it has ended, so
+that the ledger never rests on a sample.
 """
 
 import contextlib
@@ -139,7 +139,7 @@ class Observer:
         """The state so far; sets and histograms only in the full kind."""
         self._revision += 1
         self._recorder.set_commands(
-            self._parts.queries.queried + self._counter.counts * self._parts.commands_per_count
+            self._parts.queries.queried + self._counter.polls * self._parts.commands_per_count
         )
         report = self._recorder.report(full)
         report.name = self._name
@@ -188,7 +188,7 @@ class Observer:
         successes = self._parts.count_successes()
         if successes is not None:
             self._recorder.set_counted_successes(successes - self._successes_before)
-        self._recorder.is_settled = self._reconciler.is_complete
+        self._recorder.are_outcomes_known = self._reconciler.are_outcomes_known
 
     def _reconnected(self) -> bool:
         with contextlib.suppress(ServerUnreachable, ConnectionLost):
@@ -199,10 +199,10 @@ class Observer:
     def _in_flight(self, now_us: int) -> int:
         """Tasks that may still end: those on lists; then at least one until all were queried; then
         those that had not ended, those that wait for their next attempt included."""
-        queued = self._counter.queued
+        queued = self._counter.on_lists
         if queued or not self._counter.is_quiet(now_us):
             return max(queued, 1)
-        return self._reconciler.open_count if self._reconciler.is_complete else 1
+        return self._reconciler.open_count if self._reconciler.are_outcomes_known else 1
 
     def _report_if_due(self) -> None:
         now_us = self._clock.now_us()

@@ -52,7 +52,7 @@ class Reconciler:
         return sum(map(len, self._open.values()))
 
     @property
-    def is_complete(self) -> bool:
+    def are_outcomes_known(self) -> bool:
         """Whether every task that was sent so far has been queried."""
         return all(
             before >= self._progress_board.sent(number)

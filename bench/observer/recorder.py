@@ -60,7 +60,7 @@ class CompletionRecorder:
         self._settled = (0, 0)
         """Numbers of tasks found completed, and archived."""
         self._waiting: dict[int, Bits] = {}
-        self.is_settled = False
+        self.are_outcomes_known = False
         """Whether every task has been queried: what was found then replaces what was counted."""
 
     @property
@@ -142,12 +142,12 @@ class CompletionRecorder:
             name="",
             started=self._started_count,
             completed=self._finished_count,
-            started_by_point=self._started.counts,
-            finished_by_point=self._finished.counts,
+            started_by_bin=self._started.counts,
+            finished_by_bin=self._finished.counts,
             observed=self._observed,
         )
-        self._observed.is_settled = self.is_settled
-        if self.is_settled:
+        self._observed.are_outcomes_known = self.are_outcomes_known
+        if self.are_outcomes_known:
             report.completed, report.failed = self._settled
         if not full:
             report.e2e_by_second = self._latencies.latest(3)

@@ -1,4 +1,4 @@
-"""Traces single tasks of a run until each has been seen to end.
+"""Traces a sample of a run's tasks, each until it is observed to have ended.
 
 A task is queried again at once when the server publishes a change to its keys, otherwise after a
 share of its age. The last query that found it unfinished is therefore never far back in proportion
@@ -97,7 +97,7 @@ class Tracer:
             self._schedule(_TracedTask(queue, task_id, at_us, at_us), at_us)
 
     def turn(self) -> int:
-        """Query the tasks that are due for it; return the number of tasks queried.
+        """Query the tasks whose next query is scheduled by now; return their number.
 
         Raises ConnectionLost and MeasurementError.
         """

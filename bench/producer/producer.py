@@ -53,7 +53,7 @@ class Producer:
         self._control = control
         self._feed = Feed(start.scenario, start.number)
         self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
-        # The seed document's function enqueues one task at a time.
+        # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
         peak_per_s = start.scenario.peak_per_s / start.scenario.producers
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US

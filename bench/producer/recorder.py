@@ -10,7 +10,7 @@ from bench.arrays import Integers
 from bench.measure.latency_counts import LatencyCounts, latency_counts_by_interval
 from bench.measure.ledger import ProducerLedger
 from bench.measure.recorder import (
-    POINT_US,
+    BIN_US,
     Interval,
     IntervalRecorder,
     LatencySeries,
@@ -213,7 +213,7 @@ class ProducerRecorder:
     def _add_to_series(self, due_us: Integers, latency_us: int) -> None:
         first_us = int(due_us[0]) - self._start_us
         last_us = int(due_us[-1]) - self._start_us
-        if first_us // POINT_US == last_us // POINT_US:
+        if first_us // BIN_US == last_us // BIN_US:
             self._latency_series.add_sum(first_us, latency_us * len(due_us), len(due_us))
         else:
             self._latency_series.add(due_us - self._start_us, np.full(len(due_us), latency_us))

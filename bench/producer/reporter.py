@@ -43,8 +43,8 @@ class ProducerReporter:
             busiest_second_cores=self._usage.busiest_cores,
             elapsed_s=self._usage.elapsed_s(),
             peak_memory_bytes=peak_memory_bytes(),
-            offered_by_point=recorder.offered.counts,
-            enqueued_by_point=recorder.enqueued.counts,
+            offered_by_bin=recorder.offered.counts,
+            enqueued_by_bin=recorder.enqueued.counts,
             latency_counts=recorder.latency_counts() if self.with_latency_counts else {},
         )
 

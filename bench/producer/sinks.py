@@ -2,7 +2,7 @@
 
 ``FrameSink`` is the harness's own: it sends rendered frames, counts replies as they come, and
 waits for none. The other two exist for comparison, and block until they are answered: redis-py's
-pipelines, and the seed document's function with its two round trips per task.
+pipelines, and the example function of runqy's guide with its two round trips per task.
 """
 
 import select
@@ -258,7 +258,7 @@ class PipelineSink(_BlockingSink):
 
 
 class SnippetSink(_BlockingSink):
-    """Sends as the seed document's ``enqueue_task`` does: two round trips per task. Its client
+    """Sends as ``enqueue_task`` in runqy's guide does: two round trips per task. Its client
     stays open."""
 
     def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:

@@ -49,8 +49,8 @@ def answer(plan: CapacityPlan) -> str:
 def facts(plan: CapacityPlan) -> list[str]:
     """Returns what else follows from the plan, one line per fact."""
     lines = []
-    if plan.first_to_give:
-        lines.append(f"first bottleneck: {plan.first_to_give}")
+    if plan.first_bottleneck:
+        lines.append(f"first bottleneck: {plan.first_bottleneck}")
     if plan.server_share is not None:
         lines.append(f"Redis: {plan.server_share:.0%} of a core on each server")
     backlog = units.format_count(plan.request.backlog)

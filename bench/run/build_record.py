@@ -20,7 +20,7 @@ from bench.records.run_record import (
     Warmup,
 )
 from bench.records.summaries import summarise
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
 from bench.run.figures.accounting import account
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
@@ -33,7 +33,7 @@ from bench.workload import metrics
 from bench.workload.scenario import Scenario
 
 
-def build_record(run: Collected) -> RunRecord:
+def build_record(run: CollectedRun) -> RunRecord:
     """The whole record, verdict and objectives included."""
     queues = list(run.scenario.queues)
     measured = [
@@ -57,7 +57,7 @@ def build_record(run: Collected) -> RunRecord:
         },
     )
     return RunRecord(
-        id=run_text(run.run),
+        id=run_text(run.run_id),
         started_at=run.started_at,
         duration_s=run.duration_s,
         window_s=window.length_s,
@@ -89,7 +89,7 @@ def _without_secrets(scenario: Scenario) -> Scenario:
     return msgspec.structs.replace(scenario, worker_command=shown)
 
 
-def _steady_series(run: Collected) -> list[LatencySeries]:
+def _steady_series(run: CollectedRun) -> list[LatencySeries]:
     """End-to-end latencies where tasks were finished, otherwise those of enqueueing."""
     if any(report.completed for report in run.workers):
         return [report.measured.series for report in run.workers]
@@ -111,17 +111,17 @@ def _latency(
     }
 
 
-def _observation(run: Collected, counts: Counts) -> Observation | None:
+def _observation(run: CollectedRun, counts: Counts) -> Observation | None:
     return None if run.observed is None else observation.describe(run.observed, counts)
 
 
-def _clock(run: Collected) -> ClockInfo:
+def _clock(run: CollectedRun) -> ClockInfo:
     domain = "server" if run.has_remote_workers else "monotonic"
     return ClockInfo(domain, run.clock_error_us / 1e6)
 
 
 def _warmup(
-    run: Collected, cut: summary.WarmupCut, measured: Sequence[MeasuredLatencies]
+    run: CollectedRun, cut: summary.WarmupCut, measured: Sequence[MeasuredLatencies]
 ) -> Warmup:
     left_out = summary.left_out(measured, cut.first_slice)
     return Warmup(

@@ -11,9 +11,9 @@ from bench.measure.bits import Bits
 from bench.measure.reports import WorkerReport
 from bench.redisio import clock_sync, queue_keys, server_info
 from bench.redisio.server_info import ServerUsage
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.fleet import ProcessHandle
-from bench.run.prepare import Prepared
+from bench.run.prepare import PreparedRun
 from bench.run.start import most_warmup_s
 from bench.run.supervisor import Supervisor
 from bench.usage import peak_memory_bytes
@@ -23,13 +23,14 @@ _FINAL_REPORT_TIMEOUT_S = 15.0
 _SILENCE = "the server stopped answering: what is left in its queues is not known"
 
 
-def collect(supervisor: Supervisor) -> Collected:
+def collect(supervisor: Supervisor) -> CollectedRun:
     """Stop the workers, take the final reports, and read what is left in the lists."""
     prepared, state = supervisor.prepared, supervisor.state
-    # Before an observer queries every task once more.
+    # Read first: an observer's final queries would otherwise count as a cost of the tasks.
     usage_after = _usage_after(prepared)
     _stop(supervisor, prepared.workers.serving)
-    # Before the observer's last queries: a task that ends in between is then found in both.
+    # Read before the observer's final queries, so that a task that ends in between is found twice
+    # rather than never.
     pending, active = _find_remaining(supervisor)
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
@@ -38,8 +39,8 @@ def collect(supervisor: Supervisor) -> Collected:
     supervisor.show("stopping")
     producers, workers = supervisor.producer_reports(), supervisor.worker_reports()
     serving = sum(report.observed is None for report in workers)
-    return Collected(
-        run=prepared.run,
+    return CollectedRun(
+        run_id=prepared.run_id,
         started_at=supervisor.running.started_at,
         duration_s=duration_s,
         command=prepared.request.command,
@@ -64,7 +65,7 @@ def collect(supervisor: Supervisor) -> Collected:
     )
 
 
-def _usage_after(prepared: Prepared) -> ServerUsage | None:
+def _usage_after(prepared: PreparedRun) -> ServerUsage | None:
     with contextlib.suppress(redis.exceptions.RedisError):
         return server_info.read_usage(prepared.client)
     return None
@@ -93,8 +94,8 @@ def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, 
     pending: dict[int, Bits] = {}
     active: dict[int, Bits] = {}
     try:
-        pending = queue_keys.find(*where, KeyRole.PENDING, prepared.run)
-        active = queue_keys.find(*where, KeyRole.ACTIVE, prepared.run)
+        pending = queue_keys.find(*where, KeyRole.PENDING, prepared.run_id)
+        active = queue_keys.find(*where, KeyRole.ACTIVE, prepared.run_id)
     except redis.exceptions.RedisError:
         supervisor.state.interrupt(_SILENCE)
     return pending, active

@@ -12,10 +12,10 @@ from bench.workload.scenario import Scenario
 
 
 @dataclass(frozen=True, kw_only=True)
-class Collected:
+class CollectedRun:
     """Everything that the record of a run is made from."""
 
-    run: int
+    run_id: int
     started_at: str
     duration_s: float
     """From the run's start until its last process has ended."""

@@ -13,7 +13,7 @@ QUIET_US = 1_000_000
 """How long the lists must have been empty before reports made after that are believed."""
 
 
-class Draining:
+class DrainMonitor:
     """Decides from a run's lists and its workers' reports whether its drain is over."""
 
     def __init__(

@@ -10,7 +10,7 @@ from bench.ipc.messages import StartProducer
 from bench.redisio import clock_sync, server_info
 from bench.redisio.server_info import ServerUsage
 from bench.run.cleanup import Cleanup
-from bench.run.draining import Draining
+from bench.run.draining import DrainMonitor
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
@@ -20,13 +20,13 @@ from bench.workload.scenario import Scenario
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class PreparedRun:
     """A run whose processes are connected and wait for its time line."""
 
     request: RunRequest
     scenario: Scenario
     """The request's scenario, with the number of producers that there are."""
-    run: int
+    run_id: int
     client: redis.Redis
     fleet: Fleet
     workers: Workers
@@ -38,12 +38,12 @@ class Prepared:
     usage_before: ServerUsage
     cleanup: Cleanup
     sampler: ServerSampler
-    draining: Draining
+    draining: DrainMonitor
 
 
 def prepare(
     request: RunRequest, client: redis.Redis, fleet: Fleet, should_stop: StopRequested
-) -> Prepared:
+) -> PreparedRun:
     """Check the server, and start every process of the run.
 
     Raises UsageError, MeasurementError, ServerUnreachable and redis-py's errors.
@@ -57,16 +57,16 @@ def prepare(
     clock = RunClock(offset.offset_us)
     producers = fleet.gather(request.scenario, should_stop)
     scenario = msgspec.structs.replace(request.scenario, producers=producers)
-    run = ids.new_run()
-    workers = Workers(fleet, request, scenario, run, offset.offset_us, clock)
-    _start_producers(fleet, request, scenario, run, offset, workers.progress_board)
+    run_id = ids.new_run()
+    workers = Workers(fleet, request, scenario, run_id, offset.offset_us, clock)
+    _start_producers(fleet, request, scenario, run_id, offset, workers.progress_board)
     workers.start(client)
     fleet.await_ready(should_stop)
     cleanup.prepare(clock.now_us() // 1_000_000)
-    return Prepared(
+    return PreparedRun(
         request=request,
         scenario=scenario,
-        run=run,
+        run_id=run_id,
         client=client,
         fleet=fleet,
         workers=workers,
@@ -76,7 +76,7 @@ def prepare(
         usage_before=server_info.read_usage(client),
         cleanup=cleanup,
         sampler=ServerSampler(client, layout, queues),
-        draining=Draining(client, layout, queues, clock),
+        draining=DrainMonitor(client, layout, queues, clock),
     )
 
 

@@ -14,7 +14,7 @@ from bench.redisio.connection import open_client, translated_errors
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
-from bench.run.prepare import Prepared, prepare
+from bench.run.prepare import PreparedRun, prepare
 from bench.run.request import RunRequest
 from bench.run.start import start
 from bench.run.subprocesses import SubprocessFleet
@@ -58,7 +58,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
 
 
-def clean_up(prepared: Prepared, counts: Mapping[str, Counts]) -> RecordWarning | None:
+def clean_up(prepared: PreparedRun, counts: Mapping[str, Counts]) -> RecordWarning | None:
     """Remove what the run wrote, unless it is to be kept or the server ends with the run.
 
     ``counts`` is what became of each queue's tasks, where that is known. Returns a warning when
@@ -70,7 +70,7 @@ def clean_up(prepared: Prepared, counts: Mapping[str, Counts]) -> RecordWarning 
     reports = [producer.report for producer in prepared.fleet.producers]
     sent = {report.number: report.sent for report in reports if report is not None}
     problem = prepared.cleanup.clean_up(
-        prepared.run, sent, clock.now_us() // 1_000_000, counts, keep=request.keep
+        prepared.run_id, sent, clock.now_us() // 1_000_000, counts, keep=request.keep
     )
     if problem is not None or request.keep:
         return problem

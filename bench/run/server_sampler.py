@@ -13,7 +13,7 @@ INTERVAL_US = 1_000_000
 
 @dataclass(frozen=True)
 class ServerSample:
-    """One sample."""
+    """The server's backlog, CPU time and memory at one moment."""
 
     offset_us: int
     """When it was taken, in µs after the run's start."""
@@ -26,7 +26,7 @@ class ServerSample:
 
 @dataclass
 class ServerSampler:
-    """Takes samples, and keeps all of them."""
+    """Reads samples of the server at intervals, and keeps all of them."""
 
     client: redis.Redis
     layout: Layout

@@ -8,7 +8,7 @@ from bench.ipc import remote
 from bench.ipc.messages import Begin
 from bench.measure.window import TimeLine, time_line
 from bench.redisio.connection import translated_errors
-from bench.run.prepare import Prepared
+from bench.run.prepare import PreparedRun
 from bench.workload.scenario import Scenario
 
 START_DELAY_US = 300_000
@@ -18,10 +18,10 @@ MOST_WARMUP_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Running:
+class ActiveRun:
     """A run that has begun."""
 
-    prepared: Prepared
+    prepared: PreparedRun
     line: TimeLine
     started_at: str
     """UTC, ISO 8601, with milliseconds."""
@@ -31,7 +31,7 @@ class Running:
         return self.prepared.clock.now_us() - self.line.start_us
 
 
-def start(prepared: Prepared) -> Running:
+def start(prepared: PreparedRun) -> ActiveRun:
     """Send the time line to all processes, and announce it to workers elsewhere.
 
     Raises ServerUnreachable where the announcement cannot be written.
@@ -46,7 +46,7 @@ def start(prepared: Prepared) -> Running:
     for producer in prepared.fleet.producers:
         producer.send(Begin(line))
     prepared.workers.begin(line)
-    return Running(prepared, line, started_at)
+    return ActiveRun(prepared, line, started_at)
 
 
 def most_warmup_s(scenario: Scenario) -> float:
@@ -57,7 +57,7 @@ def most_warmup_s(scenario: Scenario) -> float:
     return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
 
 
-def _announce(prepared: Prepared, line: TimeLine) -> None:
+def _announce(prepared: PreparedRun, line: TimeLine) -> None:
     info = remote.RunInfo(
         line=line,
         queues=list(prepared.scenario.queues),
@@ -66,4 +66,4 @@ def _announce(prepared: Prepared, line: TimeLine) -> None:
         with_latency_counts=prepared.request.with_latency_counts,
     )
     with translated_errors(prepared.request.url):
-        remote.announce(prepared.client, prepared.run, info)
+        remote.announce(prepared.client, prepared.run_id, info)

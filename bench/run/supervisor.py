@@ -13,7 +13,7 @@ from bench.measure.progress import Progress, progress_of
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.fleet import ProcessHandle, StopRequested
 from bench.run.server_sampler import INTERVAL_US
-from bench.run.start import Running
+from bench.run.start import ActiveRun
 
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
@@ -57,7 +57,7 @@ class RunState:
 class Supervisor:
     """Watches one run from its start until its queues are drained."""
 
-    def __init__(self, running: Running, callbacks: RunCallbacks) -> None:
+    def __init__(self, running: ActiveRun, callbacks: RunCallbacks) -> None:
         self.running = running
         self.prepared = running.prepared
         self.state = RunState()
@@ -153,7 +153,7 @@ class Supervisor:
     def poll_external_reports(self) -> None:
         """Read the reports of workers that were started elsewhere. Raises redis-py's errors."""
         if self._scenario.external_workers:
-            for report in remote.collect(self.prepared.client, self.prepared.run):
+            for report in remote.collect(self.prepared.client, self.prepared.run_id):
                 self.state.external_reports[report.name] = report
 
     def _have_producers_finished(self) -> bool:
@@ -173,7 +173,7 @@ class Supervisor:
         exit_reasons = [process.exit_reason() for process in self.processes]
         return next(
             (exit_reason for exit_reason in exit_reasons if exit_reason),
-            self.prepared.workers.idleness(self.producer_reports(), self.worker_reports()),
+            self.prepared.workers.no_worker_message(self.producer_reports(), self.worker_reports()),
         )
 
     def _is_drained(self) -> bool:

@@ -146,7 +146,7 @@ class Workers:
             for worker in self._fleet.workers:
                 worker.send(Begin(line))
 
-    def idleness(
+    def no_worker_message(
         self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]
     ) -> str | None:
         """A sentence once no external worker has taken a task for ``NOTICED_WITHIN_S``, or None."""

@@ -1,4 +1,4 @@
-"""A task, and the seed document's form of it: a hash of five text fields."""
+"""A task, and runqy's form of it: a hash of five text fields."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Task:
     """Time of sending to Redis in Unix µs, for layouts that store it."""
 
     def fields(self) -> list[tuple[str, bytes]]:
-        """Returns the hash's fields, in the order in which the seed document writes them."""
+        """Returns the hash's fields, in the order in which runqy's guide writes them."""
         return [
             ("type", self.type.encode()),
             ("payload", self.payload),

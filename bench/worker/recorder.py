@@ -201,8 +201,8 @@ class WorkerRecorder:
             completed=self._completed,
             failed=self._failed,
             missing=self._missing,
-            started_by_point=self._started.counts,
-            finished_by_point=self._finished.counts,
+            started_by_bin=self._started.counts,
+            finished_by_bin=self._finished.counts,
             duplicated=self._ledger.duplicated,
             retried=self._ledger.retried,
         )

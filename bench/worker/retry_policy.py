@@ -1,4 +1,4 @@
-"""What an attempt at a task leads to, and when a task that failed is attempted next."""
+"""Decides how an attempt at a task ends, and when the next attempt is due."""
 
 from bench.worker.recorder import AttemptOutcome
 

@@ -1,9 +1,9 @@
-"""What a worker does with tasks: the documented sequence, one by one or in batches.
+"""What a worker does with tasks: the sequence in runqy's documentation, one by one or in batches.
 
-With a prefetch of one, each coroutine is the documented worker: it has exactly one task, and each
-command waits for its reply. With more, each coroutine takes many tasks and sends the same commands
-per task, in the same order, in pipelined batches: the fast path. Tasks whose service takes time
-are then ended by a coroutine of their own, when their service time is over.
+With a prefetch of one, each coroutine works as that documentation says: it has exactly one task,
+and each command waits for its reply. With more, each coroutine takes many tasks and sends the same
+commands per task, in the same order, in pipelined batches: the fast path. Tasks whose service takes
+time are then ended by a coroutine of their own, when their service time is over.
 """
 
 import contextlib
@@ -94,7 +94,7 @@ class Worker:
         return [*coroutines, self._requeue_due]
 
     def _one_by_one(self) -> Coroutine:
-        """The documented worker: one task, one command, one reply at a time."""
+        """The worker in runqy's documentation: one task, one command, one reply at a time."""
         with self._popping() as coroutine:
             while not self.stopping:
                 pop = self._pops.one(self._queues_in_order())

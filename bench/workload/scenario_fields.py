@@ -274,8 +274,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         int,
         _built_in(
             whole(1, 10_000),
-            "Number of tasks that a worker takes at a time; 1 is the documented sequence, with one "
-            "round trip per command.",
+            "Number of tasks that a worker takes at a time; 1 is the sequence in runqy's "
+            "documentation, with one round trip per command.",
             also=_WORKER_AND_LOCUST,
         ),
     ] = 1

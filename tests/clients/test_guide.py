@@ -1,4 +1,4 @@
-"""The seed document's guide, row by row: what it enqueues is served, and what it looks at is there.
+"""runqy's guide, row by row: what it enqueues is served, and what it reads is there.
 
 Each client enqueues as the guide shows; the worker serves it with result storage on; the guide's
 own redis-cli commands show hash, lists and result while it is pending, active and done.

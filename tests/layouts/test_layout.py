@@ -1,4 +1,4 @@
-"""Keys against the literal strings of the seed document; commands as tables, then on a server."""
+"""Keys against the strings in runqy's documentation; commands as tables, then on a server."""
 
 from collections.abc import Sequence
 

@@ -28,11 +28,11 @@ for line in sys.stdin:
             "duration_s": shape.duration_s, "total": profile.total, "text": shape.stages_text(),
         }), flush=True)
 """
-Prepared = Callable[..., dict[str, Any]]
+Plan = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Iterator[Prepared]:
+def prepared() -> Iterator[Plan]:
     """``prepared(name, **options)``: what the shape of that name plans, or its error."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -55,7 +55,7 @@ def prepared() -> Iterator[Prepared]:
     [("Steps", 0.6), ("Ramp", 0.55), ("Spike", 0.28), ("DailySine", 0.55)],
 )
 def test_a_shape_has_the_length_and_the_peak_that_it_is_given(
-    prepared: Prepared, name: str, mean_share: float
+    prepared: Plan, name: str, mean_share: float
 ) -> None:
     made = prepared(name, rate="2000/s", shape_duration="60s")
     assert made["duration_s"] == pytest.approx(60)
@@ -64,7 +64,7 @@ def test_a_shape_has_the_length_and_the_peak_that_it_is_given(
     assert made["text"].count("@") == len(made["stages"])
 
 
-def test_a_trace_follows_its_file(prepared: Prepared, tmp_path: Path) -> None:
+def test_a_trace_follows_its_file(prepared: Plan, tmp_path: Path) -> None:
     file = tmp_path / "rates.csv"
     file.write_text("time_s,rate_per_s\n0,100\n10,300\n30,300\n")
     made = prepared("Trace", trace=str(file))
@@ -83,7 +83,7 @@ def test_a_trace_follows_its_file(prepared: Prepared, tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_that_cannot_be_read_names_the_line(
-    prepared: Prepared, tmp_path: Path, text: str | None, message: str
+    prepared: Plan, tmp_path: Path, text: str | None, message: str
 ) -> None:
     file = tmp_path / "rates.csv"
     if text is not None:

@@ -22,14 +22,14 @@ def packed(values_us: list[int]) -> Packed:
 def test_the_newest_reports_of_all_processes_are_added_up() -> None:
     producers = [
         ProducerReport(
-            number=0, due=50, enqueued=40, offered_by_point=[1] * 40, enqueued_by_point=[2] * 40
+            number=0, due=50, enqueued=40, offered_by_bin=[1] * 40, enqueued_by_bin=[2] * 40
         ),
         ProducerReport(
-            number=1, due=30, enqueued=20, offered_by_point=[3] * 40, enqueued_by_point=[4] * 30
+            number=1, due=30, enqueued=20, offered_by_bin=[3] * 40, enqueued_by_bin=[4] * 30
         ),
     ]
     workers = [
-        WorkerReport(name="a", completed=7, failed=1, finished_by_point=[5] * 40),
+        WorkerReport(name="a", completed=7, failed=1, finished_by_bin=[5] * 40),
         WorkerReport(name="b", completed=2, e2e_by_second={1: packed([1000] * 99)}),
         WorkerReport(name="c", e2e_by_second={2: packed([2000])}),
     ]
@@ -59,7 +59,7 @@ def test_the_rate_is_that_of_the_second_that_ended_a_quarter_of_one_ago(
 ) -> None:
     """Later points are still incomplete. The points hold 1, 2, 3, … events."""
     points = list(range(1, 21))
-    producer = ProducerReport(number=0, enqueued_by_point=points)
+    producer = ProducerReport(number=0, enqueued_by_bin=points)
     progress = progress_of("load", elapsed_s, SCENARIO, [producer], [], [0, 0])
     assert progress.enqueued_per_s == per_s
 

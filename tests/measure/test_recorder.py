@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.recorder import (
-    POINT_US,
+    BIN_US,
     SECOND_US,
     Interval,
     IntervalRecorder,
@@ -173,7 +173,7 @@ def test_the_histograms_of_several_processes_are_merged() -> None:
 
 POINTS = st.lists(
     st.lists(
-        st.tuples(st.integers(0, 20 * POINT_US) | st.integers(-POINT_US, POINT_US), LATENCIES),
+        st.tuples(st.integers(0, 20 * BIN_US) | st.integers(-BIN_US, BIN_US), LATENCIES),
         min_size=1,
         max_size=10,
     ),
@@ -191,7 +191,7 @@ def test_means_are_those_of_the_latencies_due_in_each_tenth_of_a_second(
     for batch in batches:
         series.add(array([at for at, _ in batch]), array([value for _, value in batch]))
         for at, value in batch:
-            by_point.setdefault(max(at // POINT_US, 0), []).append(value)
+            by_point.setdefault(max(at // BIN_US, 0), []).append(value)
     points = range(len(series.counts))
     assert series.counts == [len(by_point.get(point, [])) for point in points]
     assert series.sums_us == [sum(by_point.get(point, [])) for point in points]
@@ -218,7 +218,7 @@ def test_means_are_over_all_recorders_and_nan_where_nothing_was_due() -> None:
     assert len(means([])) == 0
 
 
-@given(st.lists(st.lists(st.integers(0, 30 * POINT_US), max_size=20).map(sorted), max_size=5))
+@given(st.lists(st.lists(st.integers(0, 30 * BIN_US), max_size=20).map(sorted), max_size=5))
 def test_events_are_counted_in_their_tenth_of_a_second(batches: list[list[int]]) -> None:
     """At once or one by one."""
     many, singly = RateSeries(), RateSeries()
@@ -230,7 +230,7 @@ def test_events_are_counted_in_their_tenth_of_a_second(batches: list[list[int]])
     offsets = [offset_us for batch in batches for offset_us in batch]
     assert sum(many.counts) == len(offsets)
     for point, count in enumerate(many.counts):
-        assert count == sum(offset_us // POINT_US == point for offset_us in offsets)
+        assert count == sum(offset_us // BIN_US == point for offset_us in offsets)
 
 
 @pytest.mark.parametrize(
@@ -290,4 +290,4 @@ def test_the_latest_seconds_are_the_last_ones_that_were_closed() -> None:
 
 def test_a_slice_is_a_whole_number_of_points() -> None:
     """A cut of the series then falls on an edge between slices."""
-    assert SLICE_US % POINT_US == SECOND_US % POINT_US == 0
+    assert SLICE_US % BIN_US == SECOND_US % BIN_US == 0

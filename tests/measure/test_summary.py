@@ -49,9 +49,9 @@ def series_of(means_us: Sequence[int], tasks: int = 10) -> LatencySeries:
     return LatencySeries([mean * tasks for mean in means_us], [tasks] * len(means_us))
 
 
-def hum(points: int) -> list[int]:
+def hum(bins: int) -> list[int]:
     """A steady level with some ups and downs."""
-    return [1000 + 10 * ((point // 5 * 7 + 4) % 10) for point in range(points)]
+    return [1000 + 10 * ((bin_index // 5 * 7 + 4) % 10) for bin_index in range(bins)]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,9 @@ def test_what_was_left_out_are_the_end_to_end_latencies_before_the_cut() -> None
 def test_points_of_several_processes_are_added_up(series: list[list[int]]) -> None:
     """However long each one's series is."""
     length = max(map(len, series), default=0)
-    assert summary.add_points(series) == [
-        sum(each[point] for each in series if point < len(each)) for point in range(length)
+    assert summary.add_bins(series) == [
+        sum(each[bin_index] for each in series if bin_index < len(each))
+        for bin_index in range(length)
     ]
 
 
@@ -156,7 +157,7 @@ def test_points_of_several_processes_are_added_up(series: list[list[int]]) -> No
         (0.0, 1.0, 55.0),
         (1.0, 2.0, 155.0),
         (0.0, 0.1, 10.0),
-        (0.05, 0.2, 20.0),  # half of the first point does not count
+        (0.05, 0.2, 20.0),  # half of the first bin does not count
         (0.0, 0.25, 15.0),  # nor half of the last one
         (0.05, 0.25, 20.0),
         (3 * 0.1, 0.6, 50.0),  # a little over 0.3 in floating point
@@ -177,29 +178,29 @@ def test_a_rate_is_over_whole_points_only(
 
 
 @given(
-    points=POINTS,
+    bins=POINTS,
     rate=st.integers(0, 50),
     start=st.integers(0, 100),
     length=st.integers(1, 100),
 )
 def test_a_steady_rate_is_found_between_any_two_points(
-    points: list[int], rate: int, start: int, length: int
+    bins: list[int], rate: int, start: int, length: int
 ) -> None:
     """Whatever happened before and after."""
-    series = [(points * 100 + [0] * 100)[each] for each in range(start)] + [rate] * length + points
+    series = [(bins * 100 + [0] * 100)[each] for each in range(start)] + [rate] * length + bins
     found = summary.rate_between(series, start / 10, (start + length) / 10)
     assert found == pytest.approx(rate * 10)
 
 
-@given(points=POINTS, seconds=st.integers(0, 8))
+@given(bins=POINTS, seconds=st.integers(0, 8))
 def test_seconds_are_ten_points_each_and_as_many_as_asked_for(
-    points: list[int], seconds: int
+    bins: list[int], seconds: int
 ) -> None:
-    found = summary.per_second(points, seconds)
+    found = summary.per_second(bins, seconds)
     assert len(found) == seconds
-    assert sum(found) == sum(points[: seconds * 10])
+    assert sum(found) == sum(bins[: seconds * 10])
     for second, count in enumerate(found):
-        assert count == sum(points[second * 10 : second * 10 + 10])
+        assert count == sum(bins[second * 10 : second * 10 + 10])
 
 
 def test_percentiles_of_each_second_are_of_all_workers_together() -> None:

@@ -69,8 +69,8 @@ def test_what_is_on_no_list_was_taken_and_what_is_on_neither_was_finished(
     for number, count in enumerate(counts):
         counting.count(number * 10_000, count)
     assert counting.recorded == recorded
-    assert counting.counter.counts == len(counts)
-    assert counting.counter.queued == sum(counts[-1][1:])
+    assert counting.counter.polls == len(counts)
+    assert counting.counter.on_lists == sum(counts[-1][1:])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_server_that_does_not_answer_leaves_the_counts_as_they_are(tmp_path: P
     counter = QueueCounter(fail, scene.board, scene.recorder)
     with pytest.raises(redis.exceptions.ConnectionError):
         counter.count(START_US)
-    assert (counter.counts, counter.queued) == (0, 0)
+    assert (counter.polls, counter.on_lists) == (0, 0)
     assert scene.report().started == 0
 
 

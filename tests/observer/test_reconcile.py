@@ -42,7 +42,7 @@ def test_each_end_is_recorded_as_what_it_is(scene: Scene) -> None:
     assert members(report.completed_sets) == {0, 2}
     assert members(report.archived_sets) == {1}
     assert made.open_count == 2
-    assert made.is_complete
+    assert made.are_outcomes_known
 
 
 def test_a_task_that_may_never_have_been_in_redis_and_is_gone_has_not_completed(
@@ -62,10 +62,10 @@ def test_tasks_are_queried_once_each_as_they_are_acknowledged(scene: Scene) -> N
     scene.end(dict.fromkeys(range(CHUNK + 50), (0, COMPLETED)))
     scene.board.note(0, CHUNK + 50, 10, 10)
     assert all_queried(made) == [10]
-    assert not made.is_complete
+    assert not made.are_outcomes_known
     scene.enqueue(CHUNK + 50)
     assert all_queried(made) == [CHUNK, 40]
-    assert made.is_complete
+    assert made.are_outcomes_known
     assert scene.queries.asked == [task_id(number) for number in range(CHUNK + 50)]
 
 
@@ -75,10 +75,10 @@ def test_it_is_complete_only_once_every_producer_s_tasks_were_queried(tmp_path: 
     scene.enqueue(3, producer=0)
     scene.board.note(1, 2, 0, 0)
     assert all_queried(made) == [3]
-    assert not made.is_complete
+    assert not made.are_outcomes_known
     scene.enqueue(2, producer=1)
     assert all_queried(made) == [2]
-    assert made.is_complete
+    assert made.are_outcomes_known
 
 
 def test_tasks_that_had_not_ended_are_queried_until_they_have(scene: Scene) -> None:
@@ -125,7 +125,7 @@ def test_a_lost_connection_leaves_nothing_out(scene: Scene) -> None:
     scene.queries.losses = 1
     with pytest.raises(ConnectionLost):
         made.query_next()
-    assert not made.is_complete
+    assert not made.are_outcomes_known
     assert all_queried(made) == [3]
     scene.queries.losses = 1
     with pytest.raises(ConnectionLost):

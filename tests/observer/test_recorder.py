@@ -57,10 +57,10 @@ def test_counts_never_shrink_and_what_is_settled_replaces_them() -> None:
     seen.counted(9, 8, START_US + 250_000)
     report = seen.report(full=False)
     assert (report.started, report.completed) == (9, 8)
-    assert report.finished_by_point == [3, 0, 5]
+    assert report.finished_by_bin == [3, 0, 5]
     seen.settle("inference_high", 0, np.array([0, 2]), np.array([1]))
     assert seen.report(full=False).completed == 8  # as long as not every task was asked
-    seen.is_settled = True
+    seen.are_outcomes_known = True
     report = seen.report(full=True)
     assert (report.completed, report.failed) == (2, 1)
     assert Bits(report.completed_sets[0]).flags(0, 3).tolist() == [True, False, True]

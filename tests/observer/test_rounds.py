@@ -209,7 +209,7 @@ def test_the_final_report_rests_on_every_task(observed: Observed) -> None:
     assert report.full
     assert (report.started, report.completed, report.failed) == (5, 4, 0)
     assert report.observed is not None
-    assert report.observed.is_settled
+    assert report.observed.are_outcomes_known
     assert report.observed.unfinished == {"active": 1}
     assert report.observed.traced == 5
 
@@ -225,7 +225,7 @@ def test_a_server_that_is_gone_at_the_end_leaves_what_became_of_the_tasks_unknow
     report = observed.observer.finish()
     assert report.final
     assert report.observed is not None
-    assert not report.observed.is_settled
+    assert not report.observed.are_outcomes_known
 
 
 @pytest.mark.parametrize(("before", "after", "counted"), [(None, None, None), (40, 47, 7)])

@@ -11,12 +11,12 @@ from bench.ipc.messages import Begin, ParentMessage, StartProducer, Stop
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.cleanup import Cleanup
-from bench.run.draining import Draining
+from bench.run.draining import DrainMonitor
 from bench.run.external_worker import ExternalWorker
-from bench.run.prepare import Prepared
+from bench.run.prepare import PreparedRun
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
-from bench.run.start import Running
+from bench.run.start import ActiveRun
 from bench.run.supervisor import RunCallbacks, Supervisor
 from bench.run.workers import Workers
 from bench.workload.scenario import Scenario
@@ -214,10 +214,10 @@ class Scene:
         asked = RunRequest("redis://nowhere", self.scenario, "a test", **request)
         client = cast(redis.Redis, self.client)
         self.workers = Workers(self.fleet, asked, self.scenario, RUN, 0, self.clock)
-        self.prepared = Prepared(
+        self.prepared = PreparedRun(
             request=asked,
             scenario=self.scenario,
-            run=RUN,
+            run_id=RUN,
             client=client,
             fleet=self.fleet,
             workers=self.workers,
@@ -227,11 +227,11 @@ class Scene:
             usage_before=usage(),
             cleanup=cast(Cleanup, self.cleanup),
             sampler=cast(ServerSampler, self.sampler),
-            draining=cast(Draining, self.draining),
+            draining=cast(DrainMonitor, self.draining),
         )
         self.workers.begin(LINE)
         self.supervisor = Supervisor(
-            Running(self.prepared, LINE, "2026-01-15T09:30:00.250+00:00"),
+            ActiveRun(self.prepared, LINE, "2026-01-15T09:30:00.250+00:00"),
             RunCallbacks(
                 lambda progress, *_: self.shown.append(progress),
                 lambda: self.should_stop,

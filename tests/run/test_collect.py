@@ -12,7 +12,7 @@ from bench.measure.ledger import Counts
 from bench.records.run_record import RecordWarning
 from bench.redisio import clock_sync, queue_keys, server_info
 from bench.run.collect import collect
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.run import clean_up
 from bench.workload.scenario import Scenario
 from tests.run.scripted import RUN, Scene, ScriptedProcess, done, kinds, producer, worker
@@ -58,7 +58,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     found = collect(scene.supervisor)
     assert kinds(serving) == [Stop]
     assert found.duration_s == pytest.approx(2.0, abs=0.2)
-    assert (found.run, found.command) == (RUN, "a test")
+    assert (found.run_id, found.command) == (RUN, "a test")
     assert (found.producers, found.workers) == ([sending.report], [serving.report])
     assert (found.pending, found.active) == ({0: bits}, {})
     assert (found.usage_before, found.usage_after) == (usage(), usage())
@@ -70,7 +70,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
 
 def test_what_was_collected_is_whole_and_frozen(server: dict[str, Any]) -> None:
     whole = collect(Scene().supervisor)
-    assert type(whole) is Collected
+    assert type(whole) is CollectedRun
     found: Any = whole
     with pytest.raises(AttributeError):
         found.duration_s = 1.0

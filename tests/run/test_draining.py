@@ -9,7 +9,7 @@ from bench.clock import FakeClock
 from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.run.draining import QUIET_US, Draining
+from bench.run.draining import QUIET_US, DrainMonitor
 from bench.wire.layout_contract import KeyRole, Layout
 from tests.run.scripted import ScriptedClient
 
@@ -23,7 +23,7 @@ class Drain:
     def __init__(self, layout: Layout = RUNQY) -> None:
         self.clock = FakeClock(START_US)
         self.client = ScriptedClient()
-        self.draining = Draining(cast(redis.Redis, self.client), layout, QUEUES, self.clock)
+        self.draining = DrainMonitor(cast(redis.Redis, self.client), layout, QUEUES, self.clock)
 
     def is_over(
         self,

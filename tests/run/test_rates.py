@@ -69,8 +69,8 @@ def test_rates_are_those_of_whole_tenths_of_a_second_in_the_window(
     rates: tuple[float | None, float | None],
 ) -> None:
     run = collected(
-        producers=[producer(enqueued_by_point=enqueued)],
-        workers=[worker(finished_by_point=finished)],
+        producers=[producer(enqueued_by_bin=enqueued)],
+        workers=[worker(finished_by_bin=finished)],
     )
     found = rates_in(run, window)
     assert (found.enqueued_per_s, found.completed_per_s) == rates
@@ -93,7 +93,7 @@ def test_after_a_fill_completions_are_counted_between_the_first_and_the_last(
 ) -> None:
     run = collected(
         scenario(worker_start="after-fill"),
-        workers=[worker(finished_by_point=finished)],
+        workers=[worker(finished_by_bin=finished)],
         drain_started_s=drain_started_s,
     )
     assert rates_in(run, Window(0.0, 1.0)).completed_per_s == per_s
@@ -140,7 +140,7 @@ def test_a_warm_up_that_is_given_is_left_out_of_percentiles_and_rates() -> None:
     run = collected(
         scenario(warmup=0.5),
         line=line,
-        producers=[producer(enqueued_by_point=[20] * 5 + [10] * 5)],
+        producers=[producer(enqueued_by_bin=[20] * 5 + [10] * 5)],
         workers=[worker(measured=measured({Interval.E2E: e2e}, line=line))],
     )
     record = build_record(run)

@@ -20,17 +20,17 @@ def test_a_row_holds_what_happened_in_its_second_and_how_the_server_stood_at_its
         scenario(queues={high: 1, low: 1}),
         duration_s=2.5,
         producers=[
-            producer(offered_by_point=[1] * 12, enqueued_by_point=[2] * 10),
-            producer(number=1, offered_by_point=[1] * 3, enqueued_by_point=[]),
+            producer(offered_by_bin=[1] * 12, enqueued_by_bin=[2] * 10),
+            producer(number=1, offered_by_bin=[1] * 3, enqueued_by_bin=[]),
         ],
         workers=[
             worker(
-                started_by_point=[0] * 9 + [4, 4],
-                finished_by_point=[0] * 20 + [8],
+                started_by_bin=[0] * 9 + [4, 4],
+                finished_by_bin=[0] * 20 + [8],
                 e2e_by_second=second_latencies({0.5: 1000, 2.2: 64}),
             ),
             worker(
-                started_by_point=[], finished_by_point=[], e2e_by_second=second_latencies({2.3: 32})
+                started_by_bin=[], finished_by_bin=[], e2e_by_second=second_latencies({2.3: 32})
             ),
         ],
         samples=[sample(0.01, (3, 4), 0.5), sample(1.01, (5, 6), 0.75), sample(2.51, (0, 1), 0.9)],

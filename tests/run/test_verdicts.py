@@ -70,7 +70,7 @@ def slow(count: int = 100) -> ProducerReport:
         ),
         (
             {**EXTERNAL},
-            {"workers": [observer(is_settled=False)]},
+            {"workers": [observer(are_outcomes_known=False)]},
             "incomplete",
             "fate_unknown",
         ),

@@ -33,11 +33,13 @@ def observing(started: int = 0) -> list[WorkerReport]:
     ]
 
 
-def idleness(
+def no_worker_message(
     scene: Scene, after_us: int, enqueued: int = 5, workers: list[WorkerReport] | None = None
 ) -> str | None:
     scene.clock.advance(after_us)
-    return scene.workers.idleness(producers(enqueued), observing() if workers is None else workers)
+    return scene.workers.no_worker_message(
+        producers(enqueued), observing() if workers is None else workers
+    )
 
 
 # Idleness.
@@ -45,9 +47,9 @@ def idleness(
 
 def test_no_worker_that_takes_a_task_is_said_after_a_while_with_where_to_look() -> None:
     scene = Scene(external(queues={"inference_high": 1, "inference_low": 1}))
-    assert idleness(scene, 0) is None
-    assert idleness(scene, LIMIT_US - 1) is None
-    assert idleness(scene, 1) == (
+    assert no_worker_message(scene, 0) is None
+    assert no_worker_message(scene, LIMIT_US - 1) is None
+    assert no_worker_message(scene, 1) == (
         "no worker took a task within 8 s: check that one serves inference_high, inference_low on "
         "this server, in the runqy layout"
     )
@@ -56,8 +58,8 @@ def test_no_worker_that_takes_a_task_is_said_after_a_while_with_where_to_look() 
 def test_the_last_output_of_a_worker_command_is_said_with_it() -> None:
     scene = Scene(external())
     scene.fleet.external_processes = [Told("w", ["connecting", "no such queue"])]
-    idleness(scene, 0)
-    found = idleness(scene, LIMIT_US)
+    no_worker_message(scene, 0)
+    found = no_worker_message(scene, LIMIT_US)
     assert found is not None
     assert found.endswith("layout; its last output: connecting | no such queue")
 
@@ -76,31 +78,31 @@ def test_nobody_is_idle_without_a_task_or_once_one_was_taken_or_where_workers_re
 ) -> None:
     scene = Scene(external())
     for after_us in (0, LIMIT_US, LIMIT_US):
-        assert idleness(scene, after_us, enqueued, workers) is None
+        assert no_worker_message(scene, after_us, enqueued, workers) is None
 
 
 def test_the_wait_begins_with_the_first_task_and_not_with_the_run() -> None:
     scene = Scene(external())
-    assert idleness(scene, LIMIT_US, enqueued=0) is None
-    assert idleness(scene, LIMIT_US) is None
-    assert idleness(scene, LIMIT_US) is not None
+    assert no_worker_message(scene, LIMIT_US, enqueued=0) is None
+    assert no_worker_message(scene, LIMIT_US) is None
+    assert no_worker_message(scene, LIMIT_US) is not None
 
 
 def test_a_task_that_is_taken_ends_the_wait() -> None:
     scene = Scene(external())
-    assert idleness(scene, 0) is None
-    assert idleness(scene, LIMIT_US - 1, workers=observing(started=1)) is None
-    assert idleness(scene, 1) is None
-    assert idleness(scene, LIMIT_US) is not None
+    assert no_worker_message(scene, 0) is None
+    assert no_worker_message(scene, LIMIT_US - 1, workers=observing(started=1)) is None
+    assert no_worker_message(scene, 1) is None
+    assert no_worker_message(scene, LIMIT_US) is not None
 
 
 def test_while_queues_are_filled_no_worker_is_expected_to_take_any() -> None:
     scene = Scene(external(worker_start="after-fill", worker_command=COMMAND))
-    assert idleness(scene, 0) is None
-    assert idleness(scene, 10 * LIMIT_US) is None
+    assert no_worker_message(scene, 0) is None
+    assert no_worker_message(scene, 10 * LIMIT_US) is None
     scene.workers.begin_after_fill(LINE)
-    assert idleness(scene, LIMIT_US) is None
-    assert idleness(scene, LIMIT_US) is not None
+    assert no_worker_message(scene, LIMIT_US) is None
+    assert no_worker_message(scene, LIMIT_US) is not None
 
 
 # Tasks that are still held.

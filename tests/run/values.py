@@ -11,7 +11,7 @@ from bench.measure.reports import MeasuredLatencies, ObserverReport, ProducerRep
 from bench.measure.window import TimeLine, time_line
 from bench.records.run_record import RunRecord
 from bench.redisio.server_info import ServerUsage
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.server_sampler import ServerSample
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
@@ -67,8 +67,8 @@ def producer(count: int = 100, number: int = 0, **changes: Any) -> ProducerRepor
         "sent": count,
         "enqueued": count,
         "finished_us": START_US + 1_000_000,
-        "offered_by_point": EVERY_TENTH,
-        "enqueued_by_point": EVERY_TENTH,
+        "offered_by_bin": EVERY_TENTH,
+        "enqueued_by_bin": EVERY_TENTH,
         "acknowledged": packed(range(count)),
         "cpu_s": 0.2,
         "elapsed_s": 1.0,
@@ -89,8 +89,8 @@ def worker(
     fields: dict[str, Any] = {
         "started": count,
         "completed": count,
-        "started_by_point": EVERY_TENTH,
-        "finished_by_point": EVERY_TENTH,
+        "started_by_bin": EVERY_TENTH,
+        "finished_by_bin": EVERY_TENTH,
         "completed_sets": {number: packed(numbers) for number, numbers in ends.items()},
         "cpu_s": 0.5,
         "elapsed_s": 1.0,
@@ -103,7 +103,12 @@ def worker(
 
 def observer(**observed: Any) -> WorkerReport:
     """Every task was seen to be completed, from outside."""
-    fields: dict[str, Any] = {"method": "polling", "traced": 100, "is_settled": True, **observed}
+    fields: dict[str, Any] = {
+        "method": "polling",
+        "traced": 100,
+        "are_outcomes_known": True,
+        **observed,
+    }
     return worker(name="observer", observed=ObserverReport(**fields), cpu_s=0.9)
 
 
@@ -132,10 +137,10 @@ def second_latencies(finished: Mapping[float, int]) -> dict[int, Any]:
     return recorder.closed
 
 
-def collected(chosen: Scenario | None = None, **changes: Any) -> Collected:
+def collected(chosen: Scenario | None = None, **changes: Any) -> CollectedRun:
     """A healthy run of one producer and one worker, but for these changes."""
     fields: dict[str, Any] = {
-        "run": 0xABC,
+        "run_id": 0xABC,
         "started_at": "2026-01-15T09:30:00.250+00:00",
         "duration_s": 1.5,
         "command": "bench run",
@@ -159,7 +164,7 @@ def collected(chosen: Scenario | None = None, **changes: Any) -> Collected:
         "drain_timed_out": False,
         **changes,
     }
-    return Collected(**fields)
+    return CollectedRun(**fields)
 
 
 def codes(record: RunRecord) -> list[str]:

@@ -73,7 +73,7 @@ class Asking:
             yield from self._when_stopping()
 
 
-class Running:
+class RunningWorker:
     """A worker's loop, and the test's hand on time, connections and the signal to stop."""
 
     def __init__(self, worker: Asking) -> None:
@@ -126,11 +126,11 @@ class Running:
 
 
 @pytest.fixture
-def running() -> Iterator[Callable[[Asking], Running]]:
-    made: list[Running] = []
+def running() -> Iterator[Callable[[Asking], RunningWorker]]:
+    made: list[RunningWorker] = []
 
-    def make(worker: Asking) -> Running:
-        made.append(Running(worker))
+    def make(worker: Asking) -> RunningWorker:
+        made.append(RunningWorker(worker))
         return made[-1]
 
     yield make
@@ -146,7 +146,7 @@ def at(actions: Actions) -> Callable[[int], object]:
     return lambda turn: actions.get(turn, lambda: None)()
 
 
-def end(made: Running, turn: int) -> Actions:
+def end(made: RunningWorker, turn: int) -> Actions:
     """Stop the worker, and then answer what it waits for in the server."""
     return {turn: made.stop, turn + 1: lambda: made.streams[-1].reply(NOTHING)}
 
@@ -154,7 +154,7 @@ def end(made: Running, turn: int) -> Actions:
 def test_a_heartbeat_is_written_at_once_and_every_five_seconds_and_deleted_at_the_end(
     running: Any,
 ) -> None:
-    made: Running = running(Asking())
+    made: RunningWorker = running(Asking())
 
     made.run(at(end(made, 11)), step_us=HEARTBEAT_US // 5)
     beat = ("hset", KEY, "3", "inference", "1")
@@ -164,7 +164,7 @@ def test_a_heartbeat_is_written_at_once_and_every_five_seconds_and_deleted_at_th
 
 def test_a_server_that_does_not_take_the_heartbeat_does_not_end_the_worker(running: Any) -> None:
     worker = Asking()
-    made: Running = running(worker)
+    made: RunningWorker = running(worker)
     made.client.fails = True
 
     made.run(at({1: lambda: made.streams[0].reply(NOTHING), **end(made, 3)}))
@@ -181,7 +181,7 @@ def test_a_stop_unblocks_what_waits_in_the_server_and_wakes_what_sleeps(running:
         slept.append(worker.stopping)
 
     worker.coroutines = lambda: [sleeper, worker._ask]  # type: ignore[method-assign]
-    made: Running = running(worker)
+    made: RunningWorker = running(worker)
 
     made.run(at(end(made, 2)))
     assert made.client.of("unblock") == [("unblock", 71)]
@@ -193,7 +193,7 @@ def test_tasks_in_flight_may_end_after_a_stop_but_not_for_ever(running: Any) -> 
     def never() -> Coroutine:
         yield Sleep(FOREVER_US)
 
-    made: Running = running(Asking(never))
+    made: RunningWorker = running(Asking(never))
 
     made.run(at(end(made, 1)), step_us=STOP_US // 10)
     assert len(made.turns) == pytest.approx(12, abs=1)
@@ -202,7 +202,7 @@ def test_tasks_in_flight_may_end_after_a_stop_but_not_for_ever(running: Any) -> 
 
 def test_a_lost_connection_is_replaced_and_its_coroutine_begins_again(running: Any) -> None:
     worker = Asking()
-    made: Running = running(worker)
+    made: RunningWorker = running(worker)
 
     made.run(
         at(
@@ -220,7 +220,7 @@ def test_a_lost_connection_is_replaced_and_its_coroutine_begins_again(running: A
 
 
 def test_reconnecting_is_tried_again_and_again_with_a_pause(running: Any) -> None:
-    made: Running = running(Asking())
+    made: RunningWorker = running(Asking())
     attempts: list[int] = []
     connect = made.loop._connect
 
@@ -243,7 +243,7 @@ def test_reconnecting_is_tried_again_and_again_with_a_pause(running: Any) -> Non
 def test_a_worker_that_is_told_to_stop_without_a_connection_does_not_wait_for_one(
     running: Any,
 ) -> None:
-    made: Running = running(Asking())
+    made: RunningWorker = running(Asking())
 
     def lose() -> None:
         made.streams[0].hang_up()
@@ -255,7 +255,7 @@ def test_a_worker_that_is_told_to_stop_without_a_connection_does_not_wait_for_on
 
 
 def test_a_server_that_cannot_be_reached_at_first_is_an_error(running: Any) -> None:
-    made: Running = running(Asking())
+    made: RunningWorker = running(Asking())
     made.refusals = 1
     with pytest.raises(ServerUnreachable):
         WorkerLoop(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.analysis.capacity import scaling
-from bench.analysis.capacity.queueing import Queue, Service, service_of
+from bench.analysis.capacity.queueing import Queue, ServiceTimes, service_of
 from bench.analysis.capacity.scaling import Law, Level
 from bench.measure.histogram import decode
 from bench.records.capacity_record import CapacityRecord, LevelRow, ScalingRow, ServiceRow
@@ -76,7 +76,7 @@ def service_row(run: RunRecord) -> ServiceRow | None:
     )
 
 
-def shape_of(row: ServiceRow) -> Service:
+def shape_of(row: ServiceRow) -> ServiceTimes:
     """Returns the distribution of the measured service times."""
     return service_of(decode(row.hdr)).scaled_to(row.mean_s)
 

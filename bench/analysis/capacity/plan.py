@@ -72,7 +72,7 @@ class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Time until the memory is full when no worker serves the queue."""
     waits_s: dict[str, float]
     """Mean wait for a worker by sub-queue; empty where the queueing model does not apply."""
-    first_to_give: str
+    first_bottleneck: str = msgspec.field(name="first_to_give")
     """The first bottleneck as the rate grows, and the rate at which it is reached."""
     notes: list[str]
     """What a reader must know, one sentence each."""
@@ -103,7 +103,7 @@ def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
         memory_full_at=full_at,
         memory_full_s=full_s,
         waits_s=_waits(record, request, chosen, saturation),
-        first_to_give=_first_to_give(chosen, share, request),
+        first_bottleneck=_first_bottleneck(chosen, share, request),
         notes=list(_notes(record, request, chosen)),
     )
 
@@ -237,7 +237,7 @@ def _waits(
     return {name: wait for name, wait in zip(shares, waits, strict=True) if math.isfinite(wait)}
 
 
-def _first_to_give(chosen: PlanOption | None, share: float | None, request: PlanRequest) -> str:
+def _first_bottleneck(chosen: PlanOption | None, share: float | None, request: PlanRequest) -> str:
     """Returns what saturates first when the rate grows, and the rate at which it does."""
     if chosen is None:
         return ""

@@ -18,7 +18,7 @@ from bench.measure.histogram import Histogram, highest_equivalent
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceTimes:
     """Service times in seconds (n,) and the share of tasks that take each."""
 
     times_s: Floats
@@ -34,19 +34,19 @@ class Service:
         """Squared coefficient of variation: 0 constant, 1 exponential."""
         return float(self.times_s**2 @ self.shares) / self.mean_s**2 - 1
 
-    def scaled_to(self, mean_s: float) -> "Service":
+    def scaled_to(self, mean_s: float) -> "ServiceTimes":
         """Returns a distribution of the same shape with another mean, in seconds."""
-        return Service(self.times_s * (mean_s / self.mean_s), self.shares)
+        return ServiceTimes(self.times_s * (mean_s / self.mean_s), self.shares)
 
 
-def service_of(histogram: Histogram) -> Service:
+def service_of(histogram: Histogram) -> ServiceTimes:
     """Returns the service times of a histogram in µs. Raises ValueError when it has no samples."""
     filled = np.flatnonzero(histogram.counts)
     if not len(filled):
         raise ValueError("no service times were measured")
     times_us = np.array([highest_equivalent(index) for index in filled.tolist()], np.float64)
     counts = histogram.counts[filled].astype(np.float64)
-    return Service(np.maximum(times_us, 1.0) / 1e6, counts / counts.sum())
+    return ServiceTimes(np.maximum(times_us, 1.0) / 1e6, counts / counts.sum())
 
 
 def erlang_c(servers: int, offered: float) -> float:
@@ -76,7 +76,7 @@ class Queue:
 
     servers: int
     rate_per_s: float
-    service: Service
+    service: ServiceTimes
     arrivals_variation: float = 1.0
     floor_s: float = 0.0
 

@@ -143,30 +143,30 @@ def fit(levels: Sequence[Level]) -> Law | None:
     middles = np.array([level.middle for level in levels])
     widths = np.array([(level.upper - level.lower) / level.middle for level in levels])
     # The standard deviation of a uniform distribution between the bounds is their width / √12.
-    known = np.hypot(widths / math.sqrt(12), _RUN_NOISE)
-    best = fit_coefficients(workers, middles, known)
+    relative_sd = np.hypot(widths / math.sqrt(12), _RUN_NOISE)
+    best = fit_coefficients(workers, middles, relative_sd)
     residuals = middles / best.at(workers) - 1
     # Residuals may be noise, too; fitting three coefficients hides part of it.
-    missed = math.sqrt(float(residuals @ residuals) / max(len(levels) - 3, 1))
-    noise = np.hypot(known, missed)
+    residual_sd = math.sqrt(float(residuals @ residuals) / max(len(levels) - 3, 1))
+    noise = np.hypot(relative_sd, residual_sd)
     generator = np.random.default_rng(_SEED)
     drawn = np.exp(noise * generator.standard_normal((RESAMPLES, len(levels)))) * middles
-    resampled = [fit_coefficients(workers, throughput, known) for throughput in drawn]
+    resampled = [fit_coefficients(workers, throughput, relative_sd) for throughput in drawn]
     return Law(levels, best, resampled, [float(each) for each in residuals])
 
 
 def fit_coefficients(
-    workers: Floats, throughput: Floats, known: Floats | None = None
+    workers: Floats, throughput: Floats, relative_sd: Floats | None = None
 ) -> Coefficients:
     """Returns the coefficients fitted by least squares, none of them negative.
 
-    ``workers`` and ``throughput`` are of shape (n,). ``known`` (n,) is the precision of each
-    throughput as a share of it; without it, absolute deviations count equally.
+    ``workers`` and ``throughput`` are of shape (n,). ``relative_sd`` (n,) is the standard deviation
+    of each throughput as a share of it; without it, absolute deviations count equally.
     """
-    scale = 1.0 if known is None else 1 / (known * throughput)
+    scale = 1.0 if relative_sd is None else 1 / (relative_sd * throughput)
     guess = np.array([0.02, 0.0001, float(np.max(throughput / workers))])
 
-    def missed(values: Floats) -> Floats:
+    def residuals_of(values: Floats) -> Floats:
         off: Floats = (_throughput(workers, *values) - throughput) * scale
         return off
 
@@ -175,7 +175,7 @@ def fit_coefficients(
         return scaled
 
     found = least_squares(
-        missed,
+        residuals_of,
         guess,
         jac=slopes,
         bounds=(0.0, np.inf),

@@ -20,24 +20,25 @@ _ROUNDED = 1.01
 
 @dataclass(frozen=True)
 class Goal:
-    """The precision that a search must reach. Times are in seconds.
-
-    ``initial_s`` and ``final_s`` are the lengths of a short and a full trial, ``sum_s`` is the
-    total length of the trials that classify a load, and ``exceed_ratio`` the share of it that may
-    be bad. ``width`` is the allowed distance of the bounds, as a share of the upper one, and
-    ``expansion`` the factor between loads while one bound is missing. A system can fail at one load
-    and pass at a higher one, so below the bound found, down to its ``reach``-th part, tested loads
-    must not be further apart than a factor of ``gap``.
-    """
+    """The precision that a search must reach."""
 
     initial_s: float = 10.0
+    """Length of a short trial."""
     final_s: float = 60.0
+    """Length of a full trial."""
     sum_s: float = 180.0
+    """Total length of the trials that classify a load."""
     exceed_ratio: float = 0.33
+    """Share of ``sum_s`` that may be bad."""
     width: float = 0.05
+    """Allowed distance between the bounds, as a share of the upper one."""
     expansion: float = 2.0
+    """Factor between loads while one bound is missing."""
     gap: float = 1.4
+    """Largest factor between neighbouring loads below the bound: a system can fail at one load and
+    pass at a higher one."""
     reach: float = 3.0
+    """How far below the bound ``gap`` must hold, as a factor."""
 
 
 @dataclass(frozen=True)

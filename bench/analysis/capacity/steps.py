@@ -55,16 +55,16 @@ class SearchStep:
 def next_trial(record: CapacityRecord) -> SearchStep | None:
     """Returns the next trial of a search; None when all have been run."""
     short_s, full_s = record.effort.initial_s, record.effort.final_s
-    if not _made(record, "fill"):
+    if not _was_run(record, "fill"):
         return SearchStep("fill", 0, None, short_s)
     for units in levels_to_search(record):
-        if not _made(record, "saturation", units):
+        if not _was_run(record, "saturation", units):
             return SearchStep("saturation", units, None, short_s)
         wanted = _search(record, units)
         if isinstance(wanted, WantedTrial):
             return SearchStep("search", units, _rounded(wanted.load), wanted.duration_s)
     loads = [each for each in record.predictions if each.kind == "load"]
-    if loads and not _made(record, "load", loads[0].units):
+    if loads and not _was_run(record, "load", loads[0].units):
         return SearchStep("load", loads[0].units, loads[0].rate_per_s, full_s)
     return None
 
@@ -179,8 +179,8 @@ def _limit(record: CapacityRecord, units: int, upper: float | None) -> str:
 
 
 def _requested_are_done(record: CapacityRecord) -> bool:
-    return _made(record, "fill") and all(
-        _made(record, "saturation", units) and isinstance(_search(record, units), Bounds)
+    return _was_run(record, "fill") and all(
+        _was_run(record, "saturation", units) and isinstance(_search(record, units), Bounds)
         for units in set(record.asked)
     )
 
@@ -260,8 +260,9 @@ def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
 
 def _predicted(record: CapacityRecord, units: int) -> float | None:
     """Returns the first load for a predicted level: one that it should just sustain."""
-    found = [each for each in record.predictions if each.units == units and each.what == "capacity"]
-    return found[0].value * (1 - record.effort.width) if found else None
+    capacity = (each for each in record.predictions if each.what == "capacity")
+    value = next((each.value for each in capacity if each.units == units), None)
+    return None if value is None else value * (1 - record.effort.width)
 
 
 def _trials(record: CapacityRecord, units: int) -> list[Trial]:
@@ -277,7 +278,7 @@ def _saturation(record: CapacityRecord, units: int) -> float | None:
     return next((rate for rate in rates if rate), None)
 
 
-def _made(record: CapacityRecord, purpose: Purpose, units: int = 0) -> bool:
+def _was_run(record: CapacityRecord, purpose: Purpose, units: int = 0) -> bool:
     return bool(_of(record, purpose, units))
 
 

@@ -12,7 +12,7 @@ import (
 
 const maxRetry = 3
 
-// seed is the guide's function, a task at a time.
+// seed is the function in runqy's guide, a task at a time.
 func seed(rdb *redis.Client, queue string) enqueue {
 	return func(ctx context.Context, payloads []map[string]any) error {
 		for _, payload := range payloads {

@@ -1,4 +1,4 @@
-"""``python-seed``: the guide's function, which makes a new client for each task."""
+"""``python-seed``: the function in runqy's guide, which makes a new client for each task."""
 
 import json
 import uuid

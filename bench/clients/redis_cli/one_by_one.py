@@ -1,4 +1,4 @@
-"""``redis-cli``: one process that reads the guide's two commands of each task from its input.
+"""``redis-cli``: one process that reads each task's two commands, as in runqy's guide.
 
 Each reply is awaited before the next command is written. The CPU time is that of redis-cli, from
 the first task until it has ended.

@@ -1,4 +1,4 @@
-"""The layout of the seed document.
+"""The layout in runqy's documentation.
 
 Queues have plain names, and the hashes of all queues' tasks share one name space. The worker's
 commands and their order are those of the documented runqy worker.
@@ -22,7 +22,7 @@ _OTHER_KEYS = ("t:", "result:", "workers:", "servers:")
 
 @dataclass(frozen=True)
 class RunqyLayout(ListPops):
-    """The layout of the seed document. The separator can be set, as it differs by version."""
+    """The layout in runqy's documentation. The separator can be set, as it differs by version."""
 
     name: str = "runqy"
     separator: str = "_"

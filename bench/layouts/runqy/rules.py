@@ -1,4 +1,4 @@
-"""What the seed document's layout promises about a task: five text fields, and a state once a
+"""What runqy's documentation promises about a task: five text fields, and a state once a
 worker has taken the task."""
 
 import re

@@ -6,11 +6,11 @@ from bench.arrays import Integers
 from bench.measure import ledger
 from bench.measure.bits import Bits
 from bench.measure.ledger import Counts
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.workload.mix import Mix
 
 
-def account(run: Collected) -> dict[str, Counts]:
+def account(run: CollectedRun) -> dict[str, Counts]:
     """Counts by queue, and of all queues together under ``all``."""
     mix = Mix(list(run.scenario.queues.values()), run.scenario.seed)
 
@@ -34,7 +34,7 @@ def account(run: Collected) -> dict[str, Counts]:
     return {**counts, "all": ledger.total(counts.values())}
 
 
-def _pending(run: Collected) -> Mapping[int, Bits]:
+def _pending(run: CollectedRun) -> Mapping[int, Bits]:
     """Tasks on pending lists, and tasks on no list that wait for their next attempt."""
     found = {number: bits.copy() for number, bits in run.pending.items()}
     for report in run.workers:

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.measure import summary
 from bench.records.run_record import Rates
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 
 _LATE_REPLIES_S = 0.1
 """By how much the last reply must be later than planned for the window to end with it."""
@@ -30,7 +30,7 @@ class Window:
         return self.start_s <= offset_us / 1e6 <= self.end_s
 
 
-def enqueue_end_s(run: Collected) -> float:
+def enqueue_end_s(run: CollectedRun) -> float:
     """When enqueueing ended, in seconds after the start: as planned, or with the last reply.
 
     A run that was cut short or is bounded by a number of tasks ends with its last reply; so does a
@@ -43,7 +43,7 @@ def enqueue_end_s(run: Collected) -> float:
     return planned_s if last_s <= planned_s + _LATE_REPLIES_S else last_s
 
 
-def rates_in(run: Collected, window: Window) -> Rates:
+def rates_in(run: CollectedRun, window: Window) -> Rates:
     """Offered, enqueued and completed tasks a second in the window."""
     return Rates(
         asked_per_s=run.scenario.asked_per_s,
@@ -52,27 +52,27 @@ def rates_in(run: Collected, window: Window) -> Rates:
     )
 
 
-def _enqueued_per_s(run: Collected, window: Window) -> float | None:
-    enqueued = summary.add_points([report.enqueued_by_point for report in run.producers])
+def _enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
+    enqueued = summary.add_bins([report.enqueued_by_bin for report in run.producers])
     per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
-    if per_s is None and window.length_s:  # the run was shorter than a point
+    if per_s is None and window.length_s:  # the run was shorter than a bin
         return sum(enqueued) / window.length_s
     return per_s
 
 
-def _completed_per_s(run: Collected, window: Window) -> float | None:
+def _completed_per_s(run: CollectedRun, window: Window) -> float | None:
     if not run.workers:
         return None
-    finished = summary.add_points([report.finished_by_point for report in run.workers])
+    finished = summary.add_bins([report.finished_by_bin for report in run.workers])
     if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
         window = _busy_window(finished)
     return summary.rate_between(finished, window.start_s, window.end_s)
 
 
 def _busy_window(finished: Sequence[int]) -> Window:
-    """The whole points between the first and the last in which any task was finished."""
+    """The whole bins between the first and the last in which any task was finished."""
     busy = np.flatnonzero(finished)
     if not len(busy):
         return Window(0.0, 0.0)
-    per_s = summary.POINTS_PER_SECOND
+    per_s = summary.BINS_PER_SECOND
     return Window((int(busy[0]) + 1) / per_s, int(busy[-1]) / per_s)

@@ -6,12 +6,12 @@ from bench.measure.bottleneck import attribute
 from bench.measure.ledger import Counts
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import Resources
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
 from bench.run.server_sampler import ServerSample
 
 
-def resources_in(run: Collected, counts: Counts, window: Window) -> Resources:
+def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources:
     """CPU and memory of all processes, and what a task cost the server."""
     return Resources(
         generator_cpu_cores=_cores(run.producers),
@@ -25,7 +25,7 @@ def resources_in(run: Collected, counts: Counts, window: Window) -> Resources:
     )
 
 
-def attribution(run: Collected, resources: Resources) -> str:
+def attribution(run: CollectedRun, resources: Resources) -> str:
     """What the run was bound by, as a sentence."""
     workers, producers = resources.worker_cpu_cores, resources.generator_cpu_cores
     return attribute(
@@ -35,7 +35,7 @@ def attribution(run: Collected, resources: Resources) -> str:
     )
 
 
-def loop_lag_p99_s(run: Collected) -> float | None:
+def loop_lag_p99_s(run: CollectedRun) -> float | None:
     """The worst p99 of the lateness of a producer's event loop; None where none has one."""
     worst_us = max((report.loop_lag_p99_us for report in run.producers), default=0.0)
     return worst_us / 1e6 if worst_us else None
@@ -48,7 +48,7 @@ def _cores(reports: Sequence[ProducerReport | WorkerReport]) -> float | None:
     return sum(report.cpu_s / report.elapsed_s for report in reports if report.elapsed_s > 0)
 
 
-def _costs_per_task(run: Collected, counts: Counts) -> dict[str, float]:
+def _costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float]:
     """What each enqueued task cost the server; empty where that is not known."""
     if run.usage_after is None or not counts.enqueued:
         return {}

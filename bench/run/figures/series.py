@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from bench.measure import summary
 from bench.records.run_record import Series
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.figures.resources import cores_between
 from bench.run.server_sampler import ServerSample
 
 _Column = Sequence[float | None]
 
 
-def series_of(run: Collected) -> Series:
+def series_of(run: CollectedRun) -> Series:
     """One row a second, from the start to the end of the drain."""
     seconds = max(math.ceil(run.duration_s), 1)
     columns = {
@@ -25,20 +25,19 @@ def series_of(run: Collected) -> Series:
     return Series(1.0, list(columns), rows)
 
 
-def _events(run: Collected, seconds: int) -> dict[str, _Column]:
-    points = {
-        "offered": [report.offered_by_point for report in run.producers],
-        "enqueued": [report.enqueued_by_point for report in run.producers],
-        "started": [report.started_by_point for report in run.workers],
-        "finished": [report.finished_by_point for report in run.workers],
+def _events(run: CollectedRun, seconds: int) -> dict[str, _Column]:
+    bins = {
+        "offered": [report.offered_by_bin for report in run.producers],
+        "enqueued": [report.enqueued_by_bin for report in run.producers],
+        "started": [report.started_by_bin for report in run.workers],
+        "finished": [report.finished_by_bin for report in run.workers],
     }
     return {
-        name: summary.per_second(summary.add_points(parts), seconds)
-        for name, parts in points.items()
+        name: summary.per_second(summary.add_bins(parts), seconds) for name, parts in bins.items()
     }
 
 
-def _samples(run: Collected, seconds: int) -> dict[str, _Column]:
+def _samples(run: CollectedRun, seconds: int) -> dict[str, _Column]:
     """Latencies and samples of the server; None in seconds without one."""
     by_second = {sample.offset_us // 1_000_000: sample for sample in run.samples}
     samples = [by_second.get(second) for second in range(seconds + 1)]

@@ -6,14 +6,14 @@ from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
 from bench.measure.verdict import VerdictInputs
 from bench.redisio.server_info import lost_data
-from bench.run.collected import Collected
+from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import loop_lag_p99_s
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
 
 def verdict_inputs(
-    run: Collected,
+    run: CollectedRun,
     cut: summary.WarmupCut,
     window: Window,
     counts: Counts,
@@ -39,7 +39,7 @@ def verdict_inputs(
         interruptions=run.interruptions,
         drain_timed_out=run.drain_timed_out,
         negative_latencies=sum(histogram.negative for histogram in all_queues),
-        overflown_latencies=sum(histogram.overflow for histogram in all_queues),
+        overflowed_latencies=sum(histogram.overflow for histogram in all_queues),
         missing_tasks=sum(report.missing for report in run.workers),
         first_error=_first_error(run),
         loop_lag_p99_s=loop_lag_p99_s(run),
@@ -49,14 +49,14 @@ def verdict_inputs(
         seen_by=scenario.seen_by if scenario.is_observed else None,
         ends_seen=histograms[Interval.E2E, "all"].count,
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
-        is_fate_known=observed is None or observed.is_settled,
+        are_outcomes_known=observed is None or observed.are_outcomes_known,
         lost_data="" if after is None else lost_data(run.usage_before, after),
         unfinished=_on_no_list(observed, counts),
         counted_successes=None if observed is None else observed.counted,
     )
 
 
-def _first_error(run: Collected) -> str:
+def _first_error(run: CollectedRun) -> str:
     return next((report.first_error for report in run.producers if report.first_error), "")
 
 

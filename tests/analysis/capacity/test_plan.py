@@ -88,7 +88,7 @@ def test_an_objective_that_was_not_searched_for_is_refused() -> None:
 
 
 def test_the_first_bottleneck_is_named() -> None:
-    assert make_plan(found(), request(rate_per_s=400.0)).first_to_give.startswith(
+    assert make_plan(found(), request(rate_per_s=400.0)).first_bottleneck.startswith(
         "the workers, at "
     )
     redis = found().redis
@@ -96,4 +96,4 @@ def test_the_first_bottleneck_is_named() -> None:
     slow_server = msgspec.structs.replace(
         found(), redis=msgspec.structs.replace(redis, ceiling_per_s=600.0)
     )
-    assert make_plan(slow_server, request(rate_per_s=400.0)).first_to_give == "Redis, at 600/s"
+    assert make_plan(slow_server, request(rate_per_s=400.0)).first_bottleneck == "Redis, at 600/s"

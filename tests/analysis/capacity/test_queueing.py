@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.analysis.capacity.queueing import (
     Queue,
-    Service,
+    ServiceTimes,
     erlang_c,
     priority_waits_s,
     service_of,
@@ -20,9 +20,11 @@ from bench.analysis.capacity.queueing import (
 from bench.arrays import Floats
 from bench.measure.histogram import Histogram
 
-EXPONENTIAL = Service(-0.002 * np.log1p(-(np.arange(4000) + 0.5) / 4000), np.full(4000, 1 / 4000))
+EXPONENTIAL = ServiceTimes(
+    -0.002 * np.log1p(-(np.arange(4000) + 0.5) / 4000), np.full(4000, 1 / 4000)
+)
 SIMULATED_S = 30.0
-CONSTANT = Service(np.array([0.002]), np.array([1.0]))
+CONSTANT = ServiceTimes(np.array([0.002]), np.array([1.0]))
 
 
 @pytest.mark.parametrize(
