@@ -39,6 +39,7 @@ _REFRESH_S = 0.25
 _TAIL_BYTES = 4096
 _MOST_SECRET_BYTES = 1024
 _MOST_BYTES = 1 << 20
+_CUT_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,15 @@ class ExternalWorker:
 
     def _limit_output(self) -> None:
         """Keep only the end of a large output, so that it does not fill the disk."""
-        if os.fstat(self._output.fileno()).st_blocks * 512 > _MOST_BYTES:
-            self._earlier = self._output_end()
-            os.ftruncate(self._output.fileno(), 0)
+        output = self._output.fileno()
+        if os.fstat(output).st_blocks * 512 <= _MOST_BYTES:
+            return
+        for _ in range(_CUT_ATTEMPTS):
+            size, end = os.fstat(output).st_size, self._output_end()
+            if os.fstat(output).st_size == size:  # else its very last words would be cut off
+                break
+        self._earlier = end
+        os.ftruncate(output, 0)
 
     def end(self) -> None:
         """End the process and all of its children, and delete its output."""
