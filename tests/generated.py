@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.picture import report_picture, visible_text
 from tests.scenario_tables import scenario_tables
-from tests.test_imports import room_imports
+from tests.test_imports import package_imports
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,19 +29,19 @@ def between(text: str, name: str, made: str) -> str:
     return renewed
 
 
-def with_room_imports(text: str) -> str:
-    """The architecture page with the third column of its room table as the code has it."""
-    found = room_imports()
+def with_package_imports(text: str) -> str:
+    """The architecture page with the third column of its table of packages as the code has it."""
+    found = package_imports()
 
     def renewed(row: re.Match[str]) -> str:
-        allowed = " ".join(f"`{room}`" for room in sorted(found.get(row[2], ())))
+        allowed = " ".join(f"`{package}`" for package in sorted(found.get(row[2], ())))
         return f"{row[1]} {allowed or '–'} |"
 
     return _ROOM.sub(renewed, text)
 
 
 PAGES: Mapping[str, Callable[[str], str]] = {
-    "docs/architecture.md": with_room_imports,
+    "docs/architecture.md": with_package_imports,
     "docs/report.svg": lambda _: report_picture(),
     "docs/scenarios.md": lambda text: between(text, "fields", scenario_tables()),
 }

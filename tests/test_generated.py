@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.generated import PAGES, between, is_current, with_room_imports
+from tests.generated import PAGES, between, is_current, with_package_imports
 from tests.renew import golden_tests
 
 PAGE = "before\n<!-- made: rates -->\nold\n<!-- end of rates -->\nafter\n"
@@ -26,7 +26,7 @@ def test_a_page_without_its_marks_is_refused() -> None:
 
 def test_a_wrong_room_is_put_right_and_the_hand_written_columns_stay() -> None:
     page = "| `units` | durations, rates | `wire` |\n| `version` | the version | `cli` |\n"
-    assert with_room_imports(page) == (
+    assert with_package_imports(page) == (
         "| `units` | durations, rates | `errors` |\n| `version` | the version | – |\n"
     )
 

@@ -22,8 +22,10 @@ _ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
 
 
 def rows() -> dict[str, set[str]]:
-    """Room to the rooms that it may import, in the order of the page's table."""
-    return {room: set(re.findall(r"`(\w+)`", allowed)) for room, allowed in _ROW.findall(_page())}
+    """Package to the packages that it may import, in the order of the page's table."""
+    return {
+        package: set(re.findall(r"`(\w+)`", allowed)) for package, allowed in _ROW.findall(_page())
+    }
 
 
 def _page() -> str:
@@ -93,8 +95,8 @@ def started_by_name(tree: ast.Module) -> Iterator[str]:
 
 
 @functools.cache
-def room_imports() -> dict[str, set[str]]:
-    """Room to the other rooms that it imports or starts by name."""
+def package_imports() -> dict[str, set[str]]:
+    """Package to the other packages that it imports or starts by name."""
     found: dict[str, set[str]] = {part_of(module): set() for module in MODULES}
     for module, tree in trees():
         names = [*imports(tree), *started_by_name(tree)]
@@ -108,26 +110,26 @@ def test_the_table_names_every_part_of_the_package_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
-def test_a_room_imports_what_the_table_allows_and_the_table_allows_no_more(part: str) -> None:
-    assert room_imports()[part] == MAY_IMPORT[part]
+def test_a_package_imports_what_the_table_allows_and_the_table_allows_no_more(part: str) -> None:
+    assert package_imports()[part] == MAY_IMPORT[part]
 
 
 def test_no_arrow_points_upward_and_so_there_is_no_circle() -> None:
     order = list(MAY_IMPORT)
     upward = {
-        f"{room} may import {other}"
-        for room, allowed in MAY_IMPORT.items()
+        f"{package} may import {other}"
+        for package, allowed in MAY_IMPORT.items()
         for other in allowed
-        if order.index(other) >= order.index(room)
+        if order.index(other) >= order.index(package)
     }
     assert upward == set()
 
 
-def test_no_room_is_a_warehouse() -> None:
+def test_no_package_holds_too_much_of_the_code() -> None:
     lines: Counter[str] = Counter()
     for module, path in MODULES.items():
         lines[part_of(module)] += len(path.read_text(encoding="utf-8").splitlines())
-    too_large = {room for room, count in lines.items() if count > MAX_SHARE * lines.total()}
+    too_large = {package for package, count in lines.items() if count > MAX_SHARE * lines.total()}
     assert too_large == set()
 
 
@@ -219,9 +221,9 @@ def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("room", ["producer", "worker"])
-def test_a_process_of_a_run_is_kept_small(room: str) -> None:
-    loaded = loaded_by(f"import bench.{room}.process")
+@pytest.mark.parametrize("package", ["producer", "worker"])
+def test_a_process_of_a_run_is_kept_small(package: str) -> None:
+    loaded = loaded_by(f"import bench.{package}.process")
     assert "numpy" in loaded
     assert loaded.isdisjoint({"rich", "cyclopts", "psutil", "locust", "gevent", "google"})
 

@@ -20,6 +20,7 @@ from bench.cli.command_line import command_line
 from bench.cli.compare import DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
+from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.cli.run import RunFlags
 from bench.errors import ExitCode, UsageError
@@ -139,9 +140,7 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
             with ab_view(outputs.quiet) as watch:
                 ab_job.measure(folder, job, should_stop, watch)
         except RunInterrupted:
-            sys.stderr.write(
-                f"bench: interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}\n"
-            )
+            notify(f"interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}")
             return ExitCode.INTERRUPTED
     gate = ab_job.conclude(folder, job)
     files.write_whole(folder / ab_job.GATE, comparison_record.encode(gate))
@@ -258,7 +257,7 @@ def _base_of(job: Job) -> Iterator[None]:
         yield
         return
     commit_of(job.base_ref)
-    sys.stderr.write(f"bench: installing {job.base_ref} for arm {BASE}\n")
+    notify(f"installing {job.base_ref} for arm {BASE}")
     with installed(job.base_ref) as command:
         base, candidate = job.arms
         job.arms = (

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import cyclopts
 
 from bench.cli import command_line
+from bench.cli.messages import notify
 from bench.errors import BenchError, ExitCode
-from bench.secrets import hide
 from bench.version import __version__
 
 
@@ -109,8 +109,7 @@ def _use_docstring_for_help(tokens: Sequence[str]) -> None:
 
 
 def _fail(message: str, code: ExitCode) -> int:
-    shown = hide(message, command_line.known_secrets())
-    print(f"bench: {shown}", file=sys.stderr)  # noqa: T201 - the only line of an error
+    notify(message)
     return code
 
 

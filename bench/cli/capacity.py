@@ -17,6 +17,7 @@ from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import OUTPUT, MeasuringFlags
+from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.jobs import capacity_job
@@ -114,10 +115,7 @@ def capacity(
             with capacity_view(how.hides_progress) as watch:
                 record = capacity_job.measure(record, path, url, should_stop, watch)
         except RunInterrupted:
-            sys.stderr.write(
-                "bench: interrupted; continue with: bench capacity --resume "
-                f"{shlex.quote(str(path))}\n"
-            )
+            notify(f"interrupted; continue with: bench capacity --resume {shlex.quote(str(path))}")
             return ExitCode.INTERRUPTED
     if how.json:
         sys.stdout.write(capacity_record.encode(record).decode())

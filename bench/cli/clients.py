@@ -13,6 +13,7 @@ from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import OUTPUT, MeasuringFlags
+from bench.cli.messages import notify
 from bench.cli.options import ServerFlags
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
@@ -95,7 +96,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     if not how.quiet:
         where.warn_of_password()
     for failure in clients_text.failures(record):
-        sys.stderr.write(f"bench: {failure}\n")
+        notify(failure)
     if how.images is not None:
         _draw(record, how.images)
     with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bench.cli.messages import notify
 from bench.errors import UsageError
 from bench.records import run_record as records
 from bench.reports import exports
@@ -55,5 +56,5 @@ def _interval(interval: str | None, stage: str | None) -> str:
         return interval or "e2e"
     if interval is not None:
         raise UsageError("--stage is the former name of --interval; remove --stage")
-    sys.stderr.write("bench: --stage is now --interval; the old name still works\n")
+    notify("--stage is now --interval; the old name still works")
     return stage

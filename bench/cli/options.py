@@ -6,7 +6,6 @@ report the same errors.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, Self, TypeVar, cast
@@ -14,6 +13,7 @@ from typing import Annotated, Self, TypeVar, cast
 import cyclopts
 from cyclopts import Parameter
 
+from bench.cli.messages import notify
 from bench.errors import UsageError
 from bench.secrets import URL_VARIABLE, has_password
 from bench.workload import library
@@ -103,9 +103,9 @@ class ServerFlags:
     def warn_of_password(self) -> None:
         """Warn on standard error of a password in --redis-url, which other users can see."""
         if self.redis_url is not None and has_password(self.redis_url):
-            sys.stderr.write(
-                "bench: other users can see a password on the command line; put the URL into "
-                f"{URL_VARIABLE} instead\n"
+            notify(
+                "other users can see a password on the command line; put the URL into "
+                f"{URL_VARIABLE} instead"
             )
 
     def require_url(self) -> str:

@@ -12,6 +12,7 @@ from bench import files
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
+from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
@@ -74,9 +75,9 @@ class RunFlags(MeasuringFlags):
         port = self.master_bind_port or launcher.DEFAULT_PORT
         cluster = LocustCluster(self.expect_workers, self.master_bind_host, port)
         if not self.quiet:
-            sys.stderr.write(
-                f"bench: waiting for {self.expect_workers} workers; start each with:\n"
-                f"    {launcher.joining_line(cluster)}\n"
+            notify(
+                f"waiting for {self.expect_workers} workers; start each with:\n"
+                f"    {launcher.joining_line(cluster)}"
             )
         return cluster
 

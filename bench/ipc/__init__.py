@@ -1,1 +1,1 @@
-"""Messages between the processes of a run. May import the pure rooms and redisio."""
+"""Messages between the processes of a run. May import the pure packages and redisio."""

@@ -1,4 +1,4 @@
 """Commands that make many runs. Each run is a ``bench run`` process, and is saved when it ends.
 
-May import the pure rooms, records and analysis; starts ``bench`` as a process.
+May import the pure packages, records and analysis; starts ``bench`` as a process.
 """

@@ -17,7 +17,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from bench.errors import BenchError, ExitCode
+from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode
 from bench.files import require_writable
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
@@ -210,7 +210,7 @@ class Hooks:
     def _report_error(self, error: BenchError) -> None:
         text = hide(str(error), url_secrets(self._own_url or ""))
         if self._environment.web_ui is None:
-            sys.stderr.write(f"bench: {text}\n")
+            sys.stderr.write(f"{MESSAGE_PREFIX}{text}\n")
         else:
             _log.error("%s", text)
 
