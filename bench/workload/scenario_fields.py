@@ -204,7 +204,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         int | None,
         _load(
             whole(1),
-            "Closed loop: wait while a queue holds more tasks than this.",
+            "Closed loop: wait while the pending list of a sub-queue is longer than this.",
             "4096",
             also=_LOCUST,
             without="no limit",
@@ -305,8 +305,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         Priority,
         _built_in(
             one_of(get_args(Priority)),
-            "Which queue is served: strict for the first that has a task, weighted for an order "
-            "drawn by the weights.",
+            "Which sub-queue is served: strict for the first that has a task, weighted for an "
+            "order drawn by the weights.",
             also=FrontEnd.WORKER,
         ),
     ] = "strict"

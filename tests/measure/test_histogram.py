@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure import histogram
@@ -64,13 +64,11 @@ def nearest_rank(values: Sequence[int], percent: str) -> int:
     return sorted(values)[max(rank, 1) - 1]
 
 
-@settings(max_examples=60)
 @given(lists(IN_RANGE))
 def test_values_in_range_are_counted_where_the_reference_counts_them(values: list[int]) -> None:
     assert of(values).counts.tolist() == counts_of(reference(values))
 
 
-@settings(max_examples=60)
 @given(st.lists(st.tuples(IN_RANGE, st.integers(1, 10**6)), max_size=20))
 def test_a_value_counted_many_times_is_counted_where_the_reference_counts_it(
     values: list[tuple[int, int]],
@@ -161,7 +159,6 @@ def test_without_samples_there_is_no_percentile_and_no_mean() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
 @given(lists(ANY))
 def test_the_reference_reads_what_is_encoded(values: list[int]) -> None:
     """The samples that are in range: the encoding has no place for others."""
@@ -176,7 +173,6 @@ def test_the_reference_reads_what_is_encoded(values: list[int]) -> None:
             assert found == expected.get_value_at_percentile(percent)
 
 
-@settings(max_examples=60)
 @given(lists(IN_RANGE))
 def test_what_the_reference_encodes_is_read(values: list[int]) -> None:
     """Counts exactly; extremes and mean to three digits."""
@@ -189,14 +185,12 @@ def test_what_the_reference_encodes_is_read(values: list[int]) -> None:
         assert sum(values) <= read.sum_us <= sum(values) * 1.001
 
 
-@settings(max_examples=60)
 @given(lists(ANY))
 def test_a_packed_histogram_is_unpacked_as_it_was(values: list[int]) -> None:
     made = of(values)
     assert everything(unpack(made.pack())) == everything(made)
 
 
-@settings(max_examples=60)
 @given(
     values=st.lists(st.tuples(ANY, st.integers(0, 3)), max_size=120),
     crosses=st.booleans(),

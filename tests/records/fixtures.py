@@ -1,5 +1,6 @@
 """A run record to test with: deterministic, and such that its figures fit each other."""
 
+import functools
 import math
 from statistics import NormalDist
 
@@ -39,7 +40,7 @@ _WAIT_US = {HIGH: (1200, 0.9), DEFAULT: (3500, 1.0), LOW: (20_000, 1.1)}
 def example_record() -> RunRecord:
     """A valid run of three sub-queues with one warning and a missed objective: the same always."""
     counts = {queue: _counts(queue) for queue in QUEUES}
-    latency = _latency()
+    latency = {interval: dict(queues) for interval, queues in _latency().items()}
     e2e = latency["e2e"]
     return RunRecord(
         id=RUN_ID,
@@ -143,6 +144,7 @@ def _counts(queue: str) -> Counts:
     )
 
 
+@functools.cache
 def _latency() -> dict[str, dict[str, LatencySummary]]:
     by_queue = {queue: _histograms(queue) for queue in QUEUES}
     return {

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.layouts.asynq.layout import ASYNQ, ASYNQ_UNIQUE
@@ -107,7 +107,6 @@ def batches(draw: st.DrawFn, queues: int) -> Batch:
     )
 
 
-@settings(max_examples=150)
 @given(
     data=st.data(),
     queues=st.lists(QUEUE_NAMES, min_size=1, max_size=4, unique=True),
