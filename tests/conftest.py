@@ -14,7 +14,7 @@ from hypothesis import settings
 from tests.talk import talk
 
 # No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
-settings.register_profile("bench", deadline=None, database=None, print_blob=True, max_examples=50)
+settings.register_profile("bench", deadline=None, database=None, print_blob=True, max_examples=30)
 settings.register_profile("nightly", settings.get_profile("bench"), max_examples=1000)
 settings.load_profile("bench")
 

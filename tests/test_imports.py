@@ -87,6 +87,14 @@ def imports(tree: ast.Module) -> Iterator[str]:
                 yield str(node.module)
 
 
+@functools.cache
+def imported() -> list[tuple[str, set[str]]]:
+    """Each module with the top-level packages that it imports."""
+    return [
+        (module, {name.partition(".")[0] for name in imports(tree)}) for module, tree in trees()
+    ]
+
+
 def started_by_name(tree: ast.Module) -> Iterator[str]:
     """Modules that stand in a string: another process is told to run them."""
     for node in ast.walk(tree):
@@ -135,12 +143,7 @@ def test_no_package_holds_too_much_of_the_code() -> None:
 
 @pytest.mark.parametrize(("library", "owners"), OWNERS.items())
 def test_a_library_is_imported_by_its_owners_alone(library: str, owners: set[str]) -> None:
-    users = {
-        module
-        for module, tree in trees()
-        for name in imports(tree)
-        if name.partition(".")[0] == library
-    }
+    users = {module for module, names in imported() if library in names}
     assert {user for user in users if not any(f"{user}.".startswith(f"{o}.") for o in owners)} == (
         set()
     )

@@ -48,6 +48,7 @@ def test_another_format_is_refused_in_one_line_with_those_there_are(bench: Bench
     assert [name for name in get_args(FormatName) if name not in outcome.err] == []
 
 
+@pytest.mark.slow
 def test_a_schema_into_a_closed_pipe_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)

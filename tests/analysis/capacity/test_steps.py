@@ -73,6 +73,7 @@ def test_an_objective_that_no_rate_meets_is_reported_with_the_closest_figure() -
     assert text.startswith("No tested rate meets e2e.p99 < 50ms; the closest was 2.50 s at ")
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_goes_on_where_it_was() -> None:
     """Its record holds all that the next step depends on."""
     whole = searched([1, 2, 4])
@@ -89,6 +90,7 @@ def test_an_interrupted_search_goes_on_where_it_was() -> None:
     assert next_trial(record) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget_s", [360.0, 600.0, 1800.0])
 def test_a_search_keeps_to_its_budget(budget_s: float) -> None:
     """But for the trials that are under way when a level's share is used up."""
