@@ -13,7 +13,8 @@ import nox
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 """Versions that are supported; those that a machine lacks are skipped."""
 
-PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", "2", "--dist", "worksteal"]
+PYTEST = ["-m", "pytest", "--quiet", "--numprocesses", "3", "--dist", "worksteal"]
+"""Three processes keep two cores busy, since many tests wait for a run to end."""
 SITE = Path("site")
 _LOADED = re.compile(
     r"""<(?:script|img|iframe)\b[^>]*\bsrc=["']?(?:https?:)?//|<link\b[^>]*\brel=["']?"""
