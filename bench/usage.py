@@ -7,6 +7,10 @@ import resource
 import sys
 import time
 
+SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Environment that keeps numpy's linear algebra from starting a thread for each core. Nothing here
+needs it to be fast, and the threads double the CPU time of a process's start."""
+
 
 class ProcessUsage:
     """CPU and wall time of this process since the object was made."""

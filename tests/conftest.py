@@ -1,6 +1,7 @@
 """What all tests share: a real server, how hypothesis runs, and how large simulations are."""
 
 import importlib.util
+import os
 import platform
 import socket
 import subprocess
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from bench.usage import SINGLE_THREADED
 from tests.talk import talk
 
 # No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
 settings.register_profile("bench", deadline=None, database=None, print_blob=True, max_examples=30)
 settings.register_profile("nightly", settings.get_profile("bench"), max_examples=1000)
 settings.load_profile("bench")
+
+os.environ.update(SINGLE_THREADED)  # and so for all processes that tests start
 
 START_TIMEOUT_S = 20.0
 QUICK_S = 1.0

@@ -26,6 +26,7 @@ from bench.ipc.progress_board import ProgressBoard
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.secrets import hide, url_secrets
+from bench.usage import SINGLE_THREADED
 from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
@@ -160,7 +161,7 @@ def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Repor
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,  # Ctrl-C reaches the run, which stops its children
-        env={**os.environ, **_SINGLE_THREADED},
+        env={**os.environ, **SINGLE_THREADED},
     )
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the pipes were asked for")
@@ -170,10 +171,6 @@ def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Repor
     )
     child.send(message)
     return child
-
-
-_SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""Keeps numpy's linear algebra from starting a thread for each core, with memory for each."""
 
 
 def _receive_from(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:
