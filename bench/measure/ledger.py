@@ -34,7 +34,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     """Archived after the last attempt."""
     retried: int = 0
-    """Attempts after the first."""
+    """Failed attempts that a retry follows, or was to follow."""
     pending: int = 0
     active: int = 0
     lost: int = 0
@@ -71,7 +71,7 @@ class WorkerLedger:
     duplicated: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] = field(default_factory=dict)
 
-    def finish(self, queue: str, producer: int, sequences: Integers) -> Integers:
+    def complete(self, queue: str, producer: int, sequences: Integers) -> Integers:
         """Adds completed tasks (n,); returns those that this worker had completed before."""
         repeats = self.completed.setdefault(producer, Bits()).add(sequences)
         self.count_repeats(queue, len(repeats))

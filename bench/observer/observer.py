@@ -177,7 +177,7 @@ class Observer:
     def _query_the_rest(self) -> None:
         """Query what was never queried, and once more what had not ended.
 
-        Reports in between show the run that this goes on.
+        Sends reports meanwhile, so that the run knows that the observer is still working.
         """
         self._counter.count(self._clock.now_us())
         self._tracer.finish()
@@ -197,8 +197,12 @@ class Observer:
         return self._is_connected
 
     def _in_flight(self, now_us: int) -> int:
-        """Tasks that may still end: those on lists; then at least one until all were queried; then
-        those that had not ended, those that wait for their next attempt included."""
+        """Number of tasks that may still end.
+
+        While lists hold tasks, that is their number. Until every task has been queried it is 1, as
+        a placeholder. After that it is the tasks that have not ended, including those that wait for
+        their next attempt.
+        """
         queued = self._counter.on_lists
         if queued or not self._counter.is_quiet(now_us):
             return max(queued, 1)

@@ -109,7 +109,7 @@ class CompletionRecorder:
     def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
         """Record tasks of one queue and producer that were found completed, or archived."""
         if len(completed):
-            self._ledger.finish(queue, producer, completed)
+            self._ledger.complete(queue, producer, completed)
         if len(archived):
             self._ledger.archive(queue, producer, archived)
         done, failed = self._settled

@@ -1,7 +1,8 @@
 """Sends tasks when they are due (open loop), or as fast as replies come (closed loop).
 
-Runs in a process of its own. In an open loop everything that is due goes out in one buffer per
-tick. Nothing is skipped, however late it is, and each task keeps its due time.
+Runs in a process of its own. In an open loop, everything that is due is sent once per tick, in
+batches of at most ``pipeline`` tasks. Nothing is skipped, however late it is, and each task keeps
+its due time.
 """
 
 from dataclasses import replace

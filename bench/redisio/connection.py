@@ -204,7 +204,7 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
         raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
     if has_unencoded(url):
         raise UsageError(
-            "user or password in the Redis URL hold a character that would end them: "
+            "the user name or password in the Redis URL contains a reserved character: "
             f"percent-encode {_TO_ENCODE}"
         )
     try:

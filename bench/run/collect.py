@@ -52,7 +52,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         drain_started_s=state.drain_started_s,
         producers=producers,
         workers=workers,
-        has_remote_workers=bool(state.external_reports),
+        has_remote_workers=bool(state.remote_reports),
         pending=pending,
         active=active,
         samples=tuple(prepared.sampler.samples),
@@ -119,8 +119,8 @@ def _clock_error_us(supervisor: Supervisor) -> float:
     """How far the stamps of two processes can be apart, in µs; zero where that is not known."""
     prepared, state = supervisor.prepared, supervisor.state
     try:
-        supervisor.poll_external_reports()
-        errors_us = [report.clock_error_us for report in state.external_reports.values()]
+        supervisor.poll_remote_reports()
+        errors_us = [report.clock_error_us for report in state.remote_reports.values()]
         errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
         return clock_sync.error_us(prepared.client, prepared.offset, errors_us)
     except redis.exceptions.RedisError:

@@ -32,7 +32,7 @@ class CollectedRun:
     workers: Sequence[WorkerReport]
     """Reports of workers, and of an observer where there is one."""
     has_remote_workers: bool
-    """Whether a worker that was started elsewhere has reported."""
+    """Whether a remote worker has reported."""
     pending: Mapping[int, Bits]
     """Sequence numbers of the tasks that pending lists held at the end, by producer."""
     active: Mapping[int, Bits]

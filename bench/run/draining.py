@@ -37,7 +37,7 @@ class DrainMonitor:
     ) -> bool:
         """Whether nothing is left to wait for.
 
-        ``awaits_workers`` says that workers are to be started elsewhere and none has reported yet.
+        ``awaits_workers`` says that remote workers are expected and none has reported yet.
         """
         enqueued = sum(report.enqueued for report in producers)
         ended = sum(report.completed + report.failed for report in workers)

@@ -1,4 +1,4 @@
-"""The processes of a run, wherever they are: the run's own, or those of a load generator."""
+"""The processes of a run, wherever they are: started by the run, or by Locust."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
@@ -54,11 +54,11 @@ class Fleet(Protocol):
         ...
 
     def gather(self, scenario: Scenario, should_stop: StopRequested) -> int:
-        """Wait for producers that others start; return the number of producers."""
+        """Wait for the producers that Locust starts; return the number of producers."""
         ...
 
     def start_producer(self, name: str, message: StartProducer) -> None:
-        """Start the next producer with this message, or assign it."""
+        """Start the next producer with this message, or give the message to one that has joined."""
         ...
 
     def start_worker(self, name: str, message: StartMessage) -> None:

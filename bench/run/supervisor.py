@@ -42,8 +42,8 @@ class RunState:
     drain_started_s: float | None = None
     """Seconds after the run's start; None where the run was not drained."""
     drain_timed_out: bool = False
-    external_reports: dict[str, WorkerReport] = field(default_factory=dict)
-    """The newest report of each worker that was started elsewhere, by its name."""
+    remote_reports: dict[str, WorkerReport] = field(default_factory=dict)
+    """The newest report of each remote worker, by its name."""
     next_sample_us: int = 0
     next_poll_us: int = 0
     next_progress_us: int = 0
@@ -78,7 +78,7 @@ class Supervisor:
         """The newest report of each worker and observer that has sent one."""
         workers = self.prepared.fleet.workers
         own = [worker.report for worker in workers if worker.report is not None]
-        return [*own, *self.state.external_reports.values()]
+        return [*own, *self.state.remote_reports.values()]
 
     def watch(self) -> None:
         """Return when all producers have sent everything that was due, or the run is cut short."""
@@ -132,7 +132,7 @@ class Supervisor:
             state.next_poll_us = now_us + _REPORT_EVERY_US
             # A server that does not answer now leaves the newest reports as they are.
             with contextlib.suppress(redis.exceptions.RedisError):
-                self.poll_external_reports()
+                self.poll_remote_reports()
         if now_us >= state.next_progress_us:
             state.next_progress_us = now_us + _REPORT_EVERY_US
             self.show(phase)
@@ -150,11 +150,11 @@ class Supervisor:
         )
         self._callbacks.on_progress(progress, producers, workers)
 
-    def poll_external_reports(self) -> None:
-        """Read the reports of workers that were started elsewhere. Raises redis-py's errors."""
+    def poll_remote_reports(self) -> None:
+        """Read the reports of remote workers. Raises redis-py's errors."""
         if self._scenario.external_workers:
             for report in remote.collect(self.prepared.client, self.prepared.run_id):
-                self.state.external_reports[report.name] = report
+                self.state.remote_reports[report.name] = report
 
     def _have_producers_finished(self) -> bool:
         return all(producer.is_done for producer in self.prepared.fleet.producers)
@@ -179,7 +179,7 @@ class Supervisor:
     def _is_drained(self) -> bool:
         if self._callbacks.should_stop() or self._failure() is not None:
             return True
-        awaits_workers = self._scenario.external_workers and not self.state.external_reports
+        awaits_workers = self._scenario.external_workers and not self.state.remote_reports
         return self.prepared.draining.is_over(
             self.producer_reports(), self.worker_reports(), awaits_workers
         )

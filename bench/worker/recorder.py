@@ -166,7 +166,7 @@ class WorkerRecorder:
         for producer in np.unique(producers).tolist():
             own = sequences[producers == producer]
             if outcome is AttemptOutcome.COMPLETED:
-                self._ledger.finish(queue, producer, own)
+                self._ledger.complete(queue, producer, own)
                 self._completed += len(own)
             else:
                 self._ledger.archive(queue, producer, own)

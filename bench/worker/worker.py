@@ -2,8 +2,8 @@
 
 With a prefetch of one, each coroutine works as that documentation says: it has exactly one task,
 and each command waits for its reply. With more, each coroutine takes many tasks and sends the same
-commands per task, in the same order, in pipelined batches: the fast path. Tasks whose service takes
-time are then ended by a coroutine of their own, when their service time is over.
+commands per task, in the same order, in pipelined batches: the fast path. A single further
+coroutine ends tasks whose service takes time, once that time is over.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ from bench.worker.retry_policy import next_attempt_us
 BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
 _BATCH_COROUTINES = 4
-"""Coroutines that share a prefetch: while one waits for Redis, another has work here."""
+"""Coroutines that share a prefetch: while one waits for Redis, another can process its tasks."""
 _ERROR_TEXT = "failed on purpose (failure_rate)"
 
 
@@ -67,7 +67,7 @@ class Worker:
         self._popped: dict[int, int] = {}
         """Tasks that each popping coroutine holds, by the coroutine's number."""
         self._requested = 0
-        """Tasks that the pops which the server has not answered may bring."""
+        """Most tasks that the unanswered pops can return."""
         self._finishing = 0
         """Tasks whose service is over and whose last commands are not acknowledged."""
         self.stopping = False
@@ -176,7 +176,7 @@ class Worker:
         """Ends tasks when their service time is over."""
         while self._in_service or self._popped or not self.stopping:
             now_us = self._clock.now_us()
-            if self.stopping and not self._popped:  # all together, or they would lose their order
+            if self.stopping and not self._popped:  # only then, so that their order is kept
                 yield from self._put_back_unstarted(now_us)
             due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
             while self._in_service and self._in_service[0][0] <= now_us:

@@ -57,7 +57,7 @@ def worker(
 ) -> WorkerLedger:
     made = WorkerLedger()
     for number, sequences in (completed or {}).items():
-        made.finish(QUEUES[0], number, array(sequences))
+        made.complete(QUEUES[0], number, array(sequences))
     for number, sequences in (archived or {}).items():
         made.archive(QUEUES[0], number, array(sequences))
     return made
@@ -99,7 +99,7 @@ def test_what_was_acknowledged_and_is_nowhere_is_lost(lost: list[int]) -> None:
 @pytest.mark.parametrize("again", [[], [0], [9], [3, 4], list(range(10))])
 def test_what_one_worker_finished_twice_is_duplicated(again: list[int]) -> None:
     one = worker({0: range(10)})
-    repeats = one.finish(QUEUES[1], 0, array(again))
+    repeats = one.complete(QUEUES[1], 0, array(again))
     assert repeats.tolist() == again
     counts = counts_of(one, producers={0: producer(10)})
     assert counts == Counts(due=10, enqueued=10, completed=10, duplicated=len(again))
@@ -115,7 +115,7 @@ def test_what_two_workers_finished_is_duplicated(again: list[int]) -> None:
 def test_every_finish_beyond_the_first_counts() -> None:
     """Twice by one worker and once by each of two others: three too many."""
     one = worker({0: [5]})
-    one.finish(QUEUES[0], 0, array([5]))
+    one.complete(QUEUES[0], 0, array([5]))
     counts = counts_of(one, worker({0: [5]}), worker({0: [5]}), producers={0: producer(6)})
     assert counts == Counts(due=6, enqueued=6, completed=1, lost=5, duplicated=3)
 
@@ -204,8 +204,8 @@ def test_what_is_in_a_list_at_the_end_is_pending_or_active(
 
 def test_each_task_counts_for_its_own_queue() -> None:
     one = WorkerLedger()
-    one.finish("inference_high", 7, array([2, 5]))
-    one.finish("inference_low", 7, array([1]))
+    one.complete("inference_high", 7, array([2, 5]))
+    one.complete("inference_low", 7, array([1]))
     one.retry("inference_low", 3)
     one.retry("inference_low", 2)
     one.count_repeats("inference_high", 4)
@@ -275,7 +275,7 @@ def evidence(draw: st.DrawFn) -> Evidence:
         for queue, number, sequences in draw(
             st.lists(st.tuples(st.sampled_from(QUEUES), st.integers(0, 2), SOME), max_size=3)
         ):
-            each.finish(queue, number, array(sequences))
+            each.complete(queue, number, array(sequences))
         for number, sequences in draw(BY_PRODUCER).items():
             each.archive(draw(st.sampled_from(QUEUES)), number, array(sequences))
         each.retry(draw(st.sampled_from(QUEUES)), draw(st.integers(0, 5)))
