@@ -4,16 +4,18 @@ from collections.abc import Sequence
 
 from bench import units
 from bench.records.run_record import LatencySummary, RunRecord
+from bench.workload import metrics
 
-INTERVALS = {
-    "e2e": "due → finished",
-    "e2e_earliest": "due → finished, lower bound",
-    "e2e_from_send": "sent → finished (uncorrected)",
-    "queue_wait": "sent → started",
-    "service": "started → finished",
-    "enqueue": "sent → acknowledged",
-    "schedule_lag": "due → sent",
-}
+_SHOWN = (
+    "e2e",
+    "e2e_earliest",
+    "e2e_from_send",
+    "queue_wait",
+    "service",
+    "enqueue",
+    "schedule_lag",
+)
+INTERVALS = {name: metrics.INTERVALS[name].meaning for name in _SHOWN}
 """The intervals of a task in the order of the reports, and the two moments each lies between."""
 PERCENTILES = (
     ("p50", "p50_s"),

@@ -76,8 +76,8 @@ INTERVALS: Mapping[str, Subject] = MappingProxyType(
             "queue_wait": "sent → started",
             "service": "started → finished",
             "e2e": "due → finished",
-            "e2e_from_send": "sent → finished (not corrected)",
-            "e2e_earliest": "due → finished, at the least",
+            "e2e_from_send": "sent → finished (uncorrected)",
+            "e2e_earliest": "due → finished, lower bound",
         },
     )
 )
