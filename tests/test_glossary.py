@@ -7,7 +7,7 @@ import pytest
 from bench.analysis.rule import Decision
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
-from bench.measure.verdict import Verdict
+from bench.measure.verdict_inputs import Verdict
 from tests.sources import ROOT
 
 _TERM = re.compile(r"^- \*\*`?([^*`]+)`?\*\*: (.+)$", re.MULTILINE)

@@ -61,12 +61,17 @@ class CheckedQueue:
 
     @property
     def keys_beside_tasks(self) -> int:
-        """Number of keys beside one per task, once tasks wait."""
+        """Number of keys beside those of tasks, once tasks wait."""
         return 1 if self.entry.layout.registry() is None else 2
 
     def task(self, task_id: str) -> str:
         """The key of a task's hash."""
         return self.entry.layout.task(self.queue, task_id)
+
+    def keys_of(self, task_ids: Sequence[str]) -> list[str]:
+        """All keys that these tasks may have."""
+        layout = self.entry.layout
+        return [key for task_id in task_ids for key in layout.keys_of(self.queue, task_id)]
 
 
 def begin(client: redis.Redis, entry: LayoutEntry, queue: str) -> CheckedQueue:
@@ -116,7 +121,7 @@ def inspect(
     if not faults:
         faults += filter(None, [_registry_fault(client, checked)])
     if not faults and owns_server:
-        keys, due = int(client.dbsize()), expected.tasks + checked.keys_beside_tasks
+        keys, due = int(client.dbsize()), _keys_of(client, checked, own) + checked.keys_beside_tasks
         if keys != due:
             faults.append(f"the server: expected {due} keys, found {keys}")
     return FoundTasks(own, len(waiting) - len(own), faults[0] if faults else "")
@@ -134,15 +139,15 @@ def remove(client: redis.Redis, checked: CheckedQueue, found: FoundTasks) -> str
         with client.pipeline(transaction=False) as pipeline:
             for task_id in chunk:
                 pipeline.lrem(pending.key, count, task_id)
-            pipeline.unlink(*map(checked.task, chunk))
+            pipeline.unlink(*checked.keys_of(chunk))
             pipeline.execute()
     registry = checked.entry.layout.registry()
     if not found.others and registry is not None and not checked.was_registered:
         client.srem(registry, checked.queue)
-    left = sum(int(client.exists(*map(checked.task, chunk))) for chunk in _chunks(found.own))
+    left = _keys_of(client, checked, found.own)
     waiting = length(client, pending)
     if left or waiting > found.others:
-        return f"{left} tasks and {waiting} list entries came back after they were removed"
+        return f"{left} keys of tasks and {waiting} list entries came back after they were removed"
     return ""
 
 
@@ -151,6 +156,11 @@ def remove_all(client: redis.Redis, checked: CheckedQueue) -> None:
     pattern = checked.entry.layout.key_pattern
     for chunk in _chunks(list(client.scan_iter(match=pattern, count=CHUNK))):
         client.unlink(*chunk)
+
+
+def _keys_of(client: redis.Redis, checked: CheckedQueue, task_ids: Sequence[str]) -> int:
+    """The number of keys that these tasks have."""
+    return sum(int(client.exists(*checked.keys_of(chunk))) for chunk in _chunks(task_ids))
 
 
 @dataclass

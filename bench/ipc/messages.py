@@ -19,7 +19,7 @@ class StartProducer(msgspec.Struct, frozen=True, tag="produce"):
     with_latency_counts: bool = False
     """Whether reports carry the latency counts of a live display."""
     progress_board: str | None = None
-    """File of the ProgressBoard to write to; None where no observer reads it."""
+    """File of the ProgressBoard to write to; None where the run cannot read it."""
 
 
 class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):

@@ -1,7 +1,8 @@
-"""The progress of each producer, for an observer on the same host.
+"""The progress of each producer, for the run and an observer on the same host.
 
-It is a file of counters that both map into their memory. A producer writes its own row whenever
-replies have arrived, and never waits.
+It is a file of counters that all of them map into their memory. A producer writes its own row
+before it sends and whenever replies have arrived, and never waits. The file outlives a producer
+that is killed: no task that it sent is unaccounted for.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ class ProgressBoard:
         """Make a board whose counters are zero."""
         path.write_bytes(bytes(8 * _COLUMNS * producers))
         return cls(path, producers)
+
+    def will_send(self, producer: int, count: int) -> None:
+        """Write that so many more tasks may have been sent, before the socket gets them."""
+        self._rows[producer, _SENT] += count
 
     def note(self, producer: int, sent: int, answered_before: int, enqueued: int) -> None:
         """Write a producer's row.
@@ -61,7 +66,7 @@ class ProgressBoard:
         return int(self._rows[producer, _ANSWERED_BEFORE])
 
     def sent(self, producer: int) -> int:
-        """Number of a producer's tasks that were given to the socket."""
+        """Number of a producer's tasks that were given to the socket, or are about to be."""
         return int(self._rows[producer, _SENT])
 
     @property

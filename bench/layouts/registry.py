@@ -11,10 +11,11 @@ from bench.errors import UsageError
 from bench.layouts.asynq.entry import ENTRY as _ASYNQ
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.runqy.entry import ENTRY as _RUNQY
+from bench.layouts.runqy_server.entry import ENTRY as _RUNQY_SERVER
 
 GROUP = "runqy_bench.layouts"
 
-_BUILT_IN = (_RUNQY, _ASYNQ)
+_BUILT_IN = (_RUNQY, _ASYNQ, _RUNQY_SERVER)
 
 default = _BUILT_IN[0]
 """The layout where none is named."""

@@ -45,6 +45,8 @@ class LocustProcess:
     report: ProducerReport | None = None
     failure: Failed | None = None
     is_missing: bool = False
+    given_up: str = ""
+    """Why the run goes on without it; empty if it does not."""
 
     @property
     def is_done(self) -> bool:
@@ -64,9 +66,16 @@ class LocustProcess:
             return None
         if self.failure is not None:
             return f"{self.name}: {self.failure.message}"
+        if self.given_up:
+            return self.given_up
         if self.is_missing:
             return f"{self.name}, Locust's {self.client}, went away before its final report"
         return None
+
+    def give_up(self, reason: str) -> None:
+        """Go on without it: it is Locust's to end."""
+        self.is_missing = True
+        self.given_up = reason
 
     def receive_message(self, message: Ready | Failed | ProducerReport) -> None:
         """Take a message of the process. Reports may come twice, or late."""

@@ -72,6 +72,10 @@ class Bits:
         flags[: len(stored)] = stored
         return flags
 
+    def numbers(self) -> Integers:
+        """Returns the elements (n,), ascending."""
+        return np.flatnonzero(np.unpackbits(self._bytes, bitorder="little"))
+
     def pack(self) -> bytes:
         """Returns the set as compressed bytes, from which ``Bits(packed)`` restores it."""
         return zlib.compress(self._bytes.tobytes(), 1)

@@ -5,11 +5,14 @@ which tasks they completed or archived, and at the end the lists in Redis hold t
 ``account`` combines these sets. Two equations hold by construction in every run:
 
     due      = enqueued + unknown + not_sent
-    enqueued = completed + failed + pending + active + lost
+    enqueued = completed + failed + outcome_unknown + pending + active + lost
 
 A task that was sent and got no reply is *unknown* only if it was not seen anywhere: if it is found
 finished, pending or active, it was enqueued and counts as such. A task that the server refused was
 never enqueued and is part of ``not_sent``.
+
+A task that has ended and whose hash is gone may have succeeded or failed: it is *outcome unknown*
+until counters of the queue say more (``bench.measure.endings``).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +36,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     completed: int = 0
     failed: int = 0
     """Archived after the last attempt."""
+    outcome_unknown: int = 0
+    """Ended, and nothing shows whether they succeeded or failed."""
     retried: int = 0
     """Failed attempts that a retry follows, or was to follow."""
     pending: int = 0
@@ -44,6 +49,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     not_sent: int = 0
     refused: int = 0
     """Tasks among ``not_sent`` to which the server replied with an error."""
+
+    @property
+    def ended(self) -> int:
+        """Number of tasks that have ended, however they did."""
+        return self.completed + self.failed + self.outcome_unknown
 
     def plus(self, other: "Counts") -> "Counts":
         """Returns the sum of both counts, field by field."""
@@ -68,6 +78,7 @@ class WorkerLedger:
 
     completed: dict[int, Bits] = field(default_factory=dict)
     archived: dict[int, Bits] = field(default_factory=dict)
+    gone: dict[int, Bits] = field(default_factory=dict)
     duplicated: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] = field(default_factory=dict)
 
@@ -81,6 +92,10 @@ class WorkerLedger:
         """Adds archived tasks (n,), which failed for good."""
         repeats = self.archived.setdefault(producer, Bits()).add(sequences)
         self.count_repeats(queue, len(repeats))
+
+    def note_gone(self, producer: int, sequences: Integers) -> None:
+        """Adds tasks (n,) that were enqueued and have ended, and of which nothing is left."""
+        self.gone.setdefault(producer, Bits()).add(sequences)
 
     def count_repeats(self, queue: str, repeats: int) -> None:
         """Adds to the duplicates of a queue."""
@@ -152,7 +167,9 @@ def _outcomes(
     archivings = _occurrences([each.archived for each in evidence.workers], number, start, stop)
     completed = completions > 0
     failed = (archivings > 0) & ~completed
-    ended = completed | failed
+    gone = _occurrences([each.gone for each in evidence.workers], number, start, stop) > 0
+    gone &= ~(completed | failed)
+    ended = completed | failed | gone
     active = (_occurrences([evidence.active], number, start, stop) > 0) & ~ended
     pending = (_occurrences([evidence.pending], number, start, stop) > 0) & ~ended & ~active
     seen = ended | active | pending
@@ -164,6 +181,7 @@ def _outcomes(
         "enqueued": enqueued,
         "completed": completed,
         "failed": failed,
+        "outcome_unknown": gone,
         "pending": pending,
         "active": active,
         "lost": enqueued & ~seen,
@@ -201,7 +219,9 @@ def imbalance(counts: Counts) -> str | None:
     """
     if counts.due != counts.enqueued + counts.unknown + counts.not_sent:
         return f"due {counts.due} is not enqueued + unknown + not sent"
-    accounted = counts.completed + counts.failed + counts.pending + counts.active + counts.lost
-    if counts.enqueued != accounted:
-        return f"enqueued {counts.enqueued} is not completed + failed + pending + active + lost"
+    if counts.enqueued != counts.ended + counts.pending + counts.active + counts.lost:
+        return (
+            f"enqueued {counts.enqueued} is not completed + failed + outcome unknown + pending "
+            "+ active + lost"
+        )
     return None

@@ -1,10 +1,14 @@
 """How completions of workers that do not report were observed, and how precisely."""
 
+from collections.abc import Mapping
+
 import msgspec
 
+from bench.measure.endings import CountedEnds
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.ledger import Counts
 from bench.measure.reports import ObserverReport
+from bench.wire.layout_contract import CounterRules
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,15 +29,28 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     unended: int = 0
     """Number of traced tasks that were never seen to end."""
     counted: int | None = None
-    """Successes according to the queues' own counters; None if the layout has no such counters."""
+    """Successes according to the queues' own counters; None if there are none, or if it is not
+    known by whose rules they count."""
+    counter_rules: CounterRules | None = None
+    """By whose rules the counters were read; None if they were not."""
+    leases_expired: int = 0
+    """Number of tasks whose lease was seen to have ended while a worker had them."""
+    rerun: int = 0
+    """How many of those ended afterwards: they were run again."""
     resolution_p50_s: float | None
     resolution_p99_s: float | None
     resolution_max_s: float | None
     """The largest width. It and the percentiles are None if no task was seen to end."""
 
 
-def describe(observed: ObserverReport, counts: Counts) -> Observation:
-    """Returns the observation that an observer's final report and the ledger's counts amount to."""
+def describe(
+    observed: ObserverReport,
+    counts: Counts,
+    counted: Mapping[str, CountedEnds],
+    rules: CounterRules | None,
+) -> Observation:
+    """Returns the observation that an observer's final report, the ledger's counts and the gains of
+    the queues' counters amount to."""
     widths = Histogram() if observed.widths is None else unpack(observed.widths)
 
     def seconds(value_us: float | None) -> float | None:
@@ -45,8 +62,15 @@ def describe(observed: ObserverReport, counts: Counts) -> Observation:
         traced_share=observed.traced / counts.enqueued if counts.enqueued else 0.0,
         unseen=observed.unseen,
         unended=observed.traced - observed.unseen - widths.count,
-        counted=observed.counted,
+        counted=None if rules is None else _successes(counted, rules),
+        counter_rules=rules,
+        leases_expired=observed.leases_expired,
+        rerun=sum(observed.rerun.values()),
         resolution_p50_s=seconds(widths.percentile_us(50)),
         resolution_p99_s=seconds(widths.percentile_us(99)),
         resolution_max_s=seconds(widths.max_us if widths.count else None),
     )
+
+
+def _successes(counted: Mapping[str, CountedEnds], rules: CounterRules) -> int:
+    return sum(each.successes(rules) for each in counted.values())

@@ -55,7 +55,7 @@ def progress_of(
         planned_tasks=scenario.tasks,
         due=sum(report.due for report in producers),
         enqueued=sum(report.enqueued for report in producers),
-        finished=sum(report.completed + report.failed for report in workers),
+        finished=sum(report.ended for report in workers),
         offered_per_s=_last_second([report.offered_by_bin for report in producers], elapsed_s),
         enqueued_per_s=_last_second([report.enqueued_by_bin for report in producers], elapsed_s),
         finished_per_s=_last_second([report.finished_by_bin for report in workers], elapsed_s),

@@ -11,6 +11,7 @@ from bench.measure.histogram import Packed
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
+from bench.wire.layout_contract import CounterRules
 
 
 class MeasuredLatencies(msgspec.Struct):
@@ -64,8 +65,12 @@ class ObserverReport(msgspec.Struct, kw_only=True):
     """Number of tasks that were queried one by one until they ended."""
     unseen: int = 0
     """Number of traced tasks that ended before their due time could be read."""
-    counted: int | None = None
-    """Successes according to the queues' own counters; None if the layout has no such counters."""
+    counter_rules: list[CounterRules] = []
+    """The rules of the workers that were registered for the queues."""
+    leases_expired: int = 0
+    """Number of tasks whose lease was seen to have ended."""
+    rerun: dict[str, int] = {}
+    """How many of them ended after that, by queue: they were run again."""
     are_outcomes_known: bool = False
     """Whether the final state of every task was queried at the end."""
     unfinished: dict[str, int] = {}
@@ -90,6 +95,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     started: int = 0
     completed: int = 0
     failed: int = 0
+    gone: int = 0
+    """Tasks that ended without a trace of how; only an observer counts them."""
     waiting_retry: int = 0
     in_flight: int = 0
     """Tasks taken and not yet ended."""
@@ -101,12 +108,16 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     clock_error_us: float = 0.0
     started_by_bin: list[int] = []
     finished_by_bin: list[int] = []
+    failed_by_bin: list[int] = []
+    """Tasks among those finished that failed for good; empty in an observer's report."""
     e2e_by_second: dict[int, Packed] = {}
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
+    gone_sets: dict[int, bytes] = {}
+    """Tasks that ended without a trace of how, by producer; set by observers only."""
     waiting_sets: dict[int, bytes] = {}
     """Tasks that wait for their next attempt, by producer; set by observers only."""
     duplicated: dict[str, int] = {}
@@ -114,11 +125,17 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     observed: ObserverReport | None = None
     """What an observer saw; None in the report of a worker that measures itself."""
 
+    @property
+    def ended(self) -> int:
+        """Number of tasks that have ended, however they did."""
+        return self.completed + self.failed + self.gone
+
     def ledger(self) -> WorkerLedger:
         """Returns the worker's ledger, which is complete only in a full report."""
         return WorkerLedger(
             completed={number: Bits(packed) for number, packed in self.completed_sets.items()},
             archived={number: Bits(packed) for number, packed in self.archived_sets.items()},
+            gone={number: Bits(packed) for number, packed in self.gone_sets.items()},
             duplicated=dict(self.duplicated),
             retried=dict(self.retried),
         )

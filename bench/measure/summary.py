@@ -1,5 +1,6 @@
 """Turns the final reports of all processes into the figures of the record; no I/O."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,11 @@ def add_bins(series: Sequence[Sequence[int]]) -> list[int]:
     for each in series:
         total[: len(each)] += np.array(each, np.int64)
     return [int(count) for count in total]
+
+
+def subtract_bins(whole: Sequence[int], part: Sequence[int]) -> list[int]:
+    """Returns what is left of a series, bin by bin; ``part`` is no longer than ``whole``."""
+    return [count - less for count, less in itertools.zip_longest(whole, part, fillvalue=0)]
 
 
 def rate_between(bins: Sequence[int], start_s: float, end_s: float) -> float | None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import redis
-
 from bench.ipc.progress_board import ProgressBoard
 from bench.observer.recorder import CompletionRecorder
 from bench.wire.layout_contract import KeyRole, Layout
@@ -64,16 +62,3 @@ def commands_per_count(layout: Layout, queues: Sequence[str]) -> int:
     """
     keys = [key for queue in queues for key in layout.queue_keys(queue)]
     return 2 + sum(key.is_sorted_set for key in keys)
-
-
-def count_successes(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> int | None:
-    """Successes that the queues' own counters have seen so far; None where there are no counters.
-
-    Raises redis-py's errors.
-    """
-    pairs = [pair for queue in queues if (pair := layout.successes(queue))]
-    if not pairs:
-        return None
-    values = client.mget([key for pair in pairs for key in pair])
-    numbers = [int(value or 0) for value in values]
-    return sum(numbers[::2]) - sum(numbers[1::2])

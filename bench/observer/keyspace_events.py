@@ -4,7 +4,6 @@ Each event comes with a moment after which it happened: a PING is sent at interv
 connection, and whatever arrives after its reply happened after it was sent.
 """
 
-import re
 import select
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ import redis
 from bench.clock import Clock
 from bench.errors import MeasurementError
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client
+from bench.redisio.task_keys import key_patterns
 from bench.wire import ids, resp
 from bench.wire.layout_contract import Layout
 
 _FENCE_EVERY_US = 1_000
 _CONFIRM_TIMEOUT_S = 10.0
-_MARK = "\x00"
-_SPECIAL = re.compile(r"([\\*?\[\]^])")
 NEEDED = "Kgh$"
 """Flags for key names, and for changes to any key, to hashes and to strings."""
 
@@ -129,16 +127,4 @@ class KeyspaceEvents:
 
 def _channels(database: int, layout: Layout, queues: Sequence[str], run: int) -> list[str]:
     """Patterns of the channels on which changes to the run's tasks are published."""
-    text = ids.run_text(run)
-    any_id = f"{text[:8]}-{text[8:12]}-8???-8{text[12:]}-*"
-    keys = {
-        _literal(key.removesuffix(_MARK)) + any_id
-        for queue in queues
-        for key in layout.keys_of(queue, _MARK)
-    }
-    return [f"__keyspace@{database}__:{key}" for key in sorted(keys)]
-
-
-def _literal(text: str) -> str:
-    """A text as a pattern that matches it alone."""
-    return _SPECIAL.sub(r"\\\1", text)
+    return [f"__keyspace@{database}__:{key}" for key in key_patterns(layout, queues, run)]

@@ -8,7 +8,6 @@ that the ledger never rests on a sample.
 import contextlib
 import functools
 import select
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
@@ -20,10 +19,12 @@ from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.reports import WorkerReport
 from bench.measure.window import TimeLine
-from bench.observer.counting import QueueCounter, commands_per_count, count_successes
+from bench.observer.counting import QueueCounter, commands_per_count
 from bench.observer.keyspace_events import KeyspaceEvents
+from bench.observer.leases import LeaseWatch
 from bench.observer.reconcile import Reconciler
 from bench.observer.recorder import CompletionRecorder
+from bench.observer.registered import RegisteredWorkers
 from bench.observer.task_queries import Queries, TaskQueries
 from bench.observer.tracer import Tracer
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client
@@ -49,8 +50,8 @@ class ObserverParts:
     tracer: Tracer
     reconciler: Reconciler
     commands_per_count: int
-    count_successes: Callable[[], int | None]
-    """Successes by the queues' own counters so far; None where there are none."""
+    registered: RegisteredWorkers
+    leases: LeaseWatch
 
 
 def connect(
@@ -72,7 +73,8 @@ def connect(
         tracer=Tracer(start, line.start_us, clock, progress_board, queries, recorder, events),
         reconciler=Reconciler(start, progress_board, queries, recorder),
         commands_per_count=commands_per_count(layout, queues),
-        count_successes=functools.partial(count_successes, client, layout, queues),
+        registered=RegisteredWorkers(client, layout, queues),
+        leases=LeaseWatch(client, layout, queues, start.run),
     )
 
 
@@ -88,7 +90,6 @@ class Observer:
         self._counter = parts.counter
         self._tracer = parts.tracer
         self._reconciler = parts.reconciler
-        self._successes_before = parts.count_successes() or 0
         self._usage = ProcessUsage()
         self._revision = 0
         self._is_connected = True
@@ -114,6 +115,8 @@ class Observer:
             self._next_count_us = now_us + COUNT_EVERY_US
             with contextlib.suppress(redis.exceptions.RedisError):
                 self._counter.count(now_us)
+                self._parts.registered.look(now_us)
+                self._parts.leases.look(now_us)
         if now_us < self._next_round_us:
             return
         if not self._is_connected and not self._reconnected():
@@ -139,7 +142,10 @@ class Observer:
         """The state so far; sets and histograms only in the full kind."""
         self._revision += 1
         self._recorder.set_commands(
-            self._parts.queries.queried + self._counter.polls * self._parts.commands_per_count
+            self._parts.queries.queried
+            + self._counter.polls * self._parts.commands_per_count
+            + self._parts.registered.commands
+            + self._parts.leases.commands
         )
         report = self._recorder.report(full)
         report.name = self._name
@@ -185,9 +191,8 @@ class Observer:
             self._report_if_due()
         self._reconciler.query_all_unfinished()
         self._reconciler.record_states()
-        successes = self._parts.count_successes()
-        if successes is not None:
-            self._recorder.set_counted_successes(successes - self._successes_before)
+        self._recorder.set_counter_rules(self._parts.registered.rules)
+        self._recorder.set_expired(self._parts.leases.expired)
         self._recorder.are_outcomes_known = self._reconciler.are_outcomes_known
 
     def _reconnected(self) -> bool:

@@ -118,14 +118,12 @@ class Reconciler:
         return which have not (n,)."""
         unconfirmed = self._progress_board.excluded(producer)
         outcomes = self._queries.settled({queue: self._ids(producer, sequences)})
-        numbers = sequences.tolist()
-        completed = _where(
-            outcome is TaskOutcome.COMPLETED
-            or (outcome is TaskOutcome.GONE and number not in unconfirmed)
-            for outcome, number in zip(outcomes, numbers, strict=True)
-        )
-        archived = _where(outcome is TaskOutcome.ARCHIVED for outcome in outcomes)
-        self._recorder.settle(queue, producer, sequences[completed], sequences[archived])
+        ends = {
+            end: sequences[_where(outcome is end for outcome in outcomes)] for end in TaskOutcome
+        }
+        was_there = _where(number not in unconfirmed for number in ends[TaskOutcome.GONE].tolist())
+        ends[TaskOutcome.GONE] = ends[TaskOutcome.GONE][was_there]
+        self._recorder.settle(queue, producer, ends)
         # A task that may never have been in Redis, and is not there, will not end.
         return _where(outcome is None for outcome in outcomes)
 

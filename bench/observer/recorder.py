@@ -4,12 +4,12 @@ A task is known only to have ended between two queries. Both moments are kept: t
 ``e2e``, so that no latency is shown better than it was, and the earlier one as ``e2e_earliest``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bench.arrays import Integers
+from bench.arrays import Flags, Integers
 from bench.measure.bits import Bits
 from bench.measure.histogram import Histogram
 from bench.measure.ledger import WorkerLedger
@@ -23,6 +23,7 @@ from bench.measure.recorder import (
 from bench.measure.reports import MeasuredLatencies, ObserverReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer.sampling import NO_DUE
+from bench.wire.layout_contract import CounterRules, TaskOutcome
 
 _FLUSH_AT = 64
 
@@ -57,8 +58,8 @@ class CompletionRecorder:
         self._widths = Histogram()
         self._observed = ObserverReport(method=method)
         self._ledger = WorkerLedger()
-        self._settled = (0, 0)
-        """Numbers of tasks found completed, and archived."""
+        self._settled = dict.fromkeys(TaskOutcome, 0)
+        """Number of tasks by how they were found to have ended."""
         self._waiting: dict[int, Bits] = {}
         self.are_outcomes_known = False
         """Whether every task has been queried: what was found then replaces what was counted."""
@@ -83,9 +84,28 @@ class CompletionRecorder:
         self._started_count = max(self._started_count, started)
         self._finished_count = max(self._finished_count, finished)
 
-    def set_counted_successes(self, successes: int) -> None:
-        """Record the number of tasks that succeeded by the queues' own counters."""
-        self._observed.counted = successes
+    def set_counter_rules(self, rules: Collection[CounterRules]) -> None:
+        """Record, at the end, by whose rules the queues' counters are kept."""
+        self._observed.counter_rules = sorted(rules)
+
+    def set_expired(self, expired: Mapping[str, Mapping[int, Bits]]) -> None:
+        """Record, at the end, the tasks of each queue whose lease was seen to end.
+
+        Those of them that have ended since were run again.
+        """
+        for queue, by_producer in expired.items():
+            for producer, bits in by_producer.items():
+                sequences = bits.numbers()
+                self._observed.leases_expired += len(sequences)
+                rerun = int(self._have_ended(producer, sequences).sum())
+                self._observed.rerun[queue] = self._observed.rerun.get(queue, 0) + rerun
+
+    def _have_ended(self, producer: int, sequences: Integers) -> Flags:
+        """Whether each task (n,) has ended."""
+        ends = Bits()
+        for sets in (self._ledger.completed, self._ledger.archived, self._ledger.gone):
+            ends.merge(sets.get(producer, Bits()))
+        return ends.flags(0, int(sequences[-1]) + 1)[sequences]
 
     def set_unfinished(self, states: Mapping[str, int]) -> None:
         """Record, at the end, how many tasks have not ended, by the state in their hashes."""
@@ -106,14 +126,18 @@ class CompletionRecorder:
         if len(self._pending) >= _FLUSH_AT:
             self._flush()
 
-    def settle(self, queue: str, producer: int, completed: Integers, archived: Integers) -> None:
-        """Record tasks of one queue and producer that were found completed, or archived."""
-        if len(completed):
-            self._ledger.complete(queue, producer, completed)
-        if len(archived):
-            self._ledger.archive(queue, producer, archived)
-        done, failed = self._settled
-        self._settled = (done + len(completed), failed + len(archived))
+    def settle(self, queue: str, producer: int, ends: Mapping[TaskOutcome, Integers]) -> None:
+        """Record tasks of one queue and producer that have ended, by how each was found."""
+        for outcome, sequences in ends.items():
+            self._settled[outcome] += len(sequences)
+            if not len(sequences):
+                continue
+            if outcome is TaskOutcome.COMPLETED:
+                self._ledger.complete(queue, producer, sequences)
+            elif outcome is TaskOutcome.ARCHIVED:
+                self._ledger.archive(queue, producer, sequences)
+            else:
+                self._ledger.note_gone(producer, sequences)
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -148,7 +172,9 @@ class CompletionRecorder:
         )
         self._observed.are_outcomes_known = self.are_outcomes_known
         if self.are_outcomes_known:
-            report.completed, report.failed = self._settled
+            report.completed = self._settled[TaskOutcome.COMPLETED]
+            report.failed = self._settled[TaskOutcome.ARCHIVED]
+            report.gone = self._settled[TaskOutcome.GONE]
         if not full:
             report.e2e_by_second = self._latencies.latest(3)
             return report
@@ -158,6 +184,7 @@ class CompletionRecorder:
         report.measured = MeasuredLatencies(self._intervals.parts(), self._latency_series)
         report.completed_sets = _packed(self._ledger.completed)
         report.archived_sets = _packed(self._ledger.archived)
+        report.gone_sets = _packed(self._ledger.gone)
         report.waiting_sets = _packed(self._waiting)
         self._observed.widths = self._widths.pack()
         return report

@@ -118,6 +118,8 @@ class Producer:
                 self._submit(replace(batch, due_us=np.full(len(batch), now_us)))
 
     def _submit(self, batch: Batch) -> None:
+        if self._progress_board is not None:
+            self._progress_board.will_send(self._number, len(batch))
         try:
             self._sink.submit(batch, self._recorder)
         except ConnectionLost:

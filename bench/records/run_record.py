@@ -49,11 +49,15 @@ class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rates(msgspec.Struct, frozen=True):
-    """Tasks per second over the window. ``asked_per_s`` (offered rate): None in a closed loop."""
+    """Tasks per second over the window. ``asked_per_s`` (offered rate): None in a closed loop.
+
+    ``finished_per_s`` counts tasks that failed for good, too; older records lack it.
+    """
 
     asked_per_s: float | None
     enqueued_per_s: float | None
     completed_per_s: float | None
+    finished_per_s: float | None = None
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -98,11 +102,15 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SloResult(msgspec.Struct, frozen=True):
-    """One objective, the measured value (None without data), and whether the objective held."""
+    """One objective, the measured value (None without data), and whether the objective held.
+
+    ``at_most`` is set where only bounds are known: the value is then the lower one.
+    """
 
     expression: str
     value: float | None
     passed: bool
+    at_most: float | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,8 +57,9 @@ def _headline(record: RunRecord) -> Text:
     end_to_end = record.latency["e2e"]["all"]
     text.append(f"  {record.scenario.name}: ")
     text.append(f"{units.format_rate(record.rates.enqueued_per_s)} enqueued")
-    if record.rates.completed_per_s is not None:
-        text.append(f", {units.format_rate(record.rates.completed_per_s)} finished")
+    completed = run_text.completed(record)
+    if completed:
+        text.append(f", {completed}")
     if end_to_end.count:
         text.append(
             f", end to end p50 {units.format_duration(end_to_end.p50_s)}"
@@ -69,7 +70,7 @@ def _headline(record: RunRecord) -> Text:
 
 def _objectives(record: RunRecord) -> Iterable[Text]:
     for objective in record.slo:
-        measured = run_text.objective_value(objective.expression, objective.value)
+        measured = run_text.objective_value(objective)
         text = f"{objective.expression}   measured: {measured}"
         yield Text.assemble(("✓ ", "bold green"), text) if objective.passed else fault_line(text)
 
@@ -78,8 +79,8 @@ def _throughput(record: RunRecord) -> Text:
     rates = record.rates
     warmup = run_text.warmup(record)
     lines = [
-        f"{run_text.offered(record)} · enqueued {units.format_rate(rates.enqueued_per_s)}"
-        f" · finished {units.format_rate(rates.completed_per_s)}"
+        f"{run_text.offered(record)} · {units.format_rate(rates.enqueued_per_s)} enqueued"
+        f" · {run_text.completed(record) or 'nothing completed'}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warmup}' if warmup else ''}"
     ]

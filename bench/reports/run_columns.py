@@ -29,7 +29,15 @@ QUEUE_INTERVALS = ("e2e", "queue_wait", "enqueue")
 """Intervals that are shown for each sub-queue."""
 
 _ALWAYS_COUNTED = ("due", "enqueued", "completed", "lost", "duplicated", "unknown")
-_COUNTED_IF_ANY = ("failed", "retried", "pending", "active", "not_sent", "refused")
+_COUNTED_IF_ANY = (
+    "failed",
+    "outcome_unknown",
+    "retried",
+    "pending",
+    "active",
+    "not_sent",
+    "refused",
+)
 
 
 def percentiles(

@@ -1,7 +1,7 @@
 """Sentences and figures that all reports of a run share."""
 
 from bench import units
-from bench.records.run_record import RunRecord
+from bench.records.run_record import RunRecord, SloResult
 from bench.workload.metrics import format_value, parse_objective
 
 CLOSED_LOOP = "closed loop: there is no schedule, so a task is due when it is sent"
@@ -18,11 +18,28 @@ def offered(record: RunRecord) -> str:
     return "sent as fast as possible" if rate is None else f"offered {units.format_rate(rate)}"
 
 
-def objective_value(expression: str, value: float | None) -> str:
+def objective_value(objective: SloResult) -> str:
     """Returns the value that was measured for an objective, with its unit."""
-    if value is None:
+    if objective.value is None:
         return "nothing, and without data an objective fails"
-    return format_value(parse_objective(expression).metric, value)
+    metric = parse_objective(objective.expression).metric
+    value = format_value(metric, objective.value)
+    if objective.at_most is None:
+        return value
+    return f"at least {value} and at most {format_value(metric, objective.at_most)}"
+
+
+def completed(record: RunRecord) -> str:
+    """Returns the rates of workers: what was completed, and what finished where that is more."""
+    rates = record.rates
+    if rates.completed_per_s is None:
+        return ""
+    bound = "at least " if record.counts.outcome_unknown else ""
+    text = f"{bound}{units.format_rate(rates.completed_per_s)} completed"
+    finished = rates.finished_per_s
+    if finished is not None and finished != rates.completed_per_s:
+        text += f" of {units.format_rate(finished)} finished"
+    return text
 
 
 def observed(record: RunRecord) -> str:

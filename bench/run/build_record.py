@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import msgspec
 
 from bench.measure import observation, summary, verdict
-from bench.measure.ledger import Counts
 from bench.measure.observation import Observation
 from bench.measure.recorder import Interval, LatencySeries
 from bench.measure.reports import MeasuredLatencies
@@ -22,7 +21,7 @@ from bench.records.run_record import (
 from bench.records.summaries import summarise
 from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
-from bench.run.figures.accounting import account
+from bench.run.figures.accounting import Account, account
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import attribution, resources_in
 from bench.run.figures.series import series_of
@@ -42,12 +41,12 @@ def build_record(run: CollectedRun) -> RunRecord:
     ]
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
-    counts = account(run)
-    total = counts["all"]
+    accounted = account(run)
+    counts, total = accounted.by_queue, accounted.total
     window = Window(cut.left_out_s, enqueue_end_s(run))
-    rates = rates_in(run, window)
+    rates = rates_in(run, window, total)
     resources = resources_in(run, total, window)
-    judgement, reasons = verdict.judge(verdict_inputs(run, cut, window, total, histograms))
+    judgement, reasons = verdict.judge(verdict_inputs(run, cut, window, accounted, histograms))
     value_of = summary.lookup(
         histograms,
         counts,
@@ -72,12 +71,14 @@ def build_record(run: CollectedRun) -> RunRecord:
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
         latency=_latency(histograms, queues),
-        observation=_observation(run, total),
+        observation=_observation(run, accounted),
         series=series_of(run),
         resources=resources,
         clock=_clock(run),
         warmup=_warmup(run, cut, measured),
-        slo=objectives.evaluated(run.scenario.slo, value_of),
+        slo=objectives.evaluated(
+            run.scenario.slo, value_of, objectives.largest_possible(counts, rates)
+        ),
     )
 
 
@@ -91,7 +92,7 @@ def _without_secrets(scenario: Scenario) -> Scenario:
 
 def _steady_series(run: CollectedRun) -> list[LatencySeries]:
     """End-to-end latencies where tasks were finished, otherwise those of enqueueing."""
-    if any(report.completed for report in run.workers):
+    if any(report.ended for report in run.workers):
         return [report.measured.series for report in run.workers]
     return [report.measured.series for report in run.producers]
 
@@ -111,8 +112,10 @@ def _latency(
     }
 
 
-def _observation(run: CollectedRun, counts: Counts) -> Observation | None:
-    return None if run.observed is None else observation.describe(run.observed, counts)
+def _observation(run: CollectedRun, accounted: Account) -> Observation | None:
+    if run.observed is None:
+        return None
+    return observation.describe(run.observed, accounted.total, run.counted, accounted.counter_rules)
 
 
 def _clock(run: CollectedRun) -> ClockInfo:

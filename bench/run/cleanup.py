@@ -5,17 +5,34 @@ before the run.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import redis
 
 from bench.errors import UsageError
 from bench.ipc import remote
+from bench.measure.endings import CountedEnds, counted_for
 from bench.measure.ledger import Counts
 from bench.records.run_record import RecordWarning
+from bench.redisio import task_keys
 from bench.redisio.queue_keys import CHUNK, ids_from_tail, length, load_scripts, queue_keys_of
 from bench.wire import ids
 from bench.wire.columns import read_ids
-from bench.wire.layout_contract import KeyRole, Layout, QueueKey
+from bench.wire.layout_contract import CounterRules, KeyRole, Layout, QueueKey
+
+
+@dataclass(frozen=True)
+class CleanupScope:
+    """What a run may have written to its server."""
+
+    run: int
+    sent: Mapping[int, int] | None
+    """Number of tasks that each producer sent; None where it is not known of all of them. The
+    server is then searched for keys with the run's ids."""
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    """What became of each queue's tasks, as far as that is known."""
+    counter_rules: CounterRules | None = None
+    """What workers count in the queues' counters; None for what the layout's own moves count."""
 
 
 class Cleanup:
@@ -57,24 +74,15 @@ class Cleanup:
                 queue for queue in self._queues if self._client.sadd(registry, queue)
             ]
 
-    def clean_up(
-        self,
-        run: int,
-        sent: Mapping[int, int],
-        now_s: int,
-        counts: Mapping[str, Counts],
-        *,
-        keep: bool,
-    ) -> RecordWarning | None:
+    def clean_up(self, scope: CleanupScope, now_s: int, *, keep: bool) -> RecordWarning | None:
         """Remove what the run wrote; its tasks stay where ``keep`` is set.
 
-        ``sent`` is the number of tasks that each producer sent; ``counts`` is what became of each
-        queue's tasks, as far as that is known. Returns a warning when the server refuses.
+        Returns a warning when the server refuses.
         """
         try:
-            remote.remove(self._client, run)
+            remote.remove(self._client, scope.run)
             if not keep:
-                self.remove(run, sent, now_s, counts)
+                self.remove(scope, now_s)
         except redis.exceptions.RedisError as error:
             return RecordWarning(
                 "not_removed",
@@ -83,28 +91,26 @@ class Cleanup:
             )
         return None
 
-    def remove(
-        self, run: int, sent: Mapping[int, int], now_s: int, counts: Mapping[str, Counts]
-    ) -> None:
+    def remove(self, scope: CleanupScope, now_s: int) -> None:
         """Remove the run's tasks, and take them out of counters and registry.
 
-        ``sent`` is the number of tasks that each producer sent; ``counts`` is what became of each
-        queue's tasks, as far as that is known. Raises redis-py's errors.
+        Raises redis-py's errors.
         """
-        remove(self._client, self._layout, self._queues, run, sent)
+        remove(self._client, self._layout, self._queues, scope)
+        rules = scope.counter_rules or self._layout.counter_rules
         for queue in self._queues:
-            self._uncount(queue, now_s, counts.get(queue, Counts()))
+            counted = counted_for(scope.counts.get(queue, Counts()), rules)
+            self._uncount(queue, now_s, counted)
         registry = self._layout.registry()
         if registry is not None and self._registered:
             self._client.srem(registry, *self._registered)
 
-    def _uncount(self, queue: str, now_s: int, counts: Counts) -> None:
+    def _uncount(self, queue: str, now_s: int, counted: CountedEnds) -> None:
         """Subtract the run's own tasks from the counters, and never more than these have grown."""
         counters = self._layout.counters(queue, now_s)
-        failures = counts.failed + counts.retried
         own = {
-            **dict.fromkeys(counters.attempts, counts.completed + failures),
-            **dict.fromkeys(counters.failures, failures),
+            **dict.fromkeys(counters.attempts, counted.processed),
+            **dict.fromkeys(counters.failures, counted.failed),
         }
         for key, count in own.items():
             before = self._counted.get(key)
@@ -120,18 +126,20 @@ def remove(
     client: redis.Redis,
     layout: Layout,
     queues: Sequence[str],
-    run: int,
-    sent: Mapping[int, int],
+    scope: CleanupScope,
 ) -> int:
     """Remove the run's ids from lists and sets, then delete its tasks and results.
 
-    ``sent`` is the number of tasks that each producer sent. Returns the number of deleted keys.
-    Raises redis-py's errors.
+    Returns the number of deleted keys. Raises redis-py's errors.
     """
+    run = scope.run
     for key in queue_keys_of(layout, queues):
         _remove_from(client, key, run)
+    if scope.sent is None:
+        found = task_keys.scan(client, layout, queues, run)
+        return sum(int(client.unlink(*keys)) for keys in found)
     deleted = 0
-    for producer, count in sent.items():
+    for producer, count in scope.sent.items():
         for start in range(0, count, CHUNK):
             stop = min(start + CHUNK, count)
             names = [

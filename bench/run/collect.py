@@ -1,22 +1,30 @@
 """The last phase of a run: stop its workers, and collect everything that the record needs."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 
 import redis
 
 from bench import environment
+from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
-from bench.measure.reports import WorkerReport
-from bench.redisio import clock_sync, queue_keys, server_info
+from bench.measure.endings import CountedEnds
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.observer.task_queries import TaskQueries
+from bench.redisio import clock_sync, queue_keys, server_info, task_keys
+from bench.redisio.connection import ConnectionLost, RawConnection
 from bench.redisio.server_info import ServerUsage
 from bench.run.collected import CollectedRun
 from bench.run.fleet import ProcessHandle
 from bench.run.prepare import PreparedRun
+from bench.run.reconcile import ByProducer, Died, ReconciledTasks, find_ended, known_sets, restored
 from bench.run.start import most_warmup_s
 from bench.run.supervisor import Supervisor
 from bench.usage import peak_memory_bytes
+from bench.wire import ids
+from bench.wire.columns import read_ids
 from bench.wire.layout_contract import KeyRole
 
 _FINAL_REPORT_TIMEOUT_S = 15.0
@@ -34,10 +42,15 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     pending, active = _find_remaining(supervisor)
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
+    for producer in prepared.fleet.producers:
+        if not producer.is_done:
+            _give_up(producer)
     _note_failures(supervisor)
     clock_error_us = _clock_error_us(supervisor)
     supervisor.show("stopping")
-    producers, workers = supervisor.producer_reports(), supervisor.worker_reports()
+    workers = supervisor.worker_reports()
+    producers = _producers(supervisor)
+    found = _find_ended(supervisor, producers, known_sets(workers, pending, active))
     serving = sum(report.observed is None for report in workers)
     return CollectedRun(
         run_id=prepared.run_id,
@@ -55,6 +68,8 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         has_remote_workers=bool(state.remote_reports),
         pending=pending,
         active=active,
+        found=found,
+        counted=_counted(prepared),
         samples=tuple(prepared.sampler.samples),
         usage_before=prepared.usage_before,
         usage_after=usage_after,
@@ -83,8 +98,16 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
             newest = revisions
             deadline_us = clock.now_us() + round(_FINAL_REPORT_TIMEOUT_S * 1e6)
         if clock.now_us() > deadline_us:
-            return
+            break
         supervisor.turn("stopping")
+    for worker in workers:
+        if not worker.is_done:
+            _give_up(worker)
+
+
+def _give_up(process: ProcessHandle[ProducerReport] | ProcessHandle[WorkerReport]) -> None:
+    """Go on without a process: what it did from here on would be in no count."""
+    process.give_up(f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s")
 
 
 def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:
@@ -101,14 +124,76 @@ def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, 
     return pending, active
 
 
+def _producers(supervisor: Supervisor) -> list[ProducerReport]:
+    """The final report of each producer; of one that died, what is known of it."""
+    prepared = supervisor.prepared
+    reports = []
+    for number, process in enumerate(prepared.fleet.producers):
+        report = process.report
+        if report is None or not report.final:
+            died = Died(number, report, prepared.board, _largest_found(prepared, number))
+            report = restored(
+                died,
+                prepared.scenario,
+                supervisor.running.offset_us(),
+                supervisor.running.line.start_us,
+            )
+        reports.append(report)
+    return reports
+
+
+def _largest_found(prepared: PreparedRun, number: int) -> int:
+    """The largest sequence number of a producer's tasks in Redis; -1 where it is not needed, as the
+    producer has noted its progress, or none is there."""
+    if prepared.board is not None:
+        return -1
+    where = (prepared.client, prepared.scenario.wire_layout, list(prepared.scenario.queues))
+    largest = -1
+    with contextlib.suppress(redis.exceptions.RedisError):
+        for keys in task_keys.scan(*where, prepared.run_id):
+            columns = read_ids([key[-ids.ID_LENGTH :] for key in keys], prepared.run_id)
+            own = columns.sequence[columns.producer == number]
+            largest = max(largest, int(own.max(initial=-1)))
+    return largest
+
+
+def _find_ended(
+    supervisor: Supervisor, producers: Sequence[ProducerReport], known: Sequence[ByProducer]
+) -> ReconciledTasks | None:
+    """What Redis holds of the tasks of which no report says how they ended; None where all
+    processes have sent their final reports."""
+    prepared = supervisor.prepared
+    reports = [
+        *(process.report for process in prepared.fleet.producers),
+        *(process.report for process in prepared.workers.reporting),
+    ]
+    if all(report is not None and report.final for report in reports):
+        return None
+    scenario = prepared.scenario
+    try:
+        queries = TaskQueries(
+            functools.partial(RawConnection, prepared.request.url),
+            scenario.wire_layout,
+            list(scenario.queues),
+            scenario.seen_by,
+        )
+        with contextlib.closing(queries):
+            return find_ended(queries, scenario, prepared.run_id, producers, known)
+    except (ConnectionLost, ServerUnreachable, MeasurementError):
+        supervisor.state.interrupt(_SILENCE)
+        return None
+
+
+def _counted(prepared: PreparedRun) -> dict[str, CountedEnds]:
+    with contextlib.suppress(redis.exceptions.RedisError):
+        return prepared.counters.gained()
+    return {}
+
+
 def _note_failures(supervisor: Supervisor) -> None:
     """Note the processes that ended without a final report, and those that gave up."""
     for process in supervisor.processes:
         exit_reason = process.exit_reason()
-        if exit_reason is None and not process.is_done:
-            exit_reason = (
-                f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s"
-            )
         if exit_reason is not None:
             supervisor.state.interrupt(exit_reason)
     errors = [report.error for report in supervisor.producer_reports() if report.error]

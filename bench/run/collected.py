@@ -1,12 +1,14 @@
 """What a run has collected when it is over, as one frozen value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.measure.bits import Bits
+from bench.measure.endings import CountedEnds
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.redisio.server_info import ServerUsage
+from bench.run.reconcile import ReconciledTasks
 from bench.run.server_sampler import ServerSample
 from bench.workload.scenario import Scenario
 
@@ -38,6 +40,10 @@ class CollectedRun:
     active: Mapping[int, Bits]
     """Sequence numbers of the tasks that active lists held at the end, by producer."""
     samples: Sequence[ServerSample]
+    found: ReconciledTasks | None = None
+    """What Redis held of tasks that no process has reported; None where all processes reported."""
+    counted: Mapping[str, CountedEnds] = field(default_factory=dict)
+    """What the counters of each queue gained during the run."""
     usage_before: ServerUsage
     usage_after: ServerUsage | None
     """None where the server did not answer at the end."""

@@ -40,7 +40,7 @@ class DrainMonitor:
         ``awaits_workers`` says that remote workers are expected and none has reported yet.
         """
         enqueued = sum(report.enqueued for report in producers)
-        ended = sum(report.completed + report.failed for report in workers)
+        ended = sum(report.ended for report in workers)
         busy = any(report.waiting_retry or report.in_flight for report in workers)
         if ended >= enqueued and not busy:
             return True

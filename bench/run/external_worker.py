@@ -197,6 +197,9 @@ class ExternalWorker:
         self._earlier = end
         os.ftruncate(output, 0)
 
+    def give_up(self, reason: str) -> None:
+        """Nothing: ``end`` kills what does not end by itself."""
+
     def end(self) -> None:
         """End the process and all of its children, and delete its output."""
         if self.process is not None:

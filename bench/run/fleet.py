@@ -39,6 +39,13 @@ class ProcessHandle(Protocol[Report_co]):
         """How it ended before its final report, as a sentence, or None."""
         ...
 
+    def give_up(self, reason: str) -> None:
+        """End it where the run can: it has not answered, and must not act any more.
+
+        ``reason`` is a sentence, which ``exit_reason`` returns from then on.
+        """
+        ...
+
 
 class Fleet(Protocol):
     """All processes of a run."""

@@ -1,13 +1,16 @@
 """The first phase of a run: everything that can fail before a task is sent."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import redis
 
 from bench.clock import Clock, Offset, RunClock
 from bench.ipc.messages import StartProducer
+from bench.ipc.progress_board import ProgressBoard
 from bench.redisio import clock_sync, server_info
+from bench.redisio.end_counters import EndCounters
 from bench.redisio.server_info import ServerUsage
 from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
@@ -39,6 +42,9 @@ class PreparedRun:
     cleanup: Cleanup
     sampler: ServerSampler
     draining: DrainMonitor
+    board: ProgressBoard | None
+    """Where producers note their progress; None where they cannot."""
+    counters: EndCounters
 
 
 def prepare(
@@ -58,11 +64,13 @@ def prepare(
     producers = fleet.gather(request.scenario, should_stop)
     scenario = msgspec.structs.replace(request.scenario, producers=producers)
     run_id = ids.new_run()
-    workers = Workers(fleet, request, scenario, run_id, offset.offset_us, clock)
-    _start_producers(fleet, request, scenario, run_id, offset, workers.progress_board)
+    board = fleet.make_progress_board(producers)
+    workers = Workers(fleet, request, scenario, run_id, offset.offset_us, clock, board)
+    _start_producers(fleet, request, scenario, run_id, offset, board)
     workers.start(client)
     fleet.await_ready(should_stop)
     cleanup.prepare(clock.now_us() // 1_000_000)
+    counters = EndCounters(client, layout, queues)
     return PreparedRun(
         request=request,
         scenario=scenario,
@@ -77,6 +85,8 @@ def prepare(
         cleanup=cleanup,
         sampler=ServerSampler(client, layout, queues),
         draining=DrainMonitor(client, layout, queues, clock),
+        board=None if board is None else ProgressBoard(Path(board), producers),
+        counters=counters,
     )
 
 

@@ -3,15 +3,15 @@
 All phases of a run meet here. It takes a URL and never starts a server.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
-from bench.measure.ledger import Counts
 from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
 from bench.run.build_record import build_record
+from bench.run.cleanup import CleanupScope
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.prepare import PreparedRun, prepare
@@ -49,29 +49,42 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             supervisor.drain()
             record = build_record(collect(supervisor))
         except BaseException:
-            clean_up(prepared, {})
+            clean_up(prepared, None)
             raise
         # What was measured is worth more than a clean server: a failure here is a warning.
-        problem = clean_up(prepared, record.queues)
+        problem = clean_up(prepared, record)
         if problem is None:
             return record
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
 
 
-def clean_up(prepared: PreparedRun, counts: Mapping[str, Counts]) -> RecordWarning | None:
+def clean_up(prepared: PreparedRun, record: RunRecord | None) -> RecordWarning | None:
     """Remove what the run wrote, unless it is to be kept or the server ends with the run.
 
-    ``counts`` is what became of each queue's tasks, where that is known. Returns a warning when
-    something of the run stays in the server, or may come back.
+    ``record`` is None for a run that has failed. Returns a warning when something of the run stays
+    in the server, or may come back.
     """
     request, clock = prepared.request, prepared.clock
     if request.owns_server:
         return None
-    reports = [producer.report for producer in prepared.fleet.producers]
-    sent = {report.number: report.sent for report in reports if report is not None}
-    problem = prepared.cleanup.clean_up(
-        prepared.run_id, sent, clock.now_us() // 1_000_000, counts, keep=request.keep
+    counts = {} if record is None else record.queues
+    observation = None if record is None else record.observation
+    scope = CleanupScope(
+        run=prepared.run_id,
+        sent=_sent_by_producer(prepared),
+        counts=counts,
+        counter_rules=None if observation is None else observation.counter_rules,
     )
+    problem = prepared.cleanup.clean_up(scope, clock.now_us() // 1_000_000, keep=request.keep)
     if problem is not None or request.keep:
         return problem
     return prepared.workers.still_held(counts)
+
+
+def _sent_by_producer(prepared: PreparedRun) -> dict[int, int] | None:
+    """How many tasks each producer sent; None where one of them did not say so at its end."""
+    reports = [producer.report for producer in prepared.fleet.producers]
+    final = [report for report in reports if report is not None and report.final]
+    if len(final) < len(reports):
+        return None
+    return {report.number: report.sent for report in final}

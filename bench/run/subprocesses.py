@@ -15,6 +15,7 @@ from typing import IO, Generic, TypeVar
 from bench.errors import MeasurementError, error_for
 from bench.ipc.channel import ChannelClosed, Reader, Writer
 from bench.ipc.messages import (
+    Begin,
     ChildMessage,
     Failed,
     ParentMessage,
@@ -30,6 +31,9 @@ from bench.usage import SINGLE_THREADED
 from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
+SILENT_AFTER_S = 30.0
+"""How long a process may send nothing before the run goes on without it. It is longer than any
+call to a server that does not answer."""
 _END_TIMEOUT_S = 5.0
 
 Report = TypeVar("Report", ProducerReport, WorkerReport)
@@ -49,6 +53,10 @@ class ChildProcess(Generic[Report]):
     report: Report | None = None
     failure: Failed | None = None
     gone: bool = False
+    heard_s: float | None = None
+    """When it last sent a message, once its work has begun: it then sends several a second."""
+    given_up: str = ""
+    """Why the run has killed it; empty if it has not."""
 
     @property
     def is_done(self) -> bool:
@@ -57,8 +65,26 @@ class ChildProcess(Generic[Report]):
 
     def send(self, message: ParentMessage) -> None:
         """Send it a message, which is lost where the process is gone."""
+        if isinstance(message, Begin):
+            self.heard_s = time.monotonic()
         with contextlib.suppress(ChannelClosed):
             self.writer.write(message)
+
+    def give_up(self, reason: str) -> None:
+        """Kill it, unless it has ended: it has not answered, and must not act any more."""
+        if not self.gone:
+            self.given_up = reason
+            self.process.kill()
+            self.gone = True
+
+    def check(self) -> None:
+        """Kill it where it has been silent for too long."""
+        is_expected = self.heard_s is not None and not self.is_done
+        if is_expected and time.monotonic() - (self.heard_s or 0.0) > SILENT_AFTER_S:
+            self.give_up(
+                f"{self.name} sent no report for {SILENT_AFTER_S:.0f} s and was killed: check "
+                "whether it was stopped, or the machine was suspended or short of memory"
+            )
 
     def exit_reason(self) -> str | None:
         """How it ended before its final report, as a sentence, or None."""
@@ -68,6 +94,8 @@ class ChildProcess(Generic[Report]):
             return f"{self.name}: {self.failure.message}"
         if not self.gone:
             return None
+        if self.given_up:
+            return self.given_up
         self.errors.seek(0)
         text = hide(self.errors.read().decode(errors="replace"), self.secrets)
         lines = text.strip().splitlines()
@@ -151,6 +179,8 @@ class SubprocessFleet:
         children = {child.reader.fileno(): child for child in self.all if not child.gone}
         for descriptor in select.select(list(children), [], [], seconds)[0]:
             _receive_from(children[descriptor])
+        for child in children.values():
+            child.check()
 
 
 def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Report]":
@@ -179,13 +209,24 @@ def _receive_from(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerRepo
     except ChannelClosed:
         child.gone = True
         return
+    child.heard_s = time.monotonic() if child.heard_s is not None else None
     for message in messages:
         if isinstance(message, Ready):
             child.is_ready = True
         elif isinstance(message, Failed):
             child.failure = message
         elif child.report is None or message.revision > child.report.revision:
+            _keep_seconds(child.report, message)
             child.report = message  # each kind of child sends its own kind of report
+
+
+def _keep_seconds(
+    earlier: ProducerReport | WorkerReport | None, newer: ProducerReport | WorkerReport
+) -> None:
+    """Keep the latencies of earlier seconds, of which a light report has only the last few: they
+    are all that is left of a worker that dies."""
+    if isinstance(earlier, WorkerReport) and isinstance(newer, WorkerReport):
+        newer.e2e_by_second = {**earlier.e2e_by_second, **newer.e2e_by_second}
 
 
 def _end(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:

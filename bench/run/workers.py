@@ -34,6 +34,7 @@ class Workers:
         run: int,
         offset_us: int,
         clock: Clock,
+        progress_board: str | None,
     ) -> None:
         self._fleet = fleet
         self._request = request
@@ -44,22 +45,21 @@ class Workers:
         self._waiting_since_us: int | None = None
         """Since when tasks have been there that no external worker has taken."""
         self._are_serving = False
-        self.progress_board = self._make_progress_board() if scenario.is_observed else None
-        """The file in which producers note their progress; None where no observer reads it."""
+        self._progress_board = progress_board
+        if scenario.is_observed:
+            self._require_observable()
 
-    def _make_progress_board(self) -> str:
+    def _require_observable(self) -> None:
         if self._request.allow_shared:
             raise UsageError(
                 "--allow-shared: an observer cannot tell what an external worker does with the "
                 "tasks of others: use queues of the run's own"
             )
-        board = self._fleet.make_progress_board(self._scenario.producers)
-        if board is None:
+        if self._progress_board is None:
             raise UsageError(
                 "worker: an external worker is observed only where 'bench run' itself enqueues: "
                 "leave out --distributed, and do not use Locust"
             )
-        return board
 
     def start(self, client: redis.Redis) -> None:
         """Start all processes. Raises UsageError."""
@@ -87,7 +87,7 @@ class Workers:
             scenario=self._scenario,
             run=self._run,
             offset_us=self._offset_us,
-            progress_board=self.progress_board or "",
+            progress_board=self._progress_board or "",
             by_events=self._uses_events(client),
         )
         self._fleet.start_worker(message.name, message)
@@ -125,11 +125,14 @@ class Workers:
         return [worker for worker in self._fleet.workers if worker not in observers]
 
     @property
+    def reporting(self) -> Sequence[ProcessHandle[WorkerReport]]:
+        """The processes that report on tasks."""
+        return [worker for worker in self._fleet.workers if not isinstance(worker, ExternalWorker)]
+
+    @property
     def observers(self) -> Sequence[ProcessHandle[WorkerReport]]:
         """The processes that watch external workers."""
-        if not self._scenario.is_observed:
-            return []
-        return [worker for worker in self._fleet.workers if not isinstance(worker, ExternalWorker)]
+        return self.reporting if self._scenario.is_observed else []
 
     def begin(self, line: TimeLine) -> None:
         """Begin the run: an observer watches from now on, workers serve unless they wait for full

@@ -49,9 +49,10 @@ class DiscoveredWorkers:
 def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
     """Finds queues with pending or active tasks, and those that are registered.
 
-    Raises redis-py's errors.
+    Layouts may share their keys: a queue is the requested layout's if that knows its key, else that
+    of the first one that does. Raises redis-py's errors.
     """
-    layouts = [entry.layout for entry in registry.loaded()]
+    layouts = [layout, *(each.layout for each in registry.loaded() if each.layout != layout)]
     found: dict[str, set[str]] = {each.name: set() for each in layouts}
     patterns = dict.fromkeys(pattern for each in layouts for pattern in each.queue_patterns)
     scans = [_Scan(client, pattern) for pattern in patterns]
@@ -61,6 +62,7 @@ def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
                 queue = each.queue_of(key)
                 if queue:
                     found[each.name].add(queue)
+                    break
     registered = registered_queues(client, layout)
     names = sorted(found[layout.name] | (registered or frozenset()))
     return DiscoveredQueues(

@@ -6,10 +6,10 @@ returns several, they must reach the server in that order. ``docs/layouts.md`` d
 layout is added.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bench.wire.task import Hashes, Task
 
@@ -40,8 +40,8 @@ class TaskOutcome(Enum):
     COMPLETED = auto()
     ARCHIVED = auto()
     GONE = auto()
-    """The hash does not exist (any more). For a task that was enqueued this means success, as
-    nothing else deletes a hash."""
+    """The hash does not exist (any more). A task that was enqueued has ended, well or not: some
+    workers delete what failed for good, too, and hashes expire."""
 
 
 _OUTCOMES = {STATE_COMPLETED: TaskOutcome.COMPLETED, STATE_ARCHIVED: TaskOutcome.ARCHIVED}
@@ -109,6 +109,25 @@ class Counters:
     def keys(self) -> Sequence[str]:
         """All keys of both kinds."""
         return (*self.attempts, *self.failures)
+
+
+CounterRules = Literal["attempts", "tasks"]
+"""What the totals of a queue count.
+
+``attempts``: processed are the attempts that ended, failed ones too, and failed those that failed.
+``tasks``: processed are the tasks that succeeded, and failed those that failed for good.
+"""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A sorted set in which workers of one kind register while they are alive."""
+
+    key: str
+    rules: CounterRules
+    """What the counters mean that these workers keep."""
+    query: Callable[[str], Command]
+    """Answers a text that names the queues of one member; nothing if the worker is gone."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +218,11 @@ class Layout(Protocol):
         """The counters that are written at that Unix time."""
         ...
 
-    def successes(self, queue: str) -> tuple[str, str] | None:
-        """Two counters whose difference is the number of successes; None if there are none."""
+    def end_counters(self, queue: str) -> tuple[str, str] | None:
+        """The totals of what was processed and of what failed; None if there are none.
+
+        What they count depends on who keeps them: see ``CounterRules``.
+        """
         ...
 
     def worker(self, worker_id: str) -> str:
@@ -210,6 +232,15 @@ class Layout(Protocol):
     def servers(self) -> str | None:
         """The key of the sorted set in which servers note until when (Unix time in seconds) they
         are to be considered alive; None if there is none."""
+        ...
+
+    @property
+    def counter_rules(self) -> CounterRules:
+        """What the layout's own moves count in ``end_counters``, where there are any."""
+        ...
+
+    def registrations(self) -> Sequence[Registration]:
+        """Where workers register that keep ``end_counters``; empty if nowhere."""
         ...
 
     def registry(self) -> str | None:

@@ -86,6 +86,7 @@ class WorkerRecorder:
         self._latency_series = LatencySeries()
         self._started = RateSeries()
         self._finished = RateSeries()
+        self._failures = RateSeries()
         self._latencies = SecondLatencies()
         self._ledger = WorkerLedger()
         self._started_count = 0
@@ -163,6 +164,8 @@ class WorkerRecorder:
             self._ledger.retry(queue, len(sequences))
             return
         self._finished.add_many(finished_us - self._start_us)
+        if outcome is AttemptOutcome.ARCHIVED:
+            self._failures.add_many(finished_us - self._start_us)
         for producer in np.unique(producers).tolist():
             own = sequences[producers == producer]
             if outcome is AttemptOutcome.COMPLETED:
@@ -203,6 +206,7 @@ class WorkerRecorder:
             missing=self._missing,
             started_by_bin=self._started.counts,
             finished_by_bin=self._finished.counts,
+            failed_by_bin=self._failures.counts,
             duplicated=self._ledger.duplicated,
             retried=self._ledger.retried,
         )

@@ -112,3 +112,19 @@ def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Inte
         return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
     chunks = schedule.arrivals(scenario.profile, scenario.arrivals, scenario.seed, scenario.tasks)
     return schedule.share(chunks, producer, scenario.producers)
+
+
+def due_by(scenario: Scenario, producer: int, now_us: int) -> int:
+    """Returns the number of one producer's tasks that are due within ``now_us`` after the start.
+
+    Raises ValueError for a closed loop, whose tasks are due when they are sent.
+    """
+    if scenario.is_closed_loop:
+        raise ValueError("a closed loop has no schedule")
+    due = 0
+    for _, due_us in tasks_of(scenario, producer):
+        count = int(due_us.searchsorted(now_us, side="right"))
+        due += count
+        if count < len(due_us):
+            break
+    return due

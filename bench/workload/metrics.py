@@ -88,7 +88,8 @@ RATES: Mapping[str, Subject] = MappingProxyType(
         each.name: each
         for each in (
             _rate("enqueue.rate", "tasks that Redis acknowledged", "enqueued_per_s"),
-            _rate("completed.rate", "tasks that workers completed or archived", "completed_per_s"),
+            _rate("completed.rate", "tasks that workers completed", "completed_per_s"),
+            _rate("finished.rate", "tasks that workers completed or archived", "finished_per_s"),
         )
     }
 )
@@ -113,6 +114,7 @@ COUNTS: Mapping[str, Subject] = MappingProxyType(
             "lower",
             {
                 "failed": "failed for good",
+                "outcome_unknown": "ended, well or not is not known",
                 "retried": "attempts that failed and were retried",
                 "lost": "enqueued, and found nowhere",
                 "duplicated": "completed or archived more than once",

@@ -36,6 +36,7 @@ ProducerKind = Literal["frames", "redis-py", "snippet"]
 Priority = Literal["strict", "weighted"]
 CompletionSignal = Literal["state", "result"]
 WatchMethod = Literal["auto", "events", "polling"]
+CounterChoice = Literal["auto", "attempts", "tasks", "none"]
 WorkerStart = Literal["with-run", "after-fill"]
 
 MAX_CONCURRENCY = 500
@@ -251,6 +252,14 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             one_of(get_args(WatchMethod)),
             "How an external worker's tasks are observed: events (keyspace notifications), polling "
             "or auto for events where the server sends them.",
+        ),
+    ] = "auto"
+    counters: Annotated[
+        CounterChoice,
+        _external(
+            one_of(get_args(CounterChoice)),
+            "What the queues' totals of processed and failed count, which show how tasks ended "
+            "that left no trace: attempts (asynq), tasks (runqy-worker), none or auto.",
         ),
     ] = "auto"
     traced: Annotated[

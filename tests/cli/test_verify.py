@@ -102,7 +102,10 @@ def test_the_other_layout_is_named_where_its_keys_are_there(
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["--layout", "asink"], "--layout: 'asink' is not one of runqy, asynq: did you mean"),
+        (
+            ["--layout", "asink"],
+            "--layout: 'asink' is not one of runqy, asynq, runqy-server: did you mean",
+        ),
         (["--sample", "0"], "--sample: 0 is out of range; use 1 to 100,000"),
         (["--sample", "100001"], "--sample: 100001 is out of range"),
         (["--queues", "a_b,,c_d"], "--queues: '' is not a queue name"),

@@ -124,7 +124,7 @@ def test_the_names_are_these() -> None:
     assert (
         *("redis-cli", "redis-cli-pipe", "python-seed", "python-pipelined", "bench"),
         *("node-seed", "node-pipelined", "go-seed", "go-pipelined", "go-asynq"),
-        "bench-asynq",
+        *("bench-asynq", "bench-runqy-server"),
     ) == catalogue.NAMES
 
 

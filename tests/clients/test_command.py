@@ -101,7 +101,10 @@ def test_the_table_the_record_and_the_picture(bench: Bench) -> None:
     ("words", "part"),
     [
         (["--only", "pyhton-seed"], "--only pyhton-seed: no such client: did you mean 'python-s"),
-        (["--layout", "asynk"], "--layout: 'asynk' is not one of runqy, asynq: did you mean"),
+        (
+            ["--layout", "asynk"],
+            "--layout: 'asynk' is not one of runqy, asynq, runqy-server: did you mean",
+        ),
         (["--tasks", "0"], "--tasks 0: it must be at least 1"),
         (["--repeat", "0"], "--repeat 0: it must be at least 1"),
         (["--queue", "a b"], "--queue: 'a b' is not a queue name"),

@@ -11,8 +11,15 @@ from typing import Any
 
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
+from bench.measure.endings import CountedEnds
 from bench.wire import stamps
-from bench.wire.layout_contract import Command, KeyRole, Layout, Reservation, state_of
+from bench.wire.layout_contract import (
+    Command,
+    KeyRole,
+    Layout,
+    Reservation,
+    state_of,
+)
 from bench.wire.task import Task
 from tests.layouts.third.entry import ENTRY as THIRD
 from tests.talk import talk
@@ -34,6 +41,13 @@ RESULT = b'{"ok":true}'
 def names_of(layout: Layout) -> tuple[str, str]:
     """Two queue names as the layout writes them."""
     return f"orders{layout.separator}high", f"orders{layout.separator}low"
+
+
+def of_same_keys(entry: LayoutEntry) -> list[LayoutEntry]:
+    """All entries whose queues have the keys of this one's; they include it."""
+    queue, _ = names_of(entry.layout)
+    pending = entry.layout.pending(queue)
+    return [each for each in ENTRIES if each.layout.pending(queue) == pending]
 
 
 class ContractQueue:
@@ -110,11 +124,11 @@ class ContractQueue:
 
     def successes(self) -> int | None:
         """What the queue's counters say; None if there are none."""
-        pair = self.layout.successes(self.name)
+        pair = self.layout.end_counters(self.name)
         if pair is None:
             return None
         done, failed = (int(value or 0) for value in self.do([("GET", key) for key in pair]))
-        return done - failed
+        return CountedEnds(done, failed).successes(self.layout.counter_rules)
 
     def keys(self) -> set[str]:
         """All keys of the server."""

@@ -130,6 +130,13 @@ def test_what_was_archived_has_failed() -> None:
     assert counts == Counts(due=3, enqueued=3, completed=2, failed=1)
 
 
+def test_what_is_gone_has_ended_in_a_way_that_is_not_known_unless_somebody_saw_it() -> None:
+    one = worker({0: [0]}, {0: [1]})
+    one.note_gone(0, array([0, 1, 2]))
+    counts = counts_of(one, producers={0: producer(4)}, pending={0: [2, 3]})
+    assert counts == Counts(due=4, enqueued=4, completed=1, failed=1, outcome_unknown=1, pending=1)
+
+
 def test_what_was_archived_twice_is_duplicated() -> None:
     one = worker(archived={0: [2]})
     one.archive(QUEUES[2], 0, array([2]))
@@ -278,6 +285,8 @@ def evidence(draw: st.DrawFn) -> Evidence:
             each.complete(queue, number, array(sequences))
         for number, sequences in draw(BY_PRODUCER).items():
             each.archive(draw(st.sampled_from(QUEUES)), number, array(sequences))
+        for number, sequences in draw(BY_PRODUCER).items():
+            each.note_gone(number, array(sequences))
         each.retry(draw(st.sampled_from(QUEUES)), draw(st.integers(0, 5)))
         workers.append(each)
     return Evidence(
@@ -297,7 +306,12 @@ def test_both_equations_hold_whatever_the_sides_claim(given_: Evidence) -> None:
     for each in (*counts.values(), total(counts.values())):
         assert each.due == each.enqueued + each.unknown + each.not_sent
         assert each.enqueued == (
-            each.completed + each.failed + each.pending + each.active + each.lost
+            each.completed
+            + each.failed
+            + each.outcome_unknown
+            + each.pending
+            + each.active
+            + each.lost
         )
         assert min(msgspec.structs.astuple(each)) >= 0
         assert each.refused <= each.not_sent
@@ -326,7 +340,16 @@ def test_a_task_is_completed_exactly_when_some_worker_completed_it(given_: Evide
 
 
 BALANCED = Counts(
-    due=10, enqueued=7, completed=2, failed=1, pending=1, active=1, lost=2, unknown=2, not_sent=1
+    due=10,
+    enqueued=7,
+    completed=1,
+    failed=1,
+    outcome_unknown=1,
+    pending=1,
+    active=1,
+    lost=2,
+    unknown=2,
+    not_sent=1,
 )
 
 
@@ -339,8 +362,11 @@ BALANCED = Counts(
         ({"unknown": 3}, "due 10 is not enqueued + unknown + not sent"),
         ({"not_sent": 2}, "due 10 is not enqueued + unknown + not sent"),
         *(
-            ({name: 5}, "enqueued 7 is not completed + failed + pending + active + lost")
-            for name in ("completed", "failed", "pending", "active", "lost")
+            (
+                {name: 5},
+                "enqueued 7 is not completed + failed + outcome unknown + pending + active + lost",
+            )
+            for name in ("completed", "failed", "outcome_unknown", "pending", "active", "lost")
         ),
     ],
 )

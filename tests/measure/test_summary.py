@@ -244,7 +244,11 @@ COUNTS = {
     "inference_high": Counts(due=4, lost=0),
     "inference_low": Counts(due=6, lost=2),
 }
-RATES: Mapping[str, float | None] = {"enqueue.rate": 812.5, "completed.rate": None}
+RATES: Mapping[str, float | None] = {
+    "enqueue.rate": 812.5,
+    "completed.rate": None,
+    "finished.rate": 3.5,
+}
 
 
 @pytest.mark.parametrize(

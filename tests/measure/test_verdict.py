@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bench.measure import verdict
 from bench.measure.ledger import Counts
-from bench.measure.verdict import Verdict, VerdictInputs, backlog_growth, judge
+from bench.measure.verdict import backlog_growth, judge
+from bench.measure.verdict_inputs import Verdict, VerdictInputs
 
 ORDER = list(Verdict)
 GOOD = VerdictInputs(
@@ -18,7 +19,6 @@ GOOD = VerdictInputs(
     is_closed_loop=False,
     expects_completions=True,
     watches_backlog=True,
-    busiest_producer_cores=0.5,
     lag_p99_s=0.001,
     asked_per_s=100.0,
     backlog=[5, 6, 5, 4, 5, 6, 5, 4],
@@ -130,12 +130,6 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms, because the generator",
     ),
     (
-        {"busiest_producer_cores": 0.95},
-        Verdict.GENERATOR_LIMITED,
-        "producer_saturated",
-        "a producer used 0.95 of its core in one second and may have limited the rate: add",
-    ),
-    (
         {"backlog": GROWING},
         Verdict.UNSTABLE,
         "backlog_grows",
@@ -218,8 +212,6 @@ def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
         {"counts": Counts(due=1000, enqueued=1000, pending=1000), "expects_completions": False},
         {"lag_p99_s": verdict.LAG_LIMIT_S},
         {"lag_p99_s": None},
-        {"busiest_producer_cores": 0.949},
-        {"busiest_producer_cores": 1.0, "is_closed_loop": True},
         {"backlog": GROWING, "watches_backlog": False},
         {"backlog": GROWING, "asked_per_s": None},
         {"backlog": GROWING[:1]},

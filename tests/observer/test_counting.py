@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 import redis
@@ -13,7 +12,6 @@ from bench.observer.counting import (
     QUIET_FOR_US,
     QueueCounter,
     commands_per_count,
-    count_successes,
 )
 from bench.wire.layout_contract import KeyRole, Layout
 from tests.observer.scripted import START_US, Scene
@@ -108,32 +106,6 @@ def test_a_server_that_does_not_answer_leaves_the_counts_as_they_are(tmp_path: P
         counter.count(START_US)
     assert (counter.polls, counter.on_lists) == (0, 0)
     assert scene.report().started == 0
-
-
-class Values:
-    """A client that holds counters."""
-
-    def __init__(self, values: dict[str, bytes]) -> None:
-        self._values = values
-
-    def mget(self, keys: list[str]) -> list[bytes | None]:
-        return [self._values.get(key) for key in keys]
-
-
-@pytest.mark.parametrize(
-    ("layout", "values", "successes"),
-    [
-        (RUNQY, {}, None),
-        (ASYNQ, {}, 0),
-        (ASYNQ, {"asynq:{a.high}:processed": b"10", "asynq:{a.high}:failed": b"3"}, 7),
-        (ASYNQ, {"asynq:{a.high}:processed": b"10", "asynq:{a.low}:processed": b"5"}, 15),
-    ],
-)
-def test_successes_are_what_the_queues_own_counters_say(
-    layout: Layout, values: dict[str, bytes], successes: int | None
-) -> None:
-    client: Any = cast(redis.Redis, Values(values))
-    assert count_successes(client, layout, ["a.high", "a.low"]) == successes
 
 
 @pytest.mark.parametrize("layout", [RUNQY, ASYNQ])

@@ -39,13 +39,14 @@ def test_each_end_is_recorded_as_what_it_is(scene: Scene) -> None:
     scene.end({0: (0, COMPLETED), 1: (0, ARCHIVED), 2: (0, GONE), 4: (1 << 50, COMPLETED)})
     assert all_queried(made) == [5]
     report = scene.report()
-    assert members(report.completed_sets) == {0, 2}
+    assert members(report.completed_sets) == {0}
     assert members(report.archived_sets) == {1}
+    assert members(report.gone_sets) == {2}
     assert made.open_count == 2
     assert made.are_outcomes_known
 
 
-def test_a_task_that_may_never_have_been_in_redis_and_is_gone_has_not_completed(
+def test_a_task_that_may_never_have_been_in_redis_and_is_gone_has_not_ended(
     scene: Scene,
 ) -> None:
     made = reconciler(scene)
@@ -53,7 +54,8 @@ def test_a_task_that_may_never_have_been_in_redis_and_is_gone_has_not_completed(
     scene.enqueue(4)
     scene.end({0: (0, GONE), 1: (0, COMPLETED), 3: (0, GONE)})
     all_queried(made)
-    assert members(scene.report().completed_sets) == {1, 3}
+    assert members(scene.report().completed_sets) == {1}
+    assert members(scene.report().gone_sets) == {3}
     assert made.open_count == 1  # task 2 is there after all, and has not ended
 
 
@@ -94,7 +96,8 @@ def test_tasks_that_had_not_ended_are_queried_until_they_have(scene: Scene) -> N
     assert opened == [2, 1, 0]
     assert made.query_unfinished() == 0
     report = scene.report()
-    assert (members(report.completed_sets), members(report.archived_sets)) == ({0, 2}, {1})
+    assert (members(report.completed_sets), members(report.archived_sets)) == ({0}, {1})
+    assert members(report.gone_sets) == {2}
 
 
 def test_many_tasks_that_had_not_ended_take_turns(scene: Scene) -> None:

@@ -10,8 +10,10 @@ import redis
 
 from bench.errors import ServerUnreachable
 from bench.ipc.child import Control
+from bench.layouts.runqy.layout import RUNQY
 from bench.measure.reports import WorkerReport
 from bench.observer.counting import QUIET_FOR_US, QueueCounter
+from bench.observer.leases import LeaseWatch
 from bench.observer.observer import (
     COUNT_EVERY_US,
     MAX_QUERIES_PER_S,
@@ -22,6 +24,7 @@ from bench.observer.observer import (
     ObserverParts,
 )
 from bench.observer.reconcile import Reconciler
+from bench.observer.registered import RegisteredWorkers
 from bench.observer.tracer import Tracer
 from bench.wire.layout_contract import KeyRole
 from tests.observer.scripted import COMPLETED, START_US, Scene, start, task_id
@@ -47,8 +50,8 @@ class Observed:
         self.server_is_gone = False
         self.lengths_read: list[int] = []
         """When, in µs after the start."""
-        self.successes: int | None = None
         message, scene = start(traced=traced), self.scene
+        nobody = cast(redis.Redis, None)  # the layout has neither counters nor leases
         counter = QueueCounter(self._lengths, scene.board, scene.recorder)
         self.parts = ObserverParts(
             queries=scene.queries,
@@ -65,7 +68,8 @@ class Observed:
             ),
             reconciler=Reconciler(message, scene.board, scene.queries, scene.recorder),
             commands_per_count=2,
-            count_successes=lambda: self.successes,
+            registered=RegisteredWorkers(nobody, RUNQY, []),
+            leases=LeaseWatch(nobody, RUNQY, [], message.run),
         )
         self.control = Sent()
         self.observer = self.make()
@@ -226,18 +230,6 @@ def test_a_server_that_is_gone_at_the_end_leaves_what_became_of_the_tasks_unknow
     assert report.final
     assert report.observed is not None
     assert not report.observed.are_outcomes_known
-
-
-@pytest.mark.parametrize(("before", "after", "counted"), [(None, None, None), (40, 47, 7)])
-def test_successes_are_those_since_the_observer_began(
-    observed: Observed, before: int | None, after: int | None, counted: int | None
-) -> None:
-    observed.successes = before
-    observer = observed.make()
-    observed.successes = after
-    report = observer.finish()
-    assert report.observed is not None
-    assert report.observed.counted == counted
 
 
 def test_reports_number_themselves_and_say_what_looking_has_cost(observed: Observed) -> None:

@@ -42,13 +42,15 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         *("negative", "overflow", "hdr"),
     ]
     assert list(written["counts"]) == [
-        *("due", "enqueued", "completed", "failed", "retried", "pending", "active"),
-        *("lost", "duplicated", "unknown", "not_sent", "refused"),
+        *("due", "enqueued", "completed", "failed", "outcome_unknown", "retried"),
+        *("pending", "active", "lost", "duplicated", "unknown", "not_sent", "refused"),
     ]
-    assert list(written["rates"]) == ["asked_per_s", "enqueued_per_s", "completed_per_s"]
+    assert list(written["rates"]) == [
+        *("asked_per_s", "enqueued_per_s", "completed_per_s", "finished_per_s")
+    ]
     assert list(written["series"]) == ["interval_s", "columns", "rows"]
     assert list(written["warnings"][0]) == ["code", "message"]
-    assert list(written["slo"][0]) == ["expression", "value", "passed"]
+    assert list(written["slo"][0]) == ["expression", "value", "passed", "at_most"]
     assert list(written["clock"]) == ["domain", "error_bound_s"]
 
 

@@ -37,7 +37,7 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def row(client: Client) -> ClientRow:
-    reason = "" if client.layout == "runqy" else "of the asynq layout: run with …"
+    reason = "" if client.layout == "runqy" else f"of the {client.layout} layout: run with …"
     if client.toolchain == "node":
         reason = "needs Node.js 18 or newer and npm: apt-get install nodejs npm"
     known = _FIGURES.get(client.name)

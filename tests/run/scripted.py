@@ -10,7 +10,8 @@ from bench.clock import FakeClock, Offset
 from bench.ipc.messages import Begin, ParentMessage, StartProducer, Stop
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.run.cleanup import Cleanup
+from bench.redisio.end_counters import EndCounters
+from bench.run.cleanup import Cleanup, CleanupScope
 from bench.run.draining import DrainMonitor
 from bench.run.external_worker import ExternalWorker
 from bench.run.prepare import PreparedRun
@@ -40,10 +41,13 @@ class ScriptedProcess:
     def send(self, message: ParentMessage) -> None:
         self.received.append(message)
         if isinstance(message, Stop) and self.ends_at_stop:
-            self.is_done = True
+            done(self)
 
     def exit_reason(self) -> str | None:
         return self.reason
+
+    def give_up(self, reason: str) -> None:
+        self.reason = reason
 
     @property
     def kinds(self) -> list[type[ParentMessage]]:
@@ -184,10 +188,8 @@ class ScriptedCleanup:
     problem: Any = None
     asked: list[tuple[object, ...]] = field(default_factory=list)
 
-    def clean_up(
-        self, run: int, sent: dict[int, int], now_s: int, counts: object, *, keep: bool
-    ) -> Any:
-        self.asked.append((run, sent, now_s, keep))
+    def clean_up(self, scope: CleanupScope, now_s: int, *, keep: bool) -> Any:
+        self.asked.append((scope.run, scope.sent, now_s, keep))
         return self.problem
 
 
@@ -200,6 +202,7 @@ class Scene:
         *,
         producers: Sequence[ScriptedProcess] = (),
         workers: Sequence[ScriptedProcess] = (),
+        board: str | None = "/board",
         **request: Any,
     ) -> None:
         self.scenario = scenario() if chosen is None else chosen
@@ -213,7 +216,7 @@ class Scene:
         self.shown: list[Progress] = []
         asked = RunRequest("redis://nowhere", self.scenario, "a test", **request)
         client = cast(redis.Redis, self.client)
-        self.workers = Workers(self.fleet, asked, self.scenario, RUN, 0, self.clock)
+        self.workers = Workers(self.fleet, asked, self.scenario, RUN, 0, self.clock, board)
         self.prepared = PreparedRun(
             request=asked,
             scenario=self.scenario,
@@ -228,6 +231,8 @@ class Scene:
             cleanup=cast(Cleanup, self.cleanup),
             sampler=cast(ServerSampler, self.sampler),
             draining=cast(DrainMonitor, self.draining),
+            board=None,
+            counters=EndCounters(client, self.scenario.wire_layout, []),
         )
         self.workers.begin(LINE)
         self.supervisor = Supervisor(
@@ -265,7 +270,10 @@ def worker(**state: Any) -> ScriptedProcess:
 
 
 def done(process: ScriptedProcess) -> None:
+    """It has sent its final report."""
     process.is_done = True
+    if process.report is not None:
+        process.report.final = True
 
 
 def kinds(process: ScriptedProcess) -> list[type[ParentMessage]]:

@@ -40,7 +40,7 @@ def test_a_healthy_run_is_valid_and_every_part_of_the_record_is_there() -> None:
     assert (record.environment, record.server) == ({"cores": 8}, {"product": "valkey"})
     assert record.counts == Counts(due=100, enqueued=100, completed=100)
     assert record.queues == {QUEUE: record.counts}
-    assert record.rates == run_record.Rates(100.0, 100.0, 100.0)
+    assert record.rates == run_record.Rates(100.0, 100.0, 100.0, 100.0)
     assert record.clock == run_record.ClockInfo("monotonic", 0.0)
     assert record.observation is None
     assert record.slo == []

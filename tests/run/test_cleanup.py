@@ -11,13 +11,13 @@ from bench.layouts.asynq.layout import ASYNQ
 from bench.measure.ledger import Counts
 from bench.redisio import embedded
 from bench.redisio.queue_keys import lengths
-from bench.run.cleanup import Cleanup
+from bench.run.cleanup import Cleanup, CleanupScope
 from bench.wire.layout_contract import KeyRole, Reservation
 from bench.wire.task import Task
 
 QUEUE = "inference.default"
 NOW_S = 1_800_000_000
-ONE_DONE = {QUEUE: Counts(completed=1)}
+ONE_DONE = CleanupScope(1, {0: 0}, {QUEUE: Counts(completed=1)})
 DAY = f"asynq:{{{QUEUE}}}:processed:2027-01-15"
 TOTAL = f"asynq:{{{QUEUE}}}:processed"
 
@@ -43,7 +43,7 @@ def test_counters_and_names_that_were_not_there_before_go(client: Any) -> None:
     finish_one(client)
     assert client.get(TOTAL) == client.get(DAY) == b"1"
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
-    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    cleanup.remove(ONE_DONE, NOW_S)
     assert client.dbsize() == 0
 
 
@@ -53,7 +53,7 @@ def test_those_that_were_there_stay(client: Any) -> None:
     cleanup = Cleanup(client, ASYNQ, [QUEUE])
     cleanup.prepare(NOW_S)
     finish_one(client)
-    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    cleanup.remove(ONE_DONE, NOW_S)
     assert client.get(TOTAL) == b"41"
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
     assert client.dbsize() == 2
@@ -65,7 +65,7 @@ def test_what_others_counted_meanwhile_stays_counted(client: Any) -> None:
     cleanup.prepare(NOW_S)
     finish_one(client)
     client.incrby(TOTAL, 5)
-    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    cleanup.remove(ONE_DONE, NOW_S)
     assert client.get(TOTAL) == b"46"
 
 
@@ -73,7 +73,7 @@ def test_a_worker_that_does_not_count_is_not_counted_down(client: Any) -> None:
     client.set(TOTAL, 41)
     cleanup = Cleanup(client, ASYNQ, [QUEUE])
     cleanup.prepare(NOW_S)
-    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    cleanup.remove(ONE_DONE, NOW_S)
     assert client.get(TOTAL) == b"41"
 
 
@@ -81,7 +81,7 @@ def test_the_counters_of_a_day_that_began_meanwhile_go_too(client: Any) -> None:
     cleanup = Cleanup(client, ASYNQ, [QUEUE])
     cleanup.prepare(NOW_S - 24 * 3600)
     finish_one(client)
-    cleanup.remove(1, {0: 0}, NOW_S, ONE_DONE)
+    cleanup.remove(ONE_DONE, NOW_S)
     assert client.dbsize() == 0
 
 

@@ -8,20 +8,31 @@ import redis
 from bench import environment
 from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
-from bench.measure.ledger import Counts
 from bench.records.run_record import RecordWarning
 from bench.redisio import clock_sync, queue_keys, server_info
+from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.collected import CollectedRun
 from bench.run.run import clean_up
 from bench.workload.scenario import Scenario
 from tests.run.scripted import RUN, Scene, ScriptedProcess, done, kinds, producer, worker
-from tests.run.values import START_US, scenario, usage
+from tests.run.values import START_US, bits, collected, scenario, usage
+from tests.run.values import worker as worker_report
 
 QUEUE = "inference_default"
 
 
 # Collecting.
+
+
+class NoQueries:
+    """Queries of a run that has sent nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -42,6 +53,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(queue_keys, "find", find)
     monkeypatch.setattr(clock_sync, "error_us", lambda *_: answer("error_us"))
     monkeypatch.setattr(environment, "describe", lambda *counts: {"of": counts})
+    monkeypatch.setattr("bench.run.collect.TaskQueries", NoQueries)
     return answers
 
 
@@ -53,7 +65,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     sending, serving = producer(sent=3), worker(completed=3)
     serving.ends_at_stop = False
     scene = Scene(producers=[sending], workers=[serving])
-    sending.is_done = True
+    done(sending)
     scene.after(2_000_000, lambda: done(serving))
     found = collect(scene.supervisor)
     assert kinds(serving) == [Stop]
@@ -92,7 +104,7 @@ def test_an_observer_stops_after_the_workers_and_after_the_lists_were_read(
 
     monkeypatch.setattr(queue_keys, "find", find)
     scene = Scene(scenario(worker="external"), workers=[observer])
-    observer.is_done = True
+    done(observer)
     del order[:]  # the message to begin
     collect(scene.supervisor)
     assert order == ["lists", "lists", "observer"]
@@ -116,7 +128,7 @@ def test_a_worker_without_a_final_report_is_not_waited_for_beyond_its_last_news(
 
 def test_reasons_of_all_processes_are_told_once_each(server: dict[str, Any]) -> None:
     broken, dead = producer(error="no server"), worker()
-    broken.is_done = True
+    done(broken)
     dead.reason = "worker 0 died"
     scene = Scene(producers=[broken], workers=[dead])
     scene.supervisor.state.interrupt("worker 0 died")
@@ -146,7 +158,7 @@ def test_without_figures_of_the_server_a_run_is_whole_all_the_same(
 # Cleaning up.
 
 PROBLEM = RecordWarning("not_removed", "it cannot be removed")
-HELD = {QUEUE: Counts(active=2)}
+HELD = build_record(collected(active={0: bits(0, 1)}, workers=[worker_report({0: range(2, 100)})]))
 EXTERNAL = scenario(worker="external")
 
 
@@ -176,5 +188,5 @@ def test_what_is_removed_and_what_is_said_of_it(
     scene.cleanup.problem = problem
     warning = clean_up(scene.prepared, HELD)
     assert (None if warning is None else warning.code) == code
-    expected = [] if keep is None else [(RUN, {0: 7}, START_US // 1_000_000, keep)]
+    expected = [] if keep is None else [(RUN, None, START_US // 1_000_000, keep)]
     assert scene.cleanup.asked == expected

@@ -11,10 +11,12 @@ from bench.records import run_record
 from bench.run.build_record import build_record
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from tests.run.values import (
+    EXTERNAL,
     START_US,
     bits,
     collected,
     measured,
+    observer,
     producer,
     scenario,
     worker,
@@ -72,7 +74,7 @@ def test_rates_are_those_of_whole_tenths_of_a_second_in_the_window(
         producers=[producer(enqueued_by_bin=enqueued)],
         workers=[worker(finished_by_bin=finished)],
     )
-    found = rates_in(run, window)
+    found = rates_in(run, window, Counts())
     assert (found.enqueued_per_s, found.completed_per_s) == rates
     assert found.asked_per_s == 100.0
 
@@ -96,7 +98,23 @@ def test_after_a_fill_completions_are_counted_between_the_first_and_the_last(
         workers=[worker(finished_by_bin=finished)],
         drain_started_s=drain_started_s,
     )
-    assert rates_in(run, Window(0.0, 1.0)).completed_per_s == per_s
+    assert rates_in(run, Window(0.0, 1.0), Counts()).completed_per_s == per_s
+
+
+def test_what_failed_for_good_is_finished_and_not_completed() -> None:
+    run = collected(workers=[worker(finished_by_bin=[9] * 10, failed_by_bin=[0, 3, 3])])
+    found = rates_in(run, Window(0.0, 1.0), Counts())
+    assert (found.finished_per_s, found.completed_per_s) == (90.0, 84.0)
+
+
+def test_from_outside_the_share_that_failed_is_that_of_the_whole_run() -> None:
+    """And what ended in a way that is not known is not counted as completed."""
+    seen = observer()
+    seen.finished_by_bin = [10] * 10
+    run = collected(scenario(**EXTERNAL), workers=[seen])
+    counts = Counts(completed=60, failed=15, outcome_unknown=25)
+    found = rates_in(run, Window(0.0, 1.0), counts)
+    assert (found.finished_per_s, found.completed_per_s) == (100.0, 60.0)
 
 
 def test_without_workers_nothing_is_expected_to_be_completed() -> None:

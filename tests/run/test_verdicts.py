@@ -15,6 +15,7 @@ from tests.run.values import (
     bits,
     codes,
     collected,
+    counting,
     measured,
     observer,
     producer,
@@ -47,12 +48,6 @@ def slow(count: int = 100) -> ProducerReport:
         ),
         ({}, {"producers": [producer(0)], "workers": []}, "incomplete", "nothing_enqueued"),
         ({}, {"producers": [slow()]}, "generator_limited", "schedule_lag"),
-        (
-            {},
-            {"producers": [producer(busiest_second_cores=0.99)]},
-            "generator_limited",
-            "producer_saturated",
-        ),
         ({}, {"producers": [producer(reconnects=2)]}, "valid", "reconnected"),
         ({}, {"producers": [producer(first_error="OOM")]}, "valid", "server_errors"),
         (
@@ -74,7 +69,8 @@ def slow(count: int = 100) -> ProducerReport:
             "incomplete",
             "fate_unknown",
         ),
-        ({**EXTERNAL}, {"workers": [observer(counted=90)]}, "valid", "counters_disagree"),
+        ({**EXTERNAL}, counting(processed=90), "valid", "counters_disagree"),
+        ({**EXTERNAL}, counting(processed=91, gone=9), "valid", "outcome_unknown"),
     ],
 )
 def test_what_a_run_met_with_shows_in_its_verdict(
@@ -83,6 +79,12 @@ def test_what_a_run_met_with_shows_in_its_verdict(
     record = build_record(collected(scenario(**fields), **changes))
     assert code in codes(record)
     assert record.verdict == verdict
+
+
+def test_a_producer_that_is_busy_and_in_time_does_not_limit_the_run() -> None:
+    """It waits by polling: its CPU time is not its work."""
+    record = build_record(collected(producers=[producer(busiest_second_cores=1.0)]))
+    assert (record.verdict, codes(record)) == ("valid", [])
 
 
 def test_a_backlog_before_the_window_or_of_workers_that_wait_for_it_is_no_growth() -> None:
@@ -146,9 +148,40 @@ def test_workers_elsewhere_that_never_reported_are_asked_for(
 # Observed runs.
 
 
+@pytest.mark.parametrize(
+    ("processed", "failed", "value", "at_most", "passed"),
+    [
+        (97, 3, [97, 3], [None, None], [True, True]),
+        (91, 9, [91, 9], [None, None], [False, False]),
+        (91, 3, [91, 3], [97, 9], [False, False]),
+        (95, 3, [95, 3], [97, 5], [True, True]),
+    ],
+)
+def test_objectives_over_ends_must_hold_at_both_bounds_of_what_is_known(
+    processed: int,
+    failed: int,
+    value: list[int],
+    at_most: list[int | None],
+    passed: list[bool],
+) -> None:
+    chosen = scenario(**EXTERNAL, slo=["completed >= 95", "failed <= 5"])
+    run = collected(chosen, **counting(processed, failed, gone=9))
+    results = build_record(run).slo
+    assert [each.value for each in results] == value
+    assert [each.at_most for each in results] == at_most
+    assert [each.passed for each in results] == passed
+
+
+def test_counters_of_the_user_s_choice_are_read_as_he_says_or_not_at_all() -> None:
+    seen = counting(100, 9, gone=9)
+    for choice, completed, unknown in (("attempts", 91, 0), ("none", 91, 9), ("tasks", 91, 9)):
+        counts = build_record(collected(scenario(**EXTERNAL, counters=choice), **seen)).counts
+        assert (counts.completed, counts.outcome_unknown) == (completed, unknown)
+
+
 def test_an_observed_run_tells_how_its_completions_were_seen() -> None:
     earliest = measured({Interval.E2E: 1000, Interval.E2E_EARLIEST: 900})
-    seen = observer(traced=50, counted=100, commands=1000)
+    seen = observer(traced=50, commands=1000)
     seen.measured = earliest
     record = build_record(collected(scenario(**EXTERNAL), workers=[seen]))
     assert record.verdict == "valid"

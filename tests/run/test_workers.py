@@ -181,11 +181,10 @@ def test_with_tasks_of_others_in_its_queues_an_external_worker_cannot_be_observe
         Scene(external(), allow_shared=True)
 
 
-def test_without_a_progress_board_there_is_no_observing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.run.scripted.ScriptedFleet.make_progress_board", lambda *_: None)
+def test_without_a_progress_board_there_is_no_observing() -> None:
     with pytest.raises(UsageError, match="leave out --distributed"):
-        Scene(external())
-    assert Scene(scenario()).workers.progress_board is None
+        Scene(external(), board=None)
+    Scene(scenario(), board=None)
 
 
 # Who is told to begin.

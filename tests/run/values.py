@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure.bits import Bits
+from bench.measure.endings import CountedEnds
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, SecondLatencies
 from bench.measure.reports import MeasuredLatencies, ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine, time_line
@@ -110,6 +111,15 @@ def observer(**observed: Any) -> WorkerReport:
         **observed,
     }
     return worker(name="observer", observed=ObserverReport(**fields), cpu_s=0.9)
+
+
+def counting(processed: int, failed: int = 0, gone: int = 0) -> dict[str, Any]:
+    """An observer that found that many of 100 tasks gone, and what a runqy-worker counted."""
+    report = observer(counter_rules=["tasks"])
+    report.completed, report.gone = 100 - gone, gone
+    report.completed_sets = {0: packed(range(gone, 100))}
+    report.gone_sets = {0: packed(range(gone))}
+    return {"workers": [report], "counted": {QUEUE: CountedEnds(processed, failed)}}
 
 
 def sample(second: float, backlog: Sequence[int] = (0,), cpu_s: float = 0.0) -> ServerSample:

@@ -54,7 +54,7 @@ def test_what_a_field_replaces_is_a_field() -> None:
     [
         (
             Scenario(queues={"q_a": 1.0}),
-            {"worker_command", "seen_by", "watch", "traced"},
+            {"worker_command", "counters", "seen_by", "watch", "traced"},
         ),
         (
             Scenario(queues={"q_a": 1.0}, worker="external"),

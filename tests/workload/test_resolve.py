@@ -84,17 +84,20 @@ def test_stages_give_rate_and_duration() -> None:
         (
             {**BASE, "queues": {"high": 1}},
             "mine.toml: queues: 'high' is not a sub-queue: write PARENT_NAME, "
-            "for example inference_high; or use layout = asynq, which takes any name",
+            "for example inference_high; or use layout = asynq or runqy-server, "
+            "which takes any name",
         ),
         (
             {**BASE, "queues": {"_high": 1}},
             "mine.toml: queues: '_high' is not a sub-queue: write PARENT_NAME, "
-            "for example inference_high; or use layout = asynq, which takes any name",
+            "for example inference_high; or use layout = asynq or runqy-server, "
+            "which takes any name",
         ),
         (
             {**BASE, "queues": {"inference_": 1}},
             "mine.toml: queues: 'inference_' is not a sub-queue: write PARENT_NAME, "
-            "for example inference_high; or use layout = asynq, which takes any name",
+            "for example inference_high; or use layout = asynq or runqy-server, "
+            "which takes any name",
         ),
         (
             {**BASE, "queues": {"inference_high": 1, "simple_default": 1}},

@@ -101,7 +101,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("queues", {"{a_b}": 1}, "'{a_b}' is not a queue name"),
     ("queues", {"": 1}, "'' is not a queue name"),
     ("queues", "=1", "'' is not a queue name"),
-    ("layout", "runky", "'runky' is not one of runqy, asynq: did you mean 'runqy'?"),
+    ("layout", "runky", "'runky' is not one of runqy, asynq, runqy-server: did you mean 'runqy'?"),
     (
         "arrivals",
         "poison",

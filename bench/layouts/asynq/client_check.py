@@ -21,13 +21,18 @@ def check(queue: str, fields: Fields, *, is_stamped: bool) -> int:
 
     Returns the task's number. Raises UnexpectedTask.
     """
+    return check_of_type(b"task", queue, fields, is_stamped=is_stamped)
+
+
+def check_of_type(task_type: bytes, queue: str, fields: Fields, *, is_stamped: bool) -> int:
+    """As ``check``, for a layout whose tasks have another type."""
     require({"state": STATE_PENDING.encode()}, fields)
     require_no_others(_NAMES, fields)
     since = fields.get(b"pending_since")
     if since is None or not since.isdigit():
         raise UnexpectedTask(f"field 'pending_since': expected digits, found {quoted(since)}")
     task = _task(fields)
-    plain = {"type": b"task", "retry": b"0", "max_retry": b"%d" % _MAX_RETRY}
+    plain = {"type": task_type, "retry": b"0", "max_retry": b"%d" % _MAX_RETRY}
     found = {name.encode(): value for name, value in task.fields()}
     require({**plain, "queue": queue.encode()}, found)
     return require_number(task.payload, is_stamped=is_stamped)

@@ -27,8 +27,11 @@ def _codec() -> type[TaskMessage]:
     return TaskMessage
 
 
-def encode(task: Task) -> bytes:
-    """Returns the message that asynq's client would write for this task."""
+def encode(task: Task, *, timeout_s: int = TIMEOUT_S, retention_s: int = 0) -> bytes:
+    """Returns the message that asynq's client would write for this task.
+
+    ``timeout_s`` and ``retention_s`` are its options of these names; with 0 it writes neither.
+    """
     return _codec()(
         type=task.type,
         payload=task.payload,
@@ -36,7 +39,8 @@ def encode(task: Task) -> bytes:
         queue=task.queue,
         retry=task.max_retry,
         retried=task.retry,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
+        retention=retention_s,
     ).SerializeToString(deterministic=True)
 
 
@@ -80,3 +84,9 @@ def failed(task_id: str, text: bytes, error: str, now_s: int, *, retried: bool) 
     message.error_msg = error
     message.last_failed_at = now_s
     return message.SerializeToString(deterministic=True)
+
+
+def completion(now_s: int) -> bytes:
+    """Returns bytes that, put behind a message, make it say that it was completed at that Unix
+    time."""
+    return _codec()(completed_at=now_s).SerializeToString(deterministic=True)

@@ -6,19 +6,27 @@ protobuf message. Workers hold a lease on the tasks they have taken, and count t
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.layouts.asynq import codec, lua_scripts
-from bench.layouts.asynq.lua_scripts import Script
 from bench.wire import layout_contract
-from bench.wire.layout_contract import Argument, Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire.layout_contract import (
+    Argument,
+    Command,
+    CounterRules,
+    Counters,
+    KeyRole,
+    QueueKey,
+    Registration,
+    Reservation,
+)
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task
 
 LEASE_S = 30
-"""Seconds for which a worker may be silent about a task before others may take it over."""
+"""Seconds that asynq's server leases a task for."""
 RETENTION_S = 24 * 3600
 """Seconds for which a completed task is kept if results are stored."""
 _STATISTICS_S = 90 * 24 * 3600
@@ -33,11 +41,14 @@ class AsynqLayout(ListPops):
     duplicate_check: bool = False
     """Whether enqueueing refuses an id that exists, by a script as asynq's client does. Otherwise
     the script's two writing commands are sent as they are."""
+    lease_s: int = LEASE_S
+    """Seconds for which a worker may be silent about a task before others may take it over."""
     name: str = "asynq"
     separator: str = "."
     needs_parent: bool = False
     has_hash_tags: bool = True
     holds_json: bool = False
+    counter_rules: CounterRules = "attempts"
     has_results: bool = True
     key_pattern: str = "asynq:*"
     queue_patterns: Sequence[str] = ("asynq:*:pending", "asynq:*:active")
@@ -91,8 +102,8 @@ class AsynqLayout(ListPops):
             failures=self._totals(queue, "failed", now_s),
         )
 
-    def successes(self, queue: str) -> tuple[str, str] | None:
-        """The totals of all attempts, and of those that failed."""
+    def end_counters(self, queue: str) -> tuple[str, str] | None:
+        """``asynq:{queue}:processed`` and ``asynq:{queue}:failed``, braces included."""
         return self._key(queue, "processed"), self._key(queue, "failed")
 
     def worker(self, worker_id: str) -> str:
@@ -102,6 +113,16 @@ class AsynqLayout(ListPops):
     def servers(self) -> str | None:
         """``asynq:servers``, which asynq's own servers write."""
         return "asynq:servers"
+
+    def registrations(self) -> Sequence[Registration]:
+        """``asynq:servers`` of asynq's own servers, whose members are keys, and ``asynq:workers``
+        of runqy's workers, whose members are the ids of their heartbeats."""
+        return (
+            Registration("asynq:servers", "attempts", lambda member: ("GET", member)),
+            Registration(
+                "asynq:workers", "tasks", lambda member: ("HGET", self.worker(member), "queues")
+            ),
+        )
 
     def registry(self) -> str | None:
         """``asynq:queues``."""
@@ -115,10 +136,10 @@ class AsynqLayout(ListPops):
     def enqueue(self, task: Task) -> Sequence[Command]:
         """Writes the hash, then the list; in one script if duplicates are refused."""
         key, pending = self.task(task.queue, task.id), self.pending(task.queue)
-        message, since_ns = codec.encode(task), f"{task.sent_us}000"
+        message, since_ns = self._message(task), f"{task.sent_us}000"
         if self.duplicate_check:
-            script = lua_scripts.ENQUEUE_UNIQUE
-            return (_call(script, (key, pending), (message, since_ns, task.id)),)
+            arguments = (message, since_ns, task.id)
+            return (lua_scripts.ENQUEUE_UNIQUE.call((key, pending), arguments),)
         state = layout_contract.STATE_PENDING
         return (
             ("HSET", key, "msg", message, "state", state, "pending_since", since_ns),
@@ -132,7 +153,7 @@ class AsynqLayout(ListPops):
     def read(self, replies: Sequence[Any]) -> Hashes:
         """The tasks from their messages, or from plain fields. Raises ValueError."""
         hashes = [dict(zip(pairs[::2], pairs[1::2], strict=True)) for pairs in replies]
-        tasks = [codec.read("that was popped", fields) for fields in hashes]
+        tasks = [self._read_one(fields) for fields in hashes]
         return Hashes(
             payloads=[task.payload for task in tasks],
             retries=[task.retry for task in tasks],
@@ -147,17 +168,19 @@ class AsynqLayout(ListPops):
         """Adds the id to the active list and gives it a lease."""
         queue = reservation.queue
         keys = (self.active(queue), self._key(queue, "lease"), self.task(queue, reservation.id))
-        return (_call(lua_scripts.START, keys, (reservation.id, str(reservation.now_s + LEASE_S))),)
+        return (
+            lua_scripts.START.call(keys, (reservation.id, str(reservation.now_s + self.lease_s))),
+        )
 
     def complete(self, reservation: Reservation, result: bytes | None) -> Sequence[Command]:
         """Deletes the task; or keeps it with its result for ``RETENTION_S``."""
         keys, arguments = self._end_keys(reservation), self._end_arguments(reservation)
         if result is None:
-            return (_call(lua_scripts.FORGET, keys, arguments),)
+            return (lua_scripts.FORGET.call(keys, arguments),)
         keys = (*keys, self._key(reservation.queue, "completed"))
         times = (str(reservation.now_s), str(reservation.now_s + RETENTION_S))
         kept: tuple[Argument, ...] = (*arguments, *times, result)
-        return (_call(lua_scripts.KEEP, keys, kept),)
+        return (lua_scripts.KEEP.call(keys, kept),)
 
     def retry(self, reservation: Reservation, delay_s: float, error: str) -> Sequence[Command]:
         """Moves the id to the set of tasks that wait for their next attempt."""
@@ -169,9 +192,7 @@ class AsynqLayout(ListPops):
         """Moves the id from the set of waiting tasks to the pending list."""
         queue = reservation.queue
         keys = (self._key(queue, "retry"), self.pending(queue), self.task(queue, reservation.id))
-        return (
-            _call(lua_scripts.REQUEUE, keys, (reservation.id, f"{reservation.now_s}000000000")),
-        )
+        return (lua_scripts.REQUEUE.call(keys, (reservation.id, f"{reservation.now_s}000000000")),)
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
         """Moves the id to the set of archived tasks."""
@@ -190,7 +211,7 @@ class AsynqLayout(ListPops):
             self.pending(queue),
             self.task(queue, reservation.id),
         )
-        return (_call(lua_scripts.PUT_BACK, keys, (reservation.id,)),)
+        return (lua_scripts.PUT_BACK.call(keys, (reservation.id,)),)
 
     def state(self, queue: str, task_id: str) -> Command:
         """HMGET of the state, which every task has."""
@@ -204,6 +225,13 @@ class AsynqLayout(ListPops):
         """HGET of the field in the task's hash."""
         return ("HGET", self.task(queue, task_id), "result")
 
+    def _message(self, task: Task) -> bytes:
+        """What a client writes for this task."""
+        return codec.encode(task)
+
+    def _read_one(self, fields: Mapping[bytes, bytes]) -> Task:
+        return codec.read("that was popped", fields)
+
     def _failed(self, reservation: Reservation, error: str, *, retried: bool) -> bytes:
         return codec.failed(
             reservation.id, reservation.message, error, reservation.now_s, retried=retried
@@ -214,8 +242,8 @@ class AsynqLayout(ListPops):
     ) -> Command:
         failed = self._totals(reservation.queue, "failed", reservation.now_s)
         keys = (*self._end_keys(reservation), *failed, self._key(reservation.queue, set_name))
-        return _call(
-            lua_scripts.FAIL, keys, (*self._end_arguments(reservation), score, message, state)
+        return lua_scripts.FAIL.call(
+            keys, (*self._end_arguments(reservation), score, message, state)
         )
 
     def _end_keys(self, reservation: Reservation) -> tuple[str, ...]:
@@ -236,12 +264,6 @@ class AsynqLayout(ListPops):
 
     def _key(self, queue: str, name: str) -> str:
         return f"asynq:{{{queue}}}:{name}"
-
-
-def _call(script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> Command:
-    if len(keys) != script.keys:
-        raise ValueError(f"this script takes {script.keys} keys, not {len(keys)}")
-    return ("EVALSHA", script.digest, str(script.keys), *keys, *arguments)
 
 
 ASYNQ = AsynqLayout()

@@ -5,8 +5,11 @@ Scripts are called by digest, so each must first be loaded into the server.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+from bench.wire.layout_contract import Argument, Command
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,13 @@ class Script:
         """The SHA-1 digest by which EVALSHA calls the script."""
         return hashlib.sha1(self.text.encode()).hexdigest()  # noqa: S324 - Redis's choice
 
+    def call(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Command:
+        """Returns the command that runs the script. Raises ValueError for a wrong number of
+        keys."""
+        if len(keys) != self.keys:
+            raise ValueError(f"this script takes {self.keys} keys, not {len(keys)}")
+        return ("EVALSHA", self.digest, str(self.keys), *keys, *arguments)
+
 
 _COUNT = """
 local function count(total, day, expires)
@@ -31,12 +41,17 @@ local function count(total, day, expires)
 end
 """
 
-ENQUEUE_UNIQUE = Script(
-    2,
-    """
+REFUSE_DUPLICATE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return redis.error_reply('DUPLICATE a task with this id exists already')
 end
+"""
+"""The beginning of a script whose first key is a task that must not exist."""
+
+ENQUEUE_UNIQUE = Script(
+    2,
+    REFUSE_DUPLICATE
+    + """\
 redis.call('HSET', KEYS[1], 'msg', ARGV[1], 'state', 'pending', 'pending_since', ARGV[2])
 return redis.call('LPUSH', KEYS[2], ARGV[3])
 """,

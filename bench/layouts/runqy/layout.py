@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.wire import layout_contract
-from bench.wire.layout_contract import Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire.layout_contract import (
+    Command,
+    CounterRules,
+    Counters,
+    KeyRole,
+    QueueKey,
+    Registration,
+    Reservation,
+)
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task, read_hashes
 
@@ -29,6 +37,7 @@ class RunqyLayout(ListPops):
     needs_parent: bool = True
     has_hash_tags: bool = False
     holds_json: bool = True
+    counter_rules: CounterRules = "attempts"
     has_results: bool = True
     scripts: Sequence[str] = ()
     key_pattern: str = "asynq:*"
@@ -69,7 +78,7 @@ class RunqyLayout(ListPops):
         """No keys: nothing is counted."""
         return Counters()
 
-    def successes(self, queue: str) -> tuple[str, str] | None:
+    def end_counters(self, queue: str) -> tuple[str, str] | None:
         """None: nothing is counted."""
         return None
 
@@ -80,6 +89,10 @@ class RunqyLayout(ListPops):
     def servers(self) -> str | None:
         """None: workers have heartbeats only."""
         return None
+
+    def registrations(self) -> Sequence[Registration]:
+        """None: workers count nothing."""
+        return ()
 
     def registry(self) -> str | None:
         """None: queues are not registered."""

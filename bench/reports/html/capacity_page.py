@@ -148,8 +148,8 @@ def _validity(record: CapacityRecord) -> Table:
         if trials:
             rows.append(_validity_row(level, trials[-1]))
     return Table(
-        "At the highest sustained rate: offered and finished load, and CPU cores used",
-        [record.axis, "verdict", "offered", "finished", "generator", "workers", "Redis"],
+        "At the highest sustained rate: offered and completed load, and CPU cores used",
+        [record.axis, "verdict", "offered", "completed", "generator", "workers", "Redis"],
         rows,
         names=2,
     )
@@ -215,7 +215,7 @@ def _number(value: float | None, unit: str = "") -> str:
 def _trials(record: CapacityRecord) -> Table:
     return Table(
         "All trials, in the order in which they ran",
-        ["record", "purpose", "outcome", record.axis, "offered", "finished", "p50", "p95", "p99"],
+        ["record", "purpose", "outcome", record.axis, "offered", "completed", "p50", "p95", "p99"],
         [_trial_row(trial) for trial in record.trials],
         names=3,
     )

@@ -65,7 +65,7 @@ def answer(record: RunRecord) -> str:
     rates = record.rates
     text = f"{units.format_rate(rates.enqueued_per_s)} enqueued"
     if record.scenario.has_workers:
-        text += f" and {units.format_rate(rates.completed_per_s)} finished"
+        text += f" and {run_text.completed(record) or 'nothing completed'}"
     text += f" over {units.format_duration(record.window_s)}"
     if rates.asked_per_s is not None:
         text += f", with {units.format_rate(rates.asked_per_s)} offered"
@@ -89,7 +89,7 @@ def _figures(record: RunRecord) -> dict[str, str]:
     interval, summary = _headline_interval(record)
     return {
         "enqueued": units.format_rate(record.rates.enqueued_per_s),
-        "finished": units.format_rate(record.rates.completed_per_s),
+        "completed": units.format_rate(record.rates.completed_per_s),
         f"{interval} p50": units.format_duration(summary.p50_s),
         f"{interval} p99": units.format_duration(summary.p99_s),
         "started": timestamps.readable(record.started_at),
@@ -102,7 +102,7 @@ def _objectives(record: RunRecord) -> Table | None:
     rows = [
         (
             each.expression,
-            run_text.objective_value(each.expression, each.value),
+            run_text.objective_value(each),
             "✓ met" if each.passed else "✗ missed",
         )
         for each in record.slo

@@ -1,37 +1,89 @@
 """What became of every task of a run."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench.arrays import Integers
-from bench.measure import ledger
+from bench.measure import endings, ledger
 from bench.measure.bits import Bits
+from bench.measure.endings import CountedEnds
 from bench.measure.ledger import Counts
 from bench.run.collected import CollectedRun
+from bench.wire.layout_contract import CounterRules
 from bench.workload.mix import Mix
 
 
-def account(run: CollectedRun) -> dict[str, Counts]:
+@dataclass(frozen=True)
+class Account:
+    """The counts of a run, and how far the counters of its queues agree with them."""
+
+    by_queue: Mapping[str, Counts]
     """Counts by queue, and of all queues together under ``all``."""
+    counter_rules: CounterRules | None = None
+    """By whose rules the queues' own counters were read; None if they were not."""
+    counter_excess: int = 0
+    """Ends that the counters have beyond the tasks that ended; negative where some are missing."""
+
+    @property
+    def total(self) -> Counts:
+        """The counts of all queues together."""
+        return self.by_queue["all"]
+
+
+def account(run: CollectedRun) -> Account:
+    """The counts of all tasks. Raises AssertionError if they do not add up."""
+    counts = _counts(run)
+    rules = _rules(run, counts)
+    excess = 0
+    if rules is not None:
+        rerun = {} if run.observed is None else run.observed.rerun
+        for queue, counted in run.counted.items():
+            resolved = endings.resolve(counts[queue], counted, rules, rerun.get(queue, 0))
+            counts[queue] = resolved.counts
+            excess += resolved.excess
+    for queue, queue_counts in counts.items():
+        problem = ledger.imbalance(queue_counts)
+        if problem is not None:
+            raise AssertionError(f"the ledger of {queue} does not add up: {problem}")
+    return Account({**counts, "all": ledger.total(counts.values())}, rules, excess)
+
+
+def _counts(run: CollectedRun) -> dict[str, Counts]:
     mix = Mix(list(run.scenario.queues.values()), run.scenario.seed)
 
     def queue_of(producer: int, sequences: Integers) -> Integers:
         return mix.queue_of(sequences * run.scenario.producers + producer)
 
-    counts = ledger.account(
+    return ledger.account(
         ledger.Evidence(
             queues=list(run.scenario.queues),
             queue_of=queue_of,
             producers={report.number: report.ledger() for report in run.producers},
-            workers=[report.ledger() for report in run.workers],
+            workers=[
+                *(report.ledger() for report in run.workers),
+                *([] if run.found is None else [run.found.ledger]),
+            ],
             pending=_pending(run),
             active=run.active,
         )
     )
-    for queue, queue_counts in counts.items():
-        problem = ledger.imbalance(queue_counts)
-        if problem is not None:
-            raise AssertionError(f"the ledger of {queue} does not add up: {problem}")
-    return {**counts, "all": ledger.total(counts.values())}
+
+
+def _rules(run: CollectedRun, counts: Mapping[str, Counts]) -> CounterRules | None:
+    """By whose rules the counters are to be read; None where nobody keeps them, or where all
+    processes have reported how tasks ended."""
+    gained = CountedEnds()
+    for each in run.counted.values():
+        gained = gained.plus(each)
+    choice = run.scenario.counters
+    if choice == "none" or gained == CountedEnds():
+        return None
+    if run.observed is None:
+        return None if run.found is None else run.scenario.wire_layout.counter_rules
+    if choice != "auto":
+        return choice
+    ended = sum(each.ended for each in counts.values())
+    return endings.rules_of(run.observed.counter_rules, ended, gained)
 
 
 def _pending(run: CollectedRun) -> Mapping[int, Bits]:

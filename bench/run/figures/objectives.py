@@ -1,18 +1,46 @@
 """Whether a run met its objectives (``--slo``)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from bench.records.run_record import SloResult
-from bench.workload.metrics import Metric, parse_objective
+from bench.measure.ledger import Counts
+from bench.records.run_record import Rates, SloResult
+from bench.workload.metrics import ALL_QUEUES, Metric, parse_objective
 
 
 def evaluated(
-    expressions: Sequence[str], value_of: Callable[[Metric], float | None]
+    expressions: Sequence[str],
+    value_of: Callable[[Metric], float | None],
+    most_of: Callable[[Metric], float | None],
 ) -> list[SloResult]:
-    """Each objective with its value; one without data (None) is not met."""
+    """Each objective with its value; one without data (None) is not met.
+
+    ``most_of`` is the largest value that is possible where only bounds of the value are known, and
+    None where the value itself is known. An objective must hold at both.
+    """
     results = []
     for expression in expressions:
         objective = parse_objective(expression)
-        value = value_of(objective.metric)
-        results.append(SloResult(objective.expression, value, objective.holds(value)))
+        value, at_most = value_of(objective.metric), most_of(objective.metric)
+        holds = objective.holds(value) and (at_most is None or objective.holds(at_most))
+        results.append(SloResult(objective.expression, value, holds, at_most))
     return results
+
+
+def largest_possible(
+    counts: Mapping[str, Counts], rates: Rates
+) -> Callable[[Metric], float | None]:
+    """Returns a function from a metric to the largest value that is possible where tasks ended in a
+    way that is not known; None where that does not matter."""
+
+    def most_of(metric: Metric) -> float | None:
+        of_queue = counts.get(metric.queue, Counts())
+        if not of_queue.outcome_unknown:
+            return None
+        if metric.kind == "count" and metric.subject.name in ("completed", "failed"):
+            return float(getattr(of_queue, metric.subject.name) + of_queue.outcome_unknown)
+        if metric.subject.name == "completed.rate" and rates.finished_per_s is not None:
+            total = counts[ALL_QUEUES]
+            return rates.finished_per_s * (total.ended - total.failed) / total.ended
+        return None
+
+    return most_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.measure import summary
+from bench.measure.ledger import Counts
 from bench.records.run_record import Rates
 from bench.run.collected import CollectedRun
 
@@ -43,12 +44,25 @@ def enqueue_end_s(run: CollectedRun) -> float:
     return planned_s if last_s <= planned_s + _LATE_REPLIES_S else last_s
 
 
-def rates_in(run: CollectedRun, window: Window) -> Rates:
-    """Offered, enqueued and completed tasks a second in the window."""
+def rates_in(run: CollectedRun, window: Window, counts: Counts) -> Rates:
+    """Offered, enqueued, finished and completed tasks a second in the window.
+
+    ``counts`` are those of the whole run: from outside it is not seen when tasks failed, so their
+    share of all that ended is taken for their share of those that finished in the window.
+    """
+    finished = [report.finished_by_bin for report in run.workers]
+    failed = [report.failed_by_bin for report in run.workers]
+    finished_per_s = _ends_per_s(run, window, summary.add_bins(finished))
+    if run.observed is None:
+        succeeded = summary.subtract_bins(summary.add_bins(finished), summary.add_bins(failed))
+        completed_per_s = _ends_per_s(run, window, succeeded)
+    else:
+        completed_per_s = _share_of(finished_per_s, counts.completed, counts.ended)
     return Rates(
         asked_per_s=run.scenario.asked_per_s,
         enqueued_per_s=_enqueued_per_s(run, window),
-        completed_per_s=_completed_per_s(run, window),
+        completed_per_s=completed_per_s,
+        finished_per_s=finished_per_s,
     )
 
 
@@ -60,13 +74,17 @@ def _enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
     return per_s
 
 
-def _completed_per_s(run: CollectedRun, window: Window) -> float | None:
+def _ends_per_s(run: CollectedRun, window: Window, ends: Sequence[int]) -> float | None:
+    """Rate of the tasks that ended in each bin (n,); of a drain, over the bins in which any did."""
     if not run.workers:
         return None
-    finished = summary.add_bins([report.finished_by_bin for report in run.workers])
     if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
-        window = _busy_window(finished)
-    return summary.rate_between(finished, window.start_s, window.end_s)
+        window = _busy_window(summary.add_bins([report.finished_by_bin for report in run.workers]))
+    return summary.rate_between(ends, window.start_s, window.end_s)
+
+
+def _share_of(rate: float | None, part: int, whole: int) -> float | None:
+    return rate if rate is None or not whole else rate * part / whole
 
 
 def _busy_window(finished: Sequence[int]) -> Window:

@@ -4,9 +4,10 @@ from bench.measure import summary
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
-from bench.measure.verdict import VerdictInputs
+from bench.measure.verdict_inputs import VerdictInputs
 from bench.redisio.server_info import lost_data
 from bench.run.collected import CollectedRun
+from bench.run.figures.accounting import Account
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import loop_lag_p99_s
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
@@ -16,11 +17,12 @@ def verdict_inputs(
     run: CollectedRun,
     cut: summary.WarmupCut,
     window: Window,
-    counts: Counts,
+    accounted: Account,
     histograms: summary.LatencyTable,
 ) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
     scenario, observed, after = run.scenario, run.observed, run.usage_after
+    counts = accounted.total
     lag_us = histograms[Interval.SCHEDULE_LAG, "all"].percentile_us(99)
     all_queues = [histograms[interval, "all"] for interval in Interval]
     return VerdictInputs(
@@ -28,9 +30,6 @@ def verdict_inputs(
         is_closed_loop=scenario.is_closed_loop,
         expects_completions=scenario.has_workers,
         watches_backlog=scenario.has_workers and scenario.worker_start == "with-run",
-        busiest_producer_cores=max(
-            (report.busiest_second_cores for report in run.producers), default=0.0
-        ),
         lag_p99_s=None if lag_us is None else lag_us / 1e6,
         asked_per_s=scenario.asked_per_s,
         backlog=[
@@ -49,10 +48,12 @@ def verdict_inputs(
         seen_by=scenario.seen_by if scenario.is_observed else None,
         ends_seen=histograms[Interval.E2E, "all"].count,
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
-        are_outcomes_known=observed is None or observed.are_outcomes_known,
+        are_outcomes_known=observed is None or observed.are_outcomes_known or run.found is not None,
+        found=None if run.found is None else run.found.counts,
         lost_data="" if after is None else lost_data(run.usage_before, after),
         unfinished=_on_no_list(observed, counts),
-        counted_successes=None if observed is None else observed.counted,
+        counter_rules=accounted.counter_rules,
+        counter_excess=accounted.counter_excess,
     )
 
 

@@ -8,7 +8,15 @@ from typing import Any
 import msgspec
 
 from bench.wire import layout_contract
-from bench.wire.layout_contract import Command, Counters, KeyRole, QueueKey, Reservation
+from bench.wire.layout_contract import (
+    Command,
+    CounterRules,
+    Counters,
+    KeyRole,
+    QueueKey,
+    Registration,
+    Reservation,
+)
 from bench.wire.pops import ListPops
 from bench.wire.task import Hashes, Task
 
@@ -42,6 +50,7 @@ class ThirdLayout(ListPops):
     needs_parent: bool = True
     has_hash_tags: bool = False
     holds_json: bool = True
+    counter_rules: CounterRules = "attempts"
     has_results: bool = True
     scripts: Sequence[str] = ()
     key_pattern: str = "third:*"
@@ -86,7 +95,7 @@ class ThirdLayout(ListPops):
     def counters(self, queue: str, now_s: int) -> Counters:
         return Counters(attempts=(f"third:done:{queue}",), failures=(f"third:failed:{queue}",))
 
-    def successes(self, queue: str) -> tuple[str, str] | None:
+    def end_counters(self, queue: str) -> tuple[str, str] | None:
         return f"third:done:{queue}", f"third:failed:{queue}"
 
     def worker(self, worker_id: str) -> str:
@@ -94,6 +103,10 @@ class ThirdLayout(ListPops):
 
     def servers(self) -> str | None:
         return None
+
+    def registrations(self) -> Sequence[Registration]:
+        """None."""
+        return ()
 
     def registry(self) -> str | None:
         return "third:queues"

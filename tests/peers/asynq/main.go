@@ -2,6 +2,7 @@
 //
 //	peer enqueue -queue inference.low -tasks 100
 //	peer serve -queues inference.high=6,inference.low=1 -tasks 100 [-strict] [-work 2ms]
+//	    [-fail-every 20] [-retry-every 10 -fail-attempts 2 -retry-delay 50ms]
 //
 // The server is in BENCH_REDIS_ADDR. Each mode ends with one line of JSON on standard output.
 package main
@@ -9,6 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -26,7 +28,13 @@ import (
 
 // What a server has done, as it counted itself.
 type summary struct {
-	Processed int64            `json:"processed"`
+	// Attempts, whatever came of them.
+	Processed int64 `json:"processed"`
+	// Distinct tasks that ended for good.
+	Succeeded int64 `json:"succeeded"`
+	Failed    int64 `json:"failed"`
+	// Attempts after which asynq tries the task once more.
+	Retried   int64            `json:"retried"`
 	Malformed int64            `json:"malformed"`
 	ByQueue   map[string]int64 `json:"by_queue"`
 	// Payloads that held the harness's stamps, and what came after them.
@@ -72,9 +80,29 @@ func enqueue(redis asynq.RedisClientOpt, arguments []string) {
 	check(json.NewEncoder(os.Stdout).Encode(map[string]any{"ids": ids}))
 }
 
+// Which tasks fail: each Nth distinct one, in the order in which they first ran; 0 for none.
+type faults struct {
+	forGoodEvery, attemptEvery int64
+	// How many attempts fail of a task of attemptEvery.
+	attempts int64
+}
+
+var (
+	errForGood = fmt.Errorf("asked to fail for good: %w", asynq.SkipRetry)
+	errAttempt = errors.New("asked to fail")
+)
+
+// What has become of one task.
+type history struct {
+	number, failures int64
+	ended            bool
+}
+
 type counter struct {
 	sync.Mutex
 	summary
+	faults
+	tasks       map[string]*history
 	first, last time.Time
 	e2eUs       []int64
 	order       []byte
@@ -100,7 +128,51 @@ func (c *counter) ProcessTask(ctx context.Context, task *asynq.Task) error {
 		c.Stamped++
 		c.e2eUs = append(c.e2eUs, now.UnixMicro()-dueUs)
 	}
+	err := c.outcome(ctx)
+	c.count(ctx, err)
+	return err
+}
+
+// The task's history; a new one where it runs for the first time.
+func (c *counter) history(ctx context.Context) *history {
+	id, _ := asynq.GetTaskID(ctx)
+	if c.tasks[id] == nil {
+		c.tasks[id] = &history{number: int64(len(c.tasks)) + 1}
+	}
+	return c.tasks[id]
+}
+
+// What this attempt is to end with.
+func (c *counter) outcome(ctx context.Context) error {
+	task := c.history(ctx)
+	if c.forGoodEvery > 0 && task.number%c.forGoodEvery == 0 {
+		return errForGood
+	}
+	if c.attemptEvery > 0 && task.number%c.attemptEvery == 0 && task.failures < c.attempts {
+		task.failures++
+		return errAttempt
+	}
 	return nil
+}
+
+// Counts an attempt by asynq's rule: it archives a task that has no attempts left.
+func (c *counter) count(ctx context.Context, err error) {
+	retried, _ := asynq.GetRetryCount(ctx)
+	limit, _ := asynq.GetMaxRetry(ctx)
+	if err != nil && !errors.Is(err, asynq.SkipRetry) && retried < limit {
+		c.Retried++
+		return
+	}
+	task := c.history(ctx)
+	if task.ended {
+		return
+	}
+	task.ended = true
+	if err == nil {
+		c.Succeeded++
+	} else {
+		c.Failed++
+	}
 }
 
 func due(payload []byte) (int64, bool) {
@@ -131,10 +203,14 @@ func (l logger) Fatal(words ...any) { l.note(words...); os.Exit(1) }
 func serve(redis asynq.RedisClientOpt, arguments []string) {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	queues := flags.String("queues", "inference.default=1", "")
-	tasks := flags.Int64("tasks", 0, "stop after so many; 0 for on a signal")
+	tasks := flags.Int64("tasks", 0, "stop after so many have ended for good; 0 for on a signal")
 	strict := flags.Bool("strict", false, "")
 	concurrency := flags.Int("concurrency", 10, "")
 	work := flags.Duration("work", 0, "")
+	failEvery := flags.Int64("fail-every", 0, "every Nth distinct task fails for good")
+	retryEvery := flags.Int64("retry-every", 0, "every Nth distinct task fails on its first attempts")
+	failAttempts := flags.Int64("fail-attempts", 1, "on how many of them")
+	retryDelay := flags.Duration("retry-delay", 50*time.Millisecond, "")
 	check(flags.Parse(arguments))
 	weights := map[string]int{}
 	for _, pair := range strings.Split(*queues, ",") {
@@ -143,12 +219,18 @@ func serve(redis asynq.RedisClientOpt, arguments []string) {
 		check(err)
 		weights[name] = number
 	}
-	counted := &counter{summary: summary{ByQueue: map[string]int64{}}}
+	counted := &counter{
+		summary: summary{ByQueue: map[string]int64{}},
+		faults:  faults{*failEvery, *retryEvery, *failAttempts},
+		tasks:   map[string]*history{},
+	}
 	malformed := &atomic.Int64{}
 	server := asynq.NewServer(redis, asynq.Config{
 		Concurrency: *concurrency, Queues: weights, StrictPriority: *strict,
 		TaskCheckInterval: time.Millisecond, ShutdownTimeout: 5 * time.Second,
-		Logger: logger{malformed},
+		DelayedTaskCheckInterval: 50 * time.Millisecond,
+		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return *retryDelay },
+		Logger:                   logger{malformed},
 	})
 	check(server.Start(asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 		time.Sleep(*work)
@@ -164,7 +246,8 @@ wait:
 			break wait
 		case <-tick.C:
 			counted.Lock()
-			done := *tasks > 0 && counted.Processed+malformed.Load() >= *tasks
+			ended := counted.Succeeded + counted.Failed + malformed.Load()
+			done := *tasks > 0 && ended >= *tasks
 			counted.Unlock()
 			if done {
 				break wait

@@ -1,0 +1,1 @@
+"""The layout that today's runqy server and its workers write."""

@@ -1,0 +1,200 @@
+"""The rules of the verdict about what became of the tasks: lost, unfinished, ended unseen."""
+
+from collections.abc import Iterator
+
+from bench import units
+from bench.measure.ledger import Counts
+from bench.measure.verdict_inputs import (
+    Verdict,
+    VerdictInputs,
+    VerdictReason,
+    quantity,
+    server_error_or,
+)
+
+
+def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    for sentence in inputs.interruptions:
+        yield VerdictReason("incomplete", sentence, Verdict.INCOMPLETE)
+    if inputs.lost_data:
+        yield VerdictReason(
+            "server_lost_data",
+            f"the server {inputs.lost_data} during the run, so the state of its tasks is unknown: "
+            "repeat the run on a server that keeps its data",
+            Verdict.INCOMPLETE,
+        )
+    if inputs.are_outcomes_known:
+        yield from _unfinished(inputs)
+    else:
+        yield VerdictReason(
+            "fate_unknown",
+            "the final state of some tasks could not be read, so the ledger's counts of completed "
+            "and lost tasks are unreliable: check that the server responds, and repeat the run",
+            Verdict.INCOMPLETE,
+        )
+
+
+def _unfinished(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    counts = inputs.counts
+    has_completions = bool(counts.ended)
+    if inputs.drain_timed_out and has_completions:
+        yield VerdictReason("drain_timed_out", _drain_timed_out(inputs), Verdict.INCOMPLETE)
+    if inputs.expects_completions and counts.enqueued and not has_completions:
+        yield VerdictReason("no_completions", _no_completions(inputs), Verdict.INCOMPLETE)
+    if not counts.enqueued:
+        yield VerdictReason(
+            "nothing_enqueued",
+            "no task was enqueued"
+            + server_error_or(inputs, ": check the other warnings, the rate and the duration"),
+            Verdict.INCOMPLETE,
+        )
+
+
+def _drain_timed_out(inputs: VerdictInputs) -> str:
+    """The warning for a drain that did not end in time."""
+    counts = inputs.counts
+    left = counts.pending + counts.active
+    if not left and counts.lost:
+        return (
+            f"the drain timed out waiting for {quantity(counts.lost, 'task')} that no list holds "
+            f"({_unfinished_states(inputs) or 'nothing of them is left'}): check the worker's log "
+            "for tasks that it took and dropped"
+        )
+    return (
+        f"the drain timed out with {quantity(left, 'pending or active task')} left: offer less "
+        "load, add workers, or raise --drain-timeout"
+    )
+
+
+def _no_completions(inputs: VerdictInputs) -> str:
+    """The warning for a run in which no task was finished."""
+    taken = inputs.counts.enqueued - inputs.counts.pending
+    if inputs.seen_by is not None and taken:
+        states = _unfinished_states(inputs)
+        return (
+            f"workers took {quantity(taken, 'task')} from the queues, but no task's "
+            f"{inputs.seen_by} shows that it was finished{f' ({states})' if states else ''}: if "
+            f"the worker does finish tasks, use --seen-by {_other_sign(inputs.seen_by)}, or make "
+            f"the worker write the {inputs.seen_by} (docs/external.md)"
+        )
+    if inputs.awaits_reports and taken:
+        return (
+            "workers took tasks from the queues, but no 'bench worker' reported on them: if "
+            "another program serves the queues, use --worker external"
+        )
+    return (
+        "no task was finished, and no worker seems to serve these queues: check that a worker runs "
+        "and consumes them"
+    )
+
+
+def lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    counts = inputs.counts
+    if counts.lost and inputs.are_outcomes_known:
+        yield VerdictReason("lost", _lost(inputs), Verdict.LOSSY)
+    if counts.duplicated:
+        yield VerdictReason(
+            "duplicated",
+            f"workers finished tasks again after their first completion, "
+            f"{quantity(counts.duplicated, 'time')} in total: check whether a task is enqueued "
+            "twice or given to two workers",
+            Verdict.LOSSY,
+        )
+    if counts.unknown:
+        yield VerdictReason(
+            "unknown",
+            f"{quantity(counts.unknown, 'sent task')} received no reply, because the connection "
+            "was lost or the server dropped replies: check the server and the network",
+            Verdict.LOSSY,
+        )
+
+
+def _lost(inputs: VerdictInputs) -> str:
+    """The warning for enqueued tasks that are nowhere."""
+    details = ["neither finished, pending nor active"]
+    if inputs.missing_tasks:
+        popped = quantity(inputs.missing_tasks, "id")
+        details.append(f"workers popped {popped} without a task behind them")
+    if inputs.unfinished:
+        details.append(_unfinished_states(inputs))
+    return (
+        f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared ({'; '.join(details)}): "
+        "look for evicted keys, other consumers of these queues, and workers that drop tasks"
+    )
+
+
+def notes_on_ends(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    if inputs.found is not None:
+        yield VerdictReason("reconciled", _reconciled(inputs.found))
+    if inputs.seen_by is not None and inputs.counts.ended and not inputs.ends_seen:
+        yield VerdictReason(
+            "no_end_seen",
+            f"tasks have ended, but no task's {inputs.seen_by} showed its end, so there is no "
+            f"end-to-end latency: use --seen-by {_other_sign(inputs.seen_by)}",
+        )
+    if inputs.counts.outcome_unknown:
+        yield VerdictReason("outcome_unknown", _outcome_unknown(inputs))
+    if inputs.counter_excess:
+        yield VerdictReason("counters_disagree", _counters_disagree(inputs))
+
+
+def _reconciled(found: Counts) -> str:
+    """The warning for a ledger that rests on Redis, as a process did not report."""
+    ends = {
+        "completed": found.completed,
+        "failed": found.failed,
+        "gone": found.outcome_unknown,
+    }
+    shown = ", ".join(f"{units.format_count(count)} {end}" for end, count in ends.items() if count)
+    return (
+        "a process died or was killed, so what became of the tasks that it did not report was read "
+        f"from Redis, by id ({shown or 'none had ended'}): their latencies are not in the figures"
+    )
+
+
+def _outcome_unknown(inputs: VerdictInputs) -> str:
+    """The warning for tasks that ended without a trace of how."""
+    counts = inputs.counts
+    most = counts.completed + counts.outcome_unknown
+    why = (
+        "the queues' counters do not fit the tasks that ended"
+        if inputs.counter_rules is not None
+        else "no counter of the queues was kept or read"
+    )
+    return (
+        f"of {quantity(counts.outcome_unknown, 'task that ended', 'tasks that ended')} nothing is "
+        f"left that shows whether they succeeded, and {why}: at least "
+        f"{units.format_count(counts.completed)} and at most {units.format_count(most)} completed; "
+        "to know, let the worker keep what it has finished (result storage, "
+        "retention), or say by --counters what they count"
+    )
+
+
+def _counters_disagree(inputs: VerdictInputs) -> str:
+    """The warning for counters that do not fit the number of tasks that ended."""
+    excess = inputs.counter_excess
+    ends = quantity(abs(excess), "end")
+    if excess > 0:
+        return (
+            f"the queues' counters, read as counting {inputs.counter_rules}, have {ends} more than "
+            "tasks ended, because tasks ran twice or another program uses these queues: check the "
+            "worker's log, and stop other users of the queues"
+        )
+    return (
+        f"the queues' counters, read as counting {inputs.counter_rules}, have {ends} fewer than "
+        "tasks ended, because a worker died before it counted, or somebody else ends tasks of "
+        "these queues: check the worker's log, and say by --counters what they count"
+    )
+
+
+def _unfinished_states(inputs: VerdictInputs) -> str:
+    """The states that the hashes of unfinished tasks hold; empty if nothing is known."""
+    states = ", ".join(
+        f"{state} {units.format_count(count)}" for state, count in inputs.unfinished.items()
+    )
+    return f"states in the task hashes: {states}" if states else ""
+
+
+def _other_sign(seen_by: str) -> str:
+    """The other of the two signs of a task's end."""
+    return "result" if seen_by == "state" else "state"

@@ -1,0 +1,159 @@
+"""What became of the tasks of processes that died, by what is left of them: their progress on the
+board, and every task in Redis, by id."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from bench.arrays import Integers
+from bench.ipc.progress_board import ProgressBoard
+from bench.measure.bits import Bits
+from bench.measure.ledger import Counts, WorkerLedger
+from bench.measure.recorder import BIN_US
+from bench.measure.reports import ProducerReport, WorkerReport
+from bench.observer.sampling import id_of
+from bench.observer.task_queries import Queries
+from bench.wire.layout_contract import STATE_ACTIVE, TaskOutcome
+from bench.workload.feed import due_by
+from bench.workload.mix import Mix
+from bench.workload.scenario import Scenario
+
+_CHUNK = 2_000
+"""Tasks in one query, at most."""
+
+ByProducer = Mapping[int, Bits]
+"""Sequence numbers of tasks, by producer."""
+
+
+@dataclass(frozen=True)
+class Died:
+    """A producer that ended without a final report, and what there is of it."""
+
+    number: int
+    report: ProducerReport | None
+    """Its newest report; None before the first."""
+    board: ProgressBoard | None
+    """None where it noted no progress, as on another host."""
+    largest_found: int
+    """The largest sequence number of a task of its that is in Redis; -1 if none is."""
+
+
+def restored(died: Died, scenario: Scenario, offset_us: int, start_us: int) -> ProducerReport:
+    """What the final report of a producer would have said, as far as that is known.
+
+    ``offset_us`` is the time since the run's start up to which tasks were due.
+    """
+    number, board = died.number, died.board
+    report = died.report or ProducerReport(number=number)
+    sent = max(report.sent, died.largest_found + 1)
+    acknowledged = Bits()
+    if board is not None:
+        sent = max(sent, board.sent(number))
+        before = np.arange(board.answered_before(number))
+        excluded = np.fromiter(board.excluded(number), np.int64)
+        acknowledged.add(np.setdiff1d(before, excluded))
+    due = sent if scenario.is_closed_loop else max(sent, due_by(scenario, number, offset_us))
+    return msgspec.structs.replace(
+        report,
+        due=due,
+        sent=sent,
+        enqueued=max(report.enqueued, len(acknowledged)),
+        acknowledged=acknowledged.pack(),
+        finished_us=start_us + BIN_US * len(report.enqueued_by_bin),
+    )
+
+
+@dataclass
+class ReconciledTasks:
+    """What Redis holds of tasks of which no process has said how they ended."""
+
+    ledger: WorkerLedger = field(default_factory=WorkerLedger)
+    counts: Counts = field(default_factory=Counts)
+    """How many of them have ended, and how."""
+
+
+def find_ended(
+    queries: Queries,
+    scenario: Scenario,
+    run: int,
+    producers: Sequence[ProducerReport],
+    known: Sequence[ByProducer],
+) -> ReconciledTasks:
+    """Looks up every task that was sent and is in none of the ``known`` sets.
+
+    A task whose hash is gone has ended if the server acknowledged it. One that is active and on no
+    list has left its worker and was never marked as ended: how it ended is not known either. Raises
+    ConnectionLost and MeasurementError.
+    """
+    found = ReconciledTasks()
+    mix = Mix(list(scenario.queues.values()), scenario.seed)
+    queues = list(scenario.queues)
+    for report in producers:
+        acknowledged = Bits(report.acknowledged)
+
+        def queue_of(sequences: Integers, number: int = report.number) -> Integers:
+            return mix.queue_of(sequences * scenario.producers + number)
+
+        for sequences in _unknown(report, known):
+            for queue, own in _by_queue(queues, sequences, queue_of):
+                _look_up(queries, run, report.number, queue, own, acknowledged, found)
+    return found
+
+
+def _unknown(report: ProducerReport, known: Sequence[ByProducer]) -> Iterator[Integers]:
+    """Sequence numbers (n,) of sent tasks that no set has, in chunks."""
+    seen = Bits()
+    for by_producer in known:
+        seen.merge(by_producer.get(report.number, Bits()))
+    for start in range(0, report.sent, _CHUNK):
+        stop = min(start + _CHUNK, report.sent)
+        sequences = start + np.flatnonzero(~seen.flags(start, stop))
+        if len(sequences):
+            yield sequences
+
+
+def _by_queue(
+    queues: Sequence[str], sequences: Integers, queue_of: Callable[[Integers], Integers]
+) -> Iterator[tuple[str, Integers]]:
+    indices = queue_of(sequences)
+    for index in np.unique(indices).tolist():
+        yield queues[index], sequences[indices == index]
+
+
+def _look_up(
+    queries: Queries,
+    run: int,
+    producer: int,
+    queue: str,
+    sequences: Integers,
+    acknowledged: Bits,
+    found: ReconciledTasks,
+) -> None:
+    names = {queue: [id_of(run, producer, sequence) for sequence in sequences.tolist()]}
+    outcomes = np.array(queries.settled(names), object)
+    is_acknowledged = acknowledged.flags(0, int(sequences[-1]) + 1)[sequences]
+    completed = sequences[outcomes == TaskOutcome.COMPLETED]
+    archived = sequences[outcomes == TaskOutcome.ARCHIVED]
+    gone = (outcomes == TaskOutcome.GONE) & is_acknowledged
+    if any(outcome is None for outcome in outcomes):
+        gone |= np.array(queries.states(names), object) == STATE_ACTIVE
+    found.ledger.complete(queue, producer, completed)
+    found.ledger.archive(queue, producer, archived)
+    found.ledger.note_gone(producer, sequences[gone])
+    found.counts = found.counts.plus(
+        Counts(completed=len(completed), failed=len(archived), outcome_unknown=int(gone.sum()))
+    )
+
+
+def known_sets(
+    workers: Sequence[WorkerReport], pending: ByProducer, active: ByProducer
+) -> list[ByProducer]:
+    """The tasks of which something is known: from workers that reported, and from the lists."""
+    ledgers = [report.ledger() for report in workers]
+    return [
+        *(sets for each in ledgers for sets in (each.completed, each.archived, each.gone)),
+        pending,
+        active,
+    ]

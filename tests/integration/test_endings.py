@@ -1,0 +1,170 @@
+"""How tasks ended, as the record says and as the worker itself counted, in a table of cases.
+
+Either both agree to the task, or the worker's count lies within the bounds that the record states.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.measure.ledger import Counts
+from bench.records.run_record import RunRecord
+from bench.redisio.embedded import EmbeddedServer
+from tests.integration.conftest import run
+from tests.peers.build import asynq_peer
+from tests.peers.runqy_worker import read_log
+
+pytestmark = pytest.mark.slow
+
+WORKER = Path(__file__).parents[1] / "peers" / "runqy_worker.py"
+QUEUE = "inference.default"
+TASKS = 80
+FAST = (
+    *("--poll", "0.05", "--forward-every", "0.05", "--lease", "0.4", "--recover-every", "0.1"),
+    *("--recover-slack", "0.1", "--recover-delay", "0.1"),
+)
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the worker counted itself."""
+
+    succeeded: int
+    failed: int
+
+
+def require_agreement(counts: Counts, own: Own, *, is_exact: bool) -> None:
+    """The worker's counts are the record's, or lie within its bounds."""
+    assert counts.completed <= own.succeeded <= counts.completed + counts.outcome_unknown
+    assert counts.failed <= own.failed <= counts.failed + counts.outcome_unknown
+    assert (counts.outcome_unknown == 0) == is_exact
+
+
+def run_with(embedded: EmbeddedServer, command: Sequence[str], **fields: object) -> RunRecord:
+    return run(
+        embedded.url,
+        {
+            "layout": "asynq",
+            "queues": {QUEUE: 1},
+            "rate": 400,
+            "tasks": TASKS,
+            "worker_command": shlex.join(command),
+            **fields,
+        },
+    )
+
+
+@pytest.mark.parametrize("storage", ["on", "off"])
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        pytest.param([], {}, id="all-succeed"),
+        pytest.param(["--fail-every", "10"], {}, id="failures-for-good"),
+        pytest.param(["--retry-every", "7"], {}, id="retries"),
+        pytest.param(
+            ["--retry-every", "7", "--fail-attempts", "2"], {"max_retry": 1}, id="retries-exhausted"
+        ),
+        pytest.param(["--pending-timeout", "0.15", "--work", "0.01"], {}, id="pending-time-out"),
+        pytest.param(
+            ["--fail-every", "9", "--retry-every", "5"], {"rate": "max"}, id="closed-loop"
+        ),
+        pytest.param(["--lose-activate-every", "20"], {}, id="activate-reply-lost"),
+        pytest.param(["--supervised", "--kill-active", "20"], {}, id="killed-while-active"),
+        pytest.param(
+            ["--supervised", "--kill-active", "20"], {"max_retry": 0}, id="killed-without-retries"
+        ),
+        pytest.param(["--supervised", "--die-after-end", "20"], {}, id="died-before-it-counted"),
+        pytest.param(
+            ["--fail-every", "10", "--ttl", "0.1", "--ttl-archived", "0.1"], {}, id="expired"
+        ),
+        pytest.param(["--fail-every", "10"], {"counters": "tasks"}, id="told-what-is-counted"),
+    ],
+)
+def test_a_runqy_worker_s_own_count_is_the_record_s(
+    embedded: EmbeddedServer,
+    tmp_path: Path,
+    storage: str,
+    words: list[str],
+    fields: dict[str, object],
+) -> None:
+    summary = tmp_path / "summary.json"
+    command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--storage", storage)
+    record = run_with(embedded, [*command, *FAST, *words], **fields)
+    own = read_log(Path(f"{summary}.log"))
+    is_exact = not ("--die-after-end" in words and storage == "off")
+    if "--kill-active" in words and storage == "off":
+        is_exact = record.counts.outcome_unknown == 0  # bounds, as a task ran again
+    require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=is_exact)
+    assert record.counts.ended == TASKS
+    assert record.counts.lost == 0
+    assert record.verdict not in ("incomplete", "lossy"), record.warnings
+
+
+@pytest.mark.parametrize("storage", ["on", "off"])
+def test_a_task_whose_worker_died_between_taking_and_marking_it_is_lost(
+    embedded: EmbeddedServer, tmp_path: Path, storage: str
+) -> None:
+    summary = tmp_path / "summary.json"
+    command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--storage", storage)
+    kill = ("--supervised", "--kill-between", "20")
+    record = run_with(embedded, [*command, *FAST, *kill], drain_timeout="3s")
+    own = read_log(Path(f"{summary}.log"))
+    assert record.counts.lost == 1
+    messages = {each.code: each.message for each in record.warnings}
+    assert (
+        "that no list holds (states in the task hashes: pending 1)" in messages["drain_timed_out"]
+    )
+    assert "1 enqueued task disappeared" in messages["lost"]
+    require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=True)
+
+
+def test_without_counters_what_is_gone_stays_unknown(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    summary = tmp_path / "summary.json"
+    command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", *FAST)
+    record = run_with(
+        embedded,
+        [*command, "--fail-every", "10"],
+        counters="none",
+        slo=["failed == 0", "completed <= 80"],
+    )
+    own = read_log(Path(f"{summary}.log"))
+    require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=False)
+    assert record.counts.outcome_unknown == TASKS
+    assert [each.passed for each in record.slo] == [False, True]
+    (message,) = [each.message for each in record.warnings if each.code == "outcome_unknown"]
+    assert "at least 0 and at most 80 completed" in message
+
+
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [
+        pytest.param([], {}, id="all-succeed"),
+        pytest.param(["-fail-every", "10"], {}, id="failures-for-good"),
+        pytest.param(["-retry-every", "7"], {}, id="retries"),
+        pytest.param(
+            ["-retry-every", "7", "-fail-attempts", "2"], {"max_retry": 1}, id="retries-exhausted"
+        ),
+        pytest.param(["-fail-every", "10"], {"counters": "attempts"}, id="told-what-is-counted"),
+        pytest.param(
+            ["-fail-every", "1"], {"tasks": 10_100, "rate": "max"}, id="more-than-an-archive-holds"
+        ),
+    ],
+)
+def test_an_asynq_server_s_own_count_is_the_record_s(
+    embedded: EmbeddedServer, tmp_path: Path, words: list[str], fields: dict[str, object]
+) -> None:
+    summary = tmp_path / "summary.json"
+    serve = shlex.join([str(asynq_peer()), "serve", "-queues", f"{QUEUE}=1", *words])
+    command = ("env", "BENCH_REDIS_ADDR={host}:{port}", "sh", "-c", f"exec {serve} > {summary}")
+    record = run_with(embedded, command, **fields)
+    own = json.loads(summary.read_text())
+    require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=True)
+    assert record.counts.retried == own["retried"]
+    assert record.counts.ended == record.counts.enqueued

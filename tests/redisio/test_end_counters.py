@@ -1,0 +1,63 @@
+"""What queues count themselves, and which workers say that they keep the counts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from bench.layouts.asynq.layout import ASYNQ
+from bench.layouts.runqy.layout import RUNQY
+from bench.measure.endings import CountedEnds
+from bench.redisio import embedded
+from bench.redisio.end_counters import EndCounters
+from bench.redisio.registrations import registered_rules
+
+QUEUE, OTHER = "inference.default", "inference.low"
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
+        yield opened
+
+
+def test_counters_are_those_since_the_run_began(client: Any) -> None:
+    client.set(f"asynq:{{{QUEUE}}}:processed", 40)
+    counters = EndCounters(client, ASYNQ, [QUEUE, OTHER])
+    client.incrby(f"asynq:{{{QUEUE}}}:processed", 7)
+    client.incrby(f"asynq:{{{OTHER}}}:failed", 2)
+    assert counters.gained() == {QUEUE: CountedEnds(7, 0), OTHER: CountedEnds(0, 2)}
+
+
+def test_a_layout_without_counters_has_none(client: Any) -> None:
+    assert EndCounters(client, RUNQY, ["inference_default"]).gained() == {}
+
+
+def register_asynq(client: Any, queue: str, key: str = "asynq:servers:{host:1:a}") -> None:
+    """As asynq's server does: the member is the key of a message that names its queues."""
+    client.zadd("asynq:servers", {key: 2_000_000_000})
+    client.set(key, b"\x0a\x04host\x10\x01\x22" + queue.encode())
+
+
+def register_runqy(client: Any, queue: str, worker: str = "host:1") -> None:
+    """As runqy-worker does: the member is the id of a heartbeat that names its queues."""
+    client.zadd("asynq:workers", {worker: 2_000_000_000})
+    client.hset(f"asynq:workers:{worker}", "queues", f"map[{queue}:1]")
+
+
+def test_who_keeps_the_counters_is_told_by_who_is_registered_for_the_queues(client: Any) -> None:
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == frozenset()
+    register_asynq(client, OTHER)
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == frozenset()
+    register_runqy(client, QUEUE)
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == {"tasks"}
+    register_asynq(client, QUEUE, "asynq:servers:{host:2:b}")
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == {"tasks", "attempts"}
+
+
+def test_a_worker_that_is_gone_keeps_nothing(client: Any) -> None:
+    """Its entry in the set stays for a while, its heartbeat does not."""
+    register_runqy(client, QUEUE)
+    client.delete("asynq:workers:host:1")
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == frozenset()
