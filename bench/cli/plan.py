@@ -27,6 +27,15 @@ class PlanFlags:
     headroom: Annotated[str, Parameter(help="Share of each capacity to keep free.")] = "30%"
     backlog: Annotated[int, Parameter(help="Number of tasks in a backlog to drain.")] = 1_000_000
     memory: Annotated[str | None, Parameter(help="Memory of one server, such as 4000MB.")] = None
+    keep: Annotated[
+        str | None,
+        Parameter(
+            help="How long finished tasks are kept, such as 24h; none are counted by default."
+        ),
+    ] = None
+    kept_bytes: Annotated[
+        str | None, Parameter(help="Memory of a kept task; that of a queued one by default.")
+    ] = None
     service_time: Annotated[
         str | None, Parameter(help="Mean service time to assume, such as 4ms.")
     ] = None
@@ -35,13 +44,22 @@ class PlanFlags:
     ] = None
 
     def request(self, rate: str) -> PlanRequest:
-        """Returns the flags as a request. Raises UsageError for a value out of range."""
+        """Returns the flags as a request. Raises UsageError for a value out of range, and for a
+        size of kept tasks where none are kept."""
+        if self.kept_bytes is not None and self.keep is None:
+            raise UsageError(
+                "--kept-bytes has no effect without --keep; add for example --keep 24h"
+            )
         return PlanRequest(
             rate_per_s=_positive("--rate", units.parse_rate(rate)),
             headroom=_below_one("--headroom", units.parse_share(self.headroom)),
             slo=tuple(self.slo or ()),
             backlog=int(_positive("--backlog", self.backlog)),
             memory_bytes=None if self.memory is None else units.parse_size(self.memory),
+            keep_s=None if self.keep is None else units.parse_duration(self.keep),
+            kept_bytes=None
+            if self.kept_bytes is None
+            else int(_positive("--kept-bytes", units.parse_size(self.kept_bytes))),
             service_s=None
             if self.service_time is None
             else _positive("--service-time", units.parse_duration(self.service_time)),

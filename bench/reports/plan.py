@@ -1,6 +1,6 @@
 """A capacity plan as a terminal report: the answer first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -8,12 +8,15 @@ from rich.text import Text
 
 from bench import units
 from bench.analysis.capacity.answer import counted_units
+from bench.analysis.capacity.memory import MemoryPlan
+from bench.analysis.capacity.placement import Placement, QueueSplit
 from bench.analysis.capacity.plan import CapacityPlan, PlanOption
 from bench.reports.console import note_line, print_parts
 from bench.reports.figures import NOTHING, counted
 from bench.reports.tables import plain_table
 
 _MOST_OPTIONS = 12
+_MOST_SERVERS = 12
 
 
 def print_plan(plan: CapacityPlan) -> None:
@@ -51,8 +54,7 @@ def facts(plan: CapacityPlan) -> list[str]:
     lines = []
     if plan.first_bottleneck:
         lines.append(f"first bottleneck: {plan.first_bottleneck}")
-    if plan.server_share is not None:
-        lines.append(f"Redis: {plan.server_share:.0%} of a core on each server")
+    lines += _server_facts(plan)
     backlog = units.format_count(plan.request.backlog)
     if plan.drain_s is not None:
         lines.append(
@@ -61,17 +63,74 @@ def facts(plan: CapacityPlan) -> list[str]:
         )
     elif plan.chosen is not None:
         lines.append(f"a backlog of {backlog} tasks never drains at that rate")
-    if plan.memory_full_at is not None:
-        lines.append(
-            f"memory is full at {units.format_count(plan.memory_full_at)} tasks: after "
-            f"{units.format_duration(plan.memory_full_s)} without workers"
-        )
+    lines += _memory_facts(plan)
     if plan.waits_s:
         waits = ", ".join(
             f"{queue} {units.format_duration(wait)}" for queue, wait in plan.waits_s.items()
         )
         lines.append(f"mean wait for a worker (modelled): {waits}")
     return lines
+
+
+def _server_facts(plan: CapacityPlan) -> Iterator[str]:
+    """Yields the load of the servers and, where there are several, the queues on each."""
+    if plan.server_share is not None:
+        which = "each" if plan.shards == 1 else "the busiest"
+        yield f"Redis: {plan.server_share:.0%} of a core on {which} server"
+    if plan.placement is None or plan.shards == 1:
+        return
+    for split in plan.placement.splits:
+        yield _split(split, plan.placement)
+    servers = plan.placement.servers
+    for number, server in enumerate(servers[:_MOST_SERVERS], 1):
+        queues = ", ".join(f"{queue.name} ({queue.share:.0%})" for queue in server.queues)
+        yield f"server {number}: {queues}"
+    if len(servers) > _MOST_SERVERS:
+        yield f"and {counted(len(servers) - _MOST_SERVERS, 'server')} more; --json lists them all"
+
+
+def _split(split: QueueSplit, placement: Placement) -> str:
+    between = "and" if len(split.parts) == 2 else "to"
+    return (
+        f"split {split.queue} into {len(split.parts)} queues of equal weight, {split.parts[0]} "
+        f"{between} {split.parts[-1]}: its {units.format_rate(split.rate_per_s)} exceed the "
+        f"{units.format_rate(placement.limit_per_s)} that one server sustains with headroom, and a "
+        "queue cannot be spread over several servers; producers choose one of the queues at "
+        "random, and workers serve all of them"
+    )
+
+
+def _memory_facts(plan: CapacityPlan) -> Iterator[str]:
+    """Yields the memory of kept tasks, if any are counted, and when a server is full."""
+    memory, is_kept = plan.memory, bool(plan.request.keep_s)
+    if is_kept:
+        backlog = units.format_count(plan.request.backlog)
+        yield _kept(memory, backlog)
+        if memory.kept_share is not None:
+            beside = memory.longest_keep_with_backlog_s
+            yield (
+                f"kept tasks take {memory.kept_share:.0%} of the memory of a server; at this rate "
+                f"they can be kept for at most {units.format_duration(memory.longest_keep_s)}, or "
+                f"{units.format_duration(beside)} beside a backlog of {backlog}"
+            )
+    if plan.memory_full_at is not None and (memory.kept_share or 0.0) < 1:
+        yield (
+            f"{'beside kept tasks, ' if is_kept else ''}memory is full at "
+            f"{units.format_count(plan.memory_full_at)} {'queued ' if is_kept else ''}tasks: after "
+            f"{units.format_duration(plan.memory_full_s)} without workers"
+        )
+
+
+def _kept(memory: MemoryPlan, backlog: str) -> str:
+    line = f"kept tasks: {units.format_count(memory.kept_tasks)} in steady state"
+    if memory.kept_bytes is None:
+        return line
+    line += f", {units.format_bytes(memory.kept_bytes)}"
+    if memory.backlog_bytes is None:
+        return line
+    total = units.format_bytes(memory.kept_bytes + memory.backlog_bytes)
+    queued = units.format_bytes(memory.backlog_bytes)
+    return f"{line}; with a backlog of {backlog} ({queued}), {total}"
 
 
 def headroom(option: PlanOption) -> str:

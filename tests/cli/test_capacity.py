@@ -108,6 +108,57 @@ def test_a_plan_as_json(bench: Bench) -> None:
     assert made["wish"]["rate_per_s"] == 1000
 
 
+def test_a_plan_counts_the_tasks_that_are_kept(bench: Bench) -> None:
+    words = ("plan", "found.json", "--rate", "1000/s", "--memory", "16000MB", "--keep", "2h")
+    outcome = bench(*words, "--kept-bytes", "900")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = " ".join(outcome.out.split())
+    assert (
+        "kept tasks: 7,200,000 in steady state, 6.48 GB; with a backlog of 1,000,000 (400 MB), "
+        "6.88 GB kept tasks take 40% of the memory of a server; at this rate they can be kept for "
+        "at most 296.3 min, or 288.9 min beside a backlog of 1,000,000 beside kept tasks, memory "
+        "is full at 23,800,000 queued tasks: after 396.7 min without workers"
+    ) in lines
+    assert "kept" not in bench(*words[:6]).out
+
+
+def test_a_plan_says_that_kept_tasks_alone_fill_the_memory(bench: Bench) -> None:
+    outcome = bench("plan", "found.json", "--rate", "1000/s", "--memory", "4000MB", "--keep", "24h")
+    lines = " ".join(outcome.out.split())
+    assert "! kept tasks alone fill the memory of a server; keep them for at most 166.7" in lines
+    assert "memory is full" not in lines
+
+
+def test_a_plan_places_the_queues_on_several_servers(bench: Bench) -> None:
+    lines = " ".join(bench("plan", "found.json", "--rate", "50000/s").out.split())
+    assert (
+        "split inference_default into 2 queues of equal weight, inference_default_1 and "
+        "inference_default_2: its 25,000/s exceed the 17,500/s that one server sustains with "
+        "headroom, and a queue cannot be spread over several servers; producers choose one of the "
+        "queues at random, and workers serve all of them "
+        "server 1: inference_high (25%) server 2: inference_default_1 (25%) "
+        "server 3: inference_default_2 (25%) server 4: inference_low (25%)"
+    ) in lines
+    one = bench("plan", "found.json", "--rate", "900000/s", "--mix", "only=1").out
+    assert "server 12: only_12 (2%)\nand 40 servers more; --json lists them all" in one
+    assert "server 1:" not in bench("plan", "found.json", "--rate", "1000/s").out
+
+
+def test_the_placement_is_in_the_json_output(bench: Bench) -> None:
+    words = ("plan", "found.json", "--rate", "24000/s", "--mix", "high=1,low=3", "--json")
+    made = json.loads(bench(*words).out)
+    servers = made["placement"]["servers"]
+    assert [[queue["name"] for queue in server["queues"]] for server in servers] == [
+        ["low_1", "high"],
+        ["low_2"],
+    ]
+    assert [server["share"] for server in servers] == [0.625, 0.375]
+    assert made["placement"]["splits"] == [
+        {"queue": "low", "rate_per_s": 18_000.0, "parts": ["low_1", "low_2"]}
+    ]
+    assert made["memory"]["kept_tasks"] == 0
+
+
 def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None:
     outcome = bench("plan", "found.json", "--rate", "90000/s")
     assert outcome.code == 3
@@ -129,6 +180,15 @@ def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None
         (("found.json", "--rate", "5/s", "--mix", "a=-1"), "the weight of 'a' must be positive"),
         (("found.json", "--rate", "5/s", "--memory", "much"), "'much' is not a size"),
         (("found.json", "--rate", "5/s", "--backlog", "0"), "--backlog must be above zero"),
+        (("found.json", "--rate", "5/s", "--keep", "long"), "'long' is not a duration"),
+        (
+            ("found.json", "--rate", "5/s", "--kept-bytes", "900"),
+            "--kept-bytes has no effect without --keep; add for example --keep 24h",
+        ),
+        (
+            ("found.json", "--rate", "5/s", "--keep", "1h", "--kept-bytes", "0"),
+            "--kept-bytes must be above zero",
+        ),
     ],
 )
 def test_a_plan_request_that_makes_no_sense_is_one_line_and_exit_code_2(

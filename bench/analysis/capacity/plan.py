@@ -11,6 +11,13 @@ import msgspec
 
 from bench import units
 from bench.analysis.capacity import models
+from bench.analysis.capacity.memory import MemoryDemand, MemoryPlan, memory_notes, plan_memory
+from bench.analysis.capacity.placement import (
+    Placement,
+    place_queues,
+    placement_notes,
+    servers_for,
+)
 from bench.analysis.capacity.queueing import Queue, priority_waits_s
 from bench.errors import UsageError
 from bench.records import capacity_record
@@ -30,6 +37,10 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Number of tasks in the backlog whose drain time is planned."""
     memory_bytes: int | None = None
     """Memory of one server; None where it is unknown."""
+    keep_s: float | None = None
+    """How long finished tasks are kept; None to count none."""
+    kept_bytes: int | None = None
+    """Memory of a kept task; None for that of a queued one."""
     service_s: float | None = None
     """Mean service time to assume; None for the measured one."""
     mix: dict[str, float] | None = None
@@ -59,17 +70,21 @@ class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
     options: list[PlanOption]
     chosen: PlanOption | None
     shards: int | None
-    """Number of Redis servers that the rate takes."""
+    """Number of Redis servers that the rate takes, with each queue on one server."""
     server_share: float | None
-    """Share of one core that each Redis server uses."""
+    """Share of one core that the busiest Redis server uses."""
+    placement: Placement | None
+    """The server of each queue; None where the load of a server is not known, and for more than
+    ``MOST_SERVERS`` servers."""
     drain_s: float | None
     """Time to drain the backlog while tasks keep arriving at the planned rate."""
     drain_idle_s: float | None
     """Time to drain the backlog when no new tasks arrive."""
     memory_full_at: int | None
-    """Number of queued tasks that fill the memory of one server."""
+    """Number of queued tasks that fill the memory of one server, beside its kept tasks."""
     memory_full_s: float | None
-    """Time until the memory is full when no worker serves the queue."""
+    """Time until the busiest server is full when no worker serves its queues."""
+    memory: MemoryPlan
     waits_s: dict[str, float]
     """Mean wait for a worker by sub-queue; empty where the queueing model does not apply."""
     first_bottleneck: str = msgspec.field(name="first_to_give")
@@ -89,8 +104,11 @@ def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
     options = list(_options(record, request, factor))
     chosen = next((option for option in options if not option.rejected), None)
     saturation = None if chosen is None else _saturation(record, chosen, factor)
-    shards, share = _servers(record, request)
-    full_at, full_s = _memory(record, request)
+    shards, placement = _servers(record, request)
+    busiest = 1 / (shards or 1) if placement is None else placement.busiest
+    share = _server_share(record, request, busiest)
+    demand = _memory_demand(record, request, busiest)
+    memory = plan_memory(demand)
     return CapacityPlan(
         request=request,
         axis=record.axis,
@@ -98,13 +116,20 @@ def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
         chosen=chosen,
         shards=shards,
         server_share=share,
+        placement=placement,
         drain_s=_drain(request, saturation, request.rate_per_s),
         drain_idle_s=_drain(request, saturation, 0.0),
-        memory_full_at=full_at,
-        memory_full_s=full_s,
+        memory_full_at=demand.full_at,
+        memory_full_s=demand.full_s,
+        memory=memory,
         waits_s=_waits(record, request, chosen, saturation),
         first_bottleneck=_first_bottleneck(chosen, share, request),
-        notes=list(_notes(record, request, chosen)),
+        notes=[
+            *_notes(record, request, chosen),
+            *placement_notes(placement, shards, record.axis),
+            *_keeping_notes(record, request),
+            *memory_notes(demand, memory),
+        ],
     )
 
 
@@ -194,20 +219,35 @@ def _drain(request: PlanRequest, saturation: float | None, rate_per_s: float) ->
     return request.backlog / (saturation - rate_per_s)
 
 
-def _servers(record: CapacityRecord, request: PlanRequest) -> tuple[int | None, float | None]:
+def _servers(record: CapacityRecord, request: PlanRequest) -> tuple[int | None, Placement | None]:
+    """Returns how many servers the rate takes, and the placement of the queues on them."""
     ceiling = record.redis.ceiling_per_s if record.redis is not None else None
     if not ceiling:
         return None, None
-    shards = max(math.ceil(request.rate_per_s / (ceiling * (1 - request.headroom))), 1)
-    return shards, request.rate_per_s / shards / ceiling
+    limit_per_s = ceiling * (1 - request.headroom)
+    mix = request.mix or record.scenario.queues
+    placement = place_queues(mix, request.rate_per_s, limit_per_s)
+    if placement is None:
+        return servers_for(request.rate_per_s, limit_per_s), None
+    return len(placement.servers), placement
 
 
-def _memory(record: CapacityRecord, request: PlanRequest) -> tuple[int | None, float | None]:
-    each = record.redis.memory_bytes_per_queued_task if record.redis is not None else None
-    if not each or request.memory_bytes is None:
-        return None, None
-    full_at = int(request.memory_bytes / each)
-    return full_at, full_at / request.rate_per_s
+def _server_share(record: CapacityRecord, request: PlanRequest, busiest: float) -> float | None:
+    ceiling = record.redis.ceiling_per_s if record.redis is not None else None
+    return request.rate_per_s * busiest / ceiling if ceiling else None
+
+
+def _memory_demand(record: CapacityRecord, request: PlanRequest, busiest: float) -> MemoryDemand:
+    queued = record.redis.memory_bytes_per_queued_task if record.redis is not None else None
+    return MemoryDemand(
+        rate_per_s=request.rate_per_s,
+        busiest=busiest,
+        backlog=request.backlog,
+        keep_s=request.keep_s or 0.0,
+        queued_bytes=queued,
+        kept_bytes=queued if request.kept_bytes is None else request.kept_bytes,
+        memory_bytes=request.memory_bytes,
+    )
 
 
 def _waits(
@@ -268,12 +308,27 @@ def _notes(
         yield f"bounds are not fully proven for {record.axis} {', '.join(map(str, unsettled))}"
 
 
+def _keeping_notes(record: CapacityRecord, request: PlanRequest) -> Iterator[str]:
+    if request.keep_s is None and record.scenario.store_results:
+        yield (
+            "the scenario stores results, but the memory of finished tasks that are kept is not "
+            "counted; add the time for which they are kept, such as --keep 24h"
+        )
+    if request.keep_s and request.kept_bytes is None and record.redis is not None:
+        each = record.redis.memory_bytes_per_queued_task
+        if each:
+            yield (
+                f"a kept task is counted like a queued one, {units.format_bytes(each)} without a "
+                "result; add --kept-bytes for another size"
+            )
+
+
 def _too_much(record: CapacityRecord, request: PlanRequest) -> str:
     best = models.best_level(record)
     most = "nothing" if best is None else units.format_rate(best.lower_per_s)
     return (
         f"no measured or modelled number of {record.axis} sustains "
         f"{units.format_rate(request.rate_per_s)} with {request.headroom:.0%} headroom; the "
-        f"highest measured rate is {most}; search with more {record.axis}, or spread the queue "
-        "over several servers"
+        f"highest measured rate is {most}; search with more {record.axis}, or divide the load "
+        "among queues on several servers"
     )

@@ -40,8 +40,57 @@ def test_a_rate_beyond_all_is_said_to_be_so() -> None:
     plan = make_plan(found(), request(rate_per_s=50_000.0))
     assert plan.chosen is None
     assert any("no measured or modelled number of slots sustains 50,000/s" in n for n in plan.notes)
-    assert plan.shards == 3  # a core of Redis is full at 25,000/s, and 30% are to stay free
     assert plan.drain_s is None
+
+
+def test_queues_are_placed_on_servers_that_keep_the_headroom() -> None:
+    """A core of Redis is full at 25,000/s, and 30% are to stay free: 17,500/s for each server."""
+    plan = make_plan(found(), request(rate_per_s=50_000.0))
+    assert plan.placement is not None
+    assert plan.placement.least_servers == 3
+    assert [split.queue for split in plan.placement.splits] == ["inference_default"]
+    assert plan.shards == len(plan.placement.servers) == 4  # four queues of 12,500/s
+    assert plan.server_share == pytest.approx(0.5)
+    assert any(note.startswith("3 servers sustain the load if") for note in plan.notes)
+
+
+def test_the_placement_is_for_the_mix_that_is_asked_for() -> None:
+    plan = make_plan(found(), request(rate_per_s=24_000.0, mix={"high": 1, "low": 3}))
+    assert plan.placement is not None
+    queues = [[queue.name for queue in server.queues] for server in plan.placement.servers]
+    assert queues == [["low_1", "high"], ["low_2"]]
+    assert plan.server_share == pytest.approx(24_000 * 0.625 / 25_000)
+
+
+def test_a_record_without_the_load_of_a_server_places_nothing() -> None:
+    unknown = msgspec.structs.replace(found(), redis=None)
+    plan = make_plan(unknown, request(keep_s=60.0, memory_bytes=10**9))
+    assert (plan.placement, plan.shards, plan.server_share) == (None, None, None)
+    assert plan.memory_full_at is None
+    assert plan.memory.kept_tasks == 60_000
+    assert any("add --kept-bytes" in note for note in plan.notes)
+
+
+def test_kept_tasks_leave_less_memory_for_queued_ones() -> None:
+    plan = make_plan(found(), request(memory_bytes=4_000_000_000, keep_s=3_600.0))
+    assert plan.memory.kept_tasks == 3_600_000
+    assert plan.memory.kept_bytes == 3_600_000 * 400
+    assert plan.memory_full_at == 6_400_000
+    assert any("counted like a queued one, 400 B" in note for note in plan.notes)
+    larger = make_plan(found(), request(memory_bytes=4_000_000_000, keep_s=3_600.0, kept_bytes=800))
+    assert larger.memory_full_at == 2_800_000
+    assert not any("counted like a queued one" in note for note in larger.notes)
+
+
+@pytest.mark.parametrize(("keep_s", "is_said"), [(None, True), (0.0, False), (3_600.0, False)])
+def test_stored_results_that_are_not_counted_are_said_to_be_so(
+    keep_s: float | None, is_said: bool
+) -> None:
+    scenario = msgspec.structs.replace(found().scenario, store_results=True)
+    storing = msgspec.structs.replace(found(), scenario=scenario)
+    notes = make_plan(storing, request(keep_s=keep_s)).notes
+    assert any("such as --keep 24h" in note for note in notes) == is_said
+    assert not any("--keep" in note for note in make_plan(found(), request()).notes)
 
 
 def test_a_backlog_drains_with_what_the_rate_leaves() -> None:
