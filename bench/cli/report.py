@@ -12,11 +12,12 @@ from cyclopts import Parameter
 from bench import files
 from bench.errors import RecordError, UsageError
 from bench.jobs import ab_job
-from bench.records import capacity_record, clients_record, comparison_record
+from bench.records import capacity_record, clients_record, comparison_record, restarts_record
 from bench.records import run_record as records
 from bench.reports.capacity import print_capacity
 from bench.reports.clients import print_clients
 from bench.reports.gate.terminal import print_gate
+from bench.reports.restarts import print_restarts
 from bench.reports.run import print_report
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class _Kind:
     load: Callable[[Path], Any]
     encode: Callable[[Any], bytes]
     show: Callable[[Any, Path], None]
-    section: str
-    """Module that turns such a record into a section of a page; loaded only for a page."""
+    section: str | None
+    """Module that turns such a record into a section of a page, loaded only for a page; None where
+    there is none."""
 
 
 _RUN = _Kind(records.load, records.encode, print_report, "bench.reports.html.run_page")
@@ -47,6 +49,9 @@ _KINDS = {
         capacity_record.encode,
         print_capacity,
         "bench.reports.html.capacity_page",
+    ),
+    restarts_record.FORMAT: _Kind(
+        restarts_record.load, restarts_record.encode, print_restarts, None
     ),
     clients_record.FORMAT: _Kind(
         clients_record.load,
@@ -145,6 +150,10 @@ def _require_page(html: Path, loaded: Sequence[_Loaded]) -> None:
 
 
 def _section(each: _Loaded) -> "Section":
+    if each.kind.section is None:
+        raise RecordError(
+            f"{each.path}: restarts have no page; name the records of their runs instead"
+        )
     try:
         made: Section = importlib.import_module(each.kind.section).section(each.record)
         return made

@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,8 @@ from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.restarts import run_restarts
+from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
@@ -43,6 +46,13 @@ class RunFlags(MeasuringFlags):
         bool,
         Parameter(help="Keep the run's keys on the server; 'bench clean RECORD' removes them."),
     ] = False
+    restarts: Annotated[
+        int,
+        Parameter(
+            help="Repeat the run this many times, each with a server and workers started afresh, "
+            "and show how the figures differ between starts."
+        ),
+    ] = 1
     distributed: Annotated[
         bool, Parameter(group=_HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
@@ -58,6 +68,14 @@ class RunFlags(MeasuringFlags):
         int | None,
         Parameter(group=_HOSTS, help="Port on which the Locust master listens; 5557 by default."),
     ] = None
+
+    def require_restarts(self) -> None:
+        """Raises UsageError where a number of restarts cannot be made."""
+        if self.restarts < 1:
+            raise UsageError("--restarts must be at least 1")
+        if self.restarts > 1 and (self.distributed or self.keep):
+            other = "--distributed" if self.distributed else "--keep"
+            raise UsageError(f"--restarts cannot be combined with {other}; remove one of them")
 
     def cluster(self) -> LocustCluster | None:
         """Returns where the Locust workers are; None for a run without Locust.
@@ -104,17 +122,28 @@ def run(
     chosen = scenario_from(scenario, flags)
     payloads(chosen)  # reports an unusable payload file before anything starts
     url = how.server_url(where)
+    how.require_restarts()
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
-    finished, is_interrupted = _measure(chosen, url, how, cluster)
-    run_record.save(finished, path)
+
+    def measure() -> tuple[RunRecord, bool]:
+        return _measure(chosen, url, how, cluster)
+
+    if how.restarts > 1:
+        made, code = run_restarts(measure, how.restarts, path, is_quiet=how.hides_progress)
+        show = partial(show_restarts, made, path, as_json=how.json)
+    else:
+        finished, is_interrupted = measure()
+        run_record.save(finished, path)
+        code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
+        show = partial(_show, finished, path, as_json=how.json)
     if not how.quiet:
         where.warn_of_password()
-    code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
-    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
-        _show(finished, path, how, code)
-        sys.stdout.flush()
+    if how.json or not how.quiet or code is not ExitCode.PASSED:
+        with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
+            show()
+            sys.stdout.flush()
     return code
 
 
@@ -142,8 +171,8 @@ def _measure(
         return finished, should_stop()
 
 
-def _show(finished: RunRecord, path: Path, how: RunFlags, code: ExitCode) -> None:
-    if how.json:
+def _show(finished: RunRecord, path: Path, *, as_json: bool) -> None:
+    if as_json:
         sys.stdout.write(run_record.encode(finished).decode())
-    elif not how.quiet or code is not ExitCode.PASSED:
+    else:
         print_report(finished, path)

@@ -53,6 +53,12 @@ class LocustProcess:
         """Whether nothing more will come: it has sent its final report, or it is gone."""
         return self.is_missing or (self.report is not None and self.report.final)
 
+    @property
+    def cpu_s(self) -> float:
+        """Its CPU time by its newest report; zero for this very process, or on another machine."""
+        is_other = self.client != LOCAL and self.host == host_identity()
+        return self.report.cpu_s if is_other and self.report is not None else 0.0
+
     def send(self, message: ParentMessage) -> None:
         """Pass a message of the run on to the process."""
         if isinstance(message, Begin | Stop):

@@ -1,25 +1,185 @@
-"""Names the part of a run that ran out of CPU time."""
+"""Names what a run was bound by, from the CPU time of every part and of the machine."""
 
-_BUSY_CORES = 0.9
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from bench import units
+
+BUSY_CORES = 0.9
+"""From here on, a part that uses one core counts as having used all of it."""
+_MOST_BUSY_CORES = 1.1
+"""Above this a worker has several threads, and which of them was busy is not known."""
+BUSY_HOST = 0.85
+"""Share of the machine's cores from which on the machine is the limit: processes then wait for each
+other, as what is ready to run is not spread evenly over the cores."""
+THROTTLED_SHARE = 0.05
+"""Share of the quota's periods in which it was used up, from which on the quota is the limit."""
+BUSY_SLOTS = 0.9
 
 
-def attribute(
-    server_cores: float | None,
-    cores_per_worker: float | None,
-    cores_per_producer: float | None,
-) -> str:
-    """Returns one sentence that names what a run was bound by.
+class Limit(StrEnum):
+    """What a run was bound by."""
 
-    The first of server, workers and producers that used 0.9 cores or more is named; if none did,
-    the sentence says so. None stands for a part that was not measured.
+    QUOTA = "quota"
+    SERVER = "server"
+    WORKER = "worker"
+    PRODUCER = "producer"
+    HOST = "host"
+    SLOTS = "slots"
+    ROUND_TRIP = "round trip"
+    NOTHING = "nothing"
+
+
+class MachineUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine's cores did in the window, in cores on average. None: not known."""
+
+    cores: int
+    """Cores that the run could use."""
+    quota_cores: float | None = None
+    """The CPU quota that applied to the run; None without one."""
+    throttled_share: float | None = None
+    """Share of the quota's periods in which it was used up."""
+    user_cores: float
+    system_cores: float
+    """In the kernel. Both together are what was neither idle nor stolen; they divide it in the
+    ratio of the kernel's ticks."""
+    steal_cores: float
+    """Taken by the hypervisor for other machines."""
+    server_cores: float | None = None
+    """The server's part; None if it is on another machine."""
+    generator_cores: float
+    worker_cores: float
+    harness_cores: float
+    """Of the process that leads the run, and of an observer."""
+    other_cores: float
+    """What is neither stolen nor of any part of the run. As the parts are not read in the same
+    instant, it can be slightly negative."""
+
+    @property
+    def busy_cores(self) -> float:
+        """Everything that is not idle, what is stolen included."""
+        return self.user_cores + self.system_cores + self.steal_cores
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What the parts of a run had to do. None stands for what was not measured."""
+
+    server_cores: float | None
+    worker_cores: float | None
+    """Of the busiest worker process."""
+    producer_cores: float | None
+    """Of the busiest producer process."""
+    is_closed_loop: bool
+    is_late: bool
+    """Whether producers sent tasks late, or too few."""
+    falls_behind: bool
+    """Whether the backlog grew, so that something limited the workers."""
+    slots: int
+    """Tasks that all workers together can run at a time; zero if that is not known."""
+    busy_slots: float | None
+    """Share of the slots' time in which a task was in service."""
+    round_trip_s: float
+    machine: MachineUse | None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a run was bound by, and the sentence that says so."""
+
+    limit: Limit
+    sentence: str
+
+
+def attribute(load: Load) -> Attribution:
+    """Returns the first limit that applies, in the order of ``Limit``.
+
+    A limit outside the run's own parts (the quota) comes first, as it slows all of them; the
+    machine comes after single cores, which a busy part would use up on any machine.
     """
-    if server_cores is not None and server_cores >= _BUSY_CORES:
-        return f"server-bound: Redis used {server_cores:.2f} of the core that runs its commands"
-    if cores_per_worker is not None and cores_per_worker >= _BUSY_CORES:
-        return f"worker-bound: each worker process used {cores_per_worker:.2f} cores; add workers"
-    if cores_per_producer is not None and cores_per_producer >= _BUSY_CORES:
-        return (
-            f"generator-bound: each producer process used {cores_per_producer:.2f} cores; "
-            "add producers"
+    return next(_limits(load), Attribution(Limit.NOTHING, _nothing(load)))
+
+
+def _limits(load: Load) -> Iterator[Attribution]:
+    machine = load.machine
+    throttled = None if machine is None else machine.throttled_share
+    if machine is not None and throttled is not None and throttled >= THROTTLED_SHARE:
+        yield Attribution(Limit.QUOTA, _quota(machine, throttled))
+    yield from _cores(load)
+    if machine is not None and machine.busy_cores >= BUSY_HOST * machine.cores:
+        yield Attribution(Limit.HOST, _host(machine))
+    if load.busy_slots is not None and load.busy_slots >= BUSY_SLOTS:
+        yield Attribution(Limit.SLOTS, _slots(load.slots, load.busy_slots))
+    if load.falls_behind or load.is_closed_loop:
+        yield Attribution(
+            Limit.ROUND_TRIP,
+            "bound by round trips: every part waited for replies, and none used a whole core; a "
+            f"round trip to the server takes {units.format_duration(load.round_trip_s)} at best",
         )
-    return "not CPU-bound: server, workers and producers all had spare CPU time"
+
+
+def _cores(load: Load) -> Iterator[Attribution]:
+    """The parts that used up the one core that their thread can use."""
+    if (load.server_cores or 0.0) >= BUSY_CORES:
+        yield Attribution(
+            Limit.SERVER,
+            f"server-bound: Redis used {load.server_cores:.2f} of the core that runs its commands",
+        )
+    if BUSY_CORES <= (load.worker_cores or 0.0) <= _MOST_BUSY_CORES:
+        yield Attribution(
+            Limit.WORKER,
+            f"worker-bound: a worker process used {load.worker_cores:.2f} of its core; add workers",
+        )
+    if (load.producer_cores or 0.0) >= BUSY_CORES and (load.is_late or load.is_closed_loop):
+        yield Attribution(
+            Limit.PRODUCER,
+            f"generator-bound: a producer process used {load.producer_cores:.2f} of its core; "
+            "add producers",
+        )
+
+
+def _quota(machine: MachineUse, throttled: float) -> str:
+    return (
+        f"quota-bound: the CPU quota of {machine.quota_cores:g} cores was used up in "
+        f"{throttled:.0%} of its periods, and everything under it then stood still; raise the "
+        "quota, or offer less load"
+    )
+
+
+def _host(machine: MachineUse) -> str:
+    return (
+        f"host-bound: {machine.busy_cores:.2f} of {machine.cores} cores were in use "
+        f"({_parts(machine)}); offer less load, use a larger machine, or move parts to another one"
+    )
+
+
+def _parts(machine: MachineUse) -> str:
+    parts = {
+        "server": machine.server_cores,
+        "workers": machine.worker_cores,
+        "generator": machine.generator_cores,
+        "harness": machine.harness_cores,
+        "others": machine.other_cores,
+        "stolen": machine.steal_cores,
+    }
+    return ", ".join(f"{name} {cores:.2f}" for name, cores in parts.items() if cores is not None)
+
+
+def _slots(slots: int, busy: float) -> str:
+    each = "the workers' one slot was" if slots == 1 else f"the workers' {slots} slots were"
+    return (
+        f"bound by slots: {each} busy {busy:.0%} of the time; raise --concurrency, or add workers"
+    )
+
+
+def _nothing(load: Load) -> str:
+    if load.machine is None:
+        return "not CPU-bound: server, workers and producers all had spare CPU time"
+    spare = max(load.machine.cores - load.machine.busy_cores, 0.0)
+    return (
+        "not CPU-bound: server, workers and producers all had spare CPU time, and "
+        f"{spare:.2f} of the machine's {load.machine.cores} cores were idle"
+    )

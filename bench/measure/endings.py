@@ -75,9 +75,9 @@ def resolve(
 ) -> ResolvedEnds:
     """Returns a queue's counts with the tasks of unknown outcome split as far as counters allow.
 
-    ``rerun`` is the number of tasks that may have ended twice, which widens bounds that rest on the
-    counters of attempts. What was known before stays: ``completed`` is at least that many
-    afterwards, ``completed + outcome_unknown`` at most.
+    ``rerun`` is the number of tasks that were run again and so may have been counted twice, which
+    widens bounds. What was known before stays: ``completed`` is at least that many afterwards,
+    ``completed + outcome_unknown`` at most.
     """
     gone = counts.outcome_unknown
     by_successes = counted.successes(rules) - counts.completed
@@ -86,7 +86,7 @@ def resolve(
     high = gone if rules == "attempts" else low
     excess = _distance(by_successes, low, high)
     nearest = by_successes - excess
-    slack = rerun if gone else 0
+    slack = rerun if excess else 0
     fewest = _within(min(by_successes, nearest) - slack, gone)
     most = _within(max(by_successes, nearest) + slack, gone)
     retried = max(most_failed - (gone - fewest), 0) if rules == "attempts" and not excess else 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
+from bench.measure.leases import Leases
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import BINS_PER_SECOND, add_bins
 from bench.workload.scenario import Scenario
@@ -33,6 +34,8 @@ class Progress:
     backlog: dict[str, int]
     p50_s: float | None
     p99_s: float | None
+    leases: Leases | None = None
+    """Leases on tasks, while the queues are drained."""
 
 
 def progress_of(
@@ -42,6 +45,7 @@ def progress_of(
     producers: Sequence[ProducerReport],
     workers: Sequence[WorkerReport],
     backlog: Sequence[int],
+    leases: Leases | None = None,
 ) -> Progress:
     """Returns the progress that the newest reports of all processes amount to.
 
@@ -62,6 +66,7 @@ def progress_of(
         backlog=dict(zip(scenario.queues, backlog, strict=True)),
         p50_s=_seconds(recent.percentile_us(50)),
         p99_s=_seconds(recent.percentile_us(99)),
+        leases=leases,
     )
 
 

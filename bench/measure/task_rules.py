@@ -1,5 +1,6 @@
 """The rules of the verdict about what became of the tasks: lost, unfinished, ended unseen."""
 
+import math
 from collections.abc import Iterator
 
 from bench import units
@@ -59,6 +60,12 @@ def _drain_timed_out(inputs: VerdictInputs) -> str:
             f"the drain timed out waiting for {quantity(counts.lost, 'task')} that no list holds "
             f"({_unfinished_states(inputs) or 'nothing of them is left'}): check the worker's log "
             "for tasks that it took and dropped"
+        )
+    if inputs.leases is not None and not counts.pending:
+        return (
+            f"the drain timed out while {inputs.leases.sentence}; if their worker is gone, another "
+            "one takes them over within a few minutes after that: to wait for it, set "
+            f"--drain-timeout to {math.ceil(inputs.needed_drain_s)}s or more"
         )
     return (
         f"the drain timed out with {quantity(left, 'pending or active task')} left: offer less "

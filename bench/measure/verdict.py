@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench import units
-from bench.measure import task_rules
+from bench.measure import priorities, task_rules
 from bench.measure.verdict_inputs import (
     Verdict,
     VerdictInputs,
@@ -29,6 +29,8 @@ SHORT_GROWTH_SHARE = 0.10
 """Share of the offered rate that applies instead if there are too few rows for a slope."""
 _FEWEST_BACKLOG_ROWS = 5
 _MOST_BACKLOG_ROWS = 400
+_MOST_INVERSIONS = 3
+"""Pairs of sub-queues that the warning names."""
 
 
 def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
@@ -44,6 +46,7 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
             *_notes_on_producers(inputs),
             *task_rules.notes_on_ends(inputs),
             *_notes_on_run(inputs),
+            *_notes_on_priorities(inputs),
         ],
         key=lambda reason: -order.index(reason.verdict or Verdict.VALID),
     )
@@ -147,6 +150,8 @@ def _notes_on_producers(inputs: VerdictInputs) -> Iterator[VerdictReason]:
 
 
 def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    if inputs.layout_note:
+        yield VerdictReason("other_layout", inputs.layout_note)
     if inputs.reconnects:
         yield VerdictReason(
             "reconnected",
@@ -159,4 +164,17 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "no steady state was reached within the first "
             f"{units.format_duration(inputs.most_warmup_s)}, so the warm-up may be longer than "
             "what was left out: run longer, or set --warmup",
+        )
+
+
+def _notes_on_priorities(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    clauses = priorities.clauses(inputs.inversions or (), is_drain=inputs.is_drain)
+    if clauses:
+        more = len(clauses) - _MOST_INVERSIONS
+        shown = "; ".join(clauses[:_MOST_INVERSIONS])
+        yield VerdictReason(
+            "priority_inversion",
+            f"{shown}{f'; {more} more pairs are inverted' if more > 0 else ''}, although the "
+            "scenario lists the highest priority first: check the order in which the worker serves "
+            "its queues; some workers choose it when they start, so repeat the run with --restarts",
         )

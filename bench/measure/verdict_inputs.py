@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench import units
+from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
+from bench.measure.priorities import Inversion
 from bench.wire.layout_contract import CounterRules
 
 
@@ -44,6 +46,10 @@ class VerdictInputs:
     interruptions: Sequence[str]
     """Sentences that say why the run ended early or lacks a part."""
     drain_timed_out: bool
+    leases: Leases | None = None
+    """Leases on tasks when the drain timed out; None without any."""
+    needed_drain_s: float = 0.0
+    """How long the drain would have to be for the tasks on lease to be run again."""
     negative_latencies: int
     overflowed_latencies: int
     missing_tasks: int
@@ -57,6 +63,8 @@ class VerdictInputs:
     """What the server did to its data during the run, as a predicate such as ``was flushed``."""
     are_outcomes_known: bool = True
     """Whether the final state of every task could be read at the end."""
+    layout_note: str = ""
+    """A sentence where another layout lives on the server; empty if none does."""
     found: Counts | None = None
     """Tasks of which only Redis has shown how they ended, as processes died; None if none did."""
     seen_by: str | None = None
@@ -72,6 +80,10 @@ class VerdictInputs:
     """By whose rules the queues' own counters were read; None if they were not."""
     counter_excess: int = 0
     """Ends that the counters have beyond the tasks that ended; negative where some are missing."""
+    inversions: list[Inversion] | None = None
+    """Sub-queues that waited longer than one of lower priority; None if that was not judged."""
+    is_drain: bool = False
+    """Whether workers started only when everything was enqueued."""
 
 
 def quantity(count: int, singular: str, plural: str = "") -> str:

@@ -15,8 +15,10 @@ import msgspec
 
 from bench import files
 from bench.errors import ExitCode, RecordError
+from bench.measure.bottleneck import MachineUse
 from bench.measure.ledger import Counts
 from bench.measure.observation import Observation
+from bench.measure.priorities import Inversion
 from bench.records import formats
 from bench.workload.scenario import Scenario
 
@@ -80,6 +82,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     server_memory_bytes_per_task: float | None = None
     generator_loop_lag_p99_s: float | None = None
     """p99 of how late a shared event loop ran its producers; None if no event loop was shared."""
+    machine: MachineUse | None = None
+    """What the cores of the machine did that runs the generator; None in older records."""
     harness_memory_bytes: int | None = None
     """Sum of the peak memory of all processes of the harness."""
 
@@ -128,12 +132,17 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     warnings: list[RecordWarning]
     attribution: str
+    bound_by: str = ""
+    """The limit that ``attribution`` names, for programs; empty in older records."""
     counts: Counts
     queues: dict[str, Counts]
     rates: Rates
     latency: dict[str, dict[str, LatencySummary]]
     observation: Observation | None = None
     """How an observer measured completions; None if the workers reported them themselves."""
+    inversions: list[Inversion] | None = None
+    """Sub-queues that waited longer than one of lower priority; None if that was not judged, as in
+    older records."""
     series: Series
     resources: Resources
     clock: ClockInfo

@@ -11,11 +11,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from bench.records import capacity_record, clients_record, comparison_record, run_record
+from bench.records import (
+    capacity_record,
+    clients_record,
+    comparison_record,
+    restarts_record,
+    run_record,
+)
 from bench.workload.fields import FIELDS
 from bench.workload.json_schema import scenario_schema
 
-FormatName = Literal["scenario", "record", "capacity", "comparison", "clients"]
+FormatName = Literal["scenario", "record", "capacity", "comparison", "clients", "restarts"]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -81,6 +87,12 @@ _FORMATS: Mapping[FormatName, _Format] = {
         comparison_record.FORMAT,
         "Comparison record",
         "What a comparison of runs decided, as 'bench compare' and 'bench ab' write it.",
+    ),
+    "restarts": _record_format(
+        restarts_record.RestartsRecord,
+        restarts_record.FORMAT,
+        "Record of restarts",
+        "How figures differ between starts, as 'bench run --restarts' writes it.",
     ),
     "clients": _record_format(
         clients_record.ClientsRecord,

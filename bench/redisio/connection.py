@@ -11,6 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -227,3 +228,10 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
 def _cause(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__
     return cause.strerror.lower() if isinstance(cause, OSError) and cause.strerror else ""
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether a URL leads to this machine: by a unix socket, or by a loopback address."""
+    parts = urlsplit(url)
+    host = parts.hostname or "localhost"
+    return parts.scheme == "unix" or host in ("localhost", "::1") or host.startswith("127.")

@@ -31,6 +31,11 @@ def registered_rules(client: redis.Redis, layout: Layout, queues: Sequence[str])
     return RegisteredRules(frozenset(found), commands)
 
 
+def has_live_worker(client: redis.Redis, registration: Registration) -> bool:
+    """Whether a worker is registered there that is alive. Raises redis-py's errors."""
+    return any(text is not None for text in _descriptions(client, registration))
+
+
 def _descriptions(client: redis.Redis, registration: Registration) -> list[Any]:
     members: Any = client.zrange(registration.key, 0, -1)
     return [

@@ -51,13 +51,22 @@ def _plain_lines() -> Callable[[Progress], None]:
 
 def plain_line(progress: Progress) -> str:
     """Returns the progress as one line of text, for output that is not a terminal."""
+    waits = _waits_for(progress)
     return (
         f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  "
         f"offered {progress.offered_per_s:,}/s  enqueued {progress.enqueued_per_s:,}/s  "
         f"finished {progress.finished_per_s:,}/s  backlog {sum(progress.backlog.values()):,}  "
         f"e2e p50 {units.format_duration(progress.p50_s)} "
         f"p99 {units.format_duration(progress.p99_s)}"
+        f"{'' if waits is None else f'  {waits}'}"
     )
+
+
+def _waits_for(progress: Progress) -> str | None:
+    """What the drain waits for, where nothing but leases is left; else None."""
+    if progress.leases is None or any(progress.backlog.values()):
+        return None
+    return progress.leases.sentence
 
 
 def _panel(scenario: Scenario, progress: Progress) -> Group:
@@ -79,7 +88,15 @@ def _panel(scenario: Scenario, progress: Progress) -> Group:
     )
     bar = Table.grid()  # a progress bar does not end its own line
     bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
-    return Group(heading, bar, Text(rates), Text(latency), Text(backlog, style="dim"))
+    waits = _waits_for(progress)
+    return Group(
+        heading,
+        bar,
+        Text(rates),
+        Text(latency),
+        Text(backlog, style="dim"),
+        *([] if waits is None else [Text(waits, style="yellow")]),
+    )
 
 
 def _share_done(progress: Progress) -> float:

@@ -32,6 +32,9 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
     A narrow terminal gets fewer columns of figures; no figure is ever truncated.
     """
     yield _headline(record)
+    order = run_text.drain_order(record)
+    if order:
+        yield Text(order, style="bold red")
     for warning in record.warnings:
         yield note_line(warning.message)
     yield from _objectives(record)
@@ -173,7 +176,7 @@ def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     yield Text(
         f"cores: server {cores(resources.server_cpu_cores)}, "
         f"workers {cores(resources.worker_cpu_cores)}, "
-        f"generator {cores(resources.generator_cpu_cores)}"
+        f"generator {cores(resources.generator_cpu_cores)}{run_text.machine(record)}"
         f" · {server['product']} {server['version']} at {server['address']}"
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}",

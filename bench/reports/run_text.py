@@ -1,6 +1,7 @@
 """Sentences and figures that all reports of a run share."""
 
 from bench import units
+from bench.measure import priorities
 from bench.records.run_record import RunRecord, SloResult
 from bench.workload.metrics import format_value, parse_objective
 
@@ -66,6 +67,25 @@ def observed(record: RunRecord) -> str:
         f"{units.format_count(observation.traced)} tasks traced "
         f"({observation.traced_share:.0%}){''.join(exceptions)}"
     )
+
+
+def machine(record: RunRecord) -> str:
+    """Returns what of the machine was in use, and by others; empty for older records."""
+    use = record.resources.machine
+    if use is None:
+        return ""
+    text = f"; machine {use.busy_cores:.2f} of {use.cores}, others {max(use.other_cores, 0.0):.2f}"
+    return f"{text}, stolen {use.steal_cores:.2f}" if use.steal_cores >= 0.005 else text
+
+
+def drain_order(record: RunRecord) -> str:
+    """Returns which sub-queues a drain served before those of higher priority; empty if none."""
+    if record.scenario.worker_start != "after-fill":
+        return ""
+    medians = [each for each in record.inversions or () if each.statistic == "p50"]
+    clauses = priorities.clauses(medians, is_drain=True)
+    more = f", and {len(clauses) - 1} more pairs are inverted" if len(clauses) > 1 else ""
+    return f"low priority first: {clauses[0]}{more}" if clauses else ""
 
 
 def warmup(record: RunRecord) -> str:

@@ -14,7 +14,9 @@ from bench.measure.reports import MeasuredLatencies
 from bench.records.run_record import (
     ClockInfo,
     LatencySummary,
+    Rates,
     RecordWarning,
+    Resources,
     RunRecord,
     Warmup,
 )
@@ -22,8 +24,9 @@ from bench.records.summaries import summarise
 from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
 from bench.run.figures.accounting import Account, account
+from bench.run.figures.attribution import attribution
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
-from bench.run.figures.resources import attribution, resources_in
+from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
 from bench.run.figures.verdict_inputs import verdict_inputs
 from bench.secrets import hide_in_command_text
@@ -46,15 +49,10 @@ def build_record(run: CollectedRun) -> RunRecord:
     window = Window(cut.left_out_s, enqueue_end_s(run))
     rates = rates_in(run, window, total)
     resources = resources_in(run, total, window)
-    judgement, reasons = verdict.judge(verdict_inputs(run, cut, window, accounted, histograms))
-    value_of = summary.lookup(
-        histograms,
-        counts,
-        {
-            **{name: getattr(rates, each.field) for name, each in metrics.RATES.items()},
-            **{name: getattr(resources, each.field) for name, each in metrics.COSTS.items()},
-        },
-    )
+    inputs = verdict_inputs(run, cut, window, accounted, histograms)
+    judgement, reasons = verdict.judge(inputs)
+    bound = attribution(run, resources, rates, histograms, {reason.code for reason in reasons})
+    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources))
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,
@@ -66,12 +64,14 @@ def build_record(run: CollectedRun) -> RunRecord:
         server=run.server,
         verdict=str(judgement),
         warnings=[RecordWarning(reason.code, reason.message) for reason in reasons],
-        attribution=attribution(run, resources),
+        attribution=bound.sentence,
+        bound_by=str(bound.limit),
         counts=total,
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
         latency=_latency(histograms, queues),
         observation=_observation(run, accounted),
+        inversions=inputs.inversions,
         series=series_of(run),
         resources=resources,
         clock=_clock(run),
@@ -80,6 +80,14 @@ def build_record(run: CollectedRun) -> RunRecord:
             run.scenario.slo, value_of, objectives.largest_possible(counts, rates)
         ),
     )
+
+
+def _by_metric(rates: Rates, resources: Resources) -> dict[str, float | None]:
+    """The rates and costs by the names of their metrics."""
+    return {
+        **{name: getattr(rates, each.field) for name, each in metrics.RATES.items()},
+        **{name: getattr(resources, each.field) for name, each in metrics.COSTS.items()},
+    }
 
 
 def _without_secrets(scenario: Scenario) -> Scenario:

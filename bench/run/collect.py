@@ -36,15 +36,13 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     prepared, state = supervisor.prepared, supervisor.state
     # Read first: an observer's final queries would otherwise count as a cost of the tasks.
     usage_after = _usage_after(prepared)
+    _give_up(prepared.fleet.producers)
     _stop(supervisor, prepared.workers.serving)
     # Read before the observer's final queries, so that a task that ends in between is found twice
     # rather than never.
     pending, active = _find_remaining(supervisor)
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
-    for producer in prepared.fleet.producers:
-        if not producer.is_done:
-            _give_up(producer)
     _note_failures(supervisor)
     clock_error_us = _clock_error_us(supervisor)
     supervisor.show("stopping")
@@ -71,12 +69,16 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         found=found,
         counted=_counted(prepared),
         samples=tuple(prepared.sampler.samples),
+        machine=tuple(prepared.machine.samples),
+        machine_limits=prepared.machine.limits(prepared.request.url, prepared.offset),
         usage_before=prepared.usage_before,
         usage_after=usage_after,
         own_peak_memory_bytes=peak_memory_bytes(),
         clock_error_us=clock_error_us,
+        layout_note=prepared.layout_note,
         interruptions=tuple(state.interruptions),
         drain_timed_out=state.drain_timed_out,
+        leases=state.leases if state.drain_timed_out else None,
     )
 
 
@@ -100,14 +102,18 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
         if clock.now_us() > deadline_us:
             break
         supervisor.turn("stopping")
-    for worker in workers:
-        if not worker.is_done:
-            _give_up(worker)
+    _give_up(workers)
 
 
-def _give_up(process: ProcessHandle[ProducerReport] | ProcessHandle[WorkerReport]) -> None:
-    """Go on without a process: what it did from here on would be in no count."""
-    process.give_up(f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s")
+def _give_up(
+    processes: Sequence[ProcessHandle[ProducerReport]] | Sequence[ProcessHandle[WorkerReport]],
+) -> None:
+    """Go on without those that have not ended: what they did from now on would be in no count."""
+    for process in processes:
+        if not process.is_done:
+            process.give_up(
+                f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s"
+            )
 
 
 def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds
+from bench.measure.leases import Leases
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.redisio.server_info import ServerUsage
+from bench.run.machine_sampler import MachineLimits, MachineSample
 from bench.run.reconcile import ReconciledTasks
 from bench.run.server_sampler import ServerSample
 from bench.workload.scenario import Scenario
@@ -40,6 +42,8 @@ class CollectedRun:
     active: Mapping[int, Bits]
     """Sequence numbers of the tasks that active lists held at the end, by producer."""
     samples: Sequence[ServerSample]
+    machine: Sequence[MachineSample]
+    machine_limits: MachineLimits
     found: ReconciledTasks | None = None
     """What Redis held of tasks that no process has reported; None where all processes reported."""
     counted: Mapping[str, CountedEnds] = field(default_factory=dict)
@@ -50,9 +54,13 @@ class CollectedRun:
     own_peak_memory_bytes: int
     """The most memory that the process which leads the run had resident."""
     clock_error_us: float
+    layout_note: str = ""
+    """A sentence where another layout lives on the server; empty if none does."""
     interruptions: Sequence[str]
     """Why the run ended early or lacks a part, one sentence each."""
     drain_timed_out: bool
+    leases: Leases | None = None
+    """Leases on tasks when the drain timed out; None without any."""
 
     @property
     def serving_workers(self) -> list[WorkerReport]:

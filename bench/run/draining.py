@@ -1,10 +1,12 @@
 """Whether everything that was enqueued has ended, or never will."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import redis
 
 from bench.clock import Clock
+from bench.measure.leases import Leases
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio.queue_keys import length
 from bench.wire.layout_contract import KeyRole, Layout
@@ -27,7 +29,24 @@ class DrainMonitor:
             for key in layout.queue_keys(queue)
             if key.role is not KeyRole.ELSEWHERE
         ]
+        self._lease_keys = [key for queue in queues if (key := layout.leases(queue)) is not None]
         self._empty_since_us: int | None = None
+
+    def leases(self) -> Leases | None:
+        """The leases that workers hold on tasks; None without any, or without an answer."""
+        try:
+            held = [self._leases_in(key) for key in self._lease_keys]
+        except redis.exceptions.RedisError:
+            return None
+        known = [each for each in held if each is not None]
+        if not known:
+            return None
+        return Leases(sum(each.tasks for each in known), max(each.until_s for each in known))
+
+    def _leases_in(self, key: str) -> Leases | None:
+        count = int(self._client.zcard(key))
+        last: Any = self._client.zrange(key, -1, -1, withscores=True)
+        return Leases(count, float(last[0][1])) if last else None
 
     def is_over(
         self,

@@ -35,7 +35,7 @@ LAST_LINES = 5
 """Lines of a worker's output that are shown when it dies."""
 _GRACE_S = 10.0
 """How long a worker may take to end after SIGTERM."""
-_REFRESH_S = 0.25
+_REFRESH_S = 1.0
 _TAIL_BYTES = 4096
 _MOST_SECRET_BYTES = 1024
 _MOST_BYTES = 1 << 20
@@ -130,6 +130,11 @@ class ExternalWorker:
             self._refresh()
             self._stopping_since_s = time.monotonic()
             self._signal(signal.SIGTERM)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time so far of the process and its children, in seconds."""
+        return self._cpu_s
 
     @property
     def report(self) -> WorkerReport | None:

@@ -31,6 +31,11 @@ class ProcessHandle(Protocol[Report_co]):
         """Whether nothing more will come: it has sent its final report, or it is gone."""
         ...
 
+    @property
+    def cpu_s(self) -> float:
+        """Its CPU time so far, in seconds, of this machine: zero if it is on another one."""
+        ...
+
     def send(self, message: ParentMessage) -> None:
         """Send it a message, which is lost where the process is gone."""
         ...

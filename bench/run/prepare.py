@@ -11,10 +11,12 @@ from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.redisio import clock_sync, server_info
 from bench.redisio.end_counters import EndCounters
+from bench.redisio.other_layouts import other_layout_note
 from bench.redisio.server_info import ServerUsage
 from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
 from bench.run.fleet import Fleet, StopRequested
+from bench.run.machine_sampler import MachineSampler
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
 from bench.run.workers import Workers
@@ -41,10 +43,13 @@ class PreparedRun:
     usage_before: ServerUsage
     cleanup: Cleanup
     sampler: ServerSampler
+    machine: MachineSampler
     draining: DrainMonitor
     board: ProgressBoard | None
     """Where producers note their progress; None where they cannot."""
     counters: EndCounters
+    layout_note: str
+    """A sentence where another layout lives on the server; empty if none does."""
 
 
 def prepare(
@@ -69,6 +74,7 @@ def prepare(
     _start_producers(fleet, request, scenario, run_id, offset, board)
     workers.start(client)
     fleet.await_ready(should_stop)
+    layout_note = other_layout_note(client, layout)
     cleanup.prepare(clock.now_us() // 1_000_000)
     counters = EndCounters(client, layout, queues)
     return PreparedRun(
@@ -84,9 +90,11 @@ def prepare(
         usage_before=server_info.read_usage(client),
         cleanup=cleanup,
         sampler=ServerSampler(client, layout, queues),
+        machine=MachineSampler(fleet, workers),
         draining=DrainMonitor(client, layout, queues, clock),
         board=None if board is None else ProgressBoard(Path(board), producers),
         counters=counters,
+        layout_note=layout_note,
     )
 
 

@@ -24,6 +24,7 @@ from bench.ipc.messages import (
     StartObserver,
 )
 from bench.ipc.progress_board import ProgressBoard
+from bench.machine import ProcessCpu
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.secrets import hide, url_secrets
@@ -49,6 +50,7 @@ class ChildProcess(Generic[Report]):
     writer: Writer
     errors: IO[bytes]
     secrets: frozenset[str]
+    cpu: ProcessCpu
     is_ready: bool = False
     report: Report | None = None
     failure: Failed | None = None
@@ -62,6 +64,11 @@ class ChildProcess(Generic[Report]):
     def is_done(self) -> bool:
         """Whether nothing more will come: it has sent its final report, or it is gone."""
         return self.gone or (self.report is not None and self.report.final)
+
+    @property
+    def cpu_s(self) -> float:
+        """Its CPU time so far, in seconds; once it has ended, when it was last read."""
+        return self.cpu.used_s()
 
     def send(self, message: ParentMessage) -> None:
         """Send it a message, which is lost where the process is gone."""
@@ -197,7 +204,13 @@ def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Repor
         raise RuntimeError("the pipes were asked for")
     reader: Reader[ChildMessage] = Reader(process.stdout.fileno(), ChildMessage)  # type: ignore[arg-type]
     child: ChildProcess[Report] = ChildProcess(
-        name, process, reader, Writer(process.stdin.fileno()), errors, url_secrets(message.url)
+        name,
+        process,
+        reader,
+        Writer(process.stdin.fileno()),
+        errors,
+        url_secrets(message.url),
+        ProcessCpu(process.pid),
     )
     child.send(message)
     return child

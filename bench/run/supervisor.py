@@ -9,8 +9,10 @@ import redis
 
 from bench.ipc import remote
 from bench.ipc.messages import Stop
+from bench.measure.leases import Leases
 from bench.measure.progress import Progress, progress_of
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
 from bench.run.server_sampler import INTERVAL_US
 from bench.run.start import ActiveRun
@@ -42,6 +44,8 @@ class RunState:
     drain_started_s: float | None = None
     """Seconds after the run's start; None where the run was not drained."""
     drain_timed_out: bool = False
+    leases: Leases | None = None
+    """Leases on tasks while the queues are drained; None where there are none."""
     remote_reports: dict[str, WorkerReport] = field(default_factory=dict)
     """The newest report of each remote worker, by its name."""
     next_sample_us: int = 0
@@ -107,6 +111,7 @@ class Supervisor:
             self.state.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
             self.state.drain_timed_out = self._is_work_left()
+            self.state.leases = self.prepared.draining.leases()
         elif (failure := self._failure()) is not None:
             self.state.interruptions.append(failure)
 
@@ -128,6 +133,9 @@ class Supervisor:
             offset_us = now_us - start_us
             state.next_sample_us = start_us + INTERVAL_US * (offset_us // INTERVAL_US + 1)
             self.prepared.sampler.sample(offset_us)
+            self.prepared.machine.sample(offset_us)
+            if phase == "draining":
+                state.leases = self.prepared.draining.leases()
         if now_us >= state.next_poll_us:
             state.next_poll_us = now_us + _REPORT_EVERY_US
             # A server that does not answer now leaves the newest reports as they are.
@@ -147,6 +155,7 @@ class Supervisor:
             producers,
             workers,
             self.prepared.sampler.backlog,
+            self.state.leases,
         )
         self._callbacks.on_progress(progress, producers, workers)
 
@@ -172,9 +181,20 @@ class Supervisor:
         """Why going on is pointless, as a sentence, or None."""
         exit_reasons = [process.exit_reason() for process in self.processes]
         return next(
-            (exit_reason for exit_reason in exit_reasons if exit_reason),
-            self.prepared.workers.no_worker_message(self.producer_reports(), self.worker_reports()),
+            (exit_reason for exit_reason in exit_reasons if exit_reason), self._no_worker_message()
         )
+
+    def _no_worker_message(self) -> str | None:
+        """A sentence once no worker has taken a task for too long, or None."""
+        message = self.prepared.workers.no_worker_message(
+            self.producer_reports(), self.worker_reports()
+        )
+        if message is None:
+            return None
+        note = self.prepared.layout_note
+        with contextlib.suppress(redis.exceptions.RedisError):  # a worker may have registered since
+            note = other_layout_note(self.prepared.client, self._scenario.wire_layout)
+        return f"{message}; {note}" if note else message
 
     def _is_drained(self) -> bool:
         if self._callbacks.should_stop() or self._failure() is not None:

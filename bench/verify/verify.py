@@ -17,6 +17,7 @@ from bench.layouts import registry, rules
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
 from bench.layouts.rules import Fault
+from bench.redisio.other_layouts import other_layout_note
 from bench.secrets import address
 from bench.verify import discovery, queue_rules, sampling
 from bench.verify.discovery import DiscoveredQueues
@@ -76,7 +77,7 @@ def verify(
             faults=confirmed,
             queue_faults=[*type_faults, *queue_rules.queue_faults(entry, inspected)],
             moved_on=len(_task_keys(suspects) - _task_keys(confirmed)),
-            notes=_notes(request, found),
+            notes=_notes(client, entry.layout, found),
         )
     )
 
@@ -188,6 +189,8 @@ def _nothing(
     hints = [
         f"the server has keys of the {name} layout: say --layout {name}" for name in known.others
     ]
+    if not hints and (note := other_layout_note(client, layout)):
+        hints.append(note)
     if found is None and known.names:
         hints.append(f"the server has queues of other names: {', '.join(known.names[:5])}")
     if not known.is_whole:
@@ -197,15 +200,17 @@ def _nothing(
     return "; ".join([what, *(hints or ["enqueue some tasks, then verify again"])])
 
 
-def _notes(request: VerifyRequest, found: DiscoveredQueues | None) -> list[str]:
-    """Says what was not inspected."""
-    if found is None:
-        return []
-    notes = [
-        f"the server also has keys of the {name} layout: verify them with --layout {name}"
-        for name in found.others
-    ]
-    if not found.is_whole:
+def _notes(client: redis.Redis, layout: Layout, found: DiscoveredQueues | None) -> list[str]:
+    """Says what was not inspected, and where another layout lives on the server."""
+    if found is None or not found.others:
+        note = other_layout_note(client, layout)
+        notes = [note] if note else []
+    else:
+        notes = [
+            f"the server also has keys of the {name} layout: verify them with --layout {name}"
+            for name in found.others
+        ]
+    if found is not None and not found.is_whole:
         notes.append(
             "not all queues were inspected, because the search ends after "
             f"{discovery.MOST_SCANNED:,} keys or {discovery.MOST_QUEUES} queues: "

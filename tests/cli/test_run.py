@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.records import run_record
+from bench.records import restarts_record, run_record
 from bench.records.run_record import RunRecord
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
@@ -33,9 +33,7 @@ def test_json_is_the_record_alone_and_its_ledger_adds_up(bench: Bench) -> None:
     assert list(printed.queues) == ["inference_high", "inference_default", "inference_low"]
     for counts in (printed.counts, *printed.queues.values()):
         assert counts.due == counts.enqueued + counts.unknown + counts.not_sent
-        assert counts.enqueued == (
-            counts.completed + counts.failed + counts.pending + counts.active + counts.lost
-        )
+        assert counts.enqueued == (counts.ended + counts.pending + counts.active + counts.lost)
     assert printed.counts.due == sum(counts.due for counts in printed.queues.values()) == 300
 
 
@@ -93,3 +91,34 @@ def test_flags_override_single_fields_of_a_file(bench: Bench, folder: Path) -> N
     assert (scenario["name"], scenario["seed"], scenario["workers"]) == ("mine", 4, 0)
     assert (scenario["duration_s"], scenario["payload_size"]["mean"]) == (0.2, 300.0)
     assert json.loads(outcome.out)["counts"]["pending"] == 20
+
+
+def test_restarts_leave_a_record_of_each_start_and_one_of_all(bench: Bench, folder: Path) -> None:
+    outcome = bench(*SHORT_RUN, "--restarts", "2", "-o", "all.json")
+    made = restarts_record.load(Path("all.json"))
+    assert [run.file for run in made.runs] == ["all-1.json", "all-2.json"]
+    saved = [run_record.load(Path(run.file)) for run in made.runs]
+    assert len({each.id for each in saved}) == 2
+    codes = {expected_code(each) for each in saved}
+    assert outcome.code == (4 if 4 in codes else max(codes))
+    assert made.is_complete
+    assert [spread.metric for spread in made.spreads][:2] == ["completed.rate", "e2e.p50"]
+    assert outcome.out.endswith("record: all.json\n")
+    assert bench("report", "all.json").out == outcome.out
+    assert bench("report", "all.json", "--html", "page.html").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--restarts", "0"), "--restarts must be at least 1"),
+        (("--restarts", "2", "--keep"), "--restarts cannot be combined with --keep"),
+        (("--restarts", "2", "--distributed"), "cannot be combined with --distributed"),
+    ],
+)
+def test_restarts_that_cannot_be_made_are_refused(
+    bench: Bench, words: tuple[str, ...], told: str
+) -> None:
+    outcome = bench(*SHORT_RUN, *words)
+    assert outcome.code == 2
+    assert told in outcome.err

@@ -97,8 +97,6 @@ def test_a_runqy_worker_s_own_count_is_the_record_s(
     record = run_with(embedded, [*command, *FAST, *words], **fields)
     own = read_log(Path(f"{summary}.log"))
     is_exact = not ("--die-after-end" in words and storage == "off")
-    if "--kill-active" in words and storage == "off":
-        is_exact = record.counts.outcome_unknown == 0  # bounds, as a task ran again
     require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=is_exact)
     assert record.counts.ended == TASKS
     assert record.counts.lost == 0
@@ -121,6 +119,33 @@ def test_a_task_whose_worker_died_between_taking_and_marking_it_is_lost(
     )
     assert "1 enqueued task disappeared" in messages["lost"]
     require_agreement(record.counts, Own(own["succeeded"], own["failed"]), is_exact=True)
+
+
+def test_a_drain_that_is_too_short_for_a_lease_says_until_when_it_lasts(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    """The task is neither lost nor unknown: its worker died, and nobody may take it yet."""
+    summary = tmp_path / "summary.json"
+    command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--poll", "0.05")
+    kill = ("--supervised", "--kill-active", "20", "--lease", "60")
+    record = run_with(embedded, [*command, *kill], drain_timeout="1s")
+    assert (record.counts.active, record.counts.lost, record.counts.outcome_unknown) == (1, 0, 0)
+    assert record.counts.completed == TASKS - 1
+    (message,) = [each.message for each in record.warnings if each.code == "drain_timed_out"]
+    assert "the drain timed out while 1 task is leased until" in message
+    assert 180 < int(message.split("--drain-timeout to ")[1].partition("s")[0]) < 220
+
+
+def test_a_task_that_ran_again_after_its_lease_is_counted(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    summary = tmp_path / "summary.json"
+    command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--storage", "on")
+    kill = ("--supervised", "--kill-active", "20", "--lease", "0.3", "--recover-slack", "1.5")
+    record = run_with(embedded, [*command, *FAST[:4], *kill, *FAST[6:8], *FAST[10:]])
+    assert record.observation is not None
+    assert (record.observation.leases_expired, record.observation.rerun) == (1, 1)
+    assert record.counts.completed == TASKS
 
 
 def test_without_counters_what_is_gone_stays_unknown(

@@ -234,7 +234,8 @@ def test_tasks_that_the_server_refused_are_not_taken_for_finished(
         thread.join()
     own = json.loads((tmp_path / "summary.json").read_text())
     assert record.counts.refused > 20
-    assert record.counts.completed == record.counts.enqueued == own["done"]
+    # This worker deletes what is done and counts nothing: that it succeeded is not known.
+    assert record.counts.outcome_unknown == record.counts.enqueued == own["done"]
     assert record.counts.due == record.counts.enqueued + record.counts.refused
     assert record.latency["e2e"]["all"].count == own["done"]
 

@@ -1,23 +1,128 @@
-"""A run's attribution names the part that ran out of CPU time."""
+"""A run's attribution names what it was bound by."""
 
+from dataclasses import replace
+from typing import Any
+
+import msgspec
 import pytest
 
-from bench.measure.bottleneck import attribute
+from bench.measure.bottleneck import Limit, Load, MachineUse, attribute
+
+IDLE = MachineUse(
+    cores=2,
+    user_cores=0.6,
+    system_cores=0.2,
+    steal_cores=0.0,
+    server_cores=0.3,
+    generator_cores=0.3,
+    worker_cores=0.2,
+    harness_cores=0.0,
+    other_cores=0.0,
+)
+LIGHT = Load(
+    server_cores=0.5,
+    worker_cores=0.5,
+    producer_cores=0.5,
+    is_closed_loop=False,
+    is_late=False,
+    falls_behind=False,
+    slots=2,
+    busy_slots=0.4,
+    round_trip_s=52e-6,
+    machine=IDLE,
+)
+
+
+def machine(**changes: Any) -> MachineUse:
+    return msgspec.structs.replace(IDLE, **changes)
+
+
+FULL = machine(
+    user_cores=1.4,
+    system_cores=0.38,
+    server_cores=0.39,
+    worker_cores=0.76,
+    generator_cores=0.63,
+)
 
 
 @pytest.mark.parametrize(
-    ("server", "worker", "producer", "sentence"),
+    ("changes", "limit", "sentence"),
     [
-        (0.9, 0.2, 0.2, "server-bound: Redis used 0.90 of the core that runs its commands"),
-        (0.97, 0.99, 0.99, "server-bound: Redis used 0.97 of the core that runs its commands"),
-        (0.899, 0.95, 0.99, "worker-bound: each worker process used 0.95 cores; add workers"),
-        (None, 0.95, 0.99, "worker-bound: each worker process used 0.95 cores; add workers"),
-        (0.5, 0.5, 0.99, "generator-bound: each producer process used 0.99 cores; add producers"),
-        (None, None, 0.9, "generator-bound: each producer process used 0.90 cores; add producers"),
-        (0.5, 0.5, 0.5, "not CPU-bound: server, workers and producers all had spare CPU time"),
+        (
+            {},
+            Limit.NOTHING,
+            "not CPU-bound: server, workers and producers all had spare CPU time, and 1.20 of the "
+            "machine's 2 cores were idle",
+        ),
+        ({"machine": None}, Limit.NOTHING, "all had spare CPU time"),
+        (
+            {"server_cores": 0.9},
+            Limit.SERVER,
+            "server-bound: Redis used 0.90 of the core that runs its commands",
+        ),
+        ({"server_cores": 0.97, "worker_cores": 0.99}, Limit.SERVER, "Redis used 0.97"),
+        (
+            {"server_cores": None, "worker_cores": 0.95, "is_closed_loop": True},
+            Limit.WORKER,
+            "worker-bound: a worker process used 0.95 of its core; add workers",
+        ),
+        # A worker with several threads: that it used a whole core says nothing.
+        ({"worker_cores": 1.4}, Limit.NOTHING, "not CPU-bound"),
+        # A producer that polls while it waits uses its core and is in time.
+        ({"producer_cores": 1.0}, Limit.NOTHING, "not CPU-bound"),
+        (
+            {"producer_cores": 1.0, "is_late": True},
+            Limit.PRODUCER,
+            "generator-bound: a producer process used 1.00 of its core; add producers",
+        ),
+        ({"producer_cores": 0.95, "is_closed_loop": True}, Limit.PRODUCER, "used 0.95"),
+        (
+            {"machine": FULL},
+            Limit.HOST,
+            "host-bound: 1.78 of 2 cores were in use (server 0.39, workers 0.76, generator 0.63, "
+            "harness 0.00, others 0.00, stolen 0.00); offer less load, use a larger machine",
+        ),
+        (
+            {"machine": machine(steal_cores=0.5, user_cores=1.0)},
+            Limit.HOST,
+            "others 0.00, stolen 0.50",
+        ),
+        ({"machine": machine(user_cores=1.6, other_cores=1.0)}, Limit.HOST, "others 1.00"),
+        ({"machine": machine(user_cores=1.4)}, Limit.NOTHING, "0.40 of the machine's 2 cores"),
+        (
+            {"machine": machine(quota_cores=0.5, throttled_share=0.63), "server_cores": 0.99},
+            Limit.QUOTA,
+            "quota-bound: the CPU quota of 0.5 cores was used up in 63% of its periods",
+        ),
+        (
+            {"machine": machine(quota_cores=1.0, throttled_share=0.01)},
+            Limit.NOTHING,
+            "not CPU-bound",
+        ),
+        (
+            {"busy_slots": 0.97, "slots": 1},
+            Limit.SLOTS,
+            "bound by slots: the workers' one slot was busy 97% of the time; raise --concurrency",
+        ),
+        ({"busy_slots": 0.9}, Limit.SLOTS, "the workers' 2 slots were busy 90%"),
+        ({"busy_slots": None}, Limit.NOTHING, "not CPU-bound"),
+        (
+            {"is_closed_loop": True},
+            Limit.ROUND_TRIP,
+            "a round trip to the server takes 52 µs at best",
+        ),
+        ({"falls_behind": True}, Limit.ROUND_TRIP, "every part waited for replies"),
     ],
 )
-def test_the_first_part_without_spare_cpu_time_is_named(
-    server: float | None, worker: float | None, producer: float | None, sentence: str
+def test_the_first_limit_that_applies_is_named(
+    changes: dict[str, Any], limit: Limit, sentence: str
 ) -> None:
-    assert attribute(server, worker, producer) == sentence
+    found = attribute(replace(LIGHT, **changes))
+    assert found.limit == limit
+    assert sentence in found.sentence
+
+
+def test_what_is_on_another_machine_is_no_part_of_this_one() -> None:
+    load = replace(LIGHT, machine=msgspec.structs.replace(FULL, server_cores=None))
+    assert "(workers 0.76, generator 0.63" in attribute(load).sentence

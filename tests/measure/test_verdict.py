@@ -4,12 +4,15 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.measure import verdict
+from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
+from bench.measure.priorities import Inversion
 from bench.measure.verdict import backlog_growth, judge
 from bench.measure.verdict_inputs import Verdict, VerdictInputs
 
@@ -32,6 +35,7 @@ GOOD = VerdictInputs(
     is_steady=True,
     most_warmup_s=5.0,
 )
+INVERSION = Inversion("p50", "queue_wait", "high", 0.534, "low", 0.211, 0.3)
 GROWING = [100.0 * second for second in range(10)]
 
 RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
@@ -49,6 +53,19 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         Verdict.INCOMPLETE,
         "drain_timed_out",
         "the drain timed out with 10 pending or active tasks left: offer less load",
+    ),
+    (
+        {
+            "drain_timed_out": True,
+            "counts": Counts(due=1000, enqueued=1000, completed=988, active=12),
+            "leases": Leases(12, 1_800_000_271.0),
+            "needed_drain_s": 241.2,
+        },
+        Verdict.INCOMPLETE,
+        "drain_timed_out",
+        "the drain timed out while 12 tasks are leased until 08:04:31 UTC; if their worker is "
+        "gone, another one takes them over within a few minutes after that: to wait for it, set "
+        "--drain-timeout to 242s or more",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, pending=1000)},
@@ -189,6 +206,29 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "not_steady",
         "no steady state was reached within the first 5.00 s, so the warm-up may be longer",
     ),
+    (
+        {"inversions": [INVERSION]},
+        Verdict.VALID,
+        "priority_inversion",
+        "high waited longer than low (queue_wait p50 534 ms against 211 ms), although the scenario "
+        "lists the highest priority first: check the order in which the worker serves its queues",
+    ),
+    (
+        {"inversions": [INVERSION], "is_drain": True},
+        Verdict.VALID,
+        "priority_inversion",
+        "low was served before high (queue_wait p50 211 ms against 534 ms), although the scenario ",
+    ),
+    (
+        {
+            "inversions": [
+                msgspec.structs.replace(INVERSION, lower=f"low{number}") for number in range(5)
+            ]
+        },
+        Verdict.VALID,
+        "priority_inversion",
+        "low2 (queue_wait p50 534 ms against 211 ms); 2 more pairs are inverted, although",
+    ),
 ]
 
 
@@ -219,10 +259,22 @@ def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
         {"backlog": []},
         {"backlog": GROWING[::-1]},
         {"backlog": [1.0 * second for second in range(10)]},  # a hundredth of the rate
+        {"inversions": [], "is_drain": True},
     ],
 )
 def test_a_run_that_no_rule_objects_to_is_valid(changes: dict[str, Any]) -> None:
     assert judge(replace(GOOD, **changes)) == (Verdict.VALID, [])
+
+
+def test_a_drain_that_waited_for_a_lost_task_says_so() -> None:
+    counts = Counts(due=1000, enqueued=1000, completed=999, lost=1)
+    lost = replace(GOOD, drain_timed_out=True, counts=counts, unfinished={"pending": 1})
+    messages = {each.code: each.message for each in judge(lost)[1]}
+    assert list(messages) == ["drain_timed_out", "lost"]
+    assert (
+        "waiting for 1 task that no list holds (states in the task hashes: pending 1)"
+        in messages["drain_timed_out"]
+    )
 
 
 def test_verdicts_stand_from_good_to_worst() -> None:

@@ -11,15 +11,16 @@ import msgspec
 import pytest
 
 from bench.measure.histogram import Histogram
+from bench.records import run_record
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import LatencySummary, RunRecord, Series
 from bench.records.summaries import summarise
 from bench.reports.html import gate_page, run_page
 from bench.reports.html.page import page, write_images
 from bench.reports.html.section import Section
-from tests.analysis.test_priorities import swapped
-from tests.records.fixtures import DEFAULT, HIGH, LOW, example_record
+from tests.records.fixtures import HIGH, LOW, example_record
 from tests.reports.test_gate import faulty, gate, passed, too_few
+from tests.reports.test_run import inverted_record
 
 pytestmark = pytest.mark.slow
 
@@ -182,8 +183,8 @@ def test_names_are_shown_as_they_are_and_never_become_markup() -> None:
 
 def test_the_answer_gives_the_rates_and_the_percentiles() -> None:
     assert run_page.answer(example_record()) == (
-        "850/s enqueued and 849/s finished over 10.0 s, with 850/s offered; end-to-end latency was "
-        "5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
+        "850/s enqueued and 849/s completed over 10.0 s, with 850/s offered; end-to-end latency "
+        "was 5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
     )
 
 
@@ -281,11 +282,42 @@ def test_a_run_with_hardly_any_samples_is_drawn_too(values_us: tuple[int, ...]) 
 
 def test_priorities_are_reported_in_sentences() -> None:
     assert run_page.priority_lines(without_workers()) == []
-    assert "No priority inversion" in run_page.priority_lines(example_record())[0]
-    lines = run_page.priority_lines(swapped())
+    judged = run_page.priority_lines(changed(example_record(), inversions=[]))
+    assert judged[0].startswith("No priority inversion: at p50, p90, p99, no sub-queue waited ")
+    lines = run_page.priority_lines(inverted_record())
     assert lines[0] == (
-        f"Priority inversion: {HIGH} waited longer than {DEFAULT}, which has a lower priority: "
-        "p50 20.0 ms versus 3.50 ms, p99 258 ms versus 35.9 ms."
+        f"Priority inversion: {LOW} was served before {HIGH} "
+        "(e2e p50 211 ms against 534 ms, p90 295 ms against 610 ms)."
     )
-    assert lines[-1] == f"Longest wait: one task of {HIGH} waited 937 ms for a worker."
-    assert len(lines) == 4
+    assert lines[1] == f"Longest wait: one task of {LOW} waited 937 ms for a worker."
+    assert len(judged) == len(lines) == 2
+
+
+def test_a_record_without_a_judgement_of_priorities_shows_none() -> None:
+    """An older one, for example: see the committed one."""
+    assert [line[:12] for line in run_page.priority_lines(example_record())] == ["Longest wait"]
+    committed = run_record.load(Path("results/example-default.json"))
+    assert "nversion" not in " ".join(Parsed(page([run_page.section(committed)])).text)
+
+
+def test_weights_are_no_priorities() -> None:
+    scenario = changed(example_record().scenario, priority="weighted")
+    lines = run_page.priority_lines(changed(example_record(), scenario=scenario))
+    assert lines[0] == (
+        "Sub-queues were drawn by weight, which is their share of the load: none had priority."
+    )
+
+
+def test_many_inversions_are_counted() -> None:
+    inversion = (inverted_record().inversions or [])[0]
+    pairs = [changed(inversion, lower=f"low{number}") for number in range(13)]
+    lines = run_page.priority_lines(changed(inverted_record(), inversions=pairs))
+    assert len(lines) == 12
+    assert lines[10] == "3 more pairs are inverted."
+
+
+def test_a_drain_in_the_wrong_order_says_so_in_its_answer() -> None:
+    assert run_page.answer(inverted_record()).endswith(
+        f" Low priority first: {LOW} was served before {HIGH} (e2e p50 211 ms against 534 ms)."
+    )
+    assert "priority" not in run_page.answer(inverted_record("with-run"))

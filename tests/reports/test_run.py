@@ -1,18 +1,23 @@
 """The report at a terminal: golden files, looked at as a person would."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from rich.console import Console
 
+from bench.measure import verdict
+from bench.measure.priorities import Inversion
 from bench.measure.progress import Progress
 from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
 from bench.reports.progress import plain_line
 from bench.reports.run import print_report, render
+from bench.workload.scenario_fields import WorkerStart
 from tests import golden
-from tests.records.fixtures import example_record
+from tests.measure.test_verdict import GOOD
+from tests.records.fixtures import HIGH, LOW, example_record
 
 EMPTY = LatencySummary(count=0)
 
@@ -88,6 +93,31 @@ def closed_loop_record() -> RunRecord:
     )
 
 
+def inverted_record(worker_start: WorkerStart = "after-fill") -> RunRecord:
+    """An external worker served the lowest priority first."""
+    record = example_record()
+    found = [
+        Inversion(
+            statistic=statistic,
+            interval="e2e",
+            higher=HIGH,
+            higher_s=high_s,
+            lower=LOW,
+            lower_s=low_s,
+            least_difference_s=0.8 * (high_s - low_s),
+        )
+        for statistic, high_s, low_s in (("p50", 0.534, 0.211), ("p90", 0.61, 0.295))
+    ]
+    is_drain = worker_start == "after-fill"
+    _, reasons = verdict.judge(replace(GOOD, inversions=found, is_drain=is_drain))
+    return msgspec.structs.replace(
+        record,
+        inversions=found,
+        warnings=[RecordWarning(reason.code, reason.message) for reason in reasons],
+        scenario=msgspec.structs.replace(record.scenario, worker_start=worker_start),
+    )
+
+
 def test_a_valid_run(capsys: pytest.CaptureFixture[str]) -> None:
     golden.check("valid.txt", printed(example_record(), capsys, Path("record.json")))
 
@@ -102,6 +132,19 @@ def test_a_closed_loop_without_workers_shows_what_there_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     golden.check("closed-loop.txt", printed(closed_loop_record(), capsys))
+
+
+def test_a_drain_that_served_low_priority_first_says_so_below_its_verdict(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    golden.check("inverted-drain.txt", printed(inverted_record(), capsys))
+
+
+def test_an_inversion_is_a_warning_and_in_no_headline_unless_in_a_drain(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = printed(inverted_record("with-run"), capsys).splitlines()
+    assert lines[1].startswith("! inference_high took longer than inference_low (e2e p50 534 ms ")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from bench.redisio.end_counters import EndCounters
 from bench.run.cleanup import Cleanup, CleanupScope
 from bench.run.draining import DrainMonitor
 from bench.run.external_worker import ExternalWorker
+from bench.run.machine_sampler import MachineSampler
 from bench.run.prepare import PreparedRun
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
@@ -35,6 +36,7 @@ class ScriptedProcess:
     ends_at_stop: bool = True
     """Whether it is done as soon as it is told to stop."""
     reason: str | None = None
+    cpu_s: float = 0.0
     is_done: bool = False
     received: list[ParentMessage] = field(default_factory=list)
 
@@ -177,6 +179,9 @@ class ScriptedDraining:
         self.awaited.append(awaits_workers)
         return self.is_empty()
 
+    def leases(self) -> None:
+        return None
+
     def is_empty(self) -> bool:
         return self.clock.now_us() - START_US >= self.over_from_us
 
@@ -230,9 +235,11 @@ class Scene:
             usage_before=usage(),
             cleanup=cast(Cleanup, self.cleanup),
             sampler=cast(ServerSampler, self.sampler),
+            machine=MachineSampler(self.fleet, self.workers),
             draining=cast(DrainMonitor, self.draining),
             board=None,
             counters=EndCounters(client, self.scenario.wire_layout, []),
+            layout_note="",
         )
         self.workers.begin(LINE)
         self.supervisor = Supervisor(

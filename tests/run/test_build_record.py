@@ -10,23 +10,30 @@ import pytest
 from bench import environment
 from bench import usage as process_usage
 from bench.measure.ledger import Counts
-from bench.measure.recorder import Interval
+from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries
+from bench.measure.reports import MeasuredLatencies
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.run.build_record import build_record
+from bench.run.collected import CollectedRun
 from bench.workload.mix import Mix
 from tests.run.values import (
     EXTERNAL,
+    LINE,
     QUEUE,
+    START_US,
     bits,
     codes,
     collected,
     observer,
     packed,
     producer,
+    sample,
     scenario,
     worker,
 )
+
+TWO = {"inference_high": 1, "inference_low": 1}
 
 # The whole record.
 
@@ -80,6 +87,52 @@ def test_secrets_in_a_worker_s_command_do_not_reach_the_record() -> None:
     record = build_record(collected(chosen, workers=[observer()]))
     assert "open-sesame" not in run_record.encode(record).decode()
     assert "--queue q" in str(record.scenario.worker_command)
+
+
+# Priorities.
+
+
+def waits_of_two(interval: Interval = Interval.QUEUE_WAIT) -> MeasuredLatencies:
+    """The tasks of the higher sub-queue waited 5 ms, those of the lower one 1 ms."""
+    recorder, due_us = IntervalRecorder(LINE), np.full(100, START_US)
+    for queue, wait_us in enumerate((5000, 1000)):
+        recorder.record(interval, queue, np.full(100, wait_us), recorder.split(due_us))
+    return MeasuredLatencies(recorder.parts(), LatencySeries())
+
+
+def of_two(latencies: MeasuredLatencies, error_us: float = 0.0, **fields: object) -> CollectedRun:
+    return collected(
+        scenario(queues=TWO, **fields),
+        workers=[worker(measured=latencies)],
+        samples=[sample(0.0, (0, 0)), sample(1.0, (0, 0))],
+        clock_error_us=error_us,
+    )
+
+
+def test_an_inversion_is_in_the_record_and_a_warning_and_leaves_the_run_valid() -> None:
+    record = build_record(of_two(waits_of_two()))
+    assert (record.verdict, codes(record)) == ("valid", ["priority_inversion"])
+    assert [(each.statistic, each.higher_s) for each in record.inversions or []] == [("p50", 0.005)]
+    assert msgspec.json.decode(run_record.encode(record), type=RunRecord) == record
+
+
+def test_low_priority_first_in_a_drain_is_in_the_warning() -> None:
+    run = of_two(waits_of_two(Interval.E2E), worker_start="after-fill")
+    (warning,) = build_record(run).warnings
+    assert warning.message.startswith(
+        "inference_low was served before inference_high (e2e p50 1.00 ms against 5.00 ms)"
+    )
+
+
+def test_there_is_no_inversion_without_priorities_or_within_the_error_of_the_clocks() -> None:
+    assert build_record(collected()).inversions is None
+    for run, inversions in (
+        (of_two(waits_of_two(), priority="weighted"), None),
+        (of_two(waits_of_two(), error_us=3000.0), []),
+    ):
+        record = build_record(run)
+        assert record.inversions == inversions
+        assert codes(record) == []
 
 
 # What became of the tasks.

@@ -8,7 +8,9 @@ import redis
 from bench.clock import FakeClock
 from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
+from bench.measure.leases import Leases
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.redisio import embedded
 from bench.run.draining import QUIET_US, DrainMonitor
 from bench.wire.layout_contract import KeyRole, Layout
 from tests.run.scripted import ScriptedClient
@@ -122,3 +124,23 @@ def test_a_server_that_does_not_answer_is_not_known_to_be_empty() -> None:
     assert not drain.is_over(10)
     drain.clock.advance(QUIET_US)
     assert drain.is_over(10)
+
+
+def test_leases_are_those_of_all_queues_until_the_last_one_ends() -> None:
+    queues = ["inference.high", "inference.low"]
+    with (
+        embedded.running() as started,
+        redis.Redis(port=started.port, protocol=2) as client,
+    ):
+        monitor = DrainMonitor(client, ASYNQ, queues, FakeClock(START_US))
+        assert monitor.leases() is None
+        client.zadd("asynq:{inference.high}:lease", {"a": 1_800_000_100, "b": 1_800_000_271})
+        client.zadd("asynq:{inference.low}:lease", {"c": 1_800_000_200})
+        assert monitor.leases() == Leases(3, 1_800_000_271.0)
+        assert DrainMonitor(client, RUNQY, QUEUES, FakeClock(START_US)).leases() is None
+
+
+def test_a_server_that_does_not_answer_shows_no_leases() -> None:
+    drain = Drain(ASYNQ)
+    drain.client.is_gone = True
+    assert drain.draining.leases() is None

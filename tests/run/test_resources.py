@@ -5,14 +5,18 @@ from typing import Any
 import pytest
 
 from bench.measure.ledger import Counts
+from bench.measure.recorder import Interval
 from bench.measure.reports import WorkerReport
 from bench.run.build_record import build_record
 from bench.run.figures.rates import Window
-from bench.run.figures.resources import attribution, resources_in
+from bench.run.figures.resources import resources_in
+from bench.run.machine_sampler import MachineLimits
 from tests.run.values import (
     EXTERNAL,
     codes,
     collected,
+    machine,
+    measured,
     observer,
     producer,
     sample,
@@ -81,27 +85,91 @@ def test_what_a_task_cost_the_server_leaves_out_what_an_observer_asked(
     ) == pytest.approx(costs)
 
 
+LATE = measured({Interval.SCHEDULE_LAG: 10**6})
+
+
 @pytest.mark.parametrize(
-    ("producers", "workers", "server_cpu_s", "bound"),
+    ("fields", "changes", "bound"),
     [
-        ([0.5], [0.5], 0.5, "not CPU-bound"),
-        ([0.5], [0.5], 0.95, "server-bound: Redis used 0.95"),
-        ([0.5], [0.95], 0.5, "worker-bound: each worker process used 0.95"),
-        ([0.5], [0.95, 0.75], 0.5, "not CPU-bound"),
-        ([0.95, 0.97], [0.5], 0.5, "generator-bound: each producer process used 0.96"),
-        ([0.95], [], 0.5, "generator-bound"),
+        ({}, {}, "nothing"),
+        ({}, {"samples": [sample(0), sample(1, cpu_s=0.95)]}, "server"),
+        ({}, {"workers": [worker(cpu_s=0.95)]}, "worker"),
+        ({}, {"workers": [worker(cpu_s=0.75), worker({}, cpu_s=0.95)]}, "worker"),
+        ({}, {"producers": [producer(cpu_s=0.97)]}, "nothing"),
+        ({"rate": "max", "tasks": 100}, {"producers": [producer(cpu_s=0.97)]}, "producer"),
+        (
+            {},
+            {"producers": [producer(cpu_s=0.97, measured=LATE)]},
+            "producer",
+        ),
+        ({}, {"machine": machine(busy_s=1.8)}, "host"),
+        (
+            {},
+            {
+                "machine": machine(busy_s=0.1, throttled=4),
+                "machine_limits": MachineLimits(2, 0.5, has_server=True, round_trip_us=50.0),
+            },
+            "quota",
+        ),
+        (
+            {},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_500}))]},
+            "slots",
+        ),
+        (
+            {"prefetch": 64},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_500}))]},
+            "nothing",
+        ),
     ],
 )
-def test_a_run_is_bound_by_the_part_that_has_no_time_left_in_each_process(
-    producers: list[float], workers: list[float], server_cpu_s: float, bound: str
+def test_a_run_is_bound_by_what_had_nothing_left(
+    fields: dict[str, object], changes: dict[str, Any], bound: str
 ) -> None:
+    assert build_record(collected(scenario(**fields), **changes)).bound_by == bound
+
+
+def test_the_machine_is_divided_among_the_parts_of_the_run_and_others() -> None:
     run = collected(
-        producers=[producer(number=number, cpu_s=cpu) for number, cpu in enumerate(producers)],
-        workers=[worker(cpu_s=cpu) for cpu in workers],
-        samples=[sample(0), sample(1, cpu_s=server_cpu_s)],
+        machine=machine(busy_s=1.6, generator_s=0.3, worker_s=0.2, harness_s=0.1, steal_s=0.25),
+        samples=[sample(0), sample(1, cpu_s=0.4)],
     )
-    resources = resources_in(run, Counts(), Window(0.0, 1.0))
-    assert attribution(run, resources).startswith(bound)
+    found = resources_in(run, Counts(), Window(0.0, 1.0)).machine
+    assert found is not None
+    assert (found.cores, found.quota_cores, found.throttled_share) == (2, None, None)
+    assert found.busy_cores == pytest.approx(1.6)
+    parts = (found.server_cores, found.generator_cores, found.worker_cores, found.harness_cores)
+    assert parts == pytest.approx((0.4, 0.3, 0.2, 0.1))
+    assert found.other_cores == pytest.approx(1.6 - 0.25 - 1.0)
+    assert found.steal_cores == pytest.approx(0.25)
+
+
+def test_a_server_on_another_machine_has_no_part_of_this_one() -> None:
+    limits = MachineLimits(cores=2, quota_cores=None, has_server=False, round_trip_us=900.0)
+    run = collected(
+        machine=machine(busy_s=0.5),
+        machine_limits=limits,
+        samples=[sample(0), sample(1, cpu_s=0.4)],
+    )
+    found = resources_in(run, Counts(), Window(0.0, 1.0)).machine
+    assert found is not None
+    assert found.server_cores is None
+    assert found.other_cores == pytest.approx(0.5)
+
+
+def test_a_machine_that_was_looked_at_once_has_no_figures() -> None:
+    run = collected(machine=machine(busy_s=0.5)[:1])
+    assert resources_in(run, Counts(), Window(0.0, 1.0)).machine is None
+
+
+def test_of_a_drain_after_a_fill_the_drain_counts() -> None:
+    chosen = scenario(worker_start="after-fill")
+    run = collected(
+        chosen,
+        duration_s=3.0,
+        samples=[sample(0), sample(1, cpu_s=0.9), sample(2, cpu_s=1.0), sample(3, cpu_s=1.1)],
+    )
+    assert resources_in(run, Counts(), Window(0.0, 1.0)).server_cpu_cores == pytest.approx(0.1)
 
 
 def test_an_observer_s_cpu_is_none_of_the_workers() -> None:

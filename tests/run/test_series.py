@@ -6,6 +6,7 @@ from bench.run.figures.series import series_of
 from tests.run.values import (
     QUEUE,
     collected,
+    machine,
     producer,
     sample,
     scenario,
@@ -34,6 +35,7 @@ def test_a_row_holds_what_happened_in_its_second_and_how_the_server_stood_at_its
             ),
         ],
         samples=[sample(0.01, (3, 4), 0.5), sample(1.01, (5, 6), 0.75), sample(2.51, (0, 1), 0.9)],
+        machine=machine(busy_s=0.8, steal_s=0.1, worker_s=0.2),
     )
     found = series_of(run)
     assert found.interval_s == 1.0
@@ -41,11 +43,20 @@ def test_a_row_holds_what_happened_in_its_second_and_how_the_server_stood_at_its
         *("second", "offered", "enqueued", "started", "finished"),
         *(f"backlog:{high}", f"backlog:{low}", "e2e_p50_s", "e2e_p99_s"),
         *("server_cpu_cores", "server_memory_bytes"),
+        *("machine_user_cores", "machine_system_cores"),
+        *("machine_steal_cores", "machine_other_cores"),
     ]
-    assert found.rows == [
+    nothing = [None] * 4
+    assert [row[:-4] for row in found.rows] == [
         [0, 13, 20, 4, 0, 3, 4, 0.001, 0.001, 0.25, 5_000_000],
         [1, 2, 0, 4, 0, 5, 6, None, None, pytest.approx(0.1), 5_000_000],
         [2, 0, 0, 0, 8, 0, 1, 32e-6, 64e-6, None, 5_000_000],
+    ]
+    # What the server used is not known here, as it was not looked at in the same moment.
+    assert [row[-4:] for row in found.rows] == [
+        pytest.approx([0.525, 0.175, 0.1, 0.5]),
+        nothing,
+        nothing,
     ]
 
 

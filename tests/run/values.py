@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.machine import CpuTimes
 from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, SecondLatencies
@@ -13,6 +14,7 @@ from bench.measure.window import TimeLine, time_line
 from bench.records.run_record import RunRecord
 from bench.redisio.server_info import ServerUsage
 from bench.run.collected import CollectedRun
+from bench.run.machine_sampler import MachineLimits, MachineSample
 from bench.run.server_sampler import ServerSample
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
@@ -126,6 +128,27 @@ def sample(second: float, backlog: Sequence[int] = (0,), cpu_s: float = 0.0) -> 
     return ServerSample(round(second * 1e6), tuple(backlog), cpu_s, 5_000_000)
 
 
+def machine(
+    busy_s: float, *, steal_s: float = 0.0, throttled: int = 0, **parts: float
+) -> list[MachineSample]:
+    """Two samples, a second apart, of what the cores and each part of the run used in between."""
+    nothing = dict.fromkeys(("generator_s", "worker_s", "harness_s"), 0.0)
+    idle = CpuTimes(at_s=77.0, idle_s=500.0, user_s=1000.0, system_s=100.0, steal_s=5.0)
+    busy = CpuTimes(
+        at_s=78.0,
+        idle_s=502.0 - busy_s,
+        user_s=1000.3,
+        system_s=100.1,
+        steal_s=5.0 + steal_s,
+        periods=10 if throttled else 0,
+        throttled_periods=throttled,
+    )
+    return [
+        MachineSample(offset_us=0, cpu=idle, **nothing),
+        MachineSample(offset_us=1_000_000, cpu=busy, **{**nothing, **parts}),
+    ]
+
+
 def usage(**changes: Any) -> ServerUsage:
     fields: dict[str, Any] = {
         "cpu_s": 1.0,
@@ -166,6 +189,8 @@ def collected(chosen: Scenario | None = None, **changes: Any) -> CollectedRun:
         "pending": {},
         "active": {},
         "samples": [sample(0.0), sample(1.0, cpu_s=0.1)],
+        "machine": machine(busy_s=0.8),
+        "machine_limits": MachineLimits(2, None, has_server=True, round_trip_us=50.0),
         "usage_before": usage(),
         "usage_after": usage(),
         "own_peak_memory_bytes": 100,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from bench import units
-from bench.analysis import priorities
-from bench.analysis.priorities import Inversion
+from bench.analysis.starvation import starvation
+from bench.measure import priorities
+from bench.measure.priorities import Inversion
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import run_columns, run_text
@@ -72,6 +73,9 @@ def answer(record: RunRecord) -> str:
     interval, summary = _headline_interval(record)
     missed = sum(not each.passed for each in record.slo)
     end = f" {missed} of {len(record.slo)} objectives missed." if missed else ""
+    order = run_text.drain_order(record)
+    if order:
+        end += f" {order[0].upper()}{order[1:]}."
     if not summary.count:
         return f"{text}; no latency was measured.{end}"
     what = "end-to-end latency" if interval == "e2e" else "the server's acknowledgement took"
@@ -184,19 +188,14 @@ def _queues(record: RunRecord) -> Table:
 def priority_lines(record: RunRecord) -> list[str]:
     """Returns a sentence for each priority inversion, and one for the longest wait.
 
-    Empty where the time in the queue was not measured.
+    Empty where neither was measured.
     """
-    if not record.latency["queue_wait"]["all"].count:
-        return []
-    lines = _inversion_lines(priorities.inversions(record))
-    if not lines and len(record.queues) > 1:
-        lines = [
-            "No priority inversion: at p50 and p99, no sub-queue waited longer than one of lower "
-            "priority."
-        ]
-    elif lines and record.scenario.priority == "weighted":
-        lines.append("Sub-queues were drawn by weight, so an inversion is not a fault by itself.")
-    longest = priorities.starvation(record)
+    lines = [] if record.inversions is None else _inversion_lines(record, record.inversions)
+    if record.scenario.priority == "weighted" and len(record.queues) > 1:
+        lines.append(
+            "Sub-queues were drawn by weight, which is their share of the load: none had priority."
+        )
+    longest = starvation(record)
     if longest is not None:
         lines.append(
             f"Longest wait: one task of {longest.queue} waited "
@@ -205,20 +204,18 @@ def priority_lines(record: RunRecord) -> list[str]:
     return lines
 
 
-def _inversion_lines(found: Sequence[Inversion]) -> list[str]:
-    """Returns one line per inverted pair of sub-queues, with all statistics that show it."""
-    pairs: dict[tuple[str, str], list[str]] = {}
-    for each in found:
-        waits = map(units.format_duration, (each.higher_s, each.lower_s))
-        compared = f"{each.statistic} {' versus '.join(waits)}"
-        pairs.setdefault((each.higher, each.lower), []).append(compared)
-    lines = [
-        f"Priority inversion: {higher} waited longer than {lower}, which has a lower priority: "
-        f"{', '.join(statistics)}."
-        for (higher, lower), statistics in pairs.items()
-    ]
-    left = len(lines) - _MOST_INVERSIONS
-    return lines if left <= 0 else [*lines[:_MOST_INVERSIONS], f"{left} more pairs are inverted."]
+def _inversion_lines(record: RunRecord, found: Sequence[Inversion]) -> list[str]:
+    """Returns a line for each inverted pair of sub-queues, or one that says that there is none."""
+    is_drain = record.scenario.worker_start == "after-fill"
+    clauses = priorities.clauses(found, is_drain=is_drain)
+    if not clauses:
+        return [
+            f"No priority inversion: at {', '.join(priorities.STATISTICS)}, no sub-queue waited "
+            "longer than one of lower priority by more than chance explains."
+        ]
+    lines = [f"Priority inversion: {clause}." for clause in clauses[:_MOST_INVERSIONS]]
+    more = len(clauses) - len(lines)
+    return [*lines, f"{more} more pairs are inverted."] if more else lines
 
 
 def _costs(record: RunRecord) -> str:

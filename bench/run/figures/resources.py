@@ -1,19 +1,25 @@
-"""What a run cost in CPU, memory, commands and bytes, and what it was bound by."""
+"""What a run cost in CPU, memory, commands and bytes."""
 
 from collections.abc import Sequence
 
-from bench.measure.bottleneck import attribute
 from bench.measure.ledger import Counts
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import Resources
 from bench.run.collected import CollectedRun
+from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window
 from bench.run.server_sampler import ServerSample
 
 
 def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources:
-    """CPU and memory of all processes, and what a task cost the server."""
+    """CPU and memory of all processes, and what a task cost the server.
+
+    What the server and the machine did is measured in the window, or during the drain of a run
+    whose workers start after the fill.
+    """
+    window = busy_window(run, window)
     return Resources(
+        machine=machine_use(run, window),
         generator_cpu_cores=_cores(run.producers),
         worker_cpu_cores=_cores(run.serving_workers),
         server_cpu_cores=_server_cores(run.samples, window),
@@ -25,14 +31,11 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
     )
 
 
-def attribution(run: CollectedRun, resources: Resources) -> str:
-    """What the run was bound by, as a sentence."""
-    workers, producers = resources.worker_cpu_cores, resources.generator_cpu_cores
-    return attribute(
-        resources.server_cpu_cores,
-        workers / len(run.serving_workers) if workers is not None else None,
-        producers / len(run.producers) if producers is not None else None,
-    )
+def busy_window(run: CollectedRun, window: Window) -> Window:
+    """The part of a run that shows what limited it: the window, or the drain after a fill."""
+    if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
+        return Window(run.drain_started_s, run.duration_s)
+    return window
 
 
 def loop_lag_p99_s(run: CollectedRun) -> float | None:

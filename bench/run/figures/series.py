@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.measure import summary
 from bench.records.run_record import Series
 from bench.run.collected import CollectedRun
+from bench.run.figures.machine_use import use_between
 from bench.run.figures.resources import cores_between
 from bench.run.server_sampler import ServerSample
 
@@ -57,6 +58,21 @@ def _samples(run: CollectedRun, seconds: int) -> dict[str, _Column]:
         "server_memory_bytes": [
             None if sample is None else sample.memory_bytes for sample in samples[:-1]
         ],
+        **_machine(run, seconds),
+    }
+
+
+def _machine(run: CollectedRun, seconds: int) -> dict[str, _Column]:
+    """What the machine's cores did in each second; None in seconds without a sample."""
+    by_second = {sample.offset_us // 1_000_000: sample for sample in run.machine}
+    samples = [by_second.get(second) for second in range(seconds + 1)]
+    used = [
+        None if earlier is None or later is None else use_between(run, earlier, later)
+        for earlier, later in itertools.pairwise(samples)
+    ]
+    return {
+        f"machine_{name}": [None if each is None else getattr(each, name) for each in used]
+        for name in ("user_cores", "system_cores", "steal_cores", "other_cores")
     }
 
 

@@ -1,7 +1,9 @@
 """What the verdict of a run is judged by."""
 
 from bench.measure import summary
+from bench.measure.leases import RECOVERY_S
 from bench.measure.ledger import Counts
+from bench.measure.priorities import Inversion, find_inversions
 from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
 from bench.measure.verdict_inputs import VerdictInputs
@@ -36,7 +38,10 @@ def verdict_inputs(
             sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)
         ],
         interruptions=run.interruptions,
+        layout_note=run.layout_note,
         drain_timed_out=run.drain_timed_out,
+        leases=run.leases,
+        needed_drain_s=_needed_drain_s(run),
         negative_latencies=sum(histogram.negative for histogram in all_queues),
         overflowed_latencies=sum(histogram.overflow for histogram in all_queues),
         missing_tasks=sum(report.missing for report in run.workers),
@@ -54,7 +59,33 @@ def verdict_inputs(
         unfinished=_on_no_list(observed, counts),
         counter_rules=accounted.counter_rules,
         counter_excess=accounted.counter_excess,
+        inversions=_inversions(run, histograms),
+        is_drain=scenario.worker_start == "after-fill",
     )
+
+
+def _inversions(run: CollectedRun, histograms: summary.LatencyTable) -> list[Inversion] | None:
+    """Sub-queues that waited longer than one of lower priority.
+
+    None where none has priority: built-in workers that draw sub-queues by weight serve each in
+    proportion to its share of the load.
+    """
+    if run.scenario.priority == "weighted":
+        return None
+    return find_inversions(
+        histograms,
+        list(run.scenario.queues),
+        clock_error_us=run.clock_error_us,
+        is_drain=run.scenario.worker_start == "after-fill",
+    )
+
+
+def _needed_drain_s(run: CollectedRun) -> float:
+    """How long the drain would have to be for tasks that were still on lease to be run again."""
+    if run.leases is None or run.drain_started_s is None:
+        return 0.0
+    drain_started_s = run.line.start_us / 1e6 + run.drain_started_s
+    return max(run.leases.until_s + RECOVERY_S - drain_started_s, 0.0)
 
 
 def _first_error(run: CollectedRun) -> str:

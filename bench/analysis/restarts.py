@@ -1,0 +1,91 @@
+"""How the figures of a run differ between starts of its processes and within one.
+
+What differs between starts (the order in which a worker serves its queues, the memory that it got,
+the core that it runs on) is the same for all tasks of a run, so a single run cannot show it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.analysis.metric_values import value_of
+from bench.records.restarts_record import Spread
+from bench.records.run_record import RunRecord
+from bench.workload.metrics import parse_metric
+from bench.workload.scenario import Scenario
+
+_COLUMNS: Mapping[str, str] = {
+    "enqueue.rate": "enqueued",
+    "finished.rate": "finished",
+    "completed.rate": "finished",
+    "e2e.p50": "e2e_p50_s",
+    "e2e.p99": "e2e_p99_s",
+}
+"""Metrics to the columns of a run's series that have them second by second."""
+
+Values = npt.NDArray[np.float64]
+
+
+def metrics_of(scenario: Scenario) -> list[str]:
+    """Returns the metrics whose spread is shown: rates, latencies, and those of each sub-queue."""
+    if not scenario.has_workers:
+        return ["enqueue.rate", "enqueue.p50", "enqueue.p99"]
+    queues = list(scenario.queues) if len(scenario.queues) > 1 else []
+    of_queues = [f"e2e{{{queue}}}.p50" for queue in queues]
+    return ["completed.rate", "e2e.p50", "e2e.p99", *of_queues]
+
+
+def spreads(records: Sequence[RunRecord]) -> list[Spread]:
+    """Returns the spread of each metric over these runs of one scenario."""
+    return [_spread(name, records) for name in metrics_of(records[0].scenario)]
+
+
+def _spread(name: str, records: Sequence[RunRecord]) -> Spread:
+    metric = parse_metric(name)
+    values = [value_of(metric, record) for record in records]
+    column = _COLUMNS.get(name)
+    seconds = [] if column is None else [_by_second(record, column) for record in records]
+    between, within = components(_known(values), [each for each in seconds if len(each) > 1])
+    return Spread(metric=name, values=values, between=between, within=within)
+
+
+def _known(values: Sequence[float | None]) -> Values:
+    return np.array([value for value in values if value is not None], np.float64)
+
+
+def _by_second(record: RunRecord, column: str) -> Values:
+    """A column of a run's series, in the whole seconds in which the run was steady."""
+    series = record.series
+    rows = [dict(zip(series.columns, row, strict=True)) for row in series.rows]
+    if record.scenario.worker_start == "after-fill":
+        busy = [row for row in rows if row["finished"]]
+        chosen = busy[1:-1]
+    else:
+        start_s = record.warmup.left_out_s
+        end_s = start_s + record.window_s
+        chosen = [row for row in rows if start_s <= (row["second"] or 0) <= end_s - 1]
+    return _known([row[column] for row in chosen])
+
+
+def components(values: Values, seconds: Sequence[Values]) -> tuple[float | None, float | None]:
+    """Returns the spread between runs and within one, each as a share of the mean.
+
+    ``values`` (n,) are the figures of the runs, ``seconds`` their values second by second. The
+    variance between runs is what is left of the variance of the figures after that has been taken
+    away which the seconds of a run explain: the mean variance within runs over the number of
+    seconds (a one-way analysis of variance with random effects).
+    """
+    if not len(values) or not values.mean():
+        return None, None
+    mean = float(values.mean())
+    within_variance = None
+    if seconds:
+        within_variance = float(np.mean([np.var(each, ddof=1) for each in seconds]))
+    within = None if within_variance is None else float(np.sqrt(within_variance)) / mean
+    if len(values) < 2:
+        return None, within
+    variance = float(np.var(values, ddof=1))
+    if within_variance is not None:
+        variance -= within_variance / float(np.mean([len(each) for each in seconds]))
+    return float(np.sqrt(max(variance, 0.0))) / mean, within

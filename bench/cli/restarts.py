@@ -1,0 +1,73 @@
+"""``bench run --restarts N``: the same run several times, each with processes of its own."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import files
+from bench.analysis.restarts import spreads
+from bench.cli.messages import notify
+from bench.errors import ExitCode
+from bench.records import restarts_record, run_record, timestamps
+from bench.records.restarts_record import RestartsRecord, StartedRun
+from bench.records.run_record import RunRecord
+
+RunOnce = Callable[[], tuple[RunRecord, bool]]
+"""Measures once; returns the record, and whether the run was interrupted."""
+
+
+def run_restarts(
+    run_once: RunOnce, starts: int, path: Path, *, is_quiet: bool
+) -> tuple[RestartsRecord, ExitCode]:
+    """Measure ``starts`` times, and save every run beside the record of all of them.
+
+    An interrupted run ends them. Returns the record of all, and the gravest exit code of any run.
+    """
+    started_at, began_s = timestamps.now(), time.monotonic()
+    finished: list[RunRecord] = []
+    saved: list[Path] = []
+    code, is_interrupted = ExitCode.PASSED, False
+    while len(finished) < starts and not is_interrupted:
+        record, is_interrupted = run_once()
+        file = path.with_name(f"{path.stem}-{len(finished) + 1}.json")
+        run_record.save(record, file)
+        finished.append(record)
+        saved.append(file)
+        code = ExitCode.INTERRUPTED if is_interrupted else _graver(code, record)
+        if not is_quiet:
+            notify(f"start {len(finished)} of {starts}: {record.verdict.replace('_', ' ')}, {file}")
+    last = finished[-1]
+    made = RestartsRecord(
+        started_at=started_at,
+        duration_s=time.monotonic() - began_s,
+        command=last.command,
+        starts=starts,
+        is_complete=not is_interrupted,
+        scenario=last.scenario,
+        environment=last.environment,
+        server=last.server,
+        runs=[
+            StartedRun(file=str(file), verdict=record.verdict, inversions=record.inversions)
+            for file, record in zip(saved, finished, strict=True)
+        ],
+        spreads=spreads(finished),
+    )
+    files.write_whole(path, restarts_record.encode(made))
+    return made, code
+
+
+def show(record: RestartsRecord, path: Path, *, as_json: bool) -> None:
+    """Print the report, or the record as JSON."""
+    if as_json:
+        sys.stdout.write(restarts_record.encode(record).decode())
+        return
+    from bench.reports.restarts import print_restarts  # noqa: PLC0415 - rarely needed
+
+    print_restarts(record, path)
+
+
+def _graver(code: ExitCode, record: RunRecord) -> ExitCode:
+    """The graver of two codes: an invalid measurement, then a missed objective."""
+    order = (ExitCode.INVALID, ExitCode.SLO_MISSED, ExitCode.PASSED)
+    return min(code, run_record.exit_code(record), key=order.index)

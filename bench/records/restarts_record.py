@@ -1,0 +1,68 @@
+"""The record of a run that was repeated with servers and workers started afresh, as one JSON file.
+
+History of the format:
+
+    runqy-bench-restarts/1   the first
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from bench.measure.priorities import Inversion
+from bench.records import formats
+from bench.workload.scenario import Scenario
+
+FORMAT = "runqy-bench-restarts/1"
+
+
+class StartedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the runs."""
+
+    file: str
+    """Path of its run record."""
+    verdict: str
+    inversions: list[Inversion] | None = None
+    """As in the run record."""
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How one metric differs between starts and within one."""
+
+    metric: str
+    values: list[float | None]
+    """The value of each run, in the metric's unit."""
+    between: float | None = None
+    """Standard deviation between starts as a share of the mean, without what the differences within
+    a run explain; None with fewer than two values."""
+    within: float | None = None
+    """Standard deviation from second to second of a run, as a share of the mean; None where the
+    runs hold no such series."""
+
+
+class RestartsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All runs of one scenario, each with processes of its own."""
+
+    format: str = FORMAT
+    started_at: str
+    duration_s: float
+    command: str
+    starts: int
+    """Number of runs that were asked for."""
+    is_complete: bool
+    """Whether all of them were made."""
+    scenario: Scenario
+    environment: dict[str, object]
+    server: dict[str, object]
+    runs: list[StartedRun]
+    spreads: list[Spread]
+
+
+def encode(record: RestartsRecord) -> bytes:
+    """Returns the record as indented JSON, ending in a newline."""
+    return formats.encode(record)
+
+
+def load(path: Path) -> RestartsRecord:
+    """Reads a record of restarts. Raises RecordError for any other file or format version."""
+    return formats.load(path, RestartsRecord, FORMAT, "a record of restarts")

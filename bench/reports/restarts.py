@@ -1,0 +1,93 @@
+"""A run that was repeated with fresh processes, as a terminal report: the spread of each figure."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from bench.records.restarts_record import RestartsRecord, Spread
+from bench.reports.console import fault_line, note_line, print_parts, record_lines
+from bench.reports.figures import NOTHING, counted, figure, share
+from bench.reports.tables import plain_table
+from bench.workload.metrics import parse_metric
+
+_NOTABLE = 0.05
+"""Spread between starts from which on a single run is said not to be enough."""
+
+
+def print_restarts(record: RestartsRecord, path: Path | None) -> None:
+    """Print the report to standard output; ``path`` is where the record was saved, if it was."""
+    print_parts(lambda _: render(record, path))
+
+
+def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType]:
+    """Returns the parts of the report, top to bottom."""
+    yield Text(sentence(record), style="bold")
+    for fault in _faults(record):
+        yield fault_line(fault)
+    if not record.is_complete:
+        yield note_line(f"interrupted after {counted(len(record.runs), 'start')}")
+    for inversion in inversions(record):
+        yield note_line(inversion)
+    yield ""
+    table = plain_table(
+        *("metric", "median", "lowest", "highest", "between starts", "within one"), text_columns=1
+    )
+    for spread in record.spreads:
+        table.add_row(spread.metric, *_figures(spread))
+    yield table
+    yield ""
+    yield Text(
+        "between starts: standard deviation of the runs, without what the differences within a "
+        "run explain; within one: from second to second of a run; both as shares of the mean",
+        style="dim",
+    )
+    yield from record_lines(path)
+
+
+def sentence(record: RestartsRecord) -> str:
+    """Returns the answer: whether one run of this scenario is enough."""
+    starts = counted(len(record.runs), "start")
+    judged = [each for each in record.spreads if each.between is not None]
+    if not judged:
+        return f"{record.scenario.name}: {starts}, too few to compare"
+    worst = max(judged, key=lambda each: each.between or 0.0)
+    between = share(worst.between or 0.0)
+    if (worst.between or 0.0) < _NOTABLE:
+        return f"{record.scenario.name}: {starts}, which differ by {between} at most"
+    return (
+        f"{record.scenario.name}: {starts} differ by {between} in {worst.metric}; one run is not "
+        "enough: quote the range over starts"
+    )
+
+
+def inversions(record: RestartsRecord) -> list[str]:
+    """Returns in how many starts a sub-queue waited longer than one of lower priority."""
+    pairs = Counter(
+        pair
+        for run in record.runs
+        for pair in {(each.higher, each.lower) for each in run.inversions or []}
+    )
+    judged = sum(run.inversions is not None for run in record.runs)
+    return [
+        f"{higher} waited longer than {lower}, which has lower priority, in {count} of "
+        f"{counted(judged, 'start')}"
+        for (higher, lower), count in pairs.items()
+    ]
+
+
+def _faults(record: RestartsRecord) -> Iterable[str]:
+    for number, run in enumerate(record.runs, 1):
+        if run.verdict != "valid":
+            yield f"start {number} is {run.verdict.replace('_', ' ')}: see {run.file}"
+
+
+def _figures(spread: Spread) -> Sequence[str]:
+    values = [value for value in spread.values if value is not None]
+    metric = parse_metric(spread.metric)
+    shares = [NOTHING if each is None else share(each) for each in (spread.between, spread.within)]
+    chosen = (statistics.median(values), min(values), max(values)) if values else (None,) * 3
+    return [*(figure(metric, value) for value in chosen), *shares]
