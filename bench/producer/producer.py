@@ -33,6 +33,9 @@ FAST_TICK_US = 500
 FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
 _REPORT_EVERY_US = 250_000
+_NOTE_EVERY_US = 5_000
+"""How often progress is noted where nobody but the run reads it, should this process die: finding
+out what was answered takes a few per cent of a core if it is done for every batch."""
 _BACKLOG_POLL_US = 500
 _RECONNECT_EVERY_US = 20_000
 _RECONNECT_FOR_US = 10_000_000
@@ -65,6 +68,8 @@ class Producer:
             else ProgressBoard(Path(start.progress_board), start.scenario.producers)
         )
         self._reporter = ProducerReporter(start.number, self._recorder, start.with_latency_counts)
+        self._note_every_us = 0 if start.scenario.is_observed else _NOTE_EVERY_US
+        self._next_note_us = 0
         self._next_report_us = 0
 
     def run(self) -> ProducerReport:
@@ -128,18 +133,21 @@ class Producer:
         if self._clock.now_us() >= self._next_report_us:
             self._report()
 
-    def _note_progress(self) -> None:
-        recorder = self._recorder
+    def _note_progress(self, *, is_final: bool = False) -> None:
+        """Note on the board what was answered: at once for an observer, else now and then."""
+        recorder, board = self._recorder, self._progress_board
+        now_us = self._clock.now_us()
+        if not is_final and now_us < self._next_note_us:
+            return
+        self._next_note_us = now_us + self._note_every_us
         unconfirmed = recorder.take_unconfirmed()
-        if self._progress_board is not None:
-            if unconfirmed:
-                self._progress_board.exclude(self._number, unconfirmed)
-            self._progress_board.note(
-                self._number,
-                recorder.sent_count,
-                recorder.answered_before,
-                recorder.enqueued_count,
-            )
+        if board is None:
+            return
+        if unconfirmed:
+            board.exclude(self._number, unconfirmed)
+        board.note(
+            self._number, recorder.sent_count, recorder.answered_before, recorder.enqueued_count
+        )
 
     def _is_backlogged(self) -> bool:
         limit, length = self._scenario.max_backlog, self._sink.last_list_length
@@ -209,5 +217,5 @@ class Producer:
         if not self._scenario.is_closed_loop:
             unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
         report = self._reporter.final(unsent)
-        self._note_progress()  # tasks that were not answered by now never will be
+        self._note_progress(is_final=True)  # tasks that were not answered by now never will be
         return report
