@@ -73,7 +73,13 @@ def read(quota: CpuQuota | None) -> CpuTimes:
     """The times until now; ``quota`` is what ``cpu_quota`` returned."""
     usable = _usable()
     each = psutil.cpu_times(percpu=True)
-    times = [core for number, core in enumerate(each) if not usable or number in usable]
+    # The rows have no numbers: where some cores are offline or hidden, all rows are taken.
+    is_numbered = len(each) > max(usable, default=0)
+    times = [
+        core
+        for number, core in enumerate(each)
+        if not usable or not is_numbered or number in usable
+    ]
     periods, throttled = (0, 0) if quota is None else _throttling(quota.folder)
     return CpuTimes(
         at_s=time.monotonic(),

@@ -1,7 +1,9 @@
 """What can be read of the machine: its cores' times, and the quota of a control group."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 import pytest
 
 from bench import machine
@@ -78,7 +80,7 @@ def test_periods_in_which_the_quota_was_used_up_are_read_where_it_applies(
     assert (machine.read(None).periods, machine.read(None).throttled_periods) == (0, 0)
 
 
-def test_times_grow_and_are_those_of_the_usable_cores() -> None:
+def test_times_grow() -> None:
     first = machine.read(None)
     total = sum(number * number for number in range(200_000))
     second = machine.read(None)
@@ -87,6 +89,29 @@ def test_times_grow_and_are_those_of_the_usable_cores() -> None:
     assert second.user_s >= first.user_s > 0
     assert second.idle_s >= first.idle_s > 0
     assert machine.cores() >= 1
+
+
+class Core(NamedTuple):
+    user: float
+    system: float
+    idle: float
+
+
+@pytest.mark.parametrize(
+    ("usable", "user_s"),
+    [
+        ({0, 2}, 101.0),
+        (set(), 111.0),  # not known: all of them
+        ({0, 5}, 111.0),  # a row is missing, so that no row has a number
+    ],
+)
+def test_only_the_cores_that_the_run_may_use_count(
+    monkeypatch: pytest.MonkeyPatch, usable: set[int], user_s: float
+) -> None:
+    rows = [Core(1, 0, 0), Core(10, 0, 0), Core(100, 0, 0)]
+    monkeypatch.setattr(machine, "_usable", lambda: usable)
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: rows)
+    assert machine.read(None).user_s == user_s
 
 
 def test_the_description_says_how_many_cores_may_be_used(groups: ControlGroups) -> None:

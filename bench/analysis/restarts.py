@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.metric_values import value_of
+from bench.measure.verdict_inputs import Verdict
 from bench.records.restarts_record import Spread
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import parse_metric
@@ -37,8 +38,12 @@ def metrics_of(scenario: Scenario) -> list[str]:
 
 
 def spreads(records: Sequence[RunRecord]) -> list[Spread]:
-    """Returns the spread of each metric over these runs of one scenario."""
-    return [_spread(name, records) for name in metrics_of(records[0].scenario)]
+    """Returns the spread of each metric over these runs of one scenario.
+
+    Runs that are incomplete do not count: they were cut short, or lack a part.
+    """
+    whole = [record for record in records if record.verdict != Verdict.INCOMPLETE]
+    return [_spread(name, whole) for name in metrics_of(records[0].scenario)]
 
 
 def _spread(name: str, records: Sequence[RunRecord]) -> Spread:
@@ -65,7 +70,7 @@ def _by_second(record: RunRecord, column: str) -> Values:
         start_s = record.warmup.left_out_s
         end_s = start_s + record.window_s
         chosen = [row for row in rows if start_s <= (row["second"] or 0) <= end_s - 1]
-    return _known([row[column] for row in chosen])
+    return _known([row.get(column) for row in chosen])
 
 
 def components(values: Values, seconds: Sequence[Values]) -> tuple[float | None, float | None]:

@@ -28,7 +28,10 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     with open_client(url) as client, translated_errors(url):
         remote.remove(client, run)
         removed = cleanup.remove(
-            client, loaded.scenario.wire_layout, list(loaded.queues), CleanupScope(run, sent=None)
+            client,
+            loaded.scenario.wire_layout,
+            list(loaded.queues),
+            CleanupScope(run, sent=None, workers=loaded.scenario.workers),
         )
     sys.stdout.write(f"removed {removed:,} keys of run {loaded.id}\n")
     return 0

@@ -86,7 +86,8 @@ def report(
     Parameters
     ----------
     record
-        Records of runs, comparisons, capacity searches or clients, or folders of 'bench ab'.
+        Records of runs, restarts, comparisons, capacity searches or clients, or folders of
+        'bench ab'.
         Several records share one page.
     """
     if not record:

@@ -26,34 +26,37 @@ def run_restarts(
     """
     started_at, began_s = timestamps.now(), time.monotonic()
     finished: list[RunRecord] = []
-    saved: list[Path] = []
+    runs: list[StartedRun] = []
     code, is_interrupted = ExitCode.PASSED, False
     while len(finished) < starts and not is_interrupted:
         record, is_interrupted = run_once()
         file = path.with_name(f"{path.stem}-{len(finished) + 1}.json")
         run_record.save(record, file)
         finished.append(record)
-        saved.append(file)
+        runs.append(
+            StartedRun(
+                file=str(file),
+                verdict=record.verdict,
+                inversions=record.inversions,
+                slo=record.slo,
+            )
+        )
+        made = RestartsRecord(
+            started_at=started_at,
+            duration_s=time.monotonic() - began_s,
+            command=record.command,
+            starts=starts,
+            is_complete=len(finished) == starts and not is_interrupted,
+            scenario=record.scenario,
+            environment=record.environment,
+            server=record.server,
+            runs=runs,
+            spreads=spreads(finished),
+        )
+        files.write_whole(path, restarts_record.encode(made))  # a later start may fail
         code = ExitCode.INTERRUPTED if is_interrupted else _graver(code, record)
         if not is_quiet:
             notify(f"start {len(finished)} of {starts}: {record.verdict.replace('_', ' ')}, {file}")
-    last = finished[-1]
-    made = RestartsRecord(
-        started_at=started_at,
-        duration_s=time.monotonic() - began_s,
-        command=last.command,
-        starts=starts,
-        is_complete=not is_interrupted,
-        scenario=last.scenario,
-        environment=last.environment,
-        server=last.server,
-        runs=[
-            StartedRun(file=str(file), verdict=record.verdict, inversions=record.inversions)
-            for file, record in zip(saved, finished, strict=True)
-        ],
-        spreads=spreads(finished),
-    )
-    files.write_whole(path, restarts_record.encode(made))
     return made, code
 
 

@@ -49,8 +49,8 @@ class RunFlags(MeasuringFlags):
     restarts: Annotated[
         int,
         Parameter(
-            help="Repeat the run this many times, each with a server and workers started afresh, "
-            "and show how the figures differ between starts."
+            help="Repeat the run this many times, each with processes started afresh, and show how "
+            "the figures differ between starts."
         ),
     ] = 1
     distributed: Annotated[

@@ -29,6 +29,7 @@ class Limit(StrEnum):
     PRODUCER = "producer"
     HOST = "host"
     SLOTS = "slots"
+    WORKERS = "workers"
     ROUND_TRIP = "round trip"
     NOTHING = "nothing"
 
@@ -54,9 +55,9 @@ class MachineUse(msgspec.Struct, frozen=True, kw_only=True):
     worker_cores: float
     harness_cores: float
     """Of the process that leads the run, and of an observer."""
-    other_cores: float
-    """What is neither stolen nor of any part of the run. As the parts are not read in the same
-    instant, it can be slightly negative."""
+    other_cores: float | None
+    """What is neither stolen nor of any part of the run; None where a part of the run used other
+    cores than these. As the parts are not read in the same instant, it can be slightly negative."""
 
     @property
     def busy_cores(self) -> float:
@@ -69,8 +70,9 @@ class Load:
     """What the parts of a run had to do. None stands for what was not measured."""
 
     server_cores: float | None
+    """Of the thread that runs the server's commands, where that is known."""
     worker_cores: float | None
-    """Of the busiest worker process."""
+    """Of the busiest worker process that has a single thread for its tasks."""
     producer_cores: float | None
     """Of the busiest producer process."""
     is_closed_loop: bool
@@ -82,6 +84,8 @@ class Load:
     """Tasks that all workers together can run at a time; zero if that is not known."""
     busy_slots: float | None
     """Share of the slots' time in which a task was in service."""
+    waits_for_workers: bool
+    """Whether enqueueing waits while the backlog is long."""
     round_trip_s: float
     machine: MachineUse | None
 
@@ -113,10 +117,17 @@ def _limits(load: Load) -> Iterator[Attribution]:
         yield Attribution(Limit.HOST, _host(machine))
     if load.busy_slots is not None and load.busy_slots >= BUSY_SLOTS:
         yield Attribution(Limit.SLOTS, _slots(load.slots, load.busy_slots))
-    if load.falls_behind or load.is_closed_loop:
+    needs_workers = load.falls_behind or load.waits_for_workers
+    if needs_workers and load.busy_slots is None:
+        yield Attribution(
+            Limit.WORKERS,
+            "bound by the workers: the backlog waited for them; what they waited for themselves "
+            "was not measured",
+        )
+    if needs_workers or load.is_closed_loop:
         yield Attribution(
             Limit.ROUND_TRIP,
-            "bound by round trips: every part waited for replies, and none used a whole core; a "
+            "bound by round trips: all parts of the run waited for replies most of the time; a "
             f"round trip to the server takes {units.format_duration(load.round_trip_s)} at best",
         )
 
@@ -150,10 +161,18 @@ def _quota(machine: MachineUse, throttled: float) -> str:
 
 
 def _host(machine: MachineUse) -> str:
+    foreign = (machine.other_cores or 0.0) + machine.steal_cores
+    cure = "offer less load, use a larger machine, or move parts to another one"
+    if foreign > machine.busy_cores / 2:
+        cure = "stop the other programs, or use a machine of your own"
     return (
-        f"host-bound: {machine.busy_cores:.2f} of {machine.cores} cores were in use "
-        f"({_parts(machine)}); offer less load, use a larger machine, or move parts to another one"
+        f"host-bound: {machine.busy_cores:.2f} of {_cores_of(machine)} were in use "
+        f"({_parts(machine)}); {cure}"
     )
+
+
+def _cores_of(machine: MachineUse) -> str:
+    return "1 core" if machine.cores == 1 else f"{machine.cores} cores"
 
 
 def _parts(machine: MachineUse) -> str:
@@ -176,10 +195,17 @@ def _slots(slots: int, busy: float) -> str:
 
 
 def _nothing(load: Load) -> str:
+    measured = {
+        "the server": load.server_cores,
+        "the workers": load.worker_cores,
+        "the producers": load.producer_cores,
+    }
+    parts = [name for name, cores in measured.items() if cores is not None]
+    text = "not CPU-bound"
+    if parts:
+        text += f": no core was used up by {', '.join(parts[:-1])}"
+        text += f"{' or ' if parts[:-1] else ''}{parts[-1]}"
     if load.machine is None:
-        return "not CPU-bound: server, workers and producers all had spare CPU time"
+        return text
     spare = max(load.machine.cores - load.machine.busy_cores, 0.0)
-    return (
-        "not CPU-bound: server, workers and producers all had spare CPU time, and "
-        f"{spare:.2f} of the machine's {load.machine.cores} cores were idle"
-    )
+    return f"{text}; of {_cores_of(load.machine)} that the run may use, {spare:.2f} were idle"

@@ -21,7 +21,15 @@ class Leases:
 
     @property
     def sentence(self) -> str:
-        """``12 tasks are leased until 17:04:31 UTC``."""
-        at = datetime.datetime.fromtimestamp(self.until_s, datetime.UTC)
-        what = "1 task is" if self.tasks == 1 else f"{units.format_count(self.tasks)} tasks are"
-        return f"{what} leased until {at:%H:%M:%S} UTC"
+        """``12 tasks are leased, the last of them until 17:04:31 UTC``."""
+        if self.tasks == 1:
+            return f"1 task is leased{self._until}"
+        return f"{units.format_count(self.tasks)} tasks are leased, the last of them{self._until}"
+
+    @property
+    def _until(self) -> str:
+        try:
+            at = datetime.datetime.fromtimestamp(self.until_s, datetime.UTC)
+        except (OverflowError, ValueError, OSError):  # whatever a worker wrote
+            return " for good"
+        return f" until {at:%H:%M:%S} UTC"

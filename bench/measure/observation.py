@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bench.measure.endings import CountedEnds
+from bench.measure.endings import CounterReadings
 from bench.measure.histogram import Histogram, unpack
 from bench.measure.ledger import Counts
 from bench.measure.reports import ObserverReport
@@ -35,8 +35,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """By whose rules the counters were read; None if they were not."""
     leases_expired: int = 0
     """Number of tasks whose lease was seen to have ended while a worker had them."""
-    rerun: int = 0
-    """How many of those ended afterwards: they were run again."""
+    ended_after_lease: int = 0
+    """How many of those ended afterwards: they were run again, or their worker was slow."""
     resolution_p50_s: float | None
     resolution_p99_s: float | None
     resolution_max_s: float | None
@@ -46,7 +46,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 def describe(
     observed: ObserverReport,
     counts: Counts,
-    counted: Mapping[str, CountedEnds],
+    counted: Mapping[str, CounterReadings],
     rules: CounterRules | None,
 ) -> Observation:
     """Returns the observation that an observer's final report, the ledger's counts and the gains of
@@ -65,12 +65,12 @@ def describe(
         counted=None if rules is None else _successes(counted, rules),
         counter_rules=rules,
         leases_expired=observed.leases_expired,
-        rerun=sum(observed.rerun.values()),
+        ended_after_lease=sum(observed.ended_after_lease.values()),
         resolution_p50_s=seconds(widths.percentile_us(50)),
         resolution_p99_s=seconds(widths.percentile_us(99)),
         resolution_max_s=seconds(widths.max_us if widths.count else None),
     )
 
 
-def _successes(counted: Mapping[str, CountedEnds], rules: CounterRules) -> int:
-    return sum(each.successes(rules) for each in counted.values())
+def _successes(counted: Mapping[str, CounterReadings], rules: CounterRules) -> int:
+    return sum(each.last.successes(rules) for each in counted.values())

@@ -69,8 +69,9 @@ class ObserverReport(msgspec.Struct, kw_only=True):
     """The rules of the workers that were registered for the queues."""
     leases_expired: int = 0
     """Number of tasks whose lease was seen to have ended."""
-    rerun: dict[str, int] = {}
-    """How many of them ended after that, by queue: they were run again."""
+    ended_after_lease: dict[str, int] = {}
+    """How many of them ended after that, by queue: they were run again, or their worker was
+    slow."""
     are_outcomes_known: bool = False
     """Whether the final state of every task was queried at the end."""
     unfinished: dict[str, int] = {}

@@ -61,11 +61,11 @@ def _drain_timed_out(inputs: VerdictInputs) -> str:
             f"({_unfinished_states(inputs) or 'nothing of them is left'}): check the worker's log "
             "for tasks that it took and dropped"
         )
-    if inputs.leases is not None and not counts.pending:
+    if inputs.leases is not None and inputs.needed_drain_s > inputs.drain_timeout_s:
         return (
-            f"the drain timed out while {inputs.leases.sentence}; if their worker is gone, another "
-            "one takes them over within a few minutes after that: to wait for it, set "
-            f"--drain-timeout to {math.ceil(inputs.needed_drain_s)}s or more"
+            f"when the drain timed out, {inputs.leases.sentence}; where a worker is gone, another "
+            "one takes its tasks over within a few minutes after their lease: to wait for that, "
+            f"set --drain-timeout to {math.ceil(inputs.needed_drain_s)}s or more"
         )
     return (
         f"the drain timed out with {quantity(left, 'pending or active task')} left: offer less "
@@ -124,6 +124,11 @@ def _lost(inputs: VerdictInputs) -> str:
         details.append(f"workers popped {popped} without a task behind them")
     if inputs.unfinished:
         details.append(_unfinished_states(inputs))
+    if inputs.looked_up is not None:
+        return (
+            f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared with the process that "
+            f"died ({'; '.join(details)}): it had taken them from the queue and not marked them"
+        )
     return (
         f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared ({'; '.join(details)}): "
         "look for evicted keys, other consumers of these queues, and workers that drop tasks"
@@ -131,8 +136,8 @@ def _lost(inputs: VerdictInputs) -> str:
 
 
 def notes_on_ends(inputs: VerdictInputs) -> Iterator[VerdictReason]:
-    if inputs.found is not None:
-        yield VerdictReason("reconciled", _reconciled(inputs.found))
+    if inputs.looked_up is not None and inputs.are_outcomes_known:
+        yield VerdictReason("reconciled", _reconciled(inputs.looked_up))
     if inputs.seen_by is not None and inputs.counts.ended and not inputs.ends_seen:
         yield VerdictReason(
             "no_end_seen",
@@ -169,11 +174,11 @@ def _outcome_unknown(inputs: VerdictInputs) -> str:
         else "no counter of the queues was kept or read"
     )
     return (
-        f"of {quantity(counts.outcome_unknown, 'task that ended', 'tasks that ended')} nothing is "
-        f"left that shows whether they succeeded, and {why}: at least "
+        f"{quantity(counts.outcome_unknown, 'task')} ended without leaving a trace of whether "
+        f"{'it' if counts.outcome_unknown == 1 else 'they'} succeeded, and {why}: at least "
         f"{units.format_count(counts.completed)} and at most {units.format_count(most)} completed; "
-        "to know, let the worker keep what it has finished (result storage, "
-        "retention), or say by --counters what they count"
+        "to know, let the worker keep what it has finished (result storage, retention), or say by "
+        "--counters what the counters count"
     )
 
 
@@ -189,8 +194,9 @@ def _counters_disagree(inputs: VerdictInputs) -> str:
         )
     return (
         f"the queues' counters, read as counting {inputs.counter_rules}, have {ends} fewer than "
-        "tasks ended, because a worker died before it counted, or somebody else ends tasks of "
-        "these queues: check the worker's log, and say by --counters what they count"
+        "tasks ended, because they count something else (--counters), a worker died before it "
+        "counted, or somebody else ends tasks of these queues: check --counters and the worker's "
+        "log"
     )
 
 

@@ -48,6 +48,7 @@ class VerdictInputs:
     drain_timed_out: bool
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
+    drain_timeout_s: float = 0.0
     needed_drain_s: float = 0.0
     """How long the drain would have to be for the tasks on lease to be run again."""
     negative_latencies: int
@@ -65,7 +66,7 @@ class VerdictInputs:
     """Whether the final state of every task could be read at the end."""
     layout_note: str = ""
     """A sentence where another layout lives on the server; empty if none does."""
-    found: Counts | None = None
+    looked_up: Counts | None = None
     """Tasks of which only Redis has shown how they ended, as processes died; None if none did."""
     seen_by: str | None = None
     """What shows the end of a task, ``state`` or ``result``; None if workers report it."""

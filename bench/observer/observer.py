@@ -189,8 +189,8 @@ class Observer:
         self._tracer.finish()
         while self._reconciler.query_next():
             self._report_if_due()
-        self._reconciler.query_all_unfinished()
-        self._reconciler.record_states()
+        self._reconciler.query_all_unfinished(self._report_if_due)
+        self._reconciler.record_states(self._report_if_due)
         self._recorder.set_counter_rules(self._parts.registered.rules)
         self._recorder.set_expired(self._parts.leases.expired)
         self._recorder.are_outcomes_known = self._reconciler.are_outcomes_known

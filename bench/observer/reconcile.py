@@ -4,7 +4,7 @@ A sample is good enough for latencies, and never for what became of the tasks.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -91,21 +91,25 @@ class Reconciler:
             return len(now)
         return 0
 
-    def query_all_unfinished(self) -> None:
-        """Query each task once more that had not ended. Raises ConnectionLost and
-        MeasurementError."""
+    def query_all_unfinished(self, on_chunk: Callable[[], object] = lambda: None) -> None:
+        """Query each task once more that had not ended; ``on_chunk`` is called in between. Raises
+        ConnectionLost and MeasurementError."""
         for _ in range(sum(-(-len(sequences) // CHUNK) for sequences in self._open.values())):
             self.query_unfinished()
+            on_chunk()
 
-    def record_states(self) -> None:
-        """Record the states of tasks that have not ended. Raises ConnectionLost and
-        MeasurementError."""
+    def record_states(self, on_chunk: Callable[[], object] = lambda: None) -> None:
+        """Record the states of tasks that have not ended; ``on_chunk`` is called in between. Raises
+        ConnectionLost and MeasurementError."""
         found: Counter[str] = Counter()
-        for (producer, queue), sequences in self._open.items():
-            states = self._queries.states({queue: self._ids(producer, sequences)})
-            found.update(states)
-            waits = _where(state == STATE_RETRY for state in states)
-            self._recorder.add_waiting(producer, sequences[waits])
+        for (producer, queue), unfinished in self._open.items():
+            for start in range(0, len(unfinished), CHUNK):
+                sequences = unfinished[start : start + CHUNK]
+                states = self._queries.states({queue: self._ids(producer, sequences)})
+                found.update(states)
+                waits = _where(state == STATE_RETRY for state in states)
+                self._recorder.add_waiting(producer, sequences[waits])
+                on_chunk()
         self._recorder.set_unfinished(found)
 
     def _keep_open(self, source: _Source, sequences: Integers) -> None:

@@ -91,14 +91,15 @@ class CompletionRecorder:
     def set_expired(self, expired: Mapping[str, Mapping[int, Bits]]) -> None:
         """Record, at the end, the tasks of each queue whose lease was seen to end.
 
-        Those of them that have ended since were run again.
+        Those of them that have ended since were run again, or their worker was slow.
         """
         for queue, by_producer in expired.items():
             for producer, bits in by_producer.items():
                 sequences = bits.numbers()
                 self._observed.leases_expired += len(sequences)
-                rerun = int(self._have_ended(producer, sequences).sum())
-                self._observed.rerun[queue] = self._observed.rerun.get(queue, 0) + rerun
+                late = int(self._have_ended(producer, sequences).sum())
+                by_queue = self._observed.ended_after_lease
+                by_queue[queue] = by_queue.get(queue, 0) + late
 
     def _have_ended(self, producer: int, sequences: Integers) -> Flags:
         """Whether each task (n,) has ended."""

@@ -25,8 +25,8 @@ class RegisteredWorkers:
         """Commands sent so far that the server's statistics would take for a task's."""
 
     def look(self, now_us: int) -> None:
-        """Look, once a second at most, until a worker was seen. Raises redis-py's errors."""
-        if self.rules or not self._layout.registrations() or now_us < self._next_look_us:
+        """Look, once a second at most. Raises redis-py's errors."""
+        if not self._layout.registrations() or now_us < self._next_look_us:
             return
         self._next_look_us = now_us + _LOOK_EVERY_US
         with contextlib.suppress(redis.exceptions.ResponseError):  # keys of another type

@@ -11,6 +11,7 @@ import msgspec
 
 from bench.measure.priorities import Inversion
 from bench.records import formats
+from bench.records.run_record import SloResult
 from bench.workload.scenario import Scenario
 
 FORMAT = "runqy-bench-restarts/1"
@@ -24,6 +25,8 @@ class StartedRun(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     inversions: list[Inversion] | None = None
     """As in the run record."""
+    slo: list[SloResult] = []
+    """As in the run record."""
 
 
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +34,10 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     values: list[float | None]
-    """The value of each run, in the metric's unit."""
+    """The value of each run that is not incomplete, in the metric's unit."""
     between: float | None = None
     """Standard deviation between starts as a share of the mean, without what the differences within
-    a run explain; None with fewer than two values."""
+    a run explain where ``within`` is known; None with fewer than two values."""
     within: float | None = None
     """Standard deviation from second to second of a run, as a share of the mean; None where the
     runs hold no such series."""

@@ -6,7 +6,10 @@ from typing import Any
 
 import redis
 
-from bench.wire.layout_contract import CounterRules, Layout, Registration
+from bench.wire.layout_contract import Argument, CounterRules, Layout, Registration
+
+_MOST_MEMBERS = 1_000
+"""Registered workers that are looked at: the newest ones."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +23,12 @@ class RegisteredRules:
 
 def registered_rules(client: redis.Redis, layout: Layout, queues: Sequence[str]) -> RegisteredRules:
     """By whose rules the counters of these queues may be kept. Raises redis-py's errors."""
-    names = [queue.encode() for queue in queues]
     found: set[CounterRules] = set()
     commands = 0
     for registration in layout.registrations():
         texts = _descriptions(client, registration)
         commands += 1 + len(texts)
-        if any(text is not None and name in text for text in texts for name in names):
+        if any(registration.serves(text, queue) for text in texts if text for queue in queues):
             found.add(registration.rules)
     return RegisteredRules(frozenset(found), commands)
 
@@ -37,8 +39,16 @@ def has_live_worker(client: redis.Redis, registration: Registration) -> bool:
 
 
 def _descriptions(client: redis.Redis, registration: Registration) -> list[Any]:
-    members: Any = client.zrange(registration.key, 0, -1)
-    return [
-        client.execute_command(*registration.query(member.decode(errors="surrogateescape")))  # type: ignore[no-untyped-call]
-        for member in members
-    ]
+    members: Any = client.zrange(registration.key, -_MOST_MEMBERS, -1)
+    with client.pipeline(transaction=False) as pipeline:
+        for member in members:
+            command = registration.query(member.decode(errors="surrogateescape"))
+            pipeline.execute_command(*map(_bytes, command))  # type: ignore[no-untyped-call]
+        return list(pipeline.execute())
+
+
+def _bytes(argument: Argument) -> bytes:
+    """An argument as it was read, whatever bytes it holds."""
+    if isinstance(argument, bytes):
+        return argument
+    return argument.encode(errors="surrogateescape")

@@ -68,6 +68,15 @@ def cpu_s(info: dict[str, Any]) -> float:
     return float(info.get("used_cpu_sys", 0)) + float(info.get("used_cpu_user", 0))
 
 
+def main_cpu_s(info: dict[str, Any]) -> float | None:
+    """CPU time of the thread that runs commands, from the reply to ``INFO``; None where the server
+    does not tell it apart from others."""
+    names = ("used_cpu_sys_main_thread", "used_cpu_user_main_thread")
+    if not all(name in info for name in names):
+        return None
+    return sum(float(info[name]) for name in names)
+
+
 def describe(client: redis.Redis, url: str) -> dict[str, object]:
     """The server for the record: product, version, relevant settings and address, without secrets.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
+from bench.measure.verdict_inputs import Verdict
 from bench.records.restarts_record import RestartsRecord, Spread
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.figures import NOTHING, counted, figure, share
@@ -32,6 +33,7 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
         yield note_line(f"interrupted after {counted(len(record.runs), 'start')}")
     for inversion in inversions(record):
         yield note_line(inversion)
+    yield from objectives(record)
     yield ""
     table = plain_table(
         *("metric", "median", "lowest", "highest", "between starts", "within one"), text_columns=1
@@ -41,8 +43,9 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
     yield table
     yield ""
     yield Text(
-        "between starts: standard deviation of the runs, without what the differences within a "
-        "run explain; within one: from second to second of a run; both as shares of the mean",
+        "between starts: standard deviation of the runs, less what the differences within a run "
+        "explain where these are known; within one: from second to second of a run; both as shares "
+        "of the mean",
         style="dim",
     )
     yield from record_lines(path)
@@ -50,18 +53,36 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
 
 def sentence(record: RestartsRecord) -> str:
     """Returns the answer: whether one run of this scenario is enough."""
-    starts = counted(len(record.runs), "start")
-    judged = [each for each in record.spreads if each.between is not None]
+    name = record.scenario.name
+    whole = sum(run.verdict != Verdict.INCOMPLETE for run in record.runs)
+    starts = counted(whole, "start")
+    judged = [
+        each for each in record.spreads if each.between is not None and each.within is not None
+    ]
+    if whole < 2:
+        return f"{name}: {starts}, too few to compare"
     if not judged:
-        return f"{record.scenario.name}: {starts}, too few to compare"
+        return f"{name}: {starts}, too short to tell whether they differ by more than their seconds"
     worst = max(judged, key=lambda each: each.between or 0.0)
     between = share(worst.between or 0.0)
     if (worst.between or 0.0) < _NOTABLE:
-        return f"{record.scenario.name}: {starts}, which differ by {between} at most"
+        return f"{name}: {starts} differ by hardly more than what varies within one ({between})"
     return (
-        f"{record.scenario.name}: {starts} differ by {between} in {worst.metric}; one run is not "
-        "enough: quote the range over starts"
+        f"{name}: {starts} differ by {between} in {worst.metric}, beyond what varies within one; "
+        "one run is not enough: quote the range over starts"
     )
+
+
+def objectives(record: RestartsRecord) -> Iterable[Text]:
+    """Yields each objective, with the number of starts that missed it."""
+    missed = Counter(each.expression for run in record.runs for each in run.slo if not each.passed)
+    for expression in record.scenario.slo:
+        count = missed[expression]
+        if count:
+            starts = counted(len(record.runs), "start")
+            yield fault_line(f"{expression}   missed in {count} of {starts}")
+        else:
+            yield Text.assemble(("✓ ", "bold green"), f"{expression}   met in every start")
 
 
 def inversions(record: RestartsRecord) -> list[str]:

@@ -2,6 +2,7 @@
 
 from bench import units
 from bench.measure import priorities
+from bench.measure.observation import Observation
 from bench.records.run_record import RunRecord, SloResult
 from bench.workload.metrics import format_value, parse_objective
 
@@ -35,8 +36,7 @@ def completed(record: RunRecord) -> str:
     rates = record.rates
     if rates.completed_per_s is None:
         return ""
-    bound = "at least " if record.counts.outcome_unknown else ""
-    text = f"{bound}{units.format_rate(rates.completed_per_s)} completed"
+    text = f"{completed_rate(record)} completed"
     finished = rates.finished_per_s
     if finished is not None and finished != rates.completed_per_s:
         text += f" of {units.format_rate(finished)} finished"
@@ -65,8 +65,24 @@ def observed(record: RunRecord) -> str:
         f"{units.format_duration(observation.resolution_p99_s)} at p99, so the true end-to-end "
         f"latency lies between e2e_earliest and e2e; "
         f"{units.format_count(observation.traced)} tasks traced "
-        f"({observation.traced_share:.0%}){''.join(exceptions)}"
+        f"({observation.traced_share:.0%}){''.join(exceptions)}{_counters(observation)}"
     )
+
+
+def _counters(observation: Observation) -> str:
+    """Returns what else the outcomes rest on; empty where the tasks themselves show them."""
+    if observation.counter_rules is None:
+        return ""
+    return (
+        f"; outcomes of tasks that were deleted are those of the queues' counters, which count "
+        f"{observation.counter_rules}"
+    )
+
+
+def completed_rate(record: RunRecord) -> str:
+    """Returns the rate of completed tasks: ``850/s``, or ``at least 800/s``."""
+    bound = "at least " if record.counts.outcome_unknown else ""
+    return f"{bound}{units.format_rate(record.rates.completed_per_s)}"
 
 
 def machine(record: RunRecord) -> str:
@@ -74,7 +90,9 @@ def machine(record: RunRecord) -> str:
     use = record.resources.machine
     if use is None:
         return ""
-    text = f"; machine {use.busy_cores:.2f} of {use.cores}, others {max(use.other_cores, 0.0):.2f}"
+    text = f"; machine {use.busy_cores:.2f} of {use.cores}"
+    if use.other_cores is not None:
+        text += f", others {max(use.other_cores, 0.0):.2f}"
     return f"{text}, stolen {use.steal_cores:.2f}" if use.steal_cores >= 0.005 else text
 
 

@@ -51,8 +51,10 @@ def build_record(run: CollectedRun) -> RunRecord:
     resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, cut, window, accounted, histograms)
     judgement, reasons = verdict.judge(inputs)
-    bound = attribution(run, resources, rates, histograms, {reason.code for reason in reasons})
-    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources))
+    bound = attribution(
+        run, resources, window, rates, histograms, {reason.code for reason in reasons}
+    )
+    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources), accounted.uncounted)
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,

@@ -29,10 +29,17 @@ class CleanupScope:
     sent: Mapping[int, int] | None
     """Number of tasks that each producer sent; None where it is not known of all of them. The
     server is then searched for keys with the run's ids."""
+    workers: int = 0
+    """Number of workers of the run's own, whose heartbeats may be left."""
     counts: Mapping[str, Counts] = field(default_factory=dict)
     """What became of each queue's tasks, as far as that is known."""
     counter_rules: CounterRules | None = None
     """What workers count in the queues' counters; None for what the layout's own moves count."""
+
+
+def worker_name(run: int, number: int) -> str:
+    """The name of a worker that a run starts, and the id of its heartbeat."""
+    return f"bench-{ids.run_text(run)}-{number}"
 
 
 class Cleanup:
@@ -133,6 +140,9 @@ def remove(
     Returns the number of deleted keys. Raises redis-py's errors.
     """
     run = scope.run
+    heartbeats = [layout.worker(worker_name(run, number)) for number in range(scope.workers)]
+    if heartbeats:
+        client.unlink(*heartbeats)
     for key in queue_keys_of(layout, queues):
         _remove_from(client, key, run)
     if scope.sent is None:

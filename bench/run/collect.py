@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import redis
 
@@ -10,7 +10,7 @@ from bench import environment
 from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
-from bench.measure.endings import CountedEnds
+from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.task_queries import TaskQueries
 from bench.redisio import clock_sync, queue_keys, server_info, task_keys
@@ -19,9 +19,16 @@ from bench.redisio.server_info import ServerUsage
 from bench.run.collected import CollectedRun
 from bench.run.fleet import ProcessHandle
 from bench.run.prepare import PreparedRun
-from bench.run.reconcile import ByProducer, Died, ReconciledTasks, find_ended, known_sets, restored
+from bench.run.reconcile import (
+    ByProducer,
+    Died,
+    ReconciledTasks,
+    known_sets,
+    look_up,
+    restored,
+)
 from bench.run.start import most_warmup_s
-from bench.run.supervisor import Supervisor
+from bench.run.supervisor import INTERRUPTED_TIMEOUT_S, Supervisor
 from bench.usage import peak_memory_bytes
 from bench.wire import ids
 from bench.wire.columns import read_ids
@@ -35,12 +42,13 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     """Stop the workers, take the final reports, and read what is left in the lists."""
     prepared, state = supervisor.prepared, supervisor.state
     # Read first: an observer's final queries would otherwise count as a cost of the tasks.
-    usage_after = _usage_after(prepared)
-    _give_up(prepared.fleet.producers)
+    usage_after, own_commands = _usage_after(prepared), _own_commands(supervisor)
+    _give_up(prepared.fleet.producers, INTERRUPTED_TIMEOUT_S)
     _stop(supervisor, prepared.workers.serving)
     # Read before the observer's final queries, so that a task that ends in between is found twice
     # rather than never.
     pending, active = _find_remaining(supervisor)
+    counted = _counted(prepared)
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
     _note_failures(supervisor)
@@ -48,15 +56,14 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     supervisor.show("stopping")
     workers = supervisor.worker_reports()
     producers = _producers(supervisor)
-    found = _find_ended(supervisor, producers, known_sets(workers, pending, active))
-    serving = sum(report.observed is None for report in workers)
+    looked_up = _look_up(supervisor, producers, known_sets(workers, pending, active))
     return CollectedRun(
         run_id=prepared.run_id,
         started_at=supervisor.running.started_at,
         duration_s=duration_s,
         command=prepared.request.command,
         scenario=prepared.scenario,
-        environment=environment.describe(len(producers), serving),
+        environment=environment.describe(len(producers), _serving(workers)),
         server=prepared.server,
         line=supervisor.running.line,
         most_warmup_s=most_warmup_s(prepared.scenario),
@@ -66,13 +73,14 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         has_remote_workers=bool(state.remote_reports),
         pending=pending,
         active=active,
-        found=found,
-        counted=_counted(prepared),
+        looked_up=looked_up,
+        counted=_readings(counted, _counted(prepared)),
         samples=tuple(prepared.sampler.samples),
         machine=tuple(prepared.machine.samples),
         machine_limits=prepared.machine.limits(prepared.request.url, prepared.offset),
         usage_before=prepared.usage_before,
         usage_after=usage_after,
+        own_commands=own_commands,
         own_peak_memory_bytes=peak_memory_bytes(),
         clock_error_us=clock_error_us,
         layout_note=prepared.layout_note,
@@ -82,10 +90,22 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     )
 
 
+def _serving(workers: Sequence[WorkerReport]) -> int:
+    return sum(report.observed is None for report in workers)
+
+
 def _usage_after(prepared: PreparedRun) -> ServerUsage | None:
     with contextlib.suppress(redis.exceptions.RedisError):
         return server_info.read_usage(prepared.client)
     return None
+
+
+def _own_commands(supervisor: Supervisor) -> int:
+    """Commands of the run and an observer so far, which the tasks' costs leave out."""
+    observers = [report.observed for report in supervisor.worker_reports()]
+    return supervisor.prepared.draining.commands + sum(
+        observed.commands for observed in observers if observed is not None
+    )
 
 
 def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]) -> None:
@@ -102,18 +122,17 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
         if clock.now_us() > deadline_us:
             break
         supervisor.turn("stopping")
-    _give_up(workers)
+    _give_up(workers, _FINAL_REPORT_TIMEOUT_S)
 
 
 def _give_up(
     processes: Sequence[ProcessHandle[ProducerReport]] | Sequence[ProcessHandle[WorkerReport]],
+    waited_s: float,
 ) -> None:
     """Go on without those that have not ended: what they did from now on would be in no count."""
     for process in processes:
         if not process.is_done:
-            process.give_up(
-                f"{process.name} sent no final report within {_FINAL_REPORT_TIMEOUT_S:.0f} s"
-            )
+            process.give_up(f"{process.name} sent no final report within {waited_s:.0f} s")
 
 
 def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:
@@ -141,7 +160,7 @@ def _producers(supervisor: Supervisor) -> list[ProducerReport]:
             report = restored(
                 died,
                 prepared.scenario,
-                supervisor.running.offset_us(),
+                supervisor.state.enqueued_until_us,
                 supervisor.running.line.start_us,
             )
         reports.append(report)
@@ -163,11 +182,11 @@ def _largest_found(prepared: PreparedRun, number: int) -> int:
     return largest
 
 
-def _find_ended(
+def _look_up(
     supervisor: Supervisor, producers: Sequence[ProducerReport], known: Sequence[ByProducer]
 ) -> ReconciledTasks | None:
     """What Redis holds of the tasks of which no report says how they ended; None where all
-    processes have sent their final reports."""
+    processes have sent their final reports. Without an answer it is marked as incomplete."""
     prepared = supervisor.prepared
     reports = [
         *(process.report for process in prepared.fleet.producers),
@@ -184,16 +203,32 @@ def _find_ended(
             scenario.seen_by,
         )
         with contextlib.closing(queries):
-            return find_ended(queries, scenario, prepared.run_id, producers, known)
+            return look_up(
+                queries,
+                scenario,
+                prepared.run_id,
+                producers,
+                known,
+                lambda: supervisor.turn("stopping"),
+            )
     except (ConnectionLost, ServerUnreachable, MeasurementError):
         supervisor.state.interrupt(_SILENCE)
-        return None
+        return ReconciledTasks(is_complete=False)
 
 
 def _counted(prepared: PreparedRun) -> dict[str, CountedEnds]:
+    """What the queues' counters have gained; nothing where others use the queues, too."""
+    if prepared.request.allow_shared:
+        return {}
     with contextlib.suppress(redis.exceptions.RedisError):
         return prepared.counters.gained()
     return {}
+
+
+def _readings(
+    first: Mapping[str, CountedEnds], last: Mapping[str, CountedEnds]
+) -> dict[str, CounterReadings]:
+    return {queue: CounterReadings(first[queue], last[queue]) for queue in first if queue in last}
 
 
 def _note_failures(supervisor: Supervisor) -> None:

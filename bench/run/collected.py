@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.measure.bits import Bits
-from bench.measure.endings import CountedEnds
+from bench.measure.endings import CounterReadings
 from bench.measure.leases import Leases
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
@@ -44,13 +44,15 @@ class CollectedRun:
     samples: Sequence[ServerSample]
     machine: Sequence[MachineSample]
     machine_limits: MachineLimits
-    found: ReconciledTasks | None = None
+    looked_up: ReconciledTasks | None = None
     """What Redis held of tasks that no process has reported; None where all processes reported."""
-    counted: Mapping[str, CountedEnds] = field(default_factory=dict)
-    """What the counters of each queue gained during the run."""
+    counted: Mapping[str, CounterReadings] = field(default_factory=dict)
+    """What the counters of each queue gained during the run; empty where others use them, too."""
     usage_before: ServerUsage
     usage_after: ServerUsage | None
     """None where the server did not answer at the end."""
+    own_commands: int = 0
+    """Commands of the run and an observer until then, beside those that are never counted."""
     own_peak_memory_bytes: int
     """The most memory that the process which leads the run had resident."""
     clock_error_us: float

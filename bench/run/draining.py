@@ -9,7 +9,7 @@ from bench.clock import Clock
 from bench.measure.leases import Leases
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio.queue_keys import length
-from bench.wire.layout_contract import KeyRole, Layout
+from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 
 QUIET_US = 1_000_000
 """How long the lists must have been empty before reports made after that are believed."""
@@ -31,6 +31,8 @@ class DrainMonitor:
         ]
         self._lease_keys = [key for queue in queues if (key := layout.leases(queue)) is not None]
         self._empty_since_us: int | None = None
+        self.commands = 0
+        """Commands sent so far that the server's statistics would take for a task's."""
 
     def leases(self) -> Leases | None:
         """The leases that workers hold on tasks; None without any, or without an answer."""
@@ -44,9 +46,15 @@ class DrainMonitor:
         return Leases(sum(each.tasks for each in known), max(each.until_s for each in known))
 
     def _leases_in(self, key: str) -> Leases | None:
-        count = int(self._client.zcard(key))
+        self.commands += 2
+        # Those that have ended may be left over from workers of long ago.
+        count = int(self._client.zcount(key, self._clock.now_us() // 1_000_000, "+inf"))
         last: Any = self._client.zrange(key, -1, -1, withscores=True)
-        return Leases(count, float(last[0][1])) if last else None
+        return Leases(count, float(last[0][1])) if count else None
+
+    def _length(self, key: QueueKey) -> int:
+        self.commands += key.is_sorted_set  # LLEN is never counted as a task's
+        return length(self._client, key)
 
     def is_over(
         self,
@@ -74,7 +82,7 @@ class DrainMonitor:
     def is_empty(self) -> bool:
         """Whether no list or set holds a task; False where the server does not answer."""
         try:
-            empty = not any(length(self._client, key) for key in self._places)
+            empty = not any(self._length(key) for key in self._places)
         except redis.exceptions.RedisError:
             empty = False
         if not empty:

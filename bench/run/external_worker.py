@@ -134,6 +134,7 @@ class ExternalWorker:
     @property
     def cpu_s(self) -> float:
         """CPU time so far of the process and its children, in seconds."""
+        self._refresh()
         return self._cpu_s
 
     @property

@@ -1,5 +1,6 @@
 """Samples of the machine while a run lasts: what its cores do, and how much of it is the run's."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from bench import machine
@@ -59,7 +60,11 @@ class MachineSampler:
         )
 
     def sample(self, offset_us: int) -> None:
-        """Take a sample."""
+        """Take a sample. What cannot be read leaves a gap, and is no error."""
+        with contextlib.suppress(OSError):
+            self._add(offset_us)
+
+    def _add(self, offset_us: int) -> None:
         self.samples.append(
             MachineSample(
                 offset_us=offset_us,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from bench.arrays import Integers
+from bench.arrays import Flags, Integers, Objects
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.bits import Bits
 from bench.measure.ledger import Counts, WorkerLedger
@@ -15,7 +15,7 @@ from bench.measure.recorder import BIN_US
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.sampling import id_of
 from bench.observer.task_queries import Queries
-from bench.wire.layout_contract import STATE_ACTIVE, TaskOutcome
+from bench.wire.layout_contract import STATE_ACTIVE, STATE_RETRY, TaskOutcome
 from bench.workload.feed import due_by
 from bench.workload.mix import Mix
 from bench.workload.scenario import Scenario
@@ -70,23 +70,30 @@ class ReconciledTasks:
     """What Redis holds of tasks of which no process has said how they ended."""
 
     ledger: WorkerLedger = field(default_factory=WorkerLedger)
+    waiting: dict[int, Bits] = field(default_factory=dict)
+    """Tasks on no list that wait for their next attempt, or that a worker holds, by producer."""
     counts: Counts = field(default_factory=Counts)
     """How many of them have ended, and how."""
+    is_complete: bool = True
+    """Whether every such task could be looked up."""
 
 
-def find_ended(
+def look_up(
     queries: Queries,
     scenario: Scenario,
     run: int,
     producers: Sequence[ProducerReport],
     known: Sequence[ByProducer],
+    on_chunk: Callable[[], object],
 ) -> ReconciledTasks:
     """Looks up every task that was sent and is in none of the ``known`` sets.
 
     A task whose hash is gone has ended if the server acknowledged it. One that is active and on no
-    list has left its worker and was never marked as ended: how it ended is not known either. Raises
-    ConnectionLost and MeasurementError.
+    list has left its worker and was never marked as ended: how it ended is not known either; but if
+    its worker goes on after the run, that may still have it. ``on_chunk`` is called now and then.
+    Raises ConnectionLost and MeasurementError.
     """
+    workers_go_on = scenario.is_observed and scenario.worker_command is None
     found = ReconciledTasks()
     mix = Mix(list(scenario.queues.values()), scenario.seed)
     queues = list(scenario.queues)
@@ -98,7 +105,15 @@ def find_ended(
 
         for sequences in _unknown(report, known):
             for queue, own in _by_queue(queues, sequences, queue_of):
-                _look_up(queries, run, report.number, queue, own, acknowledged, found)
+                names = {queue: [id_of(run, report.number, each) for each in own.tolist()]}
+                outcomes = np.array(queries.settled(names), object)
+                is_open = outcomes == None  # noqa: E711 - element by element
+                states = np.full(len(own), "", object)
+                if is_open.any():
+                    states[:] = queries.states(names)
+                acked = acknowledged.flags(int(own[0]), int(own[-1]) + 1)[own - own[0]]
+                _settle(found, report.number, queue, own, outcomes, states, acked, workers_go_on)
+            on_chunk()
     return found
 
 
@@ -122,26 +137,29 @@ def _by_queue(
         yield queues[index], sequences[indices == index]
 
 
-def _look_up(
-    queries: Queries,
-    run: int,
+def _settle(
+    found: ReconciledTasks,
     producer: int,
     queue: str,
     sequences: Integers,
-    acknowledged: Bits,
-    found: ReconciledTasks,
+    outcomes: Objects,
+    states: Objects,
+    is_acknowledged: Flags,
+    workers_go_on: bool,
 ) -> None:
-    names = {queue: [id_of(run, producer, sequence) for sequence in sequences.tolist()]}
-    outcomes = np.array(queries.settled(names), object)
-    is_acknowledged = acknowledged.flags(0, int(sequences[-1]) + 1)[sequences]
+    """Record tasks (n,) of one producer and queue by what was found of each."""
     completed = sequences[outcomes == TaskOutcome.COMPLETED]
     archived = sequences[outcomes == TaskOutcome.ARCHIVED]
     gone = (outcomes == TaskOutcome.GONE) & is_acknowledged
-    if any(outcome is None for outcome in outcomes):
-        gone |= np.array(queries.states(names), object) == STATE_ACTIVE
+    waiting = states == STATE_RETRY
+    if workers_go_on:
+        waiting |= states == STATE_ACTIVE
+    else:
+        gone |= states == STATE_ACTIVE
     found.ledger.complete(queue, producer, completed)
     found.ledger.archive(queue, producer, archived)
     found.ledger.note_gone(producer, sequences[gone])
+    found.waiting.setdefault(producer, Bits()).add(sequences[waiting])
     found.counts = found.counts.plus(
         Counts(completed=len(completed), failed=len(archived), outcome_unknown=int(gone.sum()))
     )

@@ -49,6 +49,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             supervisor.drain()
             record = build_record(collect(supervisor))
         except BaseException:
+            _end_all(fleet)
             clean_up(prepared, None)
             raise
         # What was measured is worth more than a clean server: a failure here is a warning.
@@ -56,6 +57,14 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
         if problem is None:
             return record
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
+
+
+def _end_all(fleet: Fleet) -> None:
+    """End all processes of a run that has failed: they must not write after its clean-up."""
+    for producer in fleet.producers:
+        producer.give_up("the run has failed")
+    for worker in fleet.workers:
+        worker.give_up("the run has failed")
 
 
 def clean_up(prepared: PreparedRun, record: RunRecord | None) -> RecordWarning | None:
@@ -72,6 +81,7 @@ def clean_up(prepared: PreparedRun, record: RunRecord | None) -> RecordWarning |
     scope = CleanupScope(
         run=prepared.run_id,
         sent=_sent_by_producer(prepared),
+        workers=0 if prepared.scenario.is_observed else prepared.scenario.workers,
         counts=counts,
         counter_rules=None if observation is None else observation.counter_rules,
     )
@@ -82,9 +92,14 @@ def clean_up(prepared: PreparedRun, record: RunRecord | None) -> RecordWarning |
 
 
 def _sent_by_producer(prepared: PreparedRun) -> dict[int, int] | None:
-    """How many tasks each producer sent; None where one of them did not say so at its end."""
-    reports = [producer.report for producer in prepared.fleet.producers]
-    final = [report for report in reports if report is not None and report.final]
-    if len(final) < len(reports):
-        return None
-    return {report.number: report.sent for report in final}
+    """How many tasks each producer sent; None where that is not known of all of them."""
+    sent = {}
+    for number, producer in enumerate(prepared.fleet.producers):
+        report, board = producer.report, prepared.board
+        if board is not None:
+            sent[number] = board.sent(number)
+        elif report is not None and report.final:
+            sent[number] = report.sent
+        else:
+            return None
+    return sent

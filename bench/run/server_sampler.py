@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import redis
 
-from bench.redisio.server_info import cpu_s
+from bench.redisio.server_info import cpu_s, main_cpu_s
 from bench.wire.layout_contract import Layout, pending_key
 
 INTERVAL_US = 1_000_000
@@ -22,6 +22,8 @@ class ServerSample:
     cpu_s: float
     """CPU time of the server since it was started."""
     memory_bytes: int
+    main_cpu_s: float | None = None
+    """CPU time of the thread that runs commands; None where the server does not tell."""
 
 
 @dataclass
@@ -47,7 +49,9 @@ class ServerSampler:
             return
         lengths = tuple(int(length) for length in backlog)
         self.samples.append(
-            ServerSample(offset_us, lengths, cpu_s(cpu), int(memory["used_memory"]))
+            ServerSample(
+                offset_us, lengths, cpu_s(cpu), int(memory["used_memory"]), main_cpu_s(cpu)
+            )
         )
 
     @property

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,9 @@ class ChildProcess(Generic[Report]):
         text = hide(self.errors.read().decode(errors="replace"), self.secrets)
         lines = text.strip().splitlines()
         last = f": {lines[-1]}" if lines else ""
-        return f"{self.name} died with exit code {self.process.wait()}{last}"
+        code = self.process.wait()
+        how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+        return f"{self.name} ended {how} before its final report{last}"
 
 
 @dataclass

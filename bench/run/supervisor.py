@@ -20,7 +20,8 @@ from bench.run.start import ActiveRun
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
 _LISTEN_S = 0.1
-_INTERRUPTED_TIMEOUT_S = 5.0
+INTERRUPTED_TIMEOUT_S = 5.0
+"""How long producers that are told to stop may take to send their final reports."""
 _REPORT_EVERY_US = INTERVAL_US // 4
 
 
@@ -41,6 +42,8 @@ class RunState:
 
     interruptions: list[str] = field(default_factory=list)
     """Why the run ended early or lacks a part, one sentence each."""
+    enqueued_until_us: int = 0
+    """When enqueueing ended or was cut short, in µs after the run's start."""
     drain_started_s: float | None = None
     """Seconds after the run's start; None where the run was not drained."""
     drain_timed_out: bool = False
@@ -99,6 +102,7 @@ class Supervisor:
                 self._cut_short(failure)
                 return
             self.turn("enqueueing")
+        self.state.enqueued_until_us = self.running.offset_us()
 
     def drain(self) -> None:
         """Return when every task that was enqueued has ended, or the time for that is over."""
@@ -174,8 +178,9 @@ class Supervisor:
 
     def _cut_short(self, reason: str) -> None:
         self.state.interruptions.append(reason)
+        self.state.enqueued_until_us = self.running.offset_us()
         self._stop_producers()
-        self.until(self._have_producers_finished, _INTERRUPTED_TIMEOUT_S, "stopping")
+        self.until(self._have_producers_finished, INTERRUPTED_TIMEOUT_S, "stopping")
 
     def _failure(self) -> str | None:
         """Why going on is pointless, as a sentence, or None."""

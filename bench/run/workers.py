@@ -12,10 +12,10 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
+from bench.run.cleanup import worker_name
 from bench.run.external_worker import ExternalWorker, command_of
 from bench.run.fleet import Fleet, ProcessHandle
 from bench.run.request import RunRequest
-from bench.wire import ids
 from bench.workload.scenario import Scenario
 
 NOTICED_WITHIN_S = 8.0
@@ -69,7 +69,7 @@ class Workers:
                 self._add_external_workers()
             return
         for number in range(self._scenario.workers):
-            name = f"bench-{ids.run_text(self._run)}-{number}"
+            name = worker_name(self._run, number)
             message = StartWorker(
                 url=self._request.url,
                 name=name,
@@ -78,7 +78,7 @@ class Workers:
                 offset_us=self._offset_us,
                 with_latency_counts=self._request.with_latency_counts,
             )
-            self._fleet.start_worker(name, message)
+            self._fleet.start_worker(f"worker {number}", message)
 
     def _start_observer(self, client: redis.Redis) -> None:
         message = StartObserver(

@@ -127,7 +127,9 @@ class Registration:
     rules: CounterRules
     """What the counters mean that these workers keep."""
     query: Callable[[str], Command]
-    """Answers a text that names the queues of one member; nothing if the worker is gone."""
+    """Answers a text about one member; nothing if the worker is gone."""
+    serves: Callable[[bytes, str], bool]
+    """Whether that text names a queue."""
 
 
 @dataclass(frozen=True)

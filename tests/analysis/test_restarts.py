@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.restarts import components, metrics_of, spreads
+from bench.records.run_record import RunRecord, Series
 from tests.records.fixtures import example_record
 from tests.run.values import scenario
 
@@ -60,12 +61,31 @@ def test_every_sub_queue_has_a_spread_where_there_are_several() -> None:
     assert metrics_of(scenario(workers=0)) == ["enqueue.rate", "enqueue.p50", "enqueue.p99"]
 
 
-def test_seconds_are_those_of_the_window_or_of_the_drain() -> None:
-    record = example_record()
-    (rate, *_) = spreads([record, record])
-    assert rate.values == [record.rates.completed_per_s] * 2
-    assert rate.between == pytest.approx(0.0)
-    drain = msgspec.structs.replace(
-        record, scenario=msgspec.structs.replace(record.scenario, worker_start="after-fill")
-    )
-    assert spreads([drain])[0].between is None
+def with_seconds(record: RunRecord, finished: list[int]) -> RunRecord:
+    """The record with that many finished tasks in each second, from a window of 1 s to 5 s."""
+    series = Series(1.0, ["second", "finished"], [[n, each] for n, each in enumerate(finished)])
+    warmup = msgspec.structs.replace(record.warmup, left_out_s=1.0)
+    rates = msgspec.structs.replace(record.rates, completed_per_s=100.0)
+    return msgspec.structs.replace(record, series=series, warmup=warmup, window_s=4.0, rates=rates)
+
+
+def within(record: RunRecord) -> float | None:
+    return spreads([record])[0].within
+
+
+def test_seconds_are_those_of_the_window() -> None:
+    record = with_seconds(example_record(), [900, 90, 110, 90, 110, 0, 0])
+    assert within(record) == pytest.approx(np.std([90, 110, 90, 110], ddof=1) / 100)
+
+
+def test_of_a_drain_they_are_the_whole_seconds_in_which_tasks_finished() -> None:
+    record = with_seconds(example_record(), [0, 0, 3, 90, 110, 7, 0])
+    scenario_ = msgspec.structs.replace(record.scenario, worker_start="after-fill")
+    drain = msgspec.structs.replace(record, scenario=scenario_)
+    assert within(drain) == pytest.approx(np.std([90, 110], ddof=1) / 100)
+
+
+def test_an_incomplete_run_is_none_of_the_starts() -> None:
+    whole = example_record()
+    cut = msgspec.structs.replace(whole, verdict="incomplete")
+    assert len(spreads([whole, cut, whole])[0].values) == 2

@@ -41,6 +41,7 @@ def test_with_others_at_full_load_beside_it_the_host_is_named(embedded: Embedded
     assert record.bound_by == "host", record.attribution
     use = record.resources.machine
     assert use is not None
+    assert use.other_cores is not None
     assert use.other_cores > 0.25 * use.cores
     assert f"others {use.other_cores:.2f}" in record.attribution
     columns = record.series.columns

@@ -132,7 +132,7 @@ def test_a_drain_that_is_too_short_for_a_lease_says_until_when_it_lasts(
     assert (record.counts.active, record.counts.lost, record.counts.outcome_unknown) == (1, 0, 0)
     assert record.counts.completed == TASKS - 1
     (message,) = [each.message for each in record.warnings if each.code == "drain_timed_out"]
-    assert "the drain timed out while 1 task is leased until" in message
+    assert "when the drain timed out, 1 task is leased until" in message
     assert 180 < int(message.split("--drain-timeout to ")[1].partition("s")[0]) < 220
 
 
@@ -144,7 +144,7 @@ def test_a_task_that_ran_again_after_its_lease_is_counted(
     kill = ("--supervised", "--kill-active", "20", "--lease", "0.3", "--recover-slack", "1.5")
     record = run_with(embedded, [*command, *FAST[:4], *kill, *FAST[6:8], *FAST[10:]])
     assert record.observation is not None
-    assert (record.observation.leases_expired, record.observation.rerun) == (1, 1)
+    assert (record.observation.leases_expired, record.observation.ended_after_lease) == (1, 1)
     assert record.counts.completed == TASKS
 
 

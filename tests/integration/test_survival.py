@@ -2,8 +2,11 @@
 
 import itertools
 import os
+import shlex
 import signal
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,6 +22,7 @@ from tests.integration.conftest import QUEUE, run
 pytestmark = pytest.mark.slow
 
 LAYOUTS = {"runqy": QUEUE, "asynq": "inference.default", "runqy-server": "inference.default"}
+WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
 Strike = Callable[[], bool]
 
 
@@ -157,19 +161,29 @@ def test_what_one_of_two_producers_sent_is_not_mistaken_for_the_other_s(
     assert record.counts.unknown == record.counts.lost == 0
 
 
-def test_a_dead_observer_leaves_a_ledger_all_the_same(embedded: EmbeddedServer) -> None:
-    """Every task is looked up by the run itself."""
-    client = redis.Redis(port=embedded.port, protocol=2)
+def test_a_dead_observer_leaves_a_ledger_all_the_same(
+    embedded: EmbeddedServer, tmp_path: Path
+) -> None:
+    """Every task that is on no list is looked up by the run itself."""
+    client: Any = redis.Redis(port=embedded.port, protocol=2)
+    command = shlex.join([sys.executable, str(WORKER), str(tmp_path / "summary"), QUEUE])
     strike = strike_after(
         3, "bench.observer.process", signal.SIGKILL, seen=lambda: client.dbsize() > 100
     )
-    fields: dict[str, object] = {
-        "rate": 200,
-        "duration": 20,
-        "worker": "external",
-        "drain_timeout": "2s",
-    }
+    fields: dict[str, object] = {"rate": 200, "duration": 20, "worker_command": command}
     record = run(embedded.url, fields, should_stop=strike)
+    held = states(client, "runqy")
     assert record.verdict == "incomplete"
-    assert record.counts.pending == record.counts.enqueued > 50
+    assert record.counts.completed == held["completed"] > 50
     assert record.counts.lost == 0
+    assert any(warning.code == "reconciled" for warning in record.warnings)
+
+
+def test_a_dead_worker_s_heartbeat_is_removed_with_its_tasks(embedded: EmbeddedServer) -> None:
+    client: Any = redis.Redis(port=embedded.port, protocol=2)
+    strike = strike_after(
+        3, "bench.worker.process", signal.SIGKILL, seen=lambda: client.dbsize() > 100
+    )
+    record = run(embedded.url, {"rate": 800, "duration": 20}, owns_server=False, should_stop=strike)
+    assert "worker 0 ended by SIGKILL before its final report" in record.warnings[0].message
+    assert list(client.scan_iter()) == []

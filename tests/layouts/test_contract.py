@@ -18,7 +18,7 @@ from bench.measure.ledger import Counts
 from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.queue_keys import lengths, load_scripts
-from bench.run.cleanup import Cleanup, CleanupScope
+from bench.run.cleanup import Cleanup, CleanupScope, worker_name
 from bench.verify import discovery
 from bench.verify.verify import VerifyRequest, verify
 from bench.wire import ids, stamps
@@ -258,7 +258,8 @@ def test_clean_up_removes_all_that_a_run_wrote(
     for name in names:
         queue.do(queue.layout.enqueue(dataclasses.replace(queue.task(1), id=name)))
     queue.do(end(queue, queue.take()))
-    scope = CleanupScope(run, sent, {queue.name: counts})
+    client.hset(queue.layout.worker(worker_name(run, 0)), "healthy", "1")  # it was killed
+    scope = CleanupScope(run, sent, workers=1, counts={queue.name: counts})
     cleanup.remove(scope, queue.now_s)
     assert queue.keys() == set()
 

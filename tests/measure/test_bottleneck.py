@@ -28,6 +28,7 @@ LIGHT = Load(
     falls_behind=False,
     slots=2,
     busy_slots=0.4,
+    waits_for_workers=False,
     round_trip_s=52e-6,
     machine=IDLE,
 )
@@ -52,10 +53,19 @@ FULL = machine(
         (
             {},
             Limit.NOTHING,
-            "not CPU-bound: server, workers and producers all had spare CPU time, and 1.20 of the "
-            "machine's 2 cores were idle",
+            "not CPU-bound: no core was used up by the server, the workers or the producers; of 2 "
+            "cores that the run may use, 1.20 were idle",
         ),
-        ({"machine": None}, Limit.NOTHING, "all had spare CPU time"),
+        (
+            {"machine": None, "worker_cores": None},
+            Limit.NOTHING,
+            "not CPU-bound: no core was used up by the server or the producers",
+        ),
+        (
+            {"server_cores": None, "worker_cores": None},
+            Limit.NOTHING,
+            "no core was used up by the producers; of 2 cores",
+        ),
         (
             {"server_cores": 0.9},
             Limit.SERVER,
@@ -88,8 +98,12 @@ FULL = machine(
             Limit.HOST,
             "others 0.00, stolen 0.50",
         ),
-        ({"machine": machine(user_cores=1.6, other_cores=1.0)}, Limit.HOST, "others 1.00"),
-        ({"machine": machine(user_cores=1.4)}, Limit.NOTHING, "0.40 of the machine's 2 cores"),
+        (
+            {"machine": machine(user_cores=1.6, other_cores=1.2)},
+            Limit.HOST,
+            "others 1.20, stolen 0.00); stop the other programs",
+        ),
+        ({"machine": machine(user_cores=1.4)}, Limit.NOTHING, "0.40 were idle"),
         (
             {"machine": machine(quota_cores=0.5, throttled_share=0.63), "server_cores": 0.99},
             Limit.QUOTA,
@@ -112,7 +126,14 @@ FULL = machine(
             Limit.ROUND_TRIP,
             "a round trip to the server takes 52 µs at best",
         ),
-        ({"falls_behind": True}, Limit.ROUND_TRIP, "every part waited for replies"),
+        ({"falls_behind": True}, Limit.ROUND_TRIP, "all parts of the run waited for replies"),
+        # What an external worker's slots do is not seen.
+        ({"falls_behind": True, "busy_slots": None}, Limit.WORKERS, "the backlog waited for them"),
+        (
+            {"is_closed_loop": True, "waits_for_workers": True, "busy_slots": None},
+            Limit.WORKERS,
+            "bound by the workers",
+        ),
     ],
 )
 def test_the_first_limit_that_applies_is_named(

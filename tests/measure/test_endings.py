@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.endings import CountedEnds, resolve, rules_of
+from bench.measure.endings import CountedEnds, CounterReadings, resolve, rules_of
 from bench.measure.ledger import Counts
 from bench.wire.layout_contract import CounterRules
 
 RULES: Sequence[CounterRules] = ("attempts", "tasks")
+
+
+def stable(processed: int, failed: int) -> CounterReadings:
+    """Counters that did not move while the tasks were looked at."""
+    return CounterReadings(CountedEnds(processed, failed), CountedEnds(processed, failed))
 
 
 def ended(completed: int = 0, failed: int = 0, gone: int = 0) -> Counts:
@@ -48,7 +53,7 @@ def test_counters_split_what_is_gone_exactly_or_bound_it(
     expected: tuple[int, int, int],
     excess: int,
 ) -> None:
-    found = resolve(ended(*known), CountedEnds(*counted), rules)
+    found = resolve(ended(*known), stable(*counted), rules)
     counts = found.counts
     assert (counts.completed, counts.failed, counts.outcome_unknown) == expected
     assert found.excess == excess
@@ -56,15 +61,46 @@ def test_counters_split_what_is_gone_exactly_or_bound_it(
 
 
 def test_counters_of_attempts_show_the_attempts_that_were_retried() -> None:
-    found = resolve(ended(completed=2, failed=1, gone=7), CountedEnds(15, 6), "attempts").counts
+    found = resolve(ended(completed=2, failed=1, gone=7), stable(15, 6), "attempts").counts
     assert (found.completed, found.failed, found.retried) == (9, 1, 5)
 
 
 def test_tasks_that_may_have_ended_twice_widen_the_bounds() -> None:
-    found = resolve(ended(gone=10), CountedEnds(8, 3), "tasks", rerun=1).counts
+    found = resolve(ended(gone=10), stable(8, 3), "tasks", late=1).counts
     assert (found.completed, found.failed, found.outcome_unknown) == (6, 1, 3)
-    exact = resolve(ended(gone=10), CountedEnds(8, 2), "tasks", rerun=1).counts
+    exact = resolve(ended(gone=10), stable(8, 2), "tasks", late=1).counts
     assert (exact.completed, exact.failed, exact.outcome_unknown) == (8, 2, 0)
+
+
+def test_what_workers_have_reported_is_not_counted_a_second_time() -> None:
+    """Counters have the retries and the second ends that surviving workers reported, too."""
+    known = Counts(due=100, enqueued=100, completed=100, retried=10, duplicated=1)
+    found = resolve(known, stable(111, 10), "attempts")
+    assert (found.counts.retried, found.counts.duplicated, found.excess) == (10, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ((10, 0), (10, 0), (10, 0, 0)),
+        ((10, 0), (15, 2), (8, 0, 2)),  # five more ended well meanwhile, and two failed
+        ((7, 2), (8, 2), (7, 2, 1)),  # its last count came late
+    ],
+)
+def test_workers_that_go_on_while_tasks_are_looked_at_widen_bounds_and_duplicate_nothing(
+    first: tuple[int, int], last: tuple[int, int], expected: tuple[int, int, int]
+) -> None:
+    readings = CounterReadings(CountedEnds(*first), CountedEnds(*last))
+    found = resolve(ended(gone=10), readings, "tasks")
+    counts = found.counts
+    assert (counts.completed, counts.failed, counts.outcome_unknown) == expected
+    assert counts.duplicated == 0
+    assert found.excess == 0
+
+
+def test_counters_that_moved_past_the_number_of_ends_leave_their_rules_open() -> None:
+    readings = CounterReadings(CountedEnds(8, 1), CountedEnds(12, 1))
+    assert rules_of([], 10, readings) is None
 
 
 @pytest.mark.parametrize(
@@ -82,20 +118,20 @@ def test_tasks_that_may_have_ended_twice_widen_the_bounds() -> None:
 def test_the_rules_are_those_of_the_registered_worker_else_of_the_figures(
     registered: list[CounterRules], counted: tuple[int, int], rules: CounterRules
 ) -> None:
-    assert rules_of(registered, 10, CountedEnds(*counted)) == rules
+    assert rules_of(registered, 10, stable(*counted)) == rules
 
 
 ENDS = st.tuples(st.booleans(), st.booleans(), st.integers(0, 3))
 """Whether a task succeeded, whether its hash stayed, and how many attempts were retried before."""
 
 
-def counted_by(rules: CounterRules, ends: Sequence[tuple[bool, bool, int]]) -> CountedEnds:
+def counted_by(rules: CounterRules, ends: Sequence[tuple[bool, bool, int]]) -> CounterReadings:
     """What a worker of that kind counts of these tasks."""
     good = sum(succeeded for succeeded, _, _ in ends)
     bad, retried = len(ends) - good, sum(attempts for _, _, attempts in ends)
     if rules == "attempts":
-        return CountedEnds(good + bad + retried, bad + retried)
-    return CountedEnds(good, bad)
+        return stable(good + bad + retried, bad + retried)
+    return stable(good, bad)
 
 
 @given(st.sampled_from(RULES), st.lists(ENDS))

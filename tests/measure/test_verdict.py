@@ -59,13 +59,14 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
             "drain_timed_out": True,
             "counts": Counts(due=1000, enqueued=1000, completed=988, active=12),
             "leases": Leases(12, 1_800_000_271.0),
+            "drain_timeout_s": 30.0,
             "needed_drain_s": 241.2,
         },
         Verdict.INCOMPLETE,
         "drain_timed_out",
-        "the drain timed out while 12 tasks are leased until 08:04:31 UTC; if their worker is "
-        "gone, another one takes them over within a few minutes after that: to wait for it, set "
-        "--drain-timeout to 242s or more",
+        "when the drain timed out, 12 tasks are leased, the last of them until 08:04:31 UTC; where "
+        "a worker is gone, another one takes its tasks over within a few minutes after their "
+        "lease: to wait for that, set --drain-timeout to 242s or more",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, pending=1000)},

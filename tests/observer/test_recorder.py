@@ -77,7 +77,7 @@ def test_what_ended_after_its_lease_had_ended_was_run_again() -> None:
     expired.add(np.array([0, 2, 3]))
     seen.set_expired({"inference_high": {0: expired}})
     told = describe(observed_in(seen.report(full=True)), Counts(), {}, None)
-    assert (told.leases_expired, told.rerun) == (3, 2)
+    assert (told.leases_expired, told.ended_after_lease) == (3, 2)
 
 
 def test_nothing_seen_has_no_resolution() -> None:

@@ -37,7 +37,8 @@ def test_a_layout_without_counters_has_none(client: Any) -> None:
 def register_asynq(client: Any, queue: str, key: str = "asynq:servers:{host:1:a}") -> None:
     """As asynq's server does: the member is the key of a message that names its queues."""
     client.zadd("asynq:servers", {key: 2_000_000_000})
-    client.set(key, b"\x0a\x04host\x10\x01\x22" + queue.encode())
+    name = queue.encode()
+    client.set(key, b"\x0a\x04host\x10\x01\x2a\x15\x0a" + bytes([len(name)]) + name + b"\x10\x01")
 
 
 def register_runqy(client: Any, queue: str, worker: str = "host:1") -> None:
@@ -54,6 +55,17 @@ def test_who_keeps_the_counters_is_told_by_who_is_registered_for_the_queues(clie
     assert registered_rules(client, ASYNQ, [QUEUE]).rules == {"tasks"}
     register_asynq(client, QUEUE, "asynq:servers:{host:2:b}")
     assert registered_rules(client, ASYNQ, [QUEUE]).rules == {"tasks", "attempts"}
+
+
+def test_a_queue_whose_name_is_part_of_another_s_is_not_served_by_it(client: Any) -> None:
+    register_runqy(client, f"{QUEUE}.more")
+    register_asynq(client, f"more.{QUEUE}")
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == frozenset()
+
+
+def test_members_that_are_no_text_are_workers_that_are_gone(client: Any) -> None:
+    client.zadd("asynq:workers", {b"\xff\xfe": 1})
+    assert registered_rules(client, ASYNQ, [QUEUE]).rules == frozenset()
 
 
 def test_a_worker_that_is_gone_keeps_nothing(client: Any) -> None:

@@ -8,10 +8,15 @@ from rich.console import Console
 
 from bench.measure.priorities import Inversion
 from bench.records.restarts_record import RestartsRecord, Spread, StartedRun
+from bench.records.run_record import SloResult
 from bench.reports.restarts import render, sentence
 from tests import golden
 from tests.records.fixtures import example_record
 
+ALIKE = Spread(metric="e2e.p50", values=[1.0, 1.0], between=0.012, within=0.1)
+SHORT = Spread(metric="e2e.p50", values=[1.0, 2.0], between=0.5)
+MISSED = SloResult("e2e{inference_high}.p99 < 50ms", 0.144, passed=False)
+MET = SloResult("e2e{inference_high}.p99 < 50ms", 0.044, passed=True)
 LOW_FIRST = Inversion(
     statistic="p50",
     interval="e2e",
@@ -35,8 +40,8 @@ def record(**changes: object) -> RestartsRecord:
         "environment": {},
         "server": {},
         "runs": [
-            StartedRun(file="r-1.json", verdict="valid", inversions=[]),
-            StartedRun(file="r-2.json", verdict="valid", inversions=[LOW_FIRST]),
+            StartedRun(file="r-1.json", verdict="valid", inversions=[], slo=[MET]),
+            StartedRun(file="r-2.json", verdict="valid", inversions=[LOW_FIRST], slo=[MISSED]),
             StartedRun(file="r-3.json", verdict="generator_limited", inversions=None),
         ],
         "spreads": [
@@ -62,9 +67,10 @@ def test_starts_that_differ_are_told_with_what_differs() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "3 starts differ by 41% in e2e.p50; one run is not enough"),
-        ({"spreads": [Spread(metric="e2e.p50", values=[1.0, 1.0], between=0.012)]}, "by 1.2% at"),
-        ({"spreads": [Spread(metric="e2e.p50", values=[1.0])]}, "too few to compare"),
+        ({}, "3 starts differ by 41% in e2e.p50, beyond what varies within one; one run is not"),
+        ({"spreads": [ALIKE]}, "differ by hardly more than what varies within one (1.2%)"),
+        ({"spreads": [SHORT]}, "too short to tell"),
+        ({"runs": [StartedRun(file="r-1.json", verdict="valid")]}, "1 start, too few to compare"),
     ],
 )
 def test_the_answer_says_whether_one_run_is_enough(changes: dict[str, object], told: str) -> None:

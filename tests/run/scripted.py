@@ -134,6 +134,9 @@ class ScriptedClient:
 
     zcard = llen
 
+    def zcount(self, key: str, *_: object) -> int:
+        return self.llen(key)
+
     def execute_command(self, name: str, key: str, *_: object) -> int:
         """LLEN, ZCARD, or what a layout asks a key's length with."""
         assert name in ("LLEN", "ZCARD")
@@ -167,6 +170,7 @@ class ScriptedDraining:
     """Lists that are empty from a moment on, in µs after the start."""
 
     clock: FakeClock
+    commands: int = 0
     over_from_us: int = 0
     awaited: list[bool] = field(default_factory=list)
 

@@ -17,7 +17,7 @@ from bench.wire.task import Task
 
 QUEUE = "inference.default"
 NOW_S = 1_800_000_000
-ONE_DONE = CleanupScope(1, {0: 0}, {QUEUE: Counts(completed=1)})
+ONE_DONE = CleanupScope(1, {0: 0}, counts={QUEUE: Counts(completed=1)})
 DAY = f"asynq:{{{QUEUE}}}:processed:2027-01-15"
 TOTAL = f"asynq:{{{QUEUE}}}:processed"
 

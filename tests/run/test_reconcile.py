@@ -11,10 +11,11 @@ from bench.measure.bits import Bits
 from bench.measure.ledger import Counts
 from bench.measure.reports import ProducerReport
 from bench.observer.sampling import id_of
-from bench.run.reconcile import Died, find_ended, known_sets, restored
-from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING, TaskOutcome
+from bench.run.reconcile import Died, known_sets, look_up, restored
+from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING, STATE_RETRY, TaskOutcome
+from bench.workload.scenario import Scenario
 from tests.observer.scripted import ARCHIVED, COMPLETED, GONE, Scene
-from tests.run.values import QUEUE, START_US, bits, producer, scenario, worker
+from tests.run.values import START_US, bits, producer, scenario, worker
 
 RUN = 77
 PENDING: TaskOutcome | None = None
@@ -74,6 +75,7 @@ def found(
     acknowledged: Iterable[int],
     known: Iterable[int] = (),
     states: dict[int, str] | None = None,
+    chosen: Scenario | None = None,
 ) -> tuple[Counts, dict[str, list[int]]]:
     """The counts, and the sequence numbers by how they were found to have ended."""
     for number, outcome in ends.items():
@@ -85,9 +87,9 @@ def found(
     made.add(np.array(sorted(acknowledged), np.int64))
     report = producer(len(ends), acknowledged=made.pack())
     seen = {0: bits(*known)} if known else {}
-    result = find_ended(scene.queries, scenario(), RUN, [report], [seen])
+    result = look_up(scene.queries, chosen or scenario(), RUN, [report], [seen], lambda: None)
     sets = {"completed": result.ledger.completed, "archived": result.ledger.archived}
-    sets["gone"] = result.ledger.gone
+    sets |= {"gone": result.ledger.gone, "waiting": result.waiting}
     return result.counts, {
         name: by_producer[0].numbers().tolist()
         for name, by_producer in sets.items()
@@ -115,6 +117,17 @@ def test_what_left_the_active_list_unmarked_has_ended_in_a_way_that_is_not_known
     assert sets == {"gone": [0]}
 
 
+def test_what_waits_for_its_next_attempt_on_no_list_is_waiting(scene: Scene) -> None:
+    _, sets = found(scene, {0: PENDING}, acknowledged=[0], states={0: STATE_RETRY})
+    assert sets == {"waiting": [0]}
+
+
+def test_a_worker_that_goes_on_may_still_have_what_it_marked_as_active(scene: Scene) -> None:
+    states, chosen = {0: STATE_ACTIVE}, scenario(worker="external")
+    _, sets = found(scene, {0: PENDING}, acknowledged=[0], states=states, chosen=chosen)
+    assert sets == {"waiting": [0]}
+
+
 def test_what_is_known_already_is_not_looked_up(scene: Scene) -> None:
     ends = dict.fromkeys(range(6), COMPLETED)
     _, sets = found(scene, ends, acknowledged=range(6), known=[1, 2, 5])
@@ -129,6 +142,3 @@ def test_known_is_what_workers_reported_and_what_lists_hold() -> None:
     for by_producer in sets:
         merged.merge(by_producer.get(0, Bits()))
     assert merged.numbers().tolist() == [1, 2, 3, 4]
-
-
-assert QUEUE in scenario().queues

@@ -1,16 +1,17 @@
 """What a run cost, and what it was bound by."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
-from bench.measure.reports import WorkerReport
 from bench.run.build_record import build_record
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import resources_in
 from bench.run.machine_sampler import MachineLimits
+from bench.run.server_sampler import ServerSample
 from tests.run.values import (
     EXTERNAL,
     codes,
@@ -63,19 +64,19 @@ AFTER = usage(cpu_s=1.01, memory_bytes=1_050_000, commands=1700, network_bytes=1
 
 
 @pytest.mark.parametrize(
-    ("workers", "after", "enqueued", "costs"),
+    ("own_commands", "after", "enqueued", "costs"),
     [
-        ([worker()], AFTER, 100, (100.0, 12.0, 1000.0, 500.0)),
-        ([observer(commands=200)], AFTER, 100, (100.0, 10.0, 1000.0, 500.0)),
-        ([worker()], AFTER, 200, (50.0, 6.0, 500.0, 250.0)),
-        ([worker()], AFTER, 0, (None,) * 4),
-        ([worker()], None, 100, (None,) * 4),
+        (0, AFTER, 100, (100.0, 12.0, 1000.0, 500.0)),
+        (200, AFTER, 100, (100.0, 10.0, 1000.0, 500.0)),
+        (0, AFTER, 200, (50.0, 6.0, 500.0, 250.0)),
+        (0, AFTER, 0, (None,) * 4),
+        (0, None, 100, (None,) * 4),
     ],
 )
-def test_what_a_task_cost_the_server_leaves_out_what_an_observer_asked(
-    workers: list[WorkerReport], after: Any, enqueued: int, costs: tuple[float | None, ...]
+def test_what_a_task_cost_the_server_leaves_out_what_the_run_and_an_observer_asked(
+    own_commands: int, after: Any, enqueued: int, costs: tuple[float | None, ...]
 ) -> None:
-    run = collected(workers=workers, usage_after=after)
+    run = collected(own_commands=own_commands, usage_after=after)
     found = resources_in(run, Counts(enqueued=enqueued), Window(0.0, 1.0))
     assert (
         found.server_cpu_us_per_task,
@@ -166,10 +167,55 @@ def test_of_a_drain_after_a_fill_the_drain_counts() -> None:
     chosen = scenario(worker_start="after-fill")
     run = collected(
         chosen,
-        duration_s=3.0,
-        samples=[sample(0), sample(1, cpu_s=0.9), sample(2, cpu_s=1.0), sample(3, cpu_s=1.1)],
+        duration_s=30.0,  # it waited long for a lease
+        workers=[worker(finished_by_bin=[0] * 10 + [5] * 20)],
+        samples=[sample(0), sample(1, cpu_s=0.9), sample(2, cpu_s=1.2), sample(3, cpu_s=1.5)],
     )
-    assert resources_in(run, Counts(), Window(0.0, 1.0)).server_cpu_cores == pytest.approx(0.1)
+    found = resources_in(run, Counts(), Window(0.0, 1.0))
+    assert found.server_cpu_cores == pytest.approx(0.3)
+
+
+def test_a_window_without_samples_at_its_ends_takes_the_nearest_ones() -> None:
+    """Not those of the minute for which the queues were drained afterwards."""
+    run = collected(
+        samples=[sample(0.02), sample(1.02, cpu_s=0.8), sample(2.02, cpu_s=0.8), sample(60)],
+    )
+    found = resources_in(run, Counts(), Window(0.0, 1.0))
+    assert found.server_cpu_cores == pytest.approx(0.8)
+
+
+def test_the_core_that_runs_commands_is_judged_and_not_the_threads_beside_it() -> None:
+    busy = [
+        ServerSample(0, (0,), 0.0, 5_000_000, 0.0),
+        ServerSample(1_000_000, (0,), 2.3, 5_000_000, 0.5),
+    ]
+    record = build_record(collected(samples=busy))
+    assert record.resources.server_cpu_cores == pytest.approx(2.3)
+    assert record.bound_by == "nothing"
+
+
+def test_a_system_that_hides_what_its_cores_do_gives_no_figures() -> None:
+    first, last = machine(busy_s=0.5)
+    hidden = dataclasses.replace(last, cpu=dataclasses.replace(first.cpu, at_s=last.cpu.at_s))
+    run = collected(machine=[first, hidden])
+    assert resources_in(run, Counts(), Window(0.0, 1.0)).machine is None
+
+
+def test_a_part_that_used_other_cores_leaves_the_use_of_others_open() -> None:
+    run = collected(
+        machine=machine(busy_s=0.2), samples=[sample(0), sample(1, cpu_s=0.95)]
+    )  # the server is pinned elsewhere
+    found = resources_in(run, Counts(), Window(0.0, 1.0)).machine
+    assert found is not None
+    assert found.other_cores is None
+
+
+def test_retried_attempts_take_the_time_of_slots_as_well() -> None:
+    times = measured({Interval.E2E: 100, Interval.SERVICE: 4_700})
+    twice = measured({Interval.SERVICE: 4_700})
+    workers = [worker(measured=times), worker({}, measured=twice, finished_by_bin=[])]
+    record = build_record(collected(scenario(workers=1), workers=workers))
+    assert record.bound_by == "slots"
 
 
 def test_an_observer_s_cpu_is_none_of_the_workers() -> None:

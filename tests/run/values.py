@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.machine import CpuTimes
 from bench.measure.bits import Bits
-from bench.measure.endings import CountedEnds
+from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, SecondLatencies
 from bench.measure.reports import MeasuredLatencies, ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine, time_line
@@ -121,7 +121,8 @@ def counting(processed: int, failed: int = 0, gone: int = 0) -> dict[str, Any]:
     report.completed, report.gone = 100 - gone, gone
     report.completed_sets = {0: packed(range(gone, 100))}
     report.gone_sets = {0: packed(range(gone))}
-    return {"workers": [report], "counted": {QUEUE: CountedEnds(processed, failed)}}
+    counted = CountedEnds(processed, failed)
+    return {"workers": [report], "counted": {QUEUE: CounterReadings(counted, counted)}}
 
 
 def sample(second: float, backlog: Sequence[int] = (0,), cpu_s: float = 0.0) -> ServerSample:

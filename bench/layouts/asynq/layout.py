@@ -118,9 +118,14 @@ class AsynqLayout(ListPops):
         """``asynq:servers`` of asynq's own servers, whose members are keys, and ``asynq:workers``
         of runqy's workers, whose members are the ids of their heartbeats."""
         return (
-            Registration("asynq:servers", "attempts", lambda member: ("GET", member)),
             Registration(
-                "asynq:workers", "tasks", lambda member: ("HGET", self.worker(member), "queues")
+                "asynq:servers", "attempts", lambda member: ("GET", member), _is_in_message
+            ),
+            Registration(
+                "asynq:workers",
+                "tasks",
+                lambda member: ("HGET", self.worker(member), "queues"),
+                _is_in_map,
             ),
         )
 
@@ -264,6 +269,17 @@ class AsynqLayout(ListPops):
 
     def _key(self, queue: str, name: str) -> str:
         return f"asynq:{{{queue}}}:{name}"
+
+
+def _is_in_message(text: bytes, queue: str) -> bool:
+    """Whether the protobuf message of an asynq server has a queue among the keys of a map."""
+    name = queue.encode()
+    return b"\x0a" + bytes([len(name) & 0x7F]) + name + b"\x10" in text
+
+
+def _is_in_map(text: bytes, queue: str) -> bool:
+    """Whether a map as Go prints it, ``map[a:1 b:2]``, has a queue among its keys."""
+    return re.search(rb"[\[ ]" + re.escape(queue.encode()) + rb":", text) is not None
 
 
 ASYNQ = AsynqLayout()

@@ -93,7 +93,7 @@ def _figures(record: RunRecord) -> dict[str, str]:
     interval, summary = _headline_interval(record)
     return {
         "enqueued": units.format_rate(record.rates.enqueued_per_s),
-        "completed": units.format_rate(record.rates.completed_per_s),
+        "completed": run_text.completed_rate(record),
         f"{interval} p50": units.format_duration(summary.p50_s),
         f"{interval} p99": units.format_duration(summary.p99_s),
         "started": timestamps.readable(record.started_at),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.arrays import Integers
 from bench.measure import endings, ledger
 from bench.measure.bits import Bits
-from bench.measure.endings import CountedEnds
+from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.ledger import Counts
 from bench.run.collected import CollectedRun
 from bench.wire.layout_contract import CounterRules
@@ -21,6 +21,8 @@ class Account:
     """Counts by queue, and of all queues together under ``all``."""
     counter_rules: CounterRules | None = None
     """By whose rules the queues' own counters were read; None if they were not."""
+    uncounted: frozenset[str] = frozenset()
+    """Counts of which the run has no data, as nobody reports them."""
     counter_excess: int = 0
     """Ends that the counters have beyond the tasks that ended; negative where some are missing."""
 
@@ -36,16 +38,22 @@ def account(run: CollectedRun) -> Account:
     rules = _rules(run, counts)
     excess = 0
     if rules is not None:
-        rerun = {} if run.observed is None else run.observed.rerun
+        late = {} if run.observed is None else run.observed.ended_after_lease
         for queue, counted in run.counted.items():
-            resolved = endings.resolve(counts[queue], counted, rules, rerun.get(queue, 0))
+            resolved = endings.resolve(counts[queue], counted, rules, late.get(queue, 0))
             counts[queue] = resolved.counts
             excess += resolved.excess
     for queue, queue_counts in counts.items():
         problem = ledger.imbalance(queue_counts)
         if problem is not None:
             raise AssertionError(f"the ledger of {queue} does not add up: {problem}")
-    return Account({**counts, "all": ledger.total(counts.values())}, rules, excess)
+    is_retry_counted = not run.scenario.is_observed or (rules == "attempts" and not excess)
+    return Account(
+        {**counts, "all": ledger.total(counts.values())},
+        counter_rules=rules,
+        uncounted=frozenset() if is_retry_counted else frozenset(("retried",)),
+        counter_excess=excess,
+    )
 
 
 def _counts(run: CollectedRun) -> dict[str, Counts]:
@@ -61,7 +69,7 @@ def _counts(run: CollectedRun) -> dict[str, Counts]:
             producers={report.number: report.ledger() for report in run.producers},
             workers=[
                 *(report.ledger() for report in run.workers),
-                *([] if run.found is None else [run.found.ledger]),
+                *([] if run.looked_up is None else [run.looked_up.ledger]),
             ],
             pending=_pending(run),
             active=run.active,
@@ -72,18 +80,19 @@ def _counts(run: CollectedRun) -> dict[str, Counts]:
 def _rules(run: CollectedRun, counts: Mapping[str, Counts]) -> CounterRules | None:
     """By whose rules the counters are to be read; None where nobody keeps them, or where all
     processes have reported how tasks ended."""
-    gained = CountedEnds()
+    gained = CounterReadings(CountedEnds(), CountedEnds())
     for each in run.counted.values():
         gained = gained.plus(each)
     choice = run.scenario.counters
-    if choice == "none" or gained == CountedEnds():
+    if choice == "none" or gained.last == CountedEnds():
         return None
-    if run.observed is None:
-        return None if run.found is None else run.scenario.wire_layout.counter_rules
+    if not run.scenario.is_observed:
+        return None if run.looked_up is None else run.scenario.wire_layout.counter_rules
     if choice != "auto":
         return choice
+    registered = [] if run.observed is None else run.observed.counter_rules
     ended = sum(each.ended for each in counts.values())
-    return endings.rules_of(run.observed.counter_rules, ended, gained)
+    return endings.rules_of(registered, ended, gained)
 
 
 def _pending(run: CollectedRun) -> Mapping[int, Bits]:
@@ -92,4 +101,7 @@ def _pending(run: CollectedRun) -> Mapping[int, Bits]:
     for report in run.workers:
         for number, packed in report.waiting_sets.items():
             found.setdefault(number, Bits()).merge(Bits(packed))
+    if run.looked_up is not None:
+        for number, waiting in run.looked_up.waiting.items():
+            found.setdefault(number, Bits()).merge(waiting)
     return found

@@ -9,6 +9,8 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import LatencyTable
 from bench.records.run_record import Rates, Resources
 from bench.run.collected import CollectedRun
+from bench.run.figures.rates import Window
+from bench.run.figures.resources import command_cores
 
 _LATE = frozenset(("schedule_lag", "enqueued_too_few"))
 _BEHIND = "backlog_grows"
@@ -17,6 +19,7 @@ _BEHIND = "backlog_grows"
 def attribution(
     run: CollectedRun,
     resources: Resources,
+    window: Window,
     rates: Rates,
     histograms: LatencyTable,
     warnings: Collection[str],
@@ -27,14 +30,15 @@ def attribution(
     slots = scenario.workers * scenario.concurrency if has_slots else 0
     return bottleneck.attribute(
         Load(
-            server_cores=resources.server_cpu_cores,
-            worker_cores=_busiest(run.serving_workers),
+            server_cores=command_cores(run, window),
+            worker_cores=None if scenario.is_observed else _busiest(run.serving_workers),
             producer_cores=_busiest(run.producers),
             is_closed_loop=scenario.is_closed_loop,
             is_late=not _LATE.isdisjoint(warnings),
             falls_behind=_BEHIND in warnings,
             slots=slots,
             busy_slots=_busy_slots(run, rates, histograms, slots),
+            waits_for_workers=scenario.max_backlog is not None,
             round_trip_s=run.machine_limits.round_trip_us / 1e6,
             machine=resources.machine,
         )
@@ -58,9 +62,10 @@ def _busy_slots(
     them than slots.
     """
     scenario = run.scenario
-    mean_us = histograms[Interval.SERVICE, "all"].mean_us()
-    if not slots or rates.finished_per_s is None or mean_us is None:
+    attempts, ended = histograms[Interval.SERVICE, "all"], histograms[Interval.E2E, "all"].count
+    mean_us = attempts.mean_us()
+    if not slots or rates.finished_per_s is None or mean_us is None or not ended:
         return None
     if scenario.prefetch > scenario.concurrency:
         return None
-    return rates.finished_per_s * mean_us / 1e6 / slots
+    return rates.finished_per_s * attempts.count / ended * mean_us / 1e6 / slots

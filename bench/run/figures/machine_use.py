@@ -1,5 +1,7 @@
 """What the machine did during a run, on average and over time."""
 
+from collections.abc import Mapping
+
 from bench.machine import CpuTimes
 from bench.measure.bottleneck import MachineUse
 from bench.run.collected import CollectedRun
@@ -7,20 +9,46 @@ from bench.run.figures.rates import Window
 from bench.run.machine_sampler import MachineSample
 from bench.run.server_sampler import ServerSample
 
+_LEAST_COUNTED = 0.5
+"""Share of the time of one core that the system must account for at least; less means that it hides
+what its cores do."""
+_FOREIGN_CORES = -0.1
+"""Below this, a part of the run must have used other cores than those that are looked at."""
+
 
 def machine_use(run: CollectedRun, window: Window) -> MachineUse | None:
-    """What the cores did between the first and the last sample in the window; None without two."""
-    samples = [sample for sample in run.machine if window.includes(sample.offset_us)]
-    if len(samples) < 2:
-        samples = list(run.machine)
-    if len(samples) < 2:
+    """What the cores did in the window, from the samples nearest to its ends.
+
+    None without two samples, and where the system does not account for its cores.
+    """
+    samples = run.machine
+    before = [sample for sample in samples if sample.offset_us / 1e6 <= window.start_s]
+    after = [sample for sample in samples if sample.offset_us / 1e6 >= window.end_s]
+    first = before[-1] if before else next(iter(samples), None)
+    last = after[0] if after else next(reversed(samples), None)
+    if first is None or last is None or first is last:
         return None
-    return use_between(run, samples[0], samples[-1])
+    return use_between(run, first, last, server_samples(run))
 
 
-def use_between(run: CollectedRun, first: MachineSample, last: MachineSample) -> MachineUse:
-    """What the cores did on average between two samples."""
+def server_samples(run: CollectedRun) -> Mapping[int, ServerSample]:
+    """The samples of the server by when they were taken; empty for one on another machine."""
+    if not run.machine_limits.has_server:
+        return {}
+    return {sample.offset_us: sample for sample in run.samples}
+
+
+def use_between(
+    run: CollectedRun,
+    first: MachineSample,
+    last: MachineSample,
+    server: Mapping[int, ServerSample],
+) -> MachineUse | None:
+    """What the cores did on average between two samples; None where the system does not account
+    for them. ``server`` is what ``server_samples`` returns."""
     elapsed_s = last.cpu.at_s - first.cpu.at_s
+    if elapsed_s <= 0 or _counted_s(first.cpu, last.cpu) < _LEAST_COUNTED * elapsed_s:
+        return None
 
     def cores(before_s: float, after_s: float) -> float:
         return (after_s - before_s) / elapsed_s
@@ -32,7 +60,8 @@ def use_between(run: CollectedRun, first: MachineSample, last: MachineSample) ->
     generator = cores(first.generator_s, last.generator_s)
     worker = cores(first.worker_s, last.worker_s)
     harness = cores(first.harness_s, last.harness_s)
-    server = _server_cores(run, first, last)
+    server_cores = _server_cores(server, first, last)
+    others = working - generator - worker - harness - (server_cores or 0.0)
     limits = run.machine_limits
     return MachineUse(
         cores=limits.cores,
@@ -41,11 +70,11 @@ def use_between(run: CollectedRun, first: MachineSample, last: MachineSample) ->
         user_cores=working * user_share,
         system_cores=working * (1 - user_share),
         steal_cores=steal,
-        server_cores=server,
+        server_cores=server_cores,
         generator_cores=generator,
         worker_cores=worker,
         harness_cores=harness,
-        other_cores=working - generator - worker - harness - (server or 0.0),
+        other_cores=others if others >= _FOREIGN_CORES else None,
     )
 
 
@@ -56,11 +85,22 @@ def _user_share(first: CpuTimes, last: CpuTimes) -> float:
     return user_s / (user_s + system_s) if user_s + system_s > 0 else 1.0
 
 
-def _server_cores(run: CollectedRun, first: MachineSample, last: MachineSample) -> float | None:
-    """What the server used between two samples; None on another machine, or without its figures."""
-    by_offset: dict[int, ServerSample] = {sample.offset_us: sample for sample in run.samples}
-    before, after = by_offset.get(first.offset_us), by_offset.get(last.offset_us)
-    if not run.machine_limits.has_server or before is None or after is None:
+def _counted_s(first: CpuTimes, last: CpuTimes) -> float:
+    """What the system has accounted for of all cores' time."""
+    return (
+        (last.idle_s - first.idle_s)
+        + (last.user_s - first.user_s)
+        + (last.system_s - first.system_s)
+        + (last.steal_s - first.steal_s)
+    )
+
+
+def _server_cores(
+    server: Mapping[int, ServerSample], first: MachineSample, last: MachineSample
+) -> float | None:
+    """What the server used between two samples; None without its figures for both."""
+    before, after = server.get(first.offset_us), server.get(last.offset_us)
+    if before is None or after is None:
         return None
     return (after.cpu_s - before.cpu_s) / ((after.offset_us - before.offset_us) / 1e6)
 

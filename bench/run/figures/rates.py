@@ -79,7 +79,7 @@ def _ends_per_s(run: CollectedRun, window: Window, ends: Sequence[int]) -> float
     if not run.workers:
         return None
     if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
-        window = _busy_window(summary.add_bins([report.finished_by_bin for report in run.workers]))
+        window = drain_window([report.finished_by_bin for report in run.workers])
     return summary.rate_between(ends, window.start_s, window.end_s)
 
 
@@ -87,9 +87,12 @@ def _share_of(rate: float | None, part: int, whole: int) -> float | None:
     return rate if rate is None or not whole else rate * part / whole
 
 
-def _busy_window(finished: Sequence[int]) -> Window:
-    """The whole bins between the first and the last in which any task was finished."""
-    busy = np.flatnonzero(finished)
+def drain_window(finished: Sequence[Sequence[int]]) -> Window:
+    """The whole bins between the first and the last in which any task was finished.
+
+    ``finished`` has the finished tasks in each bin, for each worker.
+    """
+    busy = np.flatnonzero(summary.add_bins(finished))
     if not len(busy):
         return Window(0.0, 0.0)
     per_s = summary.BINS_PER_SECOND

@@ -7,7 +7,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import machine_use
-from bench.run.figures.rates import Window
+from bench.run.figures.rates import Window, drain_window
 from bench.run.server_sampler import ServerSample
 
 
@@ -32,9 +32,11 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
 
 
 def busy_window(run: CollectedRun, window: Window) -> Window:
-    """The part of a run that shows what limited it: the window, or the drain after a fill."""
+    """The part of a run that shows what limited it: the window, or the part of a drain after a fill
+    in which tasks finished."""
     if run.scenario.worker_start == "after-fill" and run.drain_started_s is not None:
-        return Window(run.drain_started_s, run.duration_s)
+        drain = drain_window([report.finished_by_bin for report in run.workers])
+        return drain if drain.length_s else Window(run.drain_started_s, run.duration_s)
     return window
 
 
@@ -56,10 +58,9 @@ def _costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float]:
     if run.usage_after is None or not counts.enqueued:
         return {}
     before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
-    queries = 0 if run.observed is None else run.observed.commands
     return {
         "server_cpu_us_per_task": (after.cpu_s - before.cpu_s) * 1e6 / tasks,
-        "server_commands_per_task": (after.commands - before.commands - queries) / tasks,
+        "server_commands_per_task": (after.commands - before.commands - run.own_commands) / tasks,
         "server_bytes_per_task": (after.network_bytes - before.network_bytes) / tasks,
         "server_memory_bytes_per_task": (after.memory_bytes - before.memory_bytes) / tasks,
     }
@@ -67,12 +68,34 @@ def _costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float]:
 
 def _server_cores(samples: Sequence[ServerSample], window: Window) -> float | None:
     """Cores that the server used between its first and its last sample in the window."""
+    inside = _nearest(samples, window)
+    return None if inside is None else cores_between(*inside)
+
+
+def command_cores(run: CollectedRun, window: Window) -> float | None:
+    """Cores that the thread used which runs the server's commands; those of the whole server where
+    it does not tell them apart."""
+    inside = _nearest(run.samples, busy_window(run, window))
+    if inside is None:
+        return None
+    first, last = inside
+    if first.main_cpu_s is None or last.main_cpu_s is None:
+        return cores_between(first, last)
+    return (last.main_cpu_s - first.main_cpu_s) / ((last.offset_us - first.offset_us) / 1e6)
+
+
+def _nearest(
+    samples: Sequence[ServerSample], window: Window
+) -> tuple[ServerSample, ServerSample] | None:
+    """The first and the last sample in the window, or else those nearest to its ends."""
     inside = [sample for sample in samples if window.includes(sample.offset_us)]
     if len(inside) < 2:
-        inside = list(samples)
-    if len(inside) < 2:
+        before = [each for each in samples if each.offset_us / 1e6 <= window.start_s][-1:]
+        after = [each for each in samples if each.offset_us / 1e6 >= window.end_s][:1]
+        inside = [*(before or samples[:1]), *(after or samples[-1:])]
+    if len(inside) < 2 or inside[0] is inside[-1]:
         return None
-    return cores_between(inside[0], inside[-1])
+    return inside[0], inside[-1]
 
 
 def cores_between(earlier: ServerSample, later: ServerSample) -> float:

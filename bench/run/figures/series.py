@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.measure import summary
 from bench.records.run_record import Series
 from bench.run.collected import CollectedRun
-from bench.run.figures.machine_use import use_between
+from bench.run.figures.machine_use import server_samples, use_between
 from bench.run.figures.resources import cores_between
 from bench.run.server_sampler import ServerSample
 
@@ -66,8 +66,9 @@ def _machine(run: CollectedRun, seconds: int) -> dict[str, _Column]:
     """What the machine's cores did in each second; None in seconds without a sample."""
     by_second = {sample.offset_us // 1_000_000: sample for sample in run.machine}
     samples = [by_second.get(second) for second in range(seconds + 1)]
+    server = server_samples(run)
     used = [
-        None if earlier is None or later is None else use_between(run, earlier, later)
+        None if earlier is None or later is None else use_between(run, earlier, later, server)
         for earlier, later in itertools.pairwise(samples)
     ]
     return {

@@ -41,6 +41,7 @@ def verdict_inputs(
         layout_note=run.layout_note,
         drain_timed_out=run.drain_timed_out,
         leases=run.leases,
+        drain_timeout_s=scenario.drain_timeout_s,
         needed_drain_s=_needed_drain_s(run),
         negative_latencies=sum(histogram.negative for histogram in all_queues),
         overflowed_latencies=sum(histogram.overflow for histogram in all_queues),
@@ -53,8 +54,8 @@ def verdict_inputs(
         seen_by=scenario.seen_by if scenario.is_observed else None,
         ends_seen=histograms[Interval.E2E, "all"].count,
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
-        are_outcomes_known=observed is None or observed.are_outcomes_known or run.found is not None,
-        found=None if run.found is None else run.found.counts,
+        are_outcomes_known=_are_outcomes_known(run),
+        looked_up=None if run.looked_up is None else run.looked_up.counts,
         lost_data="" if after is None else lost_data(run.usage_before, after),
         unfinished=_on_no_list(observed, counts),
         counter_rules=accounted.counter_rules,
@@ -86,6 +87,13 @@ def _needed_drain_s(run: CollectedRun) -> float:
         return 0.0
     drain_started_s = run.line.start_us / 1e6 + run.drain_started_s
     return max(run.leases.until_s + RECOVERY_S - drain_started_s, 0.0)
+
+
+def _are_outcomes_known(run: CollectedRun) -> bool:
+    """Whether it was found out what became of every task."""
+    if run.looked_up is not None:
+        return run.looked_up.is_complete
+    return run.observed is None or run.observed.are_outcomes_known
 
 
 def _first_error(run: CollectedRun) -> str:
