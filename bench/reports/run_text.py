@@ -40,7 +40,7 @@ def completed(record: RunRecord) -> str:
     finished = rates.finished_per_s
     if finished is not None and finished != rates.completed_per_s:
         text += f" of {units.format_rate(finished)} finished"
-    return text
+    return f"{text} in the drain" if record.scenario.worker_start == "after-fill" else text
 
 
 def observed(record: RunRecord) -> str:

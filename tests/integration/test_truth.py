@@ -309,7 +309,7 @@ def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
     killer.join()
     require_balance(record)
     assert record.verdict == "incomplete"
-    assert "exit code -9" in " ".join(warning.message for warning in record.warnings)
+    assert "ended by SIGKILL" in " ".join(warning.message for warning in record.warnings)
 
 
 def test_a_run_that_is_interrupted_keeps_what_it_measured(embedded: EmbeddedServer) -> None:

@@ -123,7 +123,7 @@ def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
         memory_full_s=demand.full_s,
         memory=memory,
         waits_s=_waits(record, request, chosen, saturation),
-        first_bottleneck=_first_bottleneck(chosen, share, request),
+        first_bottleneck=_first_bottleneck(chosen, share, memory.kept_share, request),
         notes=[
             *_notes(record, request, chosen),
             *placement_notes(placement, shards, record.axis),
@@ -277,15 +277,22 @@ def _waits(
     return {name: wait for name, wait in zip(shares, waits, strict=True) if math.isfinite(wait)}
 
 
-def _first_bottleneck(chosen: PlanOption | None, share: float | None, request: PlanRequest) -> str:
+def _first_bottleneck(
+    chosen: PlanOption | None,
+    share: float | None,
+    kept_share: float | None,
+    request: PlanRequest,
+) -> str:
     """Returns what saturates first when the rate grows, and the rate at which it does."""
     if chosen is None:
         return ""
-    workers_at = chosen.holds_per_s
-    server_at = math.inf if not share else request.rate_per_s / share
-    if server_at < workers_at:
-        return f"Redis, at {units.format_rate(server_at)}"
-    return f"the workers, at {units.format_rate(workers_at)}"
+    limits = {"the workers": chosen.holds_per_s}
+    if share:
+        limits["Redis"] = request.rate_per_s / share
+    if kept_share:
+        limits["the memory for kept tasks"] = request.rate_per_s / kept_share
+    first = min(limits, key=limits.__getitem__)
+    return f"{first}, at {units.format_rate(limits[first])}"
 
 
 def _notes(

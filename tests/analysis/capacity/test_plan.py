@@ -146,3 +146,5 @@ def test_the_first_bottleneck_is_named() -> None:
         found(), redis=msgspec.structs.replace(redis, ceiling_per_s=600.0)
     )
     assert make_plan(slow_server, request(rate_per_s=400.0)).first_bottleneck == "Redis, at 600/s"
+    full = request(rate_per_s=400.0, keep_s=3600.0, kept_bytes=1_000, memory_bytes=10**9)
+    assert make_plan(found(), full).first_bottleneck == "the memory for kept tasks, at 278/s"
