@@ -59,30 +59,29 @@ def run_with(embedded: EmbeddedServer, command: Sequence[str], **fields: object)
     )
 
 
-@pytest.mark.parametrize("storage", ["on", "off"])
+BOTH, ON, OFF = ("on", "off"), ("on",), ("off",)
+CASES: list[tuple[str, Sequence[str], list[str], dict[str, object]]] = [
+    ("all-succeed", BOTH, [], {}),
+    ("failures-for-good", BOTH, ["--fail-every", "10"], {}),
+    ("retries", BOTH, ["--retry-every", "7"], {}),
+    ("retries-exhausted", BOTH, ["--retry-every", "7", "--fail-attempts", "2"], {"max_retry": 1}),
+    ("pending-time-out", BOTH, ["--pending-timeout", "0.15", "--work", "0.01"], {}),
+    ("killed-while-active", BOTH, ["--supervised", "--kill-active", "20"], {}),
+    ("killed-without-retries", BOTH, ["--supervised", "--kill-active", "20"], {"max_retry": 0}),
+    ("died-before-it-counted", BOTH, ["--supervised", "--die-after-end", "20"], {}),
+    ("expired", ON, ["--fail-every", "10", "--ttl", "0.1", "--ttl-archived", "0.1"], {}),
+    ("closed-loop", OFF, ["--fail-every", "9", "--retry-every", "5"], {"rate": "max"}),
+    ("activate-reply-lost", OFF, ["--lose-activate-every", "20"], {}),
+    ("told-what-is-counted", OFF, ["--fail-every", "10"], {"counters": "tasks"}),
+]
+
+
 @pytest.mark.parametrize(
-    ("words", "fields"),
+    ("storage", "words", "fields"),
     [
-        pytest.param([], {}, id="all-succeed"),
-        pytest.param(["--fail-every", "10"], {}, id="failures-for-good"),
-        pytest.param(["--retry-every", "7"], {}, id="retries"),
-        pytest.param(
-            ["--retry-every", "7", "--fail-attempts", "2"], {"max_retry": 1}, id="retries-exhausted"
-        ),
-        pytest.param(["--pending-timeout", "0.15", "--work", "0.01"], {}, id="pending-time-out"),
-        pytest.param(
-            ["--fail-every", "9", "--retry-every", "5"], {"rate": "max"}, id="closed-loop"
-        ),
-        pytest.param(["--lose-activate-every", "20"], {}, id="activate-reply-lost"),
-        pytest.param(["--supervised", "--kill-active", "20"], {}, id="killed-while-active"),
-        pytest.param(
-            ["--supervised", "--kill-active", "20"], {"max_retry": 0}, id="killed-without-retries"
-        ),
-        pytest.param(["--supervised", "--die-after-end", "20"], {}, id="died-before-it-counted"),
-        pytest.param(
-            ["--fail-every", "10", "--ttl", "0.1", "--ttl-archived", "0.1"], {}, id="expired"
-        ),
-        pytest.param(["--fail-every", "10"], {"counters": "tasks"}, id="told-what-is-counted"),
+        pytest.param(storage, words, fields, id=f"{name}-{storage}")
+        for name, storages, words, fields in CASES
+        for storage in storages
     ],
 )
 def test_a_runqy_worker_s_own_count_is_the_record_s(

@@ -77,8 +77,16 @@ def states(client: Any, layout: str) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    ("layout", "number"),
+    [
+        ("runqy", signal.SIGKILL),
+        ("runqy", signal.SIGTERM),
+        ("runqy", signal.SIGSTOP),
+        ("asynq", signal.SIGKILL),
+        ("runqy-server", signal.SIGKILL),
+    ],
+)
 def test_what_a_dead_worker_did_is_found_on_the_server(
     embedded: EmbeddedServer, layout: str, number: signal.Signals
 ) -> None:
