@@ -69,7 +69,7 @@ class Reconciler:
             if stop <= start:
                 continue
             sequences = np.arange(start, stop)
-            queue = self._mix.queue_of(sequences * self._scenario.producers + number)
+            queue = self._mix.queue_of_producer(number, self._scenario.producers, sequences)
             for index in np.unique(queue).tolist():
                 chosen = sequences[queue == index]
                 source = (number, self._queues[index])

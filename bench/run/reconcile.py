@@ -101,7 +101,7 @@ def look_up(
         acknowledged = Bits(report.acknowledged)
 
         def queue_of(sequences: Integers, number: int = report.number) -> Integers:
-            return mix.queue_of(sequences * scenario.producers + number)
+            return mix.queue_of_producer(number, scenario.producers, sequences)
 
         for sequences in _unknown(report, known):
             for queue, own in _by_queue(queues, sequences, queue_of):

@@ -21,3 +21,8 @@ class Mix:
             return np.zeros(len(numbers), np.int64)
         chance = draws.uniform(self._seed, "queue", numbers)
         return np.searchsorted(self._limits, chance, side="right").astype(np.int64)
+
+    def queue_of_producer(self, producer: int, producers: int, sequences: Integers) -> Integers:
+        """Returns the index of the sub-queue (n,) of each of a producer's tasks, by their sequence
+        numbers (n,). ``producers`` share the tasks in turn."""
+        return self.queue_of(sequences * producers + producer)

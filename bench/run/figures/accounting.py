@@ -60,7 +60,7 @@ def _counts(run: CollectedRun) -> dict[str, Counts]:
     mix = Mix(list(run.scenario.queues.values()), run.scenario.seed)
 
     def queue_of(producer: int, sequences: Integers) -> Integers:
-        return mix.queue_of(sequences * run.scenario.producers + producer)
+        return mix.queue_of_producer(producer, run.scenario.producers, sequences)
 
     return ledger.account(
         ledger.Evidence(
