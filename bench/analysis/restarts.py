@@ -4,14 +4,16 @@ What differs between starts (the order in which a worker serves its queues, the 
 the core that it runs on) is the same for all tasks of a run, so a single run cannot show it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.metric_values import value_of
 from bench.measure.verdict_inputs import Verdict
-from bench.records.restarts_record import Spread
+from bench.records.restarts_record import RestartsRecord, Spread
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import parse_metric
 from bench.workload.scenario import Scenario
@@ -25,6 +27,8 @@ _COLUMNS: Mapping[str, str] = {
 }
 """Metrics to the columns of a run's series that have them second by second."""
 
+NOTABLE = 0.05
+"""Spread between starts from which on a single run is not enough."""
 Values = npt.NDArray[np.float64]
 
 
@@ -94,3 +98,42 @@ def components(values: Values, seconds: Sequence[Values]) -> tuple[float | None,
     if within_variance is not None:
         variance -= within_variance / float(np.mean([len(each) for each in seconds]))
     return float(np.sqrt(max(variance, 0.0))) / mean, within
+
+
+class Answer(Enum):
+    """Whether one run of a scenario is enough."""
+
+    TOO_FEW = auto()
+    """There are fewer than two whole starts."""
+    TOO_SHORT = auto()
+    """No metric is known second by second, so that differences within a run are not known."""
+    ALIKE = auto()
+    DIFFERENT = auto()
+    """Starts differ, beyond what varies within one."""
+
+
+def judge(record: RestartsRecord) -> tuple[Answer, Spread | None]:
+    """Returns whether one run is enough, and the metric that differs most between starts."""
+    judged = [each for each in record.spreads if None not in (each.between, each.within)]
+    if whole_starts(record) < 2:
+        return Answer.TOO_FEW, None
+    if not judged:
+        return Answer.TOO_SHORT, None
+    worst = max(judged, key=lambda each: each.between or 0.0)
+    is_alike = (worst.between or 0.0) < NOTABLE
+    return (Answer.ALIKE if is_alike else Answer.DIFFERENT), worst
+
+
+def whole_starts(record: RestartsRecord) -> int:
+    """Returns the number of runs that are not incomplete."""
+    return sum(run.verdict != Verdict.INCOMPLETE for run in record.runs)
+
+
+def inverted_pairs(record: RestartsRecord) -> Counter[tuple[str, str]]:
+    """Returns in how many starts the first sub-queue of a pair waited longer than the second, which
+    has lower priority."""
+    return Counter(
+        pair
+        for run in record.runs
+        for pair in {(each.higher, each.lower) for each in run.inversions or []}
+    )

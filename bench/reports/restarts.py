@@ -8,15 +8,13 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
-from bench.measure.verdict_inputs import Verdict
+from bench.analysis import restarts
+from bench.analysis.restarts import Answer
 from bench.records.restarts_record import RestartsRecord, Spread
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.figures import NOTHING, counted, figure, share
 from bench.reports.tables import plain_table
 from bench.workload.metrics import parse_metric
-
-_NOTABLE = 0.05
-"""Spread between starts from which on a single run is said not to be enough."""
 
 
 def print_restarts(record: RestartsRecord, path: Path | None) -> None:
@@ -54,23 +52,25 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
 def sentence(record: RestartsRecord) -> str:
     """Returns the answer: whether one run of this scenario is enough."""
     name = record.scenario.name
-    whole = sum(run.verdict != Verdict.INCOMPLETE for run in record.runs)
-    starts = counted(whole, "start")
-    judged = [
-        each for each in record.spreads if each.between is not None and each.within is not None
-    ]
-    if whole < 2:
-        return f"{name}: {starts}, too few to compare"
-    if not judged:
-        return f"{name}: {starts}, too short to tell whether they differ by more than their seconds"
-    worst = max(judged, key=lambda each: each.between or 0.0)
-    between = share(worst.between or 0.0)
-    if (worst.between or 0.0) < _NOTABLE:
-        return f"{name}: {starts} differ by hardly more than what varies within one ({between})"
-    return (
-        f"{name}: {starts} differ by {between} in {worst.metric}, beyond what varies within one; "
-        "one run is not enough: quote the range over starts"
-    )
+    starts = counted(restarts.whole_starts(record), "start")
+    answer, worst = restarts.judge(record)
+    between = "" if worst is None else share(worst.between or 0.0)
+    match answer:
+        case Answer.TOO_FEW:
+            return f"{name}: {starts}, too few to compare"
+        case Answer.TOO_SHORT:
+            return (
+                f"{name}: {starts}, too short to tell whether they differ by more than their "
+                "seconds"
+            )
+        case Answer.ALIKE:
+            return f"{name}: {starts} differ by hardly more than what varies within one ({between})"
+        case Answer.DIFFERENT:
+            metric = "" if worst is None else worst.metric
+            return (
+                f"{name}: {starts} differ by {between} in {metric}, beyond what varies within one; "
+                "one run is not enough: quote the range over starts"
+            )
 
 
 def objectives(record: RestartsRecord) -> Iterable[Text]:
@@ -87,16 +87,10 @@ def objectives(record: RestartsRecord) -> Iterable[Text]:
 
 def inversions(record: RestartsRecord) -> list[str]:
     """Returns in how many starts a sub-queue waited longer than one of lower priority."""
-    pairs = Counter(
-        pair
-        for run in record.runs
-        for pair in {(each.higher, each.lower) for each in run.inversions or []}
-    )
-    judged = sum(run.inversions is not None for run in record.runs)
+    judged = counted(sum(run.inversions is not None for run in record.runs), "start")
     return [
-        f"{higher} waited longer than {lower}, which has lower priority, in {count} of "
-        f"{counted(judged, 'start')}"
-        for (higher, lower), count in pairs.items()
+        f"{higher} waited longer than {lower}, which has lower priority, in {count} of {judged}"
+        for (higher, lower), count in restarts.inverted_pairs(record).items()
     ]
 
 
