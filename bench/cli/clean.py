@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from bench.cli.options import ServerFlags
-from bench.ipc import remote
+from bench.errors import ServerUnreachable
 from bench.records import run_record as records
 from bench.redisio.connection import open_client, translated_errors
-from bench.run import cleanup
-from bench.run.cleanup import CleanupScope
+from bench.run.removal import CleanupScope, Removal, remove, remove_notes
+from bench.secrets import address
 
 
 def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
@@ -24,14 +24,21 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     """
     loaded = records.load(record)
     url = (where or ServerFlags()).require_url()
-    run = int(loaded.id, 16)
+    run, removal = int(loaded.id, 16), Removal()
     with open_client(url) as client, translated_errors(url):
-        remote.remove(client, run)
-        removed = cleanup.remove(
+        remove(
             client,
             loaded.scenario.wire_layout,
             list(loaded.queues),
             CleanupScope(run, sent=None, workers=loaded.scenario.workers),
+            removal,
         )
-    sys.stdout.write(f"removed {removed:,} keys of run {loaded.id}\n")
+        remove_notes(client, run, removal)
+    none = "" if removal.deleted else f": {address(url)} holds none"
+    sys.stdout.write(f"removed {removal.deleted:,} keys of run {loaded.id}{none}\n")
+    if removal.refusals:
+        raise ServerUnreachable(
+            f"{address(url)} refused some of the removal, so that keys may be left: "
+            f"{'; '.join(removal.refusals)}: grant the user these commands, and repeat"
+        )
     return 0

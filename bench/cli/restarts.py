@@ -13,8 +13,8 @@ from bench.records import restarts_record, run_record, timestamps
 from bench.records.restarts_record import RestartsRecord, StartedRun
 from bench.records.run_record import RunRecord
 
-RunOnce = Callable[[], tuple[RunRecord, bool]]
-"""Measures once; returns the record, and whether the run was interrupted."""
+RunOnce = Callable[[Path], tuple[RunRecord, bool]]
+"""Measures once and saves the record there; returns it, and whether the run was interrupted."""
 
 
 def run_restarts(
@@ -29,9 +29,8 @@ def run_restarts(
     runs: list[StartedRun] = []
     code, is_interrupted = ExitCode.PASSED, False
     while len(finished) < starts and not is_interrupted:
-        record, is_interrupted = run_once()
         file = path.with_name(f"{path.stem}-{len(finished) + 1}.json")
-        run_record.save(record, file)
+        record, is_interrupted = run_once(file)
         finished.append(record)
         runs.append(
             StartedRun(
@@ -71,6 +70,6 @@ def show(record: RestartsRecord, path: Path, *, as_json: bool) -> None:
 
 
 def _graver(code: ExitCode, record: RunRecord) -> ExitCode:
-    """The graver of two codes: an invalid measurement, then a missed objective."""
-    order = (ExitCode.INVALID, ExitCode.SLO_MISSED, ExitCode.PASSED)
+    """The graver of two codes: an invalid measurement, a missed objective, something left."""
+    order = (ExitCode.INVALID, ExitCode.SLO_MISSED, ExitCode.UNREACHABLE, ExitCode.PASSED)
     return min(code, run_record.exit_code(record), key=order.index)

@@ -127,15 +127,14 @@ def run(
     path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
 
-    def measure() -> tuple[RunRecord, bool]:
-        return _measure(chosen, url, how, cluster)
+    def measure(file: Path) -> tuple[RunRecord, bool]:
+        return _measure(chosen, url, how, cluster, file)
 
     if how.restarts > 1:
         made, code = run_restarts(measure, how.restarts, path, is_quiet=how.hides_progress)
         show = partial(show_restarts, made, path, as_json=how.json)
     else:
-        finished, is_interrupted = measure()
-        run_record.save(finished, path)
+        finished, is_interrupted = measure(path)
         code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
         show = partial(_show, finished, path, as_json=how.json)
     if not how.quiet:
@@ -148,9 +147,13 @@ def run(
 
 
 def _measure(
-    scenario: Scenario, url: str | None, how: RunFlags, cluster: LocustCluster | None
+    scenario: Scenario,
+    url: str | None,
+    how: RunFlags,
+    cluster: LocustCluster | None,
+    path: Path,
 ) -> tuple[RunRecord, bool]:
-    """Returns the record of the run, and whether the run was interrupted."""
+    """Returns the record of the run, which is saved, and whether the run was interrupted."""
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         owns_server = url is None
         if url is None and cluster is None:
@@ -164,10 +167,12 @@ def _measure(
             keep=how.keep,
         )
         show = stack.enter_context(live_view(scenario, is_quiet=how.hides_progress))
+        save = partial(run_record.save, path=path)
         if cluster is None:
-            finished = execute(request, show, should_stop)
+            finished = execute(request, show, should_stop, on_measured=save)
         else:
             finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
+        save(finished)
         return finished, should_stop()
 
 

@@ -170,7 +170,7 @@ class _TrialRunner:
             line = processes.run(
                 client, program, request.url, request.tasks, request.queue, self.should_stop
             )
-            trial = ClientTrial(line, self._server_cpu_s() - before_s)
+            trial = ClientTrial(line, _grown(before_s, self._server_cpu_s()))
         except MeasurementError as error:
             fault = str(error)
         finally:
@@ -204,5 +204,12 @@ class _TrialRunner:
             )
         return fault
 
-    def _server_cpu_s(self) -> float:
+    def _server_cpu_s(self) -> float | None:
         return server_info.cpu_s(self.client.info("cpu"))
+
+
+def _grown(before_s: float | None, after_s: float | None) -> float | None:
+    """What a count has grown by; None where it is not known, or was restarted."""
+    if before_s is None or after_s is None or after_s < before_s:
+        return None
+    return after_s - before_s

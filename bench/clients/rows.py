@@ -16,7 +16,8 @@ class ClientTrial:
     """One repetition: the client's result line, and the server's CPU time while its program ran."""
 
     line: ClientResult
-    server_cpu_s: float
+    server_cpu_s: float | None
+    """None where the server does not tell."""
 
 
 @dataclass
@@ -58,9 +59,7 @@ def figures(trials: Sequence[ClientTrial]) -> Figures:
         client_cpu_us_per_task=median(
             trial.line.cpu_s / trial.line.tasks * 1e6 for trial in trials
         ),
-        server_cpu_us_per_task=median(
-            trial.server_cpu_s / trial.line.tasks * 1e6 for trial in trials
-        ),
+        server_cpu_us_per_task=_server_cpu_us_per_task(trials),
         repetitions=[
             Repetition(
                 elapsed_s=trial.line.elapsed_s,
@@ -70,3 +69,13 @@ def figures(trials: Sequence[ClientTrial]) -> Figures:
             for trial in trials
         ],
     )
+
+
+def _server_cpu_us_per_task(trials: Sequence[ClientTrial]) -> float | None:
+    """The median over the repetitions in which the server told its CPU time."""
+    known = [
+        trial.server_cpu_s / trial.line.tasks * 1e6
+        for trial in trials
+        if trial.server_cpu_s is not None
+    ]
+    return median(known) if known else None

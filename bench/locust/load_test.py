@@ -148,6 +148,7 @@ class LoadTest:
                 show,
                 should_stop=lambda: self._is_interrupted,
                 should_end=lambda: self._is_ending,
+                on_measured=lambda record: run_record.save(record, self.path),
             )
             finished = execute_with(self.fleet, request, callbacks)
         run_record.save(finished, self.path)

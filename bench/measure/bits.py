@@ -63,6 +63,11 @@ class Bits:
             self._reserve(len(other._bytes) * 8 - 1)
             self._bytes[: len(other._bytes)] |= other._bytes
 
+    def remove(self, other: "Bits") -> None:
+        """Takes all numbers of another set out, which stays unchanged."""
+        shared = min(len(self._bytes), len(other._bytes))
+        self._bytes[:shared] &= ~other._bytes[:shared]
+
     def flags(self, start: int, stop: int) -> Flags:
         """Returns whether each number from ``start`` to ``stop`` (half-open) is in the set."""
         first = start >> 3

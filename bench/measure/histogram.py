@@ -145,6 +145,11 @@ class Histogram:
         index = int(np.searchsorted(cumulated, rank - self.negative))
         return min(highest_equivalent(index), self.max_us)
 
+    def count_above(self, value_us: int) -> int:
+        """Returns the number of samples above a value within the range, to three significant
+        digits."""
+        return self.overflow + int(self.counts[_index(value_us) + 1 :].sum())
+
     def mean_us(self) -> float | None:
         """Returns the exact mean in µs; None without samples."""
         return self.sum_us / self.count if self.count else None

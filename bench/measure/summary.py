@@ -125,20 +125,20 @@ def lookup(
     histograms: LatencyTable,
     counts: Mapping[str, Counts],
     figures: Mapping[str, float | None],
-    uncounted: Collection[str] = (),
+    unknown: Collection[str] = (),
 ) -> Callable[[Metric], float | None]:
     """Returns a function from a metric to its value, in the metric's unit; None without data.
 
-    ``figures`` holds the rates and costs by the names of their metrics; ``uncounted`` are the
-    counts of which this run has no data.
+    ``figures`` holds the rates and costs by the names of their metrics; ``unknown`` are the
+    counts and latencies of which this run has no data.
     """
 
     def value_of(metric: Metric) -> float | None:
         if metric.kind in ("rate", "cost"):
             return figures[metric.subject.name]
+        if metric.subject.name in unknown:
+            return None
         if metric.kind == "count":
-            if metric.subject.name in uncounted:
-                return None
             return float(getattr(counts[metric.queue], metric.subject.name))
         histogram = histograms[Interval(metric.subject.name), metric.queue]
         if not histogram.count:

@@ -13,15 +13,25 @@ from bench.measure.verdict_inputs import (
     server_error_or,
 )
 
+_MOST_CLIENTS = 3
+"""Other clients that a warning names."""
+
 
 def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     for sentence in inputs.interruptions:
         yield VerdictReason("incomplete", sentence, Verdict.INCOMPLETE)
-    if inputs.lost_data:
+    if inputs.server.lost_data:
         yield VerdictReason(
             "server_lost_data",
-            f"the server {inputs.lost_data} during the run, so the state of its tasks is unknown: "
-            "repeat the run on a server that keeps its data",
+            f"the server {inputs.server.lost_data} during the run, so the state of its tasks is "
+            f"unknown{_completed_gone(inputs)}: repeat the run on a server that keeps its data",
+            Verdict.INCOMPLETE,
+        )
+    if inputs.counts.enqueued and not inputs.measured_tasks:
+        yield VerdictReason(
+            "nothing_measured",
+            "every task was due in the warm-up, so that no figure is left: run for longer, or set "
+            "a shorter --warmup",
             Verdict.INCOMPLETE,
         )
     if inputs.are_outcomes_known:
@@ -35,10 +45,17 @@ def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         )
 
 
+def _completed_gone(inputs: VerdictInputs) -> str:
+    gone = inputs.server.completed_gone
+    if not gone:
+        return ""
+    return f" ({quantity(gone, 'task')} that completed {'is' if gone == 1 else 'are'} not there)"
+
+
 def _unfinished(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
     has_completions = bool(counts.ended)
-    if inputs.drain_timed_out and has_completions:
+    if inputs.drain_waited_for and has_completions:
         yield VerdictReason("drain_timed_out", _drain_timed_out(inputs), Verdict.INCOMPLETE)
     if inputs.expects_completions and counts.enqueued and not has_completions:
         yield VerdictReason("no_completions", _no_completions(inputs), Verdict.INCOMPLETE)
@@ -66,6 +83,12 @@ def _drain_timed_out(inputs: VerdictInputs) -> str:
             f"when the drain timed out, {inputs.leases.sentence}; where a worker is gone, another "
             "one takes its tasks over within a few minutes after their lease: to wait for that, "
             f"set --drain-timeout to {math.ceil(inputs.needed_drain_s)}s or more"
+        )
+    if not left:
+        return (
+            f"the drain timed out waiting for {inputs.drain_waited_for}, "
+            "although every task has ended by now: check the server and the workers, or raise "
+            "--drain-timeout"
         )
     return (
         f"the drain timed out with {quantity(left, 'pending or active task')} left: offer less "
@@ -129,13 +152,31 @@ def _lost(inputs: VerdictInputs) -> str:
             f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared with the process that "
             f"died ({'; '.join(details)}): it had taken them from the queue and not marked them"
         )
+    if inputs.server.evicted:
+        evicted = quantity(inputs.server.evicted, "key")
+        details.append(f"the server evicted {evicted} because its memory was full")
+    if inputs.others.poppers:
+        shown = ", ".join(inputs.others.poppers[:_MOST_CLIENTS])
+        details.append(f"another client takes ids from lists of this server: {shown}")
+    if inputs.others.tasks:
+        details.append(f"others use these queues, too: {_other_tasks(inputs)}")
     return (
         f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared ({'; '.join(details)}): "
         "look for evicted keys, other consumers of these queues, and workers that drop tasks"
     )
 
 
+def _other_tasks(inputs: VerdictInputs) -> str:
+    return f"{quantity(inputs.others.tasks, 'id')} that the run did not enqueue"
+
+
 def notes_on_ends(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    if inputs.others.tasks and not inputs.counts.lost:
+        yield VerdictReason(
+            "other_tasks",
+            f"the queues held {_other_tasks(inputs)}, which workers served beside its own tasks: "
+            "stop other producers of these queues, or use queues of the run's own",
+        )
     if inputs.looked_up is not None and inputs.are_outcomes_known:
         yield VerdictReason("reconciled", _reconciled(inputs.looked_up))
     if inputs.seen_by is not None and inputs.counts.ended and not inputs.ends_seen:

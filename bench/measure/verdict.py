@@ -21,6 +21,14 @@ from bench.measure.verdict_inputs import (
 ENQUEUED_SHARE = 0.99
 LAG_LIMIT_S = 0.010
 """p99 of schedule_lag above which the generator was too late for its figures to be trusted."""
+LONGEST_LAG_LIMIT_S = 0.25
+"""Lateness of a single task above which the generator stood still for too long: a percentile does
+not show that in a long run."""
+LATE_SHARE_NOTED = 0.001
+"""Share of tasks sent later than ``LAG_LIMIT_S`` above which a warning is given, since p99.9 then
+shows the generator."""
+CLOCK_ERROR_SHARE = 0.1
+"""Share of the median latency above which the error bound of the clocks is told."""
 LOOP_LAG_LIMIT_S = 0.010
 """p99 of an event loop's lateness above which a warning is given."""
 GROWTH_SHARE = 0.01
@@ -41,6 +49,7 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
             *task_rules.incomplete(inputs),
             *task_rules.lossy(inputs),
             *_generator_limited(inputs),
+            *_clocks_apart(inputs),
             *_unstable(inputs),
             *_notes_on_latencies(inputs),
             *_notes_on_producers(inputs),
@@ -63,13 +72,62 @@ def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             + server_error_or(inputs, ": lower the rate, add --producers, or check the server"),
             Verdict.GENERATOR_LIMITED,
         )
-    if inputs.lag_p99_s is not None and inputs.lag_p99_s > LAG_LIMIT_S:
+    p99_s = inputs.lateness.p99_s
+    if p99_s is not None and p99_s > LAG_LIMIT_S:
         yield VerdictReason(
             "schedule_lag",
-            f"p99 of schedule_lag is {units.format_duration(inputs.lag_p99_s)}, over the limit of "
+            f"p99 of schedule_lag is {units.format_duration(p99_s)}, over the limit of "
             f"{units.format_duration(LAG_LIMIT_S)}, because the generator or the server's socket "
             "did not keep up: lower the rate, add --producers, or free a core",
             Verdict.GENERATOR_LIMITED,
+        )
+    yield from _stood_still(inputs)
+
+
+def _stood_still(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    """Tasks that were sent late, but too few of them to show at p99."""
+    late = inputs.lateness
+    is_long = late.longest_s > LONGEST_LAG_LIMIT_S
+    is_shown_at_p99 = (late.p99_s or 0.0) > LAG_LIMIT_S
+    if is_shown_at_p99 or not (is_long or late.share > LATE_SHARE_NOTED):
+        return
+    yield VerdictReason(
+        "generator_stalled",
+        f"the generator sent {late.share:.2%} of the tasks more than "
+        f"{units.format_duration(LAG_LIMIT_S)} late, the latest by "
+        f"{units.format_duration(late.longest_s)}, because it was stopped, had no core, or could "
+        f"not write to the server's socket, so percentiles above {100 - 100 * late.share:.4g} show "
+        "that and not the queue: repeat the run on a machine with cores to spare",
+        Verdict.GENERATOR_LIMITED if is_long else None,
+    )
+
+
+def _clocks_apart(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    error_s, median_s = inputs.clocks.error_s, inputs.clocks.median_e2e_s
+    bound, least_s = units.format_duration(error_s), inputs.clocks.least_latency_s
+    if least_s < -error_s:
+        yield VerdictReason(
+            "clocks_disagree",
+            f"a latency of {units.format_duration(least_s)} was measured, although "
+            f"the clocks of all processes were to agree within {bound}, so no latency is known: "
+            "run producers and workers in the same time namespace, and let nothing set the "
+            "server's clock during the run",
+            Verdict.INCOMPLETE,
+        )
+    elif inputs.clocks.disagree:
+        yield VerdictReason(
+            "clocks_disagree",
+            f"the clocks of two processes may differ by {bound}, which is more than the median "
+            f"end-to-end latency of {units.format_duration(median_s)}, so no latency is known: "
+            "let nothing set the server's clock during the run, and use a quicker network",
+            Verdict.INCOMPLETE,
+        )
+    elif median_s is not None and error_s > CLOCK_ERROR_SHARE * median_s:
+        yield VerdictReason(
+            "clock_error",
+            f"the clocks of two processes may differ by {bound}, beside a median end-to-end "
+            f"latency of {units.format_duration(median_s)}: use a quicker network, or workers on "
+            "the run's host",
         )
 
 
@@ -117,7 +175,7 @@ def short_growth(backlog: Sequence[float]) -> float | None:
 
 
 def _notes_on_latencies(inputs: VerdictInputs) -> Iterator[VerdictReason]:
-    if inputs.negative_latencies:
+    if inputs.negative_latencies and not inputs.clocks.disagree:
         yield VerdictReason(
             "negative_latencies",
             f"{quantity(inputs.negative_latencies, 'measured latency', 'measured latencies')} "
@@ -150,6 +208,12 @@ def _notes_on_producers(inputs: VerdictInputs) -> Iterator[VerdictReason]:
 
 
 def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    if inputs.server.unknown_costs:
+        yield VerdictReason(
+            "costs_unknown",
+            f"what a task cost the server is not known in every respect, because "
+            f"{inputs.server.unknown_costs}",
+        )
     if inputs.layout_note:
         yield VerdictReason("other_layout", inputs.layout_note)
     if inputs.reconnects:

@@ -30,6 +30,61 @@ class VerdictReason:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True)
+class Clocks:
+    """How well the clocks of all processes agree."""
+
+    error_s: float = 0.0
+    """How far the stamps of two processes can be apart."""
+    least_latency_s: float = 0.0
+    """The smallest latency between the stamps of two processes."""
+    median_e2e_s: float | None = None
+
+    @property
+    def disagree(self) -> bool:
+        """Whether latencies between processes are unknown, because a task ended before it was due
+        by more than the clocks may differ, or because these may differ by a typical latency."""
+        if self.least_latency_s < -self.error_s:
+            return True
+        return self.median_e2e_s is not None and self.error_s > self.median_e2e_s
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How late the generator sent tasks: figures of ``schedule_lag``."""
+
+    p99_s: float | None = None
+    """None in a closed loop."""
+    share: float = 0.0
+    """Share of the tasks that were sent later than ``LAG_LIMIT_S``."""
+    longest_s: float = 0.0
+    """By how much the latest task was sent late."""
+
+
+@dataclass(frozen=True)
+class ServerChange:
+    """What happened to the server during the run."""
+
+    lost_data: str = ""
+    """What it did to its data, as a predicate such as ``was flushed``; empty for nothing."""
+    completed_gone: int = 0
+    """Completed tasks that are not there any more, though their layout keeps them."""
+    evicted: int = 0
+    """Keys that it evicted, of anybody's."""
+    unknown_costs: str = ""
+    """Why it is not known what a task cost, as a clause; empty if that is known."""
+
+
+@dataclass(frozen=True)
+class OtherUsers:
+    """Who else used the run's queues, where nobody was to."""
+
+    tasks: int = 0
+    """Ids on the queues that the run did not enqueue."""
+    poppers: Sequence[str] = ()
+    """Clients that take ids from lists and are not of the run."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class VerdictInputs:
     """The figures of a run that the rules examine."""
@@ -39,13 +94,11 @@ class VerdictInputs:
     expects_completions: bool
     watches_backlog: bool
     """Whether a growing backlog means that workers do not keep up."""
-    lag_p99_s: float | None
     asked_per_s: float | None
     backlog: Sequence[float]
     """Tasks pending at each second of the window."""
     interruptions: Sequence[str]
     """Sentences that say why the run ended early or lacks a part."""
-    drain_timed_out: bool
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
     drain_timeout_s: float = 0.0
@@ -60,8 +113,14 @@ class VerdictInputs:
     """p99 of how late a shared event loop ran its producers; None if no event loop was shared."""
     is_steady: bool
     most_warmup_s: float
-    lost_data: str = ""
-    """What the server did to its data during the run, as a predicate such as ``was flushed``."""
+    clocks: Clocks = Clocks()
+    lateness: Lateness = Lateness()
+    server: ServerChange = ServerChange()
+    others: OtherUsers = OtherUsers()
+    measured_tasks: int = 1
+    """Tasks whose latency of enqueueing is in the figures."""
+    drain_waited_for: str = ""
+    """What a drain was waiting for when it timed out; empty if it did not."""
     are_outcomes_known: bool = True
     """Whether the final state of every task could be read at the end."""
     layout_note: str = ""

@@ -15,7 +15,7 @@ from bench.observer.recorder import CompletionRecorder
 from bench.observer.sampling import id_of
 from bench.observer.task_queries import Queries
 from bench.wire.layout_contract import STATE_RETRY, TaskOutcome
-from bench.workload.mix import Mix
+from bench.workload.mix import queue_of_tasks
 
 CHUNK = 2_000
 """Tasks in one query, at most."""
@@ -39,7 +39,7 @@ class Reconciler:
         self._progress_board = progress_board
         self._queries = queries
         self._recorder = recorder
-        self._mix = Mix(list(self._scenario.queues.values()), self._scenario.seed)
+        self._queue_of = queue_of_tasks(self._scenario)
         self._queues = list(self._scenario.queues)
         self._queried_before = [0] * self._scenario.producers
         """By producer: tasks with smaller sequence numbers were queried at least once."""
@@ -69,7 +69,7 @@ class Reconciler:
             if stop <= start:
                 continue
             sequences = np.arange(start, stop)
-            queue = self._mix.queue_of_producer(number, self._scenario.producers, sequences)
+            queue = self._queue_of(number, sequences)
             for index in np.unique(queue).tolist():
                 chosen = sequences[queue == index]
                 source = (number, self._queues[index])

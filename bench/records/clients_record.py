@@ -22,7 +22,7 @@ class Repetition(msgspec.Struct, frozen=True, kw_only=True):
     """Wall-clock time of the enqueue loop."""
     client_cpu_s: float
     """CPU time of the client during the enqueue loop."""
-    server_cpu_s: float
+    server_cpu_s: float | None
     """CPU time of the server while the client's program ran, including its start-up."""
 
 
@@ -36,7 +36,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Time from just before a task's first command to the reply to its last, over all repetitions.
     In a closed loop no task has a due time, so this is a service time."""
     client_cpu_us_per_task: float
-    server_cpu_us_per_task: float
+    server_cpu_us_per_task: float | None
     repetitions: list[Repetition]
 
 

@@ -32,6 +32,10 @@ class RecordWarning(msgspec.Struct, frozen=True):
     message: str
 
 
+NOT_REMOVED = "not_removed"
+"""Code of the warning that something of the run is left on its server, unasked."""
+
+
 class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The latency of one interval of one queue, in seconds. Times are None without samples."""
 
@@ -157,11 +161,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def exit_code(record: RunRecord) -> ExitCode:
     """Returns the exit code of the command that made the record: an invalid measurement outranks a
-    missed objective."""
+    missed objective, and either of them a server on which something was left."""
     if not record.is_valid:
         return ExitCode.INVALID
     if not all(objective.passed for objective in record.slo):
         return ExitCode.SLO_MISSED
+    if any(warning.code == NOT_REMOVED for warning in record.warnings):
+        return ExitCode.UNREACHABLE
     return ExitCode.PASSED
 
 

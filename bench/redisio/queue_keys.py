@@ -1,6 +1,7 @@
 """Reads a queue's lists and sorted sets in bulk: their lengths, and the ids of a run's tasks."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import redis
@@ -12,22 +13,30 @@ from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 CHUNK = 5000
 
 
+@dataclass
+class ListedTasks:
+    """The ids in some lists and sorted sets."""
+
+    own: dict[int, Bits] = field(default_factory=dict)
+    """The run's tasks: sequence numbers by producer."""
+    others: int = 0
+    """Number of ids that are not of the run."""
+
+
 def find(
     client: redis.Redis, layout: Layout, queues: Sequence[str], role: KeyRole, run: int
-) -> dict[int, Bits]:
-    """The run's tasks in all keys of one role: sequence numbers by producer.
-
-    Raises redis-py's errors.
-    """
-    found: dict[int, Bits] = {}
+) -> ListedTasks:
+    """The tasks in all keys of one role. Raises redis-py's errors."""
+    found = ListedTasks()
     for key in queue_keys_of(layout, queues):
         if key.role is not role:
             continue
         for members in ids_from_tail(client, key):
             columns = read_ids(members, run)
+            found.others += int(np.count_nonzero(columns.producer < 0))
             for producer in np.unique(columns.producer[columns.producer >= 0]).tolist():
                 sequences = columns.sequence[columns.producer == producer]
-                found.setdefault(producer, Bits()).add(sequences)
+                found.own.setdefault(producer, Bits()).add(sequences)
     return found
 
 

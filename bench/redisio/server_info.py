@@ -1,7 +1,12 @@
-"""Reads a server's description and its counters. Resets nothing."""
+"""Reads a server's description and its counters. Resets nothing.
+
+A server may hide any of its figures, and its counters may go back: a restart resets them, and so
+does ``CONFIG RESETSTAT``. What cannot be told is None, and never zero.
+"""
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -12,69 +17,86 @@ _OWN_COMMANDS = frozenset(
     ("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time")
 )
 """Commands that the harness sends itself. They do not count as a cost of the tasks."""
+_RESET = "config|resetstat"
 
 
 @dataclass(frozen=True)
 class ServerUsage:
-    """A server's counters at one moment. All but ``memory_bytes`` only grow."""
+    """A server's counters at one moment; None where it does not tell."""
 
-    cpu_s: float
-    memory_bytes: int
-    commands: int
+    cpu_s: float | None
+    memory_bytes: int | None
+    commands: int | None
     """Commands of producers and workers."""
-    network_bytes: int
+    network_bytes: int | None
     run_id: str = ""
     """Id of the server's process; a restart changes it."""
-    flushes: int = 0
-    evicted: int = 0
+    flushes: int | None = 0
+    evicted: int | None = 0
+    calls: Mapping[str, int] = field(default_factory=dict)
+    """Calls of every command."""
 
 
-def lost_data(before: ServerUsage, after: ServerUsage) -> str:
-    """What happened to a server's data between two moments, as text; empty for nothing."""
-    if after.run_id != before.run_id:
-        return "was restarted"
-    if after.flushes > before.flushes:
-        return "was flushed"
-    if after.evicted > before.evicted:
-        return f"evicted {after.evicted - before.evicted} keys because its memory was full"
-    return ""
+def is_same_process(before: ServerUsage, after: ServerUsage) -> bool:
+    """Whether both were read from one process of the server, as far as it tells."""
+    return after.run_id == before.run_id
+
+
+def have_counters_gone_on(before: ServerUsage, after: ServerUsage) -> bool:
+    """Whether the counters of the server only grew in between, so that they may be subtracted.
+
+    They did not if the server was restarted, or its statistics were reset. After a reset no
+    counter of a command can have kept its value, unless that command was called again: the reset
+    counts itself, and the commands with which a run begins are not called again.
+    """
+    if not is_same_process(before, after):
+        return False
+    if after.calls.get(_RESET, 0) != before.calls.get(_RESET, 0):
+        return False
+    return all(after.calls.get(name, 0) >= calls for name, calls in before.calls.items())
 
 
 def read_usage(client: redis.Redis) -> ServerUsage:
     """The current counters. Raises redis-py's errors."""
     info: dict[str, Any] = client.info("everything")
-    calls = {
-        name.removeprefix("cmdstat_").partition("|")[0]: 0
-        for name in info
-        if name.startswith("cmdstat_")
+    by_name = {
+        name.removeprefix("cmdstat_"): int(statistics["calls"])
+        for name, statistics in info.items()
+        if name.startswith("cmdstat_") and "calls" in statistics
     }
-    for name, statistics in info.items():
-        if name.startswith("cmdstat_"):
-            calls[name.removeprefix("cmdstat_").partition("|")[0]] += int(statistics["calls"])
+    calls: dict[str, int] = {}
+    for name, count in by_name.items():
+        command = name.partition("|")[0]
+        calls[command] = calls.get(command, 0) + count
+    tasks = sum(count for name, count in calls.items() if name not in _OWN_COMMANDS)
     return ServerUsage(
         cpu_s=cpu_s(info),
-        memory_bytes=int(info.get("used_memory", 0)),
-        commands=sum(count for name, count in calls.items() if name not in _OWN_COMMANDS),
-        network_bytes=int(info.get("total_net_input_bytes", 0))
-        + int(info.get("total_net_output_bytes", 0)),
+        memory_bytes=_whole(info, "used_memory"),
+        commands=tasks if by_name else None,
+        network_bytes=_whole(info, "total_net_input_bytes", "total_net_output_bytes"),
         run_id=str(info.get("run_id", "")),
-        flushes=calls.get("flushall", 0) + calls.get("flushdb", 0),
-        evicted=int(info.get("evicted_keys", 0)),
+        flushes=calls.get("flushall", 0) + calls.get("flushdb", 0) if by_name else None,
+        evicted=_whole(info, "evicted_keys"),
+        calls=by_name,
     )
 
 
-def cpu_s(info: dict[str, Any]) -> float:
-    """CPU time of the server's process in seconds, from the reply to ``INFO``."""
-    return float(info.get("used_cpu_sys", 0)) + float(info.get("used_cpu_user", 0))
+def cpu_s(info: Mapping[str, Any]) -> float | None:
+    """CPU time of the server's process in seconds, from the reply to ``INFO``; None where it does
+    not tell."""
+    return _sum(info, "used_cpu_sys", "used_cpu_user")
 
 
-def main_cpu_s(info: dict[str, Any]) -> float | None:
+def main_cpu_s(info: Mapping[str, Any]) -> float | None:
     """CPU time of the thread that runs commands, from the reply to ``INFO``; None where the server
     does not tell it apart from others."""
-    names = ("used_cpu_sys_main_thread", "used_cpu_user_main_thread")
-    if not all(name in info for name in names):
-        return None
-    return sum(float(info[name]) for name in names)
+    return _sum(info, "used_cpu_sys_main_thread", "used_cpu_user_main_thread")
+
+
+def memory_bytes(info: Mapping[str, Any]) -> int | None:
+    """Memory that the server has allocated, from the reply to ``INFO``; None where it does not
+    tell."""
+    return _whole(info, "used_memory")
 
 
 def describe(client: redis.Redis, url: str) -> dict[str, object]:
@@ -101,3 +123,14 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
         "io_threads": settings.get("io-threads"),
         "address": address(url),
     }
+
+
+def _sum(info: Mapping[str, Any], *names: str) -> float | None:
+    """The sum of these fields; None where the server lacks any of them."""
+    values = [value for name in names if isinstance(value := info.get(name), int | float)]
+    return sum(values) if len(values) == len(names) else None
+
+
+def _whole(info: Mapping[str, Any], *names: str) -> int | None:
+    total = _sum(info, *names)
+    return None if total is None else int(total)

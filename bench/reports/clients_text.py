@@ -54,8 +54,10 @@ def cells(row: ClientRow) -> list[str]:
     ]
 
 
-def micros(value_us: float) -> str:
-    """Returns microseconds of CPU per task: ``3.2 µs``, ``128 µs``."""
+def micros(value_us: float | None) -> str:
+    """Returns microseconds of CPU per task: ``3.2 µs``, ``128 µs``; ``–`` where it is not known."""
+    if value_us is None:
+        return NOTHING
     return f"{value_us:.1f} µs" if value_us < 99.95 else f"{value_us:,.0f} µs"
 
 
@@ -92,7 +94,6 @@ def _rate(each: tuple[ClientRow, Figures]) -> float:
 
 
 def _rate_and_cost(row: ClientRow, figures: Figures) -> str:
-    return (
-        f"{row.name} at {units.format_rate(figures.tasks_per_s)}, with "
-        f"{micros(figures.server_cpu_us_per_task)} of Redis CPU per task"
-    )
+    cost_us = figures.server_cpu_us_per_task
+    cost = "" if cost_us is None else f", with {micros(cost_us)} of Redis CPU per task"
+    return f"{row.name} at {units.format_rate(figures.tasks_per_s)}{cost}"

@@ -28,7 +28,7 @@ from bench.run.figures.attribution import attribution
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
-from bench.run.figures.verdict_inputs import verdict_inputs
+from bench.run.figures.verdict_inputs import unknown_latencies, verdict_inputs
 from bench.secrets import hide_in_command_text
 from bench.wire.ids import run_text
 from bench.workload import metrics
@@ -54,7 +54,8 @@ def build_record(run: CollectedRun) -> RunRecord:
     bound = attribution(
         run, resources, window, rates, histograms, {reason.code for reason in reasons}
     )
-    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources), accounted.uncounted)
+    unknown = {*accounted.uncounted, *unknown_latencies(inputs)}
+    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources), unknown)
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,

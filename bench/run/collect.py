@@ -9,30 +9,28 @@ import redis
 from bench import environment
 from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
-from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.task_queries import TaskQueries
-from bench.redisio import clock_sync, queue_keys, server_info, task_keys
+from bench.redisio import clock_sync, server_info, task_keys
 from bench.redisio.connection import ConnectionLost, RawConnection
-from bench.redisio.server_info import ServerUsage
-from bench.run.collected import CollectedRun
+from bench.redisio.server_info import ServerUsage, is_same_process
+from bench.run.collected import CollectedRun, RemainingTasks
 from bench.run.fleet import ProcessHandle
 from bench.run.prepare import PreparedRun
 from bench.run.reconcile import (
-    ByProducer,
     Died,
     ReconciledTasks,
     known_sets,
     look_up,
     restored,
 )
+from bench.run.remaining import completed_gone, find_remaining
 from bench.run.start import most_warmup_s
 from bench.run.supervisor import INTERRUPTED_TIMEOUT_S, Supervisor
 from bench.usage import peak_memory_bytes
 from bench.wire import ids
 from bench.wire.columns import read_ids
-from bench.wire.layout_contract import KeyRole
 
 _FINAL_REPORT_TIMEOUT_S = 15.0
 _SILENCE = "the server stopped answering: what is left in its queues is not known"
@@ -47,7 +45,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     _stop(supervisor, prepared.workers.serving)
     # Read before the observer's final queries, so that a task that ends in between is found twice
     # rather than never.
-    pending, active = _find_remaining(supervisor)
+    remaining = _find_remaining(supervisor)
     counted = _counted(prepared)
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
@@ -56,7 +54,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     supervisor.show("stopping")
     workers = supervisor.worker_reports()
     producers = _producers(supervisor)
-    looked_up = _look_up(supervisor, producers, known_sets(workers, pending, active))
+    looked_up = _look_up(supervisor, producers, workers, remaining)
     return CollectedRun(
         run_id=prepared.run_id,
         started_at=supervisor.running.started_at,
@@ -71,8 +69,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         producers=producers,
         workers=workers,
         has_remote_workers=bool(state.remote_reports),
-        pending=pending,
-        active=active,
+        remaining=remaining,
         looked_up=looked_up,
         counted=_readings(counted, _counted(prepared)),
         samples=tuple(prepared.sampler.samples),
@@ -80,13 +77,14 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         machine_limits=prepared.machine.limits(prepared.request.url, prepared.offset),
         usage_before=prepared.usage_before,
         usage_after=usage_after,
+        completed_gone=_completed_gone(prepared, workers, usage_after, remaining),
         own_commands=own_commands,
         own_peak_memory_bytes=peak_memory_bytes(),
         clock_error_us=clock_error_us,
         layout_note=prepared.layout_note,
         interruptions=tuple(state.interruptions),
-        drain_timed_out=state.drain_timed_out,
-        leases=state.leases if state.drain_timed_out else None,
+        drain_waited_for=state.drain_waited_for,
+        leases=state.leases if state.drain_waited_for else None,
     )
 
 
@@ -103,9 +101,8 @@ def _usage_after(prepared: PreparedRun) -> ServerUsage | None:
 def _own_commands(supervisor: Supervisor) -> int:
     """Commands of the run and an observer so far, which the tasks' costs leave out."""
     observers = [report.observed for report in supervisor.worker_reports()]
-    return supervisor.prepared.draining.commands + sum(
-        observed.commands for observed in observers if observed is not None
-    )
+    own = supervisor.prepared.draining.commands + supervisor.prepared.marker.commands
+    return own + sum(observed.commands for observed in observers if observed is not None)
 
 
 def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]) -> None:
@@ -135,18 +132,27 @@ def _give_up(
             process.give_up(f"{process.name} sent no final report within {waited_s:.0f} s")
 
 
-def _find_remaining(supervisor: Supervisor) -> tuple[dict[int, Bits], dict[int, Bits]]:
-    """The run's tasks in pending and in active lists, by producer."""
-    prepared = supervisor.prepared
-    where = (prepared.client, prepared.scenario.wire_layout, list(prepared.scenario.queues))
-    pending: dict[int, Bits] = {}
-    active: dict[int, Bits] = {}
+def _find_remaining(supervisor: Supervisor) -> RemainingTasks:
     try:
-        pending = queue_keys.find(*where, KeyRole.PENDING, prepared.run_id)
-        active = queue_keys.find(*where, KeyRole.ACTIVE, prepared.run_id)
+        return find_remaining(supervisor.prepared)
     except redis.exceptions.RedisError:
         supervisor.state.interrupt(_SILENCE)
-    return pending, active
+        return RemainingTasks()
+
+
+def _completed_gone(
+    prepared: PreparedRun,
+    workers: Sequence[WorkerReport],
+    usage_after: ServerUsage | None,
+    remaining: RemainingTasks,
+) -> int:
+    """Number of completed tasks that are not there any more; looked for only after a loss."""
+    is_same = usage_after is not None and is_same_process(prepared.usage_before, usage_after)
+    if is_same and remaining.has_marker is not False:
+        return 0
+    with contextlib.suppress(redis.exceptions.RedisError):
+        return completed_gone(prepared, workers)
+    return 0
 
 
 def _producers(supervisor: Supervisor) -> list[ProducerReport]:
@@ -183,7 +189,10 @@ def _largest_found(prepared: PreparedRun, number: int) -> int:
 
 
 def _look_up(
-    supervisor: Supervisor, producers: Sequence[ProducerReport], known: Sequence[ByProducer]
+    supervisor: Supervisor,
+    producers: Sequence[ProducerReport],
+    workers: Sequence[WorkerReport],
+    remaining: RemainingTasks,
 ) -> ReconciledTasks | None:
     """What Redis holds of the tasks of which no report says how they ended; None where all
     processes have sent their final reports. Without an answer it is marked as incomplete."""
@@ -208,7 +217,7 @@ def _look_up(
                 scenario,
                 prepared.run_id,
                 producers,
-                known,
+                known_sets(workers, remaining.pending, remaining.active),
                 lambda: supervisor.turn("stopping"),
             )
     except (ConnectionLost, ServerUnreachable, MeasurementError):

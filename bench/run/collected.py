@@ -15,6 +15,23 @@ from bench.run.server_sampler import ServerSample
 from bench.workload.scenario import Scenario
 
 
+@dataclass(frozen=True)
+class RemainingTasks:
+    """The tasks on the queues' lists, once nothing of the run works on them any more."""
+
+    pending: Mapping[int, Bits] = field(default_factory=dict)
+    """Sequence numbers of the run's tasks, by producer, that wait for a worker."""
+    active: Mapping[int, Bits] = field(default_factory=dict)
+    """Those that a worker has."""
+    has_marker: bool | None = None
+    """Whether the database still holds the run's marker; None where that is not known."""
+    others: int = 0
+    """Ids that are not of the run, where the run was to have the queues to itself."""
+    other_poppers: Sequence[str] = ()
+    """Clients, by address and name, that take ids from lists and are not of the run; empty where
+    workers of others are part of it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CollectedRun:
     """Everything that the record of a run is made from."""
@@ -37,10 +54,7 @@ class CollectedRun:
     """Reports of workers, and of an observer where there is one."""
     has_remote_workers: bool
     """Whether a remote worker has reported."""
-    pending: Mapping[int, Bits]
-    """Sequence numbers of the tasks that pending lists held at the end, by producer."""
-    active: Mapping[int, Bits]
-    """Sequence numbers of the tasks that active lists held at the end, by producer."""
+    remaining: RemainingTasks
     samples: Sequence[ServerSample]
     machine: Sequence[MachineSample]
     machine_limits: MachineLimits
@@ -51,6 +65,8 @@ class CollectedRun:
     usage_before: ServerUsage
     usage_after: ServerUsage | None
     """None where the server did not answer at the end."""
+    completed_gone: int = 0
+    """Number of tasks that completed, whose layout keeps them, and that are not there any more."""
     own_commands: int = 0
     """Commands of the run and an observer until then, beside those that are never counted."""
     own_peak_memory_bytes: int
@@ -60,7 +76,8 @@ class CollectedRun:
     """A sentence where another layout lives on the server; empty if none does."""
     interruptions: Sequence[str]
     """Why the run ended early or lacks a part, one sentence each."""
-    drain_timed_out: bool
+    drain_waited_for: str = ""
+    """What a drain was waiting for when it timed out; empty if it did not."""
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
 

@@ -11,6 +11,7 @@ from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.redisio import clock_sync, server_info
 from bench.redisio.end_counters import EndCounters
+from bench.redisio.marker import Marker
 from bench.redisio.other_layouts import other_layout_note
 from bench.redisio.server_info import ServerUsage
 from bench.run.cleanup import Cleanup
@@ -41,6 +42,7 @@ class PreparedRun:
     server: dict[str, object]
     """Product, version and settings of the server, for the record."""
     usage_before: ServerUsage
+    marker: Marker
     cleanup: Cleanup
     sampler: ServerSampler
     machine: MachineSampler
@@ -76,6 +78,8 @@ def prepare(
     fleet.await_ready(should_stop)
     layout_note = other_layout_note(client, layout)
     cleanup.prepare(clock.now_us() // 1_000_000)
+    marker = Marker(client, run_id)
+    marker.set(clock.now_us())
     counters = EndCounters(client, layout, queues)
     return PreparedRun(
         request=request,
@@ -88,6 +92,7 @@ def prepare(
         offset=offset,
         server=server,
         usage_before=server_info.read_usage(client),
+        marker=marker,
         cleanup=cleanup,
         sampler=ServerSampler(client, layout, queues),
         machine=MachineSampler(fleet, workers),

@@ -17,7 +17,7 @@ from bench.observer.sampling import id_of
 from bench.observer.task_queries import Queries
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_RETRY, TaskOutcome
 from bench.workload.feed import due_by
-from bench.workload.mix import Mix
+from bench.workload.mix import queue_of_tasks
 from bench.workload.scenario import Scenario
 
 _CHUNK = 2_000
@@ -95,16 +95,12 @@ def look_up(
     """
     workers_go_on = scenario.is_observed and scenario.worker_command is None
     found = ReconciledTasks()
-    mix = Mix(list(scenario.queues.values()), scenario.seed)
+    queue_of = queue_of_tasks(scenario)
     queues = list(scenario.queues)
     for report in producers:
         acknowledged = Bits(report.acknowledged)
-
-        def queue_of(sequences: Integers, number: int = report.number) -> Integers:
-            return mix.queue_of_producer(number, scenario.producers, sequences)
-
         for sequences in _unknown(report, known):
-            for queue, own in _by_queue(queues, sequences, queue_of):
+            for queue, own in _by_queue(queues, sequences, queue_of(report.number, sequences)):
                 names = {queue: [id_of(run, report.number, each) for each in own.tolist()]}
                 outcomes = np.array(queries.settled(names), object)
                 is_open = outcomes == None  # noqa: E711 - element by element
@@ -130,9 +126,8 @@ def _unknown(report: ProducerReport, known: Sequence[ByProducer]) -> Iterator[In
 
 
 def _by_queue(
-    queues: Sequence[str], sequences: Integers, queue_of: Callable[[Integers], Integers]
+    queues: Sequence[str], sequences: Integers, indices: Integers
 ) -> Iterator[tuple[str, Integers]]:
-    indices = queue_of(sequences)
     for index in np.unique(indices).tolist():
         yield queues[index], sequences[indices == index]
 

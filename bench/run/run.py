@@ -11,10 +11,10 @@ from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
 from bench.run.build_record import build_record
-from bench.run.cleanup import CleanupScope
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.prepare import PreparedRun, prepare
+from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
 from bench.run.start import start
 from bench.run.subprocesses import SubprocessFleet
@@ -22,16 +22,22 @@ from bench.run.supervisor import RunCallbacks, Supervisor
 
 
 def execute(
-    request: RunRequest, on_progress: Callable[[Progress], None], should_stop: StopRequested
+    request: RunRequest,
+    on_progress: Callable[[Progress], None],
+    should_stop: StopRequested,
+    on_measured: Callable[[RunRecord], None] = lambda _: None,
 ) -> RunRecord:
     """Run a scenario in processes of its own, and return what was measured.
 
     ``should_stop`` is called often. Once it returns True the run ends as soon as it can, and its
-    record holds what was measured until then. Raises ServerUnreachable, UsageError or
+    record holds what was measured until then. ``on_measured`` gets the record before anything is
+    removed from the server, which may take long or fail. Raises ServerUnreachable, UsageError or
     MeasurementError when the run could not begin.
     """
     with SubprocessFleet() as fleet:
-        callbacks = RunCallbacks(lambda progress, _, __: on_progress(progress), should_stop)
+        callbacks = RunCallbacks(
+            lambda progress, _, __: on_progress(progress), should_stop, on_measured=on_measured
+        )
         return execute_with(fleet, request, callbacks)
 
 
@@ -52,7 +58,10 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             _end_all(fleet)
             clean_up(prepared, None)
             raise
-        # What was measured is worth more than a clean server: a failure here is a warning.
+        # What was measured is worth more than a clean server: it is passed on before, and a
+        # failure here is a warning.
+        callbacks.on_measured(record)
+        supervisor.show("cleaning up")
         problem = clean_up(prepared, record)
         if problem is None:
             return record

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import redis
 
-from bench.redisio.server_info import cpu_s, main_cpu_s
+from bench.redisio import server_info
 from bench.wire.layout_contract import Layout, pending_key
 
 INTERVAL_US = 1_000_000
@@ -19,9 +19,10 @@ class ServerSample:
     """When it was taken, in µs after the run's start."""
     backlog: tuple[int, ...]
     """Pending tasks of each queue, in the order of the queues."""
-    cpu_s: float
-    """CPU time of the server since it was started."""
-    memory_bytes: int
+    cpu_s: float | None
+    """CPU time of the server since it was started; None where the server does not tell."""
+    memory_bytes: int | None
+    """None where the server does not tell."""
     main_cpu_s: float | None = None
     """CPU time of the thread that runs commands; None where the server does not tell."""
 
@@ -50,7 +51,11 @@ class ServerSampler:
         lengths = tuple(int(length) for length in backlog)
         self.samples.append(
             ServerSample(
-                offset_us, lengths, cpu_s(cpu), int(memory["used_memory"]), main_cpu_s(cpu)
+                offset_us,
+                lengths,
+                server_info.cpu_s(cpu),
+                server_info.memory_bytes(memory),
+                server_info.main_cpu_s(cpu),
             )
         )
 

@@ -12,6 +12,7 @@ from bench.ipc.messages import Stop
 from bench.measure.leases import Leases
 from bench.measure.progress import Progress, progress_of
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
 from bench.run.server_sampler import INTERVAL_US
@@ -34,6 +35,8 @@ class RunCallbacks:
     """Whether the run is to be cut short."""
     should_end: Callable[[], bool] = lambda: False
     """Whether a run without a planned end has come to its end; that is no interruption."""
+    on_measured: Callable[[RunRecord], None] = lambda _: None
+    """Gets the record of the run before anything is removed from its server."""
 
 
 @dataclass
@@ -46,7 +49,8 @@ class RunState:
     """When enqueueing ended or was cut short, in µs after the run's start."""
     drain_started_s: float | None = None
     """Seconds after the run's start; None where the run was not drained."""
-    drain_timed_out: bool = False
+    drain_waited_for: str = ""
+    """What a drain was waiting for when it timed out; empty if it did not."""
     leases: Leases | None = None
     """Leases on tasks while the queues are drained; None where there are none."""
     remote_reports: dict[str, WorkerReport] = field(default_factory=dict)
@@ -114,7 +118,7 @@ class Supervisor:
         if self._callbacks.should_stop():
             self.state.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
-            self.state.drain_timed_out = self._is_work_left()
+            self.state.drain_waited_for = self._waits_for()
             self.state.leases = self.prepared.draining.leases()
         elif (failure := self._failure()) is not None:
             self.state.interruptions.append(failure)
@@ -144,6 +148,7 @@ class Supervisor:
             state.next_poll_us = now_us + _REPORT_EVERY_US
             # A server that does not answer now leaves the newest reports as they are.
             with contextlib.suppress(redis.exceptions.RedisError):
+                self.prepared.marker.renew(now_us)
                 self.poll_remote_reports()
         if now_us >= state.next_progress_us:
             state.next_progress_us = now_us + _REPORT_EVERY_US
@@ -209,6 +214,10 @@ class Supervisor:
             self.producer_reports(), self.worker_reports(), awaits_workers
         )
 
-    def _is_work_left(self) -> bool:
-        is_busy = any(report.in_flight or report.waiting_retry for report in self.worker_reports())
-        return is_busy or not self.prepared.draining.is_empty()
+    def _waits_for(self) -> str:
+        """What is left to wait for in a drain; empty for nothing."""
+        reports = self.worker_reports()
+        held = sum(report.in_flight + report.waiting_retry for report in reports)
+        if held:
+            return f"workers that reported {held:,} tasks in flight or waiting for a retry"
+        return "" if self.prepared.draining.is_empty() else "the queues' lists to be empty"

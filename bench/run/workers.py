@@ -12,9 +12,9 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
-from bench.run.cleanup import worker_name
 from bench.run.external_worker import ExternalWorker, command_of
 from bench.run.fleet import Fleet, ProcessHandle
+from bench.run.removal import worker_name
 from bench.run.request import RunRequest
 from bench.workload.scenario import Scenario
 

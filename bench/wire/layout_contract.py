@@ -180,6 +180,10 @@ class Layout(Protocol):
         """Whether a completed task's result can be stored."""
         ...
 
+    def keeps_completed(self, with_result: bool) -> bool:
+        """Whether the hash of a completed task stays in the server for longer than a run."""
+        ...
+
     @property
     def scripts(self) -> Sequence[str]:
         """Lua scripts that the commands call by digest; they must be loaded before the first."""

@@ -62,7 +62,7 @@ def test_the_figures_fit_each_other(bench: Bench) -> None:
         rates = [120 / each.elapsed_s for each in figures.repetitions]
         assert figures.tasks_per_s_high == max(rates)
         assert figures.client_cpu_us_per_task > 0
-        assert figures.server_cpu_us_per_task > 0
+        assert (figures.server_cpu_us_per_task or 0) > 0
 
 
 def test_on_asynqs_layout_its_own_client_and_ours_are_run_and_no_other(bench: Bench) -> None:

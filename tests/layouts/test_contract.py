@@ -18,7 +18,8 @@ from bench.measure.ledger import Counts
 from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.queue_keys import lengths, load_scripts
-from bench.run.cleanup import Cleanup, CleanupScope, worker_name
+from bench.run.cleanup import Cleanup
+from bench.run.removal import CleanupScope, Removal, worker_name
 from bench.verify import discovery
 from bench.verify.verify import VerifyRequest, verify
 from bench.wire import ids, stamps
@@ -260,7 +261,7 @@ def test_clean_up_removes_all_that_a_run_wrote(
     queue.do(end(queue, queue.take()))
     client.hset(queue.layout.worker(worker_name(run, 0)), "healthy", "1")  # it was killed
     scope = CleanupScope(run, sent, workers=1, counts={queue.name: counts})
-    cleanup.remove(scope, queue.now_s)
+    cleanup.remove(scope, queue.now_s, Removal())
     assert queue.keys() == set()
 
 

@@ -14,7 +14,7 @@ from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.measure.verdict import backlog_growth, judge
-from bench.measure.verdict_inputs import Verdict, VerdictInputs
+from bench.measure.verdict_inputs import Lateness, ServerChange, Verdict, VerdictInputs
 
 ORDER = list(Verdict)
 GOOD = VerdictInputs(
@@ -22,11 +22,10 @@ GOOD = VerdictInputs(
     is_closed_loop=False,
     expects_completions=True,
     watches_backlog=True,
-    lag_p99_s=0.001,
+    lateness=Lateness(p99_s=0.001),
     asked_per_s=100.0,
     backlog=[5, 6, 5, 4, 5, 6, 5, 4],
     interruptions=[],
-    drain_timed_out=False,
     negative_latencies=0,
     overflowed_latencies=0,
     missing_tasks=0,
@@ -47,7 +46,7 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
     ),
     (
         {
-            "drain_timed_out": True,
+            "drain_waited_for": "the queues' lists to be empty",
             "counts": Counts(due=1000, enqueued=1000, completed=990, pending=7, active=3),
         },
         Verdict.INCOMPLETE,
@@ -56,7 +55,7 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
     ),
     (
         {
-            "drain_timed_out": True,
+            "drain_waited_for": "the queues' lists to be empty",
             "counts": Counts(due=1000, enqueued=1000, completed=988, active=12),
             "leases": Leases(12, 1_800_000_271.0),
             "drain_timeout_s": 30.0,
@@ -67,6 +66,13 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "when the drain timed out, 12 tasks are leased, the last of them until 08:04:31 UTC; where "
         "a worker is gone, another one takes its tasks over within a few minutes after their "
         "lease: to wait for that, set --drain-timeout to 242s or more",
+    ),
+    (
+        {"drain_waited_for": "workers that reported 3 tasks in flight or waiting for a retry"},
+        Verdict.INCOMPLETE,
+        "drain_timed_out",
+        "the drain timed out waiting for workers that reported 3 tasks in flight or waiting for a "
+        "retry, although every task has ended by now: check the server and the workers",
     ),
     (
         {"counts": Counts(due=1000, enqueued=1000, pending=1000)},
@@ -142,7 +148,7 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "'OOM command not allowed': resolve that error",
     ),
     (
-        {"lag_p99_s": 0.0101},
+        {"lateness": Lateness(p99_s=0.0101)},
         Verdict.GENERATOR_LIMITED,
         "schedule_lag",
         "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms, because the generator",
@@ -160,7 +166,7 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "the backlog grew by 100/s throughout the window",
     ),
     (
-        {"lost_data": "was flushed"},
+        {"server": ServerChange(lost_data="was flushed")},
         Verdict.INCOMPLETE,
         "server_lost_data",
         "the server was flushed during the run, so the state of its tasks is unknown: repeat",
@@ -251,8 +257,8 @@ def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
         {"counts": Counts(due=1000, enqueued=1000, completed=998, failed=2, retried=9)},
         {"counts": Counts(due=1000, enqueued=1000, failed=1000)},
         {"counts": Counts(due=1000, enqueued=1000, pending=1000), "expects_completions": False},
-        {"lag_p99_s": verdict.LAG_LIMIT_S},
-        {"lag_p99_s": None},
+        {"lateness": Lateness(p99_s=verdict.LAG_LIMIT_S)},
+        {"lateness": Lateness(p99_s=None)},
         {"backlog": GROWING, "watches_backlog": False},
         {"backlog": GROWING, "asked_per_s": None},
         {"backlog": GROWING[:1]},
@@ -269,7 +275,7 @@ def test_a_run_that_no_rule_objects_to_is_valid(changes: dict[str, Any]) -> None
 
 def test_a_drain_that_waited_for_a_lost_task_says_so() -> None:
     counts = Counts(due=1000, enqueued=1000, completed=999, lost=1)
-    lost = replace(GOOD, drain_timed_out=True, counts=counts, unfinished={"pending": 1})
+    lost = replace(GOOD, drain_waited_for="an answer", counts=counts, unfinished={"pending": 1})
     messages = {each.code: each.message for each in judge(lost)[1]}
     assert list(messages) == ["drain_timed_out", "lost"]
     assert (
@@ -291,7 +297,7 @@ def test_verdicts_stand_from_good_to_worst() -> None:
 COMPATIBLE: list[dict[str, Any]] = [
     {"interruptions": ["cut short"]},
     {"counts": Counts(due=1000, enqueued=1000, completed=999, lost=1)},
-    {"lag_p99_s": 1.0},
+    {"lateness": Lateness(p99_s=1.0)},
     {"backlog": GROWING},
     {"reconnects": 1},
 ]

@@ -11,11 +11,13 @@ from bench.ipc.messages import Begin, ParentMessage, StartProducer, Stop
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio.end_counters import EndCounters
-from bench.run.cleanup import Cleanup, CleanupScope
+from bench.redisio.marker import Marker
+from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
 from bench.run.external_worker import ExternalWorker
 from bench.run.machine_sampler import MachineSampler
 from bench.run.prepare import PreparedRun
+from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
 from bench.run.start import ActiveRun
@@ -237,6 +239,7 @@ class Scene:
             offset=Offset(0, 0.0),
             server={"product": "valkey"},
             usage_before=usage(),
+            marker=Marker(client, RUN),
             cleanup=cast(Cleanup, self.cleanup),
             sampler=cast(ServerSampler, self.sampler),
             machine=MachineSampler(self.fleet, self.workers),

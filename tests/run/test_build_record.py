@@ -216,7 +216,7 @@ def test_pending_tasks_that_were_collected_are_left_as_they_are() -> None:
         workers=[worker({0: range(98)}, waiting_sets={0: packed([99])})], pending={0: bits(98)}
     )
     build_record(run)
-    assert len(run.pending[0]) == 1
+    assert len(run.remaining.pending[0]) == 1
 
 
 def test_several_producers_share_the_tasks_and_each_task_has_its_own_queue() -> None:

@@ -10,6 +10,7 @@ from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
 from bench.records.run_record import RecordWarning
 from bench.redisio import clock_sync, queue_keys, server_info
+from bench.redisio.queue_keys import ListedTasks
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.collected import CollectedRun
@@ -38,7 +39,12 @@ class NoQueries:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the server answers at the end; an exception where it does not."""
-    answers: dict[str, Any] = {"usage": usage(), "pending": {}, "active": {}, "error_us": 0.0}
+    answers: dict[str, Any] = {
+        "usage": usage(),
+        "pending": ListedTasks(),
+        "active": ListedTasks(),
+        "error_us": 0.0,
+    }
 
     def answer(name: str) -> Any:
         if isinstance(answers[name], Exception):
@@ -54,6 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(clock_sync, "error_us", lambda *_: answer("error_us"))
     monkeypatch.setattr(environment, "describe", lambda *counts: {"of": counts})
     monkeypatch.setattr("bench.run.collect.TaskQueries", NoQueries)
+    monkeypatch.setattr("bench.run.remaining.poppers", lambda _: [])
     return answers
 
 
@@ -61,7 +68,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     server: dict[str, Any],
 ) -> None:
     bits = Bits()
-    server |= {"pending": {0: bits}, "error_us": 12.5}
+    server |= {"pending": ListedTasks({0: bits}), "error_us": 12.5}
     sending, serving = producer(sent=3), worker(completed=3)
     serving.ends_at_stop = False
     scene = Scene(producers=[sending], workers=[serving])
@@ -72,7 +79,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     assert found.duration_s == pytest.approx(2.0, abs=0.2)
     assert (found.run_id, found.command) == (RUN, "a test")
     assert (found.producers, found.workers) == ([sending.report], [serving.report])
-    assert (found.pending, found.active) == ({0: bits}, {})
+    assert (found.remaining.pending, found.remaining.active) == ({0: bits}, {})
     assert (found.usage_before, found.usage_after) == (usage(), usage())
     assert (found.clock_error_us, found.interruptions) == (12.5, ())
     assert found.environment == {"of": (1, 1)}

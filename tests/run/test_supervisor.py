@@ -137,7 +137,7 @@ def drained(
         scene.after(chosen_stop_us, stop)
     scene.supervisor.drain()
     state = scene.supervisor.state
-    return scene.elapsed_s, state.interruptions, state.drain_timed_out
+    return scene.elapsed_s, state.interruptions, bool(state.drain_waited_for)
 
 
 def test_a_drain_lasts_until_nothing_is_left_to_wait_for() -> None:

@@ -1,5 +1,6 @@
 """What the record of a run says about how far it can be believed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,7 +30,21 @@ from tests.run.values import (
 
 
 def slow(count: int = 100) -> ProducerReport:
-    return producer(measured=measured({Interval.SCHEDULE_LAG: 30_000}, tasks=count))
+    times = {Interval.SCHEDULE_LAG: 30_000, Interval.ENQUEUE: 200}
+    return producer(measured=measured(times, tasks=count))
+
+
+def stalled(longest_us: int) -> ProducerReport:
+    """One task of five hundred was sent late."""
+    lags_us = [50] * 499 + [longest_us]
+    times: dict[Interval, int | Sequence[int]] = {
+        Interval.SCHEDULE_LAG: lags_us,
+        Interval.ENQUEUE: 200,
+    }
+    return producer(measured=measured(times, tasks=500, every_us=2_000))
+
+
+RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
 
 
 @pytest.mark.parametrize(
@@ -37,9 +52,40 @@ def slow(count: int = 100) -> ProducerReport:
     [
         ({}, {"interruptions": ["cut short"]}, "incomplete", "incomplete"),
         ({}, {"usage_after": usage(run_id="b")}, "incomplete", "server_lost_data"),
-        ({}, {"usage_after": usage(flushes=1)}, "incomplete", "server_lost_data"),
-        ({}, {"usage_after": usage(evicted=3)}, "incomplete", "server_lost_data"),
-        ({}, {"drain_timed_out": True}, "incomplete", "drain_timed_out"),
+        ({}, {"has_marker": False}, "incomplete", "server_lost_data"),
+        (
+            {},
+            {"usage_after": usage(flushes=1), "has_marker": None},
+            "incomplete",
+            "server_lost_data",
+        ),
+        ({}, {"usage_after": RESET, "has_marker": None}, "incomplete", "server_lost_data"),
+        ({}, {"usage_after": RESET}, "valid", "costs_unknown"),
+        ({}, {"usage_after": usage(cpu_s=None)}, "valid", "costs_unknown"),
+        (
+            EXTERNAL,
+            {"usage_after": usage(evicted=3), "workers": [observer()]},
+            "incomplete",
+            "server_lost_data",
+        ),
+        ({}, {"others": 4}, "valid", "other_tasks"),
+        (
+            {},
+            {"workers": [worker({})], "producers": [producer(measured=measured({}))]},
+            "incomplete",
+            "nothing_measured",
+        ),
+        ({}, {"producers": [stalled(400_000)]}, "generator_limited", "generator_stalled"),
+        ({}, {"producers": [stalled(40_000)]}, "valid", "generator_stalled"),
+        (
+            {},
+            {"workers": [worker(measured=measured({Interval.E2E: -500}))]},
+            "incomplete",
+            "clocks_disagree",
+        ),
+        ({}, {"clock_error_us": 1500.0}, "incomplete", "clocks_disagree"),
+        ({}, {"clock_error_us": 200.0}, "valid", "clock_error"),
+        ({}, {"drain_waited_for": "an answer"}, "incomplete", "drain_timed_out"),
         (
             {},
             {"workers": [worker({})], "pending": {0: bits(*range(100))}},
@@ -52,7 +98,10 @@ def slow(count: int = 100) -> ProducerReport:
         ({}, {"producers": [producer(first_error="OOM")]}, "valid", "server_errors"),
         (
             {},
-            {"workers": [worker(measured=measured({Interval.E2E: -5}))]},
+            {
+                "workers": [worker(measured=measured({Interval.E2E: [*[300] * 99, -5]}))],
+                "clock_error_us": 10.0,
+            },
             "valid",
             "negative_latencies",
         ),
@@ -214,3 +263,60 @@ def test_states_of_tasks_on_no_list_are_told_where_none_was_seen_to_end(
     assert ("states in the task hashes" in message) == (said is not None)
     assert said is None or f"hashes: {said})" in message
     assert "use --seen-by result" in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"usage_after": usage(flushes=1)},
+        {"usage_after": usage(evicted=3)},
+        {"usage_after": usage(evicted=3), "has_marker": False},
+    ],
+)
+def test_what_befalls_the_keys_of_others_leaves_a_run_valid(changes: dict[str, Any]) -> None:
+    """A flush of another database, evicted keys that were none of the run's tasks."""
+    assert build_record(collected(**changes)).verdict == "valid"
+
+
+def test_a_lost_task_is_told_with_all_that_may_have_taken_it() -> None:
+    record = build_record(
+        collected(
+            workers=[worker({0: range(99)})],
+            usage_after=usage(evicted=3),
+            others=2,
+            other_poppers=["10.0.0.9:4711 (importer)"],
+        )
+    )
+    assert record.verdict == "lossy"
+    (message,) = [each.message for each in record.warnings if each.code == "lost"]
+    assert message == (
+        "1 enqueued task disappeared (neither finished, pending nor active; the server evicted 3 "
+        "keys because its memory was full; another client takes ids from lists of this server: "
+        "10.0.0.9:4711 (importer); others use these queues, too: 2 ids that the run did not "
+        "enqueue): look for evicted keys, other consumers of these queues, and workers that drop "
+        "tasks"
+    )
+
+
+def test_tasks_that_a_restart_has_taken_after_they_completed_are_counted_and_told() -> None:
+    record = build_record(
+        collected(usage_after=usage(run_id="b"), has_marker=False, completed_gone=43)
+    )
+    assert record.counts.completed == 100
+    assert record.warnings[0].message == (
+        "the server was restarted and lost its data during the run, so the state of its tasks is "
+        "unknown (43 tasks that completed are not there): repeat the run on a server that keeps "
+        "its data"
+    )
+
+
+@pytest.mark.parametrize("least_us", [-100_000_000, 100])
+def test_no_objective_over_a_latency_holds_where_the_clocks_disagree(least_us: int) -> None:
+    record = build_record(
+        collected(
+            scenario(slo=["e2e.p50 < 1h", "completed == 100"]),
+            workers=[worker(measured=measured({Interval.E2E: least_us}))],
+            clock_error_us=2000.0,
+        )
+    )
+    assert [(each.value, each.passed) for each in record.slo] == [(None, False), (100, True)]

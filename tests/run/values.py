@@ -13,7 +13,7 @@ from bench.measure.reports import MeasuredLatencies, ObserverReport, ProducerRep
 from bench.measure.window import TimeLine, time_line
 from bench.records.run_record import RunRecord
 from bench.redisio.server_info import ServerUsage
-from bench.run.collected import CollectedRun
+from bench.run.collected import CollectedRun, RemainingTasks
 from bench.run.machine_sampler import MachineLimits, MachineSample
 from bench.run.server_sampler import ServerSample
 from bench.workload.resolve import resolve
@@ -187,8 +187,6 @@ def collected(chosen: Scenario | None = None, **changes: Any) -> CollectedRun:
         "producers": [producer()],
         "workers": [worker()],
         "has_remote_workers": False,
-        "pending": {},
-        "active": {},
         "samples": [sample(0.0), sample(1.0, cpu_s=0.1)],
         "machine": machine(busy_s=0.8),
         "machine_limits": MachineLimits(2, None, has_server=True, round_trip_us=50.0),
@@ -197,10 +195,11 @@ def collected(chosen: Scenario | None = None, **changes: Any) -> CollectedRun:
         "own_peak_memory_bytes": 100,
         "clock_error_us": 0.0,
         "interruptions": (),
-        "drain_timed_out": False,
         **changes,
     }
-    return CollectedRun(**fields)
+    names = ("pending", "active", "has_marker", "others", "other_poppers")
+    left = {name: fields.pop(name) for name in names if name in fields}
+    return CollectedRun(remaining=RemainingTasks(**{"has_marker": True, **left}), **fields)
 
 
 def codes(record: RunRecord) -> list[str]:

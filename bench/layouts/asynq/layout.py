@@ -58,6 +58,10 @@ class AsynqLayout(ListPops):
         """The scripts of all moves."""
         return [script.text for script in lua_scripts.ALL]
 
+    def keeps_completed(self, with_result: bool) -> bool:
+        """Only with its result, for ``RETENTION_S``."""
+        return with_result
+
     def task(self, queue: str, task_id: str) -> str:
         """``asynq:{queue}:t:id``; the braces are part of the key."""
         return self._key(queue, f"t:{task_id}")

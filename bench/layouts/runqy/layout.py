@@ -43,6 +43,10 @@ class RunqyLayout(ListPops):
     key_pattern: str = "asynq:*"
     queue_patterns: Sequence[str] = ("asynq:*:pending", "asynq:*:active")
 
+    def keeps_completed(self, with_result: bool) -> bool:
+        """Always: nothing removes a task."""
+        return True
+
     def task(self, queue: str, task_id: str) -> str:
         """``asynq:t:{task_id}``."""
         return f"asynq:t:{task_id}"

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.arrays import Integers
 from bench.measure import endings, ledger
 from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.ledger import Counts
 from bench.run.collected import CollectedRun
 from bench.wire.layout_contract import CounterRules
-from bench.workload.mix import Mix
+from bench.workload.mix import queue_of_tasks
 
 
 @dataclass(frozen=True)
@@ -57,22 +56,17 @@ def account(run: CollectedRun) -> Account:
 
 
 def _counts(run: CollectedRun) -> dict[str, Counts]:
-    mix = Mix(list(run.scenario.queues.values()), run.scenario.seed)
-
-    def queue_of(producer: int, sequences: Integers) -> Integers:
-        return mix.queue_of_producer(producer, run.scenario.producers, sequences)
-
     return ledger.account(
         ledger.Evidence(
             queues=list(run.scenario.queues),
-            queue_of=queue_of,
+            queue_of=queue_of_tasks(run.scenario),
             producers={report.number: report.ledger() for report in run.producers},
             workers=[
                 *(report.ledger() for report in run.workers),
                 *([] if run.looked_up is None else [run.looked_up.ledger]),
             ],
             pending=_pending(run),
-            active=run.active,
+            active=run.remaining.active,
         )
     )
 
@@ -97,7 +91,7 @@ def _rules(run: CollectedRun, counts: Mapping[str, Counts]) -> CounterRules | No
 
 def _pending(run: CollectedRun) -> Mapping[int, Bits]:
     """Tasks on pending lists, and tasks on no list that wait for their next attempt."""
-    found = {number: bits.copy() for number, bits in run.pending.items()}
+    found = {number: bits.copy() for number, bits in run.remaining.pending.items()}
     for report in run.workers:
         for number, packed in report.waiting_sets.items():
             found.setdefault(number, Bits()).merge(Bits(packed))

@@ -6,6 +6,7 @@ from bench.machine import CpuTimes
 from bench.measure.bottleneck import MachineUse
 from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
+from bench.run.figures.server_use import cores_between
 from bench.run.machine_sampler import MachineSample
 from bench.run.server_sampler import ServerSample
 
@@ -100,9 +101,7 @@ def _server_cores(
 ) -> float | None:
     """What the server used between two samples; None without its figures for both."""
     before, after = server.get(first.offset_us), server.get(last.offset_us)
-    if before is None or after is None:
-        return None
-    return (after.cpu_s - before.cpu_s) / ((after.offset_us - before.offset_us) / 1e6)
+    return None if before is None or after is None else cores_between(before, after)
 
 
 def _throttled_share(first: CpuTimes, last: CpuTimes) -> float | None:

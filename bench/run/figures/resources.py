@@ -8,6 +8,7 @@ from bench.records.run_record import Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window, drain_window
+from bench.run.figures.server_use import cores_between, costs_per_task, main_cores_between
 from bench.run.server_sampler import ServerSample
 
 
@@ -27,7 +28,7 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
         harness_memory_bytes=run.own_peak_memory_bytes
         + sum(report.peak_memory_bytes for report in run.producers)
         + sum(report.peak_memory_bytes for report in run.workers),
-        **_costs_per_task(run, counts),
+        **costs_per_task(run, counts),
     )
 
 
@@ -53,19 +54,6 @@ def _cores(reports: Sequence[ProducerReport | WorkerReport]) -> float | None:
     return sum(report.cpu_s / report.elapsed_s for report in reports if report.elapsed_s > 0)
 
 
-def _costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float]:
-    """What each enqueued task cost the server; empty where that is not known."""
-    if run.usage_after is None or not counts.enqueued:
-        return {}
-    before, after, tasks = run.usage_before, run.usage_after, counts.enqueued
-    return {
-        "server_cpu_us_per_task": (after.cpu_s - before.cpu_s) * 1e6 / tasks,
-        "server_commands_per_task": (after.commands - before.commands - run.own_commands) / tasks,
-        "server_bytes_per_task": (after.network_bytes - before.network_bytes) / tasks,
-        "server_memory_bytes_per_task": (after.memory_bytes - before.memory_bytes) / tasks,
-    }
-
-
 def _server_cores(samples: Sequence[ServerSample], window: Window) -> float | None:
     """Cores that the server used between its first and its last sample in the window."""
     inside = _nearest(samples, window)
@@ -79,9 +67,8 @@ def command_cores(run: CollectedRun, window: Window) -> float | None:
     if inside is None:
         return None
     first, last = inside
-    if first.main_cpu_s is None or last.main_cpu_s is None:
-        return cores_between(first, last)
-    return (last.main_cpu_s - first.main_cpu_s) / ((last.offset_us - first.offset_us) / 1e6)
+    cores = main_cores_between(first, last)
+    return cores_between(first, last) if cores is None else cores
 
 
 def _nearest(
@@ -96,8 +83,3 @@ def _nearest(
     if len(inside) < 2 or inside[0] is inside[-1]:
         return None
     return inside[0], inside[-1]
-
-
-def cores_between(earlier: ServerSample, later: ServerSample) -> float:
-    """Cores that the server used on average between two samples."""
-    return (later.cpu_s - earlier.cpu_s) / ((later.offset_us - earlier.offset_us) / 1e6)

@@ -8,7 +8,7 @@ from bench.measure import summary
 from bench.records.run_record import Series
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import server_samples, use_between
-from bench.run.figures.resources import cores_between
+from bench.run.figures.server_use import cores_between
 from bench.run.server_sampler import ServerSample
 
 _Column = Sequence[float | None]

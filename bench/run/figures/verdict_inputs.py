@@ -1,18 +1,30 @@
 """What the verdict of a run is judged by."""
 
+from collections.abc import Sequence
+
 from bench.measure import summary
 from bench.measure.leases import RECOVERY_S
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion, find_inversions
 from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
-from bench.measure.verdict_inputs import VerdictInputs
-from bench.redisio.server_info import lost_data
+from bench.measure.verdict import LAG_LIMIT_S
+from bench.measure.verdict_inputs import (
+    Clocks,
+    Lateness,
+    OtherUsers,
+    ServerChange,
+    VerdictInputs,
+)
 from bench.run.collected import CollectedRun
 from bench.run.figures.accounting import Account
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import loop_lag_p99_s
+from bench.run.figures.server_use import evicted_keys, lost_data, unknown_costs
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
+
+_BETWEEN_PROCESSES = (Interval.QUEUE_WAIT, Interval.E2E, Interval.E2E_FROM_SEND)
+"""Latencies from a stamp of a producer to one of a worker or an observer."""
 
 
 def verdict_inputs(
@@ -23,23 +35,20 @@ def verdict_inputs(
     histograms: summary.LatencyTable,
 ) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
-    scenario, observed, after = run.scenario, run.observed, run.usage_after
+    scenario, observed = run.scenario, run.observed
     counts = accounted.total
-    lag_us = histograms[Interval.SCHEDULE_LAG, "all"].percentile_us(99)
     all_queues = [histograms[interval, "all"] for interval in Interval]
     return VerdictInputs(
         counts=counts,
         is_closed_loop=scenario.is_closed_loop,
         expects_completions=scenario.has_workers,
         watches_backlog=scenario.has_workers and scenario.worker_start == "with-run",
-        lag_p99_s=None if lag_us is None else lag_us / 1e6,
         asked_per_s=scenario.asked_per_s,
         backlog=[
             sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)
         ],
         interruptions=run.interruptions,
         layout_note=run.layout_note,
-        drain_timed_out=run.drain_timed_out,
         leases=run.leases,
         drain_timeout_s=scenario.drain_timeout_s,
         needed_drain_s=_needed_drain_s(run),
@@ -56,13 +65,49 @@ def verdict_inputs(
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
         are_outcomes_known=_are_outcomes_known(run),
         looked_up=None if run.looked_up is None else run.looked_up.counts,
-        lost_data="" if after is None else lost_data(run.usage_before, after),
+        clocks=_clocks(run, histograms),
+        lateness=_lateness(histograms),
+        server=_server(run),
+        others=OtherUsers(run.remaining.others, run.remaining.other_poppers),
+        measured_tasks=histograms[Interval.ENQUEUE, "all"].count,
+        drain_waited_for=run.drain_waited_for,
         unfinished=_on_no_list(observed, counts),
         counter_rules=accounted.counter_rules,
         counter_excess=accounted.counter_excess,
         inversions=_inversions(run, histograms),
         is_drain=scenario.worker_start == "after-fill",
     )
+
+
+def unknown_latencies(inputs: VerdictInputs) -> Sequence[Interval]:
+    """The latencies of which nothing is known, as the clocks of the processes disagree."""
+    return _BETWEEN_PROCESSES if inputs.clocks.disagree else ()
+
+
+def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
+    """How well the clocks of all processes agree, and what shows that they do not."""
+    e2e = histograms[Interval.E2E, "all"]
+    between = [histograms[interval, "all"] for interval in _BETWEEN_PROCESSES]
+    median_us = e2e.percentile_us(50)
+    return Clocks(
+        error_s=run.clock_error_us / 1e6,
+        least_latency_s=min((each.min_us for each in between if each.count), default=0) / 1e6,
+        median_e2e_s=None if median_us is None else median_us / 1e6,
+    )
+
+
+def _server(run: CollectedRun) -> ServerChange:
+    return ServerChange(lost_data(run), run.completed_gone, evicted_keys(run), unknown_costs(run))
+
+
+def _lateness(histograms: summary.LatencyTable) -> Lateness:
+    """How many tasks were sent late, and how late the latest of them."""
+    lags = histograms[Interval.SCHEDULE_LAG, "all"]
+    p99_us = lags.percentile_us(99)
+    if p99_us is None:
+        return Lateness()
+    late = lags.count_above(round(LAG_LIMIT_S * 1e6))
+    return Lateness(p99_us / 1e6, late / lags.count, lags.max_us / 1e6)
 
 
 def _inversions(run: CollectedRun, histograms: summary.LatencyTable) -> list[Inversion] | None:

@@ -57,6 +57,10 @@ class ThirdLayout(ListPops):
     queue_patterns: Sequence[str] = ("third:ready:*", "third:running:*")
     pops_from_head = True
 
+    def keeps_completed(self, with_result: bool) -> bool:
+        """Always."""
+        return True
+
     def task(self, queue: str, task_id: str) -> str:
         return f"third:job:{task_id}"
 

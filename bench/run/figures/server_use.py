@@ -1,0 +1,131 @@
+"""What the server used, between two readings of its own figures.
+
+A figure is None where the server does not tell it, and where the two readings do not belong
+together: its counters go back when it is restarted or its statistics are reset.
+"""
+
+from bench.measure.ledger import Counts
+from bench.redisio.server_info import ServerUsage, have_counters_gone_on, is_same_process
+from bench.run.collected import CollectedRun
+from bench.run.server_sampler import ServerSample
+
+
+def costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float | None]:
+    """What each enqueued task cost the server; None where the server does not tell, or its figures
+    of before do not belong to those of after."""
+    before, after = run.usage_before, run.usage_after
+    if after is None or not counts.enqueued or not is_same_process(before, after):
+        return {}
+
+    def each(grown: float | None, scale: float = 1.0) -> float | None:
+        return None if grown is None else grown * scale / counts.enqueued
+
+    costs = {
+        "server_cpu_us_per_task": each(_difference(before.cpu_s, after.cpu_s), 1e6),
+    }
+    if has_kept_data(run):
+        memory = _difference(before.memory_bytes, after.memory_bytes)
+        costs["server_memory_bytes_per_task"] = each(memory)
+    if have_counters_gone_on(before, after):
+        commands = _difference(before.commands, after.commands)
+        costs["server_commands_per_task"] = each(
+            None if commands is None else commands - run.own_commands
+        )
+        network = _difference(before.network_bytes, after.network_bytes)
+        costs["server_bytes_per_task"] = each(network)
+    return costs
+
+
+def unknown_costs(run: CollectedRun) -> str:
+    """Why a cost is not known, as a clause; empty where all are known, or the server is silent."""
+    before, after = run.usage_before, run.usage_after
+    if after is None or not is_same_process(before, after):
+        return ""
+    if not have_counters_gone_on(before, after):
+        return "its statistics were reset meanwhile: let nothing send CONFIG RESETSTAT during a run"
+    hidden = [
+        shown
+        for name, shown in (
+            ("cpu_s", "CPU time"),
+            ("memory_bytes", "memory"),
+            ("commands", "statistics of commands"),
+            ("network_bytes", "network traffic"),
+        )
+        if getattr(after, name) is None
+    ]
+    if not hidden:
+        return ""
+    return f"its INFO does not show its {' and '.join(hidden)}: ask its operator to allow that"
+
+
+def evicted_keys(run: CollectedRun) -> int:
+    """Number of keys, of anybody's, that the server evicted during the run."""
+    if run.usage_after is None or not is_same_process(run.usage_before, run.usage_after):
+        return 0
+    return max(round(_difference(run.usage_before.evicted, run.usage_after.evicted) or 0), 0)
+
+
+def lost_data(run: CollectedRun) -> str:
+    """What happened to the data of the run's database, as text; empty for nothing.
+
+    Evicted keys count where tasks that are gone are taken for ended. Elsewhere the account by id
+    shows which tasks they were.
+    """
+    before, after = run.usage_before, run.usage_after
+    if after is None:
+        return ""
+    if not is_same_process(before, after):
+        return "was restarted" + (" and lost its data" if run.remaining.has_marker is False else "")
+    evicted = evicted_keys(run)
+    return _flush(run, before, after, evicted) or (
+        f"evicted {evicted:,} keys because its memory was full"
+        if evicted and (run.scenario.is_observed or run.looked_up is not None)
+        else ""
+    )
+
+
+def _flush(run: CollectedRun, before: ServerUsage, after: ServerUsage, evicted: int) -> str:
+    """Whether the run's database was flushed, as text; empty if it was not."""
+    flushes = _difference(before.flushes, after.flushes)
+    are_flushes_known = flushes is not None and have_counters_gone_on(before, after)
+    if run.remaining.has_marker is False:
+        if evicted and are_flushes_known and not flushes:
+            return ""  # the marker was evicted: no database of the server was flushed
+        return "lost the data of the run's database (as by a flush)"
+    if run.remaining.has_marker is None and flushes:
+        return "was flushed"
+    if run.remaining.has_marker is None and not are_flushes_known:
+        return "may have been flushed (neither a key of the run's own nor the statistics can tell)"
+    return ""
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
+
+
+def has_kept_data(run: CollectedRun) -> bool:
+    """Whether the server kept the data of the run's database, as far as that is known."""
+    before, after = run.usage_before, run.usage_after
+    if after is None or not is_same_process(before, after):
+        return False
+    if run.remaining.has_marker is not None:
+        return run.remaining.has_marker
+    return not _difference(before.flushes, after.flushes)
+
+
+def cores_between(earlier: ServerSample, later: ServerSample) -> float | None:
+    """Cores that the server used on average between two samples; None where it does not tell, and
+    where it was restarted in between."""
+    return _cores_of(_difference(earlier.cpu_s, later.cpu_s), earlier, later)
+
+
+def main_cores_between(earlier: ServerSample, later: ServerSample) -> float | None:
+    """Cores that the thread used which runs the commands; None where the server does not tell it
+    apart from others."""
+    return _cores_of(_difference(earlier.main_cpu_s, later.main_cpu_s), earlier, later)
+
+
+def _cores_of(used_s: float | None, earlier: ServerSample, later: ServerSample) -> float | None:
+    if used_s is None or used_s < 0:  # a restart resets the count
+        return None
+    return used_s / ((later.offset_us - earlier.offset_us) / 1e6)
