@@ -8,7 +8,8 @@
     ├── NoResult            a task has no result, or none yet                    3
     ├── NothingToVerify     no queue holds a task that could be checked          3
     ├── ServerUnreachable   no server, or one that refuses the connection        6
-    └── MeasurementError    the run began but could not be measured              4
+    ├── MeasurementError    the run began but could not be measured              4
+    └── InternalError       a fault of this program                             70
 
 A failed task is not an error: it is a sample. These are for a broken set-up. Each message is one
 line that names the cause and then the cure.
@@ -32,6 +33,8 @@ class ExitCode(IntEnum):
     INVALID = 4
     SLO_MISSED = 5
     UNREACHABLE = 6
+    INTERNAL = 70
+    """``EX_SOFTWARE`` of ``sysexits.h``: nothing that a gate may read as a decision."""
     INTERRUPTED = 130
 
 
@@ -87,6 +90,12 @@ class MeasurementError(BenchError):
     exit_code = ExitCode.INVALID
 
 
+class InternalError(BenchError):
+    """A fault of this program. The message names the file that says where it occurred."""
+
+    exit_code = ExitCode.INTERNAL
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """Returns ``: did you mean …?`` with the known name most similar to ``name``, or nothing.
 
@@ -101,11 +110,13 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
 def error_for(exit_code: int, message: str) -> BenchError:
     """The error that a process of this project ended with, from its exit code and its message.
 
-    MeasurementError for an exit code that stands for neither UsageError nor ServerUnreachable.
+    MeasurementError for an exit code that stands for none of UsageError, ServerUnreachable and
+    InternalError.
     """
     kinds: dict[int, type[BenchError]] = {
         ExitCode.USAGE: UsageError,
         ExitCode.UNREACHABLE: ServerUnreachable,
+        ExitCode.INTERNAL: InternalError,
     }
     return kinds.get(exit_code, MeasurementError)(message)
 

@@ -3,40 +3,59 @@
 import contextlib
 import datetime
 import errno
+import itertools
 import os
 import re
+import stat
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
 
 RESULTS = Path("results")
 """Folder of records and pages for which the user names no file."""
+_LONGEST_NAME = 100
+"""Letters of a default name that are the user's: the whole must fit into any file system."""
+_reserved: set[Path] = set()
+"""Files and folders that this process made for results, and that may still be empty."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees all of it or the previous one, and never a part.
 
-    Missing folders are made. Raises UsageError when the file cannot be written.
+    Missing folders are made. Links are followed, and the mode of a file that exists is kept. A pipe
+    or a character device is written to. A file with several names, or whose owner or folder does
+    not allow a new file in its place, is overwritten where it is, and then not in one step.
+
+    Raises UsageError when the file cannot be written.
     """
     try:
-        make_folder(path.parent)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _write(path, data)
+    except OSError as error:
+        raise UsageError(_refusal(path, error)) from None
+
+
+def save(path: Path, data: bytes) -> None:
+    """Write what a measurement found: what cannot be saved there is saved in the temporary folder.
+
+    As ``write_whole``. The message of the UsageError says where the data are.
+    """
+    try:
+        _write(path, data)
+    except OSError as error:
+        refusal = _refusal(path, error)
         try:
+            # The end of a name, so that it is not the name that is too long.
+            descriptor, elsewhere = tempfile.mkstemp(
+                prefix="runqy-bench-", suffix=f"-{path.name[-40:]}"
+            )
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+        except OSError:
+            raise UsageError(f"{refusal}; nor can the temporary folder, so it is lost") from None
+        raise UsageError(f"{refusal}; it was saved as {elsewhere}") from None
 
 
 def require_writable(path: Path) -> None:
@@ -44,14 +63,17 @@ def require_writable(path: Path) -> None:
 
     Missing folders are made.
     """
-    if path.is_dir():
-        raise UsageError(f"cannot write {path}: it is a folder; name a file")
     try:
-        make_folder(path.parent)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        place = _Place.of(path)
+        if place.is_stream:
+            _require_access(path)
+        elif place.found is None:
+            os.close(os.open(place.target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            place.target.unlink()
+        else:
+            _require_access(place.target)
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UsageError(_refusal(path, error)) from None
 
 
 def make_folder(folder: Path) -> None:
@@ -65,4 +87,150 @@ def make_folder(folder: Path) -> None:
 def stamped_name(name: str) -> str:
     """``YYYYmmdd-HHMMSS-NAME`` for the current second, safe as a file name."""
     moment = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return f"{moment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}"
+    return f"{moment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:_LONGEST_NAME]}"
+
+
+def new_file(name: str) -> Path:
+    """Make an empty record ``results/YYYYmmdd-HHMMSS-NAME.json`` that no other process has.
+
+    Raises UsageError. ``release`` removes it where nothing was saved.
+    """
+    return _reserve(name, ".json", lambda path: path.touch(exist_ok=False))
+
+
+def new_folder(name: str) -> Path:
+    """Make an empty folder ``results/YYYYmmdd-HHMMSS-NAME`` that no other process has.
+
+    Raises UsageError. ``release`` removes it where nothing was saved.
+    """
+    return _reserve(name, "", lambda path: path.mkdir())
+
+
+def release() -> None:
+    """Remove the results that this process reserved and never filled."""
+    while _reserved:
+        path = _reserved.pop()
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                path.rmdir()  # refuses a folder that holds anything
+            elif path.stat().st_size == 0:
+                path.unlink()
+
+
+def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
+    stamped = stamped_name(name)
+    for number in itertools.count(1):
+        ending = "" if number == 1 else f"-{number}"
+        path = RESULTS / f"{stamped}{ending}{suffix}"
+        try:
+            make_folder(RESULTS)
+            make(path)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(_refusal(path, error)) from None
+        _reserved.add(path.absolute())
+        return path
+    raise AssertionError  # a count never ends
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    return f"cannot write {path}: {error.strerror or error}"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What stands where a file is to be written."""
+
+    target: Path
+    """The file itself, behind all links."""
+    found: os.stat_result | None
+    """What is there; None where nothing is."""
+
+    @classmethod
+    def of(cls, path: Path) -> "_Place":
+        """Looks, and makes missing folders. Raises OSError for what cannot be a file."""
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            target = Path(os.path.realpath(path))
+            make_folder(target.parent)
+            return cls(target, None)
+        for is_kind, kind in (
+            (stat.S_ISDIR, "a folder; name a file"),
+            (stat.S_ISSOCK, "a socket; name a file"),
+            (stat.S_ISBLK, "a block device; name a file"),
+        ):
+            if is_kind(found.st_mode):
+                raise OSError(errno.EINVAL, f"it is {kind}")
+        return cls(Path(os.path.realpath(path)), found)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether bytes are passed on rather than stored: a pipe, a terminal, ``/dev/null``."""
+        return self.found is not None and not stat.S_ISREG(self.found.st_mode)
+
+
+def _require_access(path: Path) -> None:
+    if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _write(path: Path, data: bytes) -> None:
+    place = _Place.of(path)
+    if place.is_stream:
+        # Without a reader, a pipe would block for good.
+        _pass_on(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY), data)
+    elif place.found is None:
+        _replace(place.target, data, None)
+    else:
+        _require_access(place.target)
+        if place.found.st_nlink > 1 or not _replaced(place.target, data, place.found):
+            _pass_on(os.open(place.target, os.O_WRONLY | os.O_TRUNC), data)
+
+
+def _pass_on(descriptor: int, data: bytes) -> None:
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _replaced(target: Path, data: bytes, found: os.stat_result) -> bool:
+    """Replaces a file; returns False, and changes nothing, where only its content may change."""
+    try:
+        _replace(target, data, found)
+    except OSError as error:
+        # The folder is not ours, or the file is a mount of its own, as in a container.
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV):
+            return False
+        raise
+    return True
+
+
+def _replace(target: Path, data: bytes, found: os.stat_result | None) -> None:
+    # The name is short whatever the target's is, since a longer one may not be possible.
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bench-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _take_rights(file.fileno(), found)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _take_rights(descriptor: int, found: os.stat_result | None) -> None:
+    """Give a new file the owner and the mode of the one that it replaces, or the usual mode."""
+    if found is None:
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(descriptor, 0o666 & ~umask)
+        return
+    made = os.fstat(descriptor)
+    if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
+        os.fchown(descriptor, found.st_uid, found.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(found.st_mode))

@@ -8,6 +8,7 @@ from bench import errors
 from bench.errors import (
     BenchError,
     ExitCode,
+    InternalError,
     MeasurementError,
     NoResult,
     NothingToVerify,
@@ -30,6 +31,7 @@ EXIT_CODES: list[tuple[type[BenchError], int]] = [
     (NothingToVerify, 3),
     (ServerUnreachable, 6),
     (MeasurementError, 4),
+    (InternalError, 70),
 ]
 
 
@@ -71,6 +73,7 @@ def test_exit_codes_keep_their_numbers() -> None:
         "INVALID": 4,
         "SLO_MISSED": 5,
         "UNREACHABLE": 6,
+        "INTERNAL": 70,
         "INTERRUPTED": 130,
     }
 

@@ -126,7 +126,7 @@ def ab(
             where, decision = where or ServerFlags(), decision or DecisionFlags()
             job = _new_job(scenario, which, flags or ScenarioFlags(), where, decision)
             name = f"ab-{_title(scenario)}"
-            folder = which.output or files.RESULTS / files.stamped_name(name)
+            folder = which.output or files.new_folder(name)
             files.require_writable(folder / ab_job.STATE)
         stack.enter_context(_base_of(job))
         return _finish(job, folder, outputs)
@@ -143,9 +143,8 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
             notify(f"interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}")
             return ExitCode.INTERRUPTED
     gate = ab_job.conclude(folder, job)
-    files.write_whole(folder / ab_job.GATE, comparison_record.encode(gate))
-    outputs.write(gate, str(folder))
-    return gate.exit_code
+    files.save(folder / ab_job.GATE, comparison_record.encode(gate))
+    return outputs.write(gate, str(folder))
 
 
 def _new_job(

@@ -1,16 +1,19 @@
 """``bench``: its commands, and the one place where errors become messages and exit codes."""
 
-import contextlib
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
 import cyclopts
 
+from bench import files
 from bench.cli import command_line
+from bench.cli.interrupts import STOPPING
 from bench.cli.messages import notify
+from bench.cli.unforeseen import translated
 from bench.errors import BenchError, ExitCode
+from bench.reports.inert import visible
+from bench.reports.streams import unfailing
 from bench.version import __version__
 
 
@@ -23,7 +26,7 @@ app = cyclopts.App(
     name="bench",
     help="Load testing and benchmarking for Redis task queues.",
     help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
-    "measurement, 5 objective missed, 6 no server, 130 interrupted.",
+    "measurement, 5 objective missed, 6 no server, 70 internal error, 130 interrupted.",
     version=__version__,
     default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
 )
@@ -58,6 +61,8 @@ COMMANDS = {
     "result": ("tasks:result", "Wait for a task's result and print it as JSON."),
 }
 """The function and the description of each command."""
+_DECIDING = frozenset({"run", "worker", "compare", "ab", "capacity", "clients", "clean", "verify"})
+"""Commands that have done their work whether or not it can be shown. The others only print."""
 _HELP_FLAGS = frozenset({"--help", "-h"})
 
 for _name, (_function, _help) in COMMANDS.items():
@@ -72,33 +77,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     ``arguments`` are those of the process by default. An error is one line on standard error.
+    Output that cannot be written ends no command; a full disk, but not a reader that has gone, is
+    a failure of those that only print.
     """
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _as_interrupt)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     command_line.remember(tokens)
-    _use_docstring_for_help(tokens)
+    with unfailing() as (output, _):
+        try:
+            code = _code_of(tokens)
+        finally:
+            files.release()
+        output.flush()
+        if output.failure is None or isinstance(output.failure, BrokenPipeError):
+            return code
+        notify(f"standard output cannot be written: {output.failure.strerror}")
+        is_lost = code == ExitCode.PASSED and not _DECIDING.intersection(tokens[:1])
+        return ExitCode.USAGE if is_lost else code
+
+
+def _code_of(tokens: Sequence[str]) -> int:
     try:
+        _use_docstring_for_help(tokens)
         outcome = app(
             tokens,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
         )
-        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _fail(_usage_line(error), ExitCode.USAGE)
     except BenchError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of the output (head, a pager) is gone; nothing must be left to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.PASSED
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(f"input or output failed: {error.strerror or error}", ExitCode.USAGE)
+    except Exception as error:
+        fault = translated(error)
+        return _fail(str(fault), fault.exit_code)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
 
 
@@ -109,7 +126,7 @@ def _use_docstring_for_help(tokens: Sequence[str]) -> None:
 
 
 def _fail(message: str, code: ExitCode) -> int:
-    notify(message)
+    notify(visible(message))
     return code
 
 

@@ -106,7 +106,7 @@ def capacity(
         path, record = how.resume, capacity_record.load(how.resume)
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
-        path = how.output or files.RESULTS / f"{files.stamped_name('capacity')}.json"
+        path = how.output or files.new_file("capacity")
         files.require_writable(path)
     if not how.hides_progress:
         sys.stderr.write(opening(record, str(path)) + "\n")

@@ -81,7 +81,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     chosen = how.clients()
     job.require_possible(how.queue, how.tasks, how.repeat)
     url = how.server_url(where)
-    path = how.output or files.RESULTS / f"{files.stamped_name('clients')}.json"
+    path = how.output or files.new_file("clients")
     files.require_writable(path)
     if how.images is not None:
         files.require_writable(how.images / "picture.svg")
@@ -92,7 +92,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         show = stack.enter_context(status_line(how.hides_progress))
         record = job.measure(_request(how, chosen, url, owns_server), should_stop, show)
         code = _code(record, how.named)
-    files.write_whole(path, clients_record.encode(record))
+    files.save(path, clients_record.encode(record))
     if not how.quiet:
         where.warn_of_password()
     for failure in clients_text.failures(record):

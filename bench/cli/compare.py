@@ -97,8 +97,7 @@ def compare_records(
     made = gate.assemble(
         comparison, sides, pairs, command_line(), notes=_notes(base, candidate, decision.allowed)
     )
-    outputs.write(made, None)
-    return made.exit_code
+    return outputs.write(made, None)
 
 
 def _sides(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import files
+from bench.cli.messages import notify
+from bench.errors import ExitCode, UsageError
 from bench.records import comparison_record
 from bench.records.comparison_record import GateRecord
 from bench.reports.gate.github import annotations
@@ -41,24 +44,44 @@ class GateOutputs:
             if path is not None:
                 files.require_writable(path)
 
-    def write(self, gate: GateRecord, place: str | None) -> None:
-        """Write every requested output; ``place`` is the folder of the runs' records, if any."""
-        if self.json is not None:
-            files.write_whole(self.json, comparison_record.encode(gate))
-        if self.markdown is not None:
-            files.write_whole(self.markdown, markdown(gate).encode())
-        if self.junit is not None:
-            files.write_whole(self.junit, junit(gate).encode())
+    def write(self, gate: GateRecord, place: str | None) -> ExitCode:
+        """Write every requested output, and return the exit code, which is the decision's.
+
+        ``place`` is the folder of the runs' records, if any. A file that cannot be written is told;
+        it is a failure only where the decision is none.
+        """
         if not self.quiet:
             print_gate(gate, place)
         _write_to_github(gate)
+        written = [
+            self._write(self.json, lambda: comparison_record.encode(gate)),
+            self._write(self.markdown, lambda: markdown(gate).encode()),
+            self._write(self.junit, lambda: junit(gate).encode()),
+        ]
+        code = ExitCode(gate.exit_code)
+        return ExitCode.USAGE if code is ExitCode.PASSED and not all(written) else code
+
+    @staticmethod
+    def _write(path: Path | None, content: Callable[[], bytes]) -> bool:
+        """Returns whether the file was written, or not asked for."""
+        if path is not None:
+            try:
+                files.save(path, content())
+            except UsageError as error:
+                notify(str(error))
+                return False
+        return True
 
 
 def _write_to_github(gate: GateRecord) -> None:
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:  # shared with the job's other steps
-            file.write(markdown(gate))
+    """Write to a GitHub Actions job, which nobody asked for, so that it cannot fail."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations(gate):
             sys.stdout.write(line + "\n")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        try:
+            with Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(markdown(gate))  # appended: the job's other steps share the file
+        except OSError as error:
+            notify(f"the job's summary {summary} cannot be written: {error.strerror}")

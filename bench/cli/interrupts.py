@@ -1,15 +1,19 @@
-"""Ctrl-C and SIGTERM as a condition that can be checked."""
+"""Ctrl-C, and the signals that ask a process to end, as a condition that can be checked."""
 
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
 
+STOPPING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command like Ctrl-C: the second is that of a terminal that was closed."""
+
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Yields a function that tells whether Ctrl-C or SIGTERM was received.
+    """Yields a function that tells whether Ctrl-C, SIGTERM or SIGHUP was received.
 
-    A second signal raises KeyboardInterrupt, without waiting for an orderly end.
+    An ignored SIGHUP stays ignored. A second signal raises KeyboardInterrupt, without waiting for
+    an orderly end.
     """
     interrupted = False
 
@@ -19,7 +23,10 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         interrupted = True
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    noted = [signal.SIGINT, *STOPPING]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup sets it
+        noted.remove(signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in noted}
     try:
         yield lambda: interrupted
     finally:

@@ -4,9 +4,14 @@ import sys
 
 from bench.cli import command_line
 from bench.errors import MESSAGE_PREFIX
+from bench.reports.inert import visible
 from bench.secrets import hide
 
 
 def notify(message: str) -> None:
-    """Write a line to standard error, behind ``bench: ``, without this invocation's secrets."""
-    sys.stderr.write(f"{MESSAGE_PREFIX}{hide(message, command_line.known_secrets())}\n")
+    """Write a message to standard error, behind ``bench: ``, without this invocation's secrets.
+
+    Text of others in it is inert; a line break is kept.
+    """
+    shown = visible(hide(message, command_line.known_secrets()), keep="\n")
+    sys.stderr.write(f"{MESSAGE_PREFIX}{shown}\n")

@@ -52,7 +52,7 @@ def run_restarts(
             runs=runs,
             spreads=spreads(finished),
         )
-        files.write_whole(path, restarts_record.encode(made))  # a later start may fail
+        files.save(path, restarts_record.encode(made))  # a later start may fail
         code = ExitCode.INTERRUPTED if is_interrupted else _graver(code, record)
         if not is_quiet:
             notify(f"start {len(finished)} of {starts}: {record.verdict.replace('_', ' ')}, {file}")

@@ -3,6 +3,7 @@
 import signal
 import sys
 
+from bench.cli.interrupts import STOPPING
 from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
 from bench.layouts import registry
@@ -44,7 +45,7 @@ def worker(
         nonlocal stopped
         stopped = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *STOPPING):
         signal.signal(number, stop)
     settings = settings_of(scenario, url)
     sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")

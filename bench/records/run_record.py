@@ -172,8 +172,11 @@ def exit_code(record: RunRecord) -> ExitCode:
 
 
 def default_path(name: str) -> Path:
-    """Returns the default path of the record of a scenario named ``name``."""
-    return files.RESULTS / f"{files.stamped_name(name)}.json"
+    """Returns the default path of the record of a scenario named ``name``, reserved for this run.
+
+    Raises UsageError when it cannot be written.
+    """
+    return files.new_file(name)
 
 
 class _FormatOnly(msgspec.Struct):
@@ -215,6 +218,8 @@ def _in_folder(folder: Path) -> list[RunRecord]:
     found = []
     for path in sorted(folder.glob("*.json")):
         data = _read(path)
+        if not data:  # reserved by a run that goes on
+            continue
         written = _format(path, data)
         if written.startswith(FORMATS) and not written.startswith(f"{FORMATS}/"):
             continue
@@ -251,5 +256,8 @@ def _decode(path: Path, data: bytes) -> RunRecord:
 
 
 def save(record: RunRecord, path: Path) -> None:
-    """Writes the record atomically. Raises UsageError when its folder cannot be written."""
-    files.write_whole(path, encode(record))
+    """Writes the record atomically; a record that cannot be saved there is saved elsewhere.
+
+    Raises UsageError, which then says where, when its folder cannot be written.
+    """
+    files.save(path, encode(record))

@@ -31,6 +31,10 @@ class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of t
     """The server closed the connection, or the network did."""
 
 
+SERVER_FAULTS = (redis.exceptions.RedisError, ConnectionLost)
+"""Every error of a connection, for the last resort: ``translated_errors`` says more of most."""
+
+
 def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
     """Open a client and wait for the reply to one ``PING``.
 

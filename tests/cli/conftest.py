@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +40,17 @@ def expected_code(run: RunRecord) -> int:
     return 0 if all(objective.passed for objective in run.slo) else 5
 
 
-def interrupted(folder: Path, words: Sequence[str], is_time: Callable[[], bool]) -> tuple[int, str]:
+def interrupted(
+    folder: Path,
+    words: Sequence[str],
+    is_time: Callable[[], bool],
+    variables: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
     """Run a command as a process, press Ctrl-C when it is time; its exit code and what it said."""
     with subprocess.Popen(
         [sys.executable, "-m", "bench", *words],
         cwd=folder,
+        env={**os.environ, **(variables or {})},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -87,7 +87,7 @@ def test_a_record_that_cannot_be_encoded_leaves_the_old_one_as_it_was(tmp_path: 
 def test_a_record_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.mkdir()
-    with pytest.raises(UsageError, match=rf"^cannot write {path}: Is a directory$"):
+    with pytest.raises(UsageError, match=rf"^cannot write {path}: it is a folder; name a file; "):
         run_record.save(example_record(), path)
     assert names_in(tmp_path) == ["run.json"]
     assert names_in(path) == []

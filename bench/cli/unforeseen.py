@@ -1,0 +1,57 @@
+"""The last resort: an exception that nothing expected becomes one line and an exit code.
+
+Python would print a traceback and exit with code 1, which a gate reads as a regression. What is
+needed here is imported when it is needed, as the fault may be that something cannot be imported.
+"""
+
+import contextlib
+import os
+import tempfile
+import traceback
+
+from bench.errors import BenchError, InternalError, ServerUnreachable, UsageError
+
+
+def translated(error: Exception) -> BenchError:
+    """Returns the error that is shown for an exception that no other place has translated.
+
+    That is ServerUnreachable for errors of Redis, UsageError for a file that cannot be used, and
+    InternalError for a fault of this program, whose traceback is saved to a file.
+    """
+    if _is_of_redis(error):
+        return ServerUnreachable(f"the server's answer cannot be used: {_line(error)}")
+    if isinstance(error, OSError) and error.filename is not None:
+        return UsageError(f"cannot use {os.fsdecode(error.filename)}: {error.strerror}")
+    return InternalError(
+        f"internal error: {type(error).__name__}: {_line(error)} ({_saved_traceback(error)})"
+    )
+
+
+def _is_of_redis(error: Exception) -> bool:
+    try:
+        from bench.redisio.connection import SERVER_FAULTS  # noqa: PLC0415 - see above
+    except ImportError:
+        return False
+    return isinstance(error, SERVER_FAULTS)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()) or "no message"
+
+
+def _saved_traceback(error: Exception) -> str:
+    """Save the traceback, without secrets, to a file of the user's own; tells where it is."""
+    text = "".join(traceback.format_exception(error))
+    with contextlib.suppress(ImportError):
+        from bench.cli.command_line import known_secrets  # noqa: PLC0415 - see above
+        from bench.secrets import hide  # noqa: PLC0415
+
+        text = hide(text, known_secrets())
+    try:
+        # Only the user may read it: a traceback may hold what this program knows of the system.
+        descriptor, path = tempfile.mkstemp(prefix="runqy-bench-error-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as fault:
+        return f"its traceback could not be saved: {fault.strerror}"
+    return f"traceback in {path}"

@@ -1,0 +1,43 @@
+"""Makes text of others harmless: whatever a name, a message or a result holds is only shown.
+
+Names are chosen by users, messages by servers, and records come from anywhere. Each format has its
+own escapes, in the module that writes it. This module has what they share: characters that no
+reader sees, and that terminals, CI systems and XML readers act upon.
+"""
+
+import re
+import unicodedata
+
+_COMMAND = re.compile(r"(?<!\S)(::|##\[)")
+"""What begins a command of GitHub Actions, in the log of a job."""
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Returns text with every control character written out, such as ``\x1b`` or ``\u202e``.
+
+    That includes line breaks, characters that change the direction of text, and bytes of a name
+    that are no UTF-8. Characters in ``keep`` stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in keep or _is_space(each) else _written_out(each)
+        for each in text
+    )
+
+
+def line(text: str) -> str:
+    """Returns text as one line of a log: visible, and without a command of a CI system."""
+    return _COMMAND.sub(lambda found: _escape(found[0][0]) + found[0][1:], visible(text))
+
+
+def _is_space(letter: str) -> bool:
+    return unicodedata.category(letter) == "Zs"
+
+
+def _written_out(letter: str) -> str:
+    return letter.encode("unicode_escape").decode()
+
+
+def _escape(letter: str) -> str:
+    return f"\\x{ord(letter):02x}"

@@ -1,0 +1,152 @@
+"""Files are written whole, keep what they were, and are never lost."""
+
+import os
+import socket
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bench import files
+from bench.errors import UsageError
+
+DATA = b"measured\n"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, which is empty."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_link_is_followed_and_stays_a_link(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    link, target = folder / "link.json", folder / "elsewhere" / "run.json"
+    link.symlink_to(Path("elsewhere") / "run.json")
+    for _ in ("the target is missing", "the target exists"):
+        files.require_writable(link)
+        files.write_whole(link, DATA)
+        assert link.is_symlink()
+        assert not target.is_symlink()
+        assert target.read_bytes() == DATA
+
+
+def test_links_in_a_circle_are_told_before_anything_is_measured(folder: Path) -> None:
+    link = folder / "link.json"
+    link.symlink_to(link)
+    with pytest.raises(UsageError, match=r"^cannot write .*link\.json: Too many levels"):
+        files.require_writable(link)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_a_file_keeps_its_mode(folder: Path, mode: int) -> None:
+    path = folder / "run.json"
+    path.write_bytes(b"before")
+    path.chmod(mode)
+    files.write_whole(path, DATA)
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (mode, DATA)
+
+
+def test_all_names_of_a_file_still_name_one_file(folder: Path) -> None:
+    path, other = folder / "run.json", folder / "other.json"
+    path.write_bytes(b"a longer content than what follows")
+    other.hardlink_to(path)
+    files.write_whole(path, DATA)
+    assert other.read_bytes() == DATA
+    assert other.samefile(path)
+    assert names_in(folder) == ["other.json", "run.json"]
+
+
+def test_a_pipe_gets_the_data_and_stays_a_pipe(folder: Path) -> None:
+    path, data = folder / "pipe", DATA * 100_000  # more than a pipe holds
+    os.mkfifo(path)
+    files.require_writable(path)
+    with ThreadPoolExecutor() as pool, os.fdopen(os.open(path, os.O_RDWR), "rb") as reader:
+        written = pool.submit(files.write_whole, path, data)
+        assert reader.read(len(data)) == data
+        written.result(timeout=10)
+    assert path.is_fifo()
+
+
+def test_a_pipe_without_a_reader_holds_nobody_up(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(UsageError, match=r"^cannot write .*pipe: "):
+        files.write_whole(folder / "pipe", DATA)
+
+
+def test_a_device_is_written_to() -> None:
+    before = Path(os.devnull).stat()
+    files.require_writable(Path(os.devnull))
+    files.write_whole(Path(os.devnull), DATA)
+    after = Path(os.devnull).stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_socket_is_refused_before_anything_is_measured(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket")
+        with pytest.raises(UsageError, match="it is a socket; name a file"):
+            files.require_writable(Path("socket"))
+
+
+@pytest.mark.parametrize("length", [240, 250, 255])
+def test_the_longest_names_can_be_written(folder: Path, length: int) -> None:
+    path = folder / ("n" * length)
+    files.require_writable(path)
+    files.write_whole(path, DATA)
+    assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("path", ["n" * 256, "/".join(["folder" * 20] * 80) + "/run.json"])
+def test_impossible_names_are_told_before_anything_is_measured(folder: Path, path: str) -> None:
+    with pytest.raises(UsageError, match="File name too long"):
+        files.require_writable(Path(path))
+    assert names_in(folder) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_may_not_be_written_is_not_replaced(folder: Path) -> None:
+    path = folder / "run.json"
+    path.write_bytes(b"before")
+    path.chmod(0o444)
+    with pytest.raises(UsageError, match="Permission denied"):
+        files.require_writable(path)
+    with pytest.raises(UsageError, match="Permission denied"):
+        files.write_whole(path, DATA)
+    assert path.read_bytes() == b"before"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_what_cannot_be_saved_is_saved_elsewhere_and_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with pytest.raises(UsageError, match=r"^cannot write /dev/full: No space left") as told:
+        files.save(Path("/dev/full"), DATA)
+    (name,) = names_in(folder)
+    assert str(told.value).endswith(f"; it was saved as {folder / name}")
+    assert (folder / name).read_bytes() == DATA
+
+
+def test_default_names_never_name_the_same_file(folder: Path) -> None:
+    made = [files.new_file("smoke") for _ in range(3)]
+    assert len(set(made)) == 3
+    assert all(path.stat().st_size == 0 for path in made)
+    folders = [files.new_folder("ab-smoke") for _ in range(3)]
+    assert len(set(folders)) == 3
+    files.write_whole(made[1], DATA)
+    files.write_whole(folders[1] / "job.json", DATA)
+    files.release()
+    assert names_in(files.RESULTS) == sorted([made[1].name, folders[1].name])
+
+
+def test_a_default_name_is_possible_whatever_the_scenario_is_called() -> None:
+    path = files.new_file("ä/" * 1000)
+    assert path.exists()
+    files.release()
