@@ -120,7 +120,7 @@ def release() -> None:
 def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
     stamped = stamped_name(name)
     for number in itertools.count(1):
-        ending = "" if number == 1 else f"-{number}"
+        ending = "" if number == 1 else f".{number}"
         path = RESULTS / f"{stamped}{ending}{suffix}"
         try:
             make_folder(RESULTS)

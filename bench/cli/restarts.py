@@ -29,7 +29,7 @@ def run_restarts(
     runs: list[StartedRun] = []
     code, is_interrupted = ExitCode.PASSED, False
     while len(finished) < starts and not is_interrupted:
-        file = path.with_name(f"{path.stem}-{len(finished) + 1}.json")
+        file = file_of_start(path, len(finished) + 1)
         record, is_interrupted = run_once(file)
         finished.append(record)
         runs.append(
@@ -57,6 +57,11 @@ def run_restarts(
         if not is_quiet:
             notify(f"start {len(finished)} of {starts}: {record.verdict.replace('_', ' ')}, {file}")
     return made, code
+
+
+def file_of_start(path: Path, number: int) -> Path:
+    """Returns the file of the record of a start, the first of which has number 1."""
+    return path.with_name(f"{path.stem}-{number}.json")
 
 
 def show(record: RestartsRecord, path: Path, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
-from bench.cli.restarts import run_restarts
+from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
@@ -126,6 +126,8 @@ def run(
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
     files.require_writable(path)
+    if how.restarts > 1:
+        files.require_writable(file_of_start(path, how.restarts))
 
     def measure(file: Path) -> tuple[RunRecord, bool]:
         return _measure(chosen, url, how, cluster, file)
@@ -140,9 +142,7 @@ def run(
     if not how.quiet:
         where.warn_of_password()
     if how.json or not how.quiet or code is not ExitCode.PASSED:
-        with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
-            show()
-            sys.stdout.flush()
+        show()
     return code
 
 
@@ -167,7 +167,7 @@ def _measure(
             keep=how.keep,
         )
         show = stack.enter_context(live_view(scenario, is_quiet=how.hides_progress))
-        save = partial(run_record.save, path=path)
+        save = partial(_save, path=path, how=how)
         if cluster is None:
             finished = execute(request, show, should_stop, on_measured=save)
         else:
@@ -176,7 +176,17 @@ def _measure(
         return finished, should_stop()
 
 
-def _show(finished: RunRecord, path: Path, *, as_json: bool) -> None:
+def _save(finished: RunRecord, path: Path, how: RunFlags) -> None:
+    """Save a record. One that cannot be saved there is shown before the error is raised."""
+    try:
+        run_record.save(finished, path)
+    except UsageError:
+        if how.json or not how.quiet:
+            _show(finished, None, as_json=how.json)
+        raise
+
+
+def _show(finished: RunRecord, path: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(run_record.encode(finished).decode())
     else:

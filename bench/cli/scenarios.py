@@ -2,10 +2,8 @@
 
 import sys
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-
-from bench.reports.console import console_for_stdout
+from bench.reports.console import print_parts
+from bench.reports.tables import plain_table
 from bench.workload import library
 
 _SCHEMA_LINES = """\
@@ -25,10 +23,8 @@ def scenarios(name: str | None = None, /) -> int:
     if name is not None:
         sys.stdout.write(_SCHEMA_LINES + library.text_of(name))
         return 0
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("scenario", no_wrap=True)
-    table.add_column("question that it answers")
+    table = plain_table("scenario", "question that it answers", text_columns=2)
     for each in library.names():
         table.add_row(each, str(library.load(each)[1]["description"]))
-    console_for_stdout().print(table)
+    print_parts(lambda _: [table])
     return 0

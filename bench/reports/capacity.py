@@ -60,7 +60,7 @@ def _levels(record: CapacityRecord) -> Table:
 def _predictions(record: CapacityRecord) -> Table:
     table = plain_table("prediction", text_columns=1)
     for name in ("predicted", "90% interval", "measured", "error"):
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     for prediction in record.predictions:
         table.add_row(*answer.prediction_cells(prediction, record.axis))
     return table

@@ -4,16 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bench.records.clients_record import ClientsRecord
 from bench.reports import clients_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
-from bench.reports.tables import plain_table
-
-_GAP = 3
-"""Spaces between two columns of a table."""
+from bench.reports.tables import ReportTable, natural_width, plain_table
 
 
 def print_clients(record: ClientsRecord, path: Path | None) -> None:
@@ -31,7 +27,7 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
     if clients_text.measured(record):
         yield ""
         table = _table(record)
-        if _width(table) <= width:
+        if natural_width(table) <= width:
             yield table
         else:
             yield from _lines(record)
@@ -43,19 +39,12 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
     yield from record_lines(path)
 
 
-def _table(record: ClientsRecord) -> Table:
+def _table(record: ClientsRecord) -> ReportTable:
     headings = [name.replace(" ", "\n") for name in clients_text.COLUMNS]
     table = plain_table("client", *headings, text_columns=1)
     for row, _ in clients_text.measured(record):
         table.add_row(row.name, *clients_text.cells(row))
     return table
-
-
-def _width(table: Table) -> int:
-    """Returns the width in columns that shows every name and figure without wrapping."""
-    texts = [[str(column.header), *map(str, column.cells)] for column in table.columns]
-    widest = [max(len(line) for text in each for line in text.split("\n")) for each in texts]
-    return sum(widest) + _GAP * (len(widest) - 1)
 
 
 def _lines(record: ClientsRecord) -> Iterable[Text]:

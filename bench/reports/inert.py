@@ -28,7 +28,15 @@ def visible(text: str, keep: str = "") -> str:
 
 def line(text: str) -> str:
     """Returns text as one line of a log: visible, and without a command of a CI system."""
-    return _COMMAND.sub(lambda found: _escape(found[0][0]) + found[0][1:], visible(text))
+    return "".join(letters(text))
+
+
+def letters(text: str) -> list[str]:
+    """Returns what ``line`` shows, by the letter of ``text`` that it stands for."""
+    shown = [visible(each) for each in text]
+    for found in _COMMAND.finditer(text):
+        shown[found.start()] = f"\\x{ord(text[found.start()]):02x}"
+    return shown
 
 
 def _is_space(letter: str) -> bool:
@@ -37,7 +45,3 @@ def _is_space(letter: str) -> bool:
 
 def _written_out(letter: str) -> str:
     return letter.encode("unicode_escape").decode()
-
-
-def _escape(letter: str) -> str:
-    return f"\\x{ord(letter):02x}"

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -13,6 +13,9 @@ from rich.text import Text
 
 from bench import units
 from bench.measure.progress import Progress
+from bench.reports import inert
+from bench.reports.console import console_for_progress
+from bench.reports.tables import inert_text
 from bench.workload.scenario import Scenario
 
 _PLAIN_EVERY_S = 5.0
@@ -27,8 +30,8 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
     if is_quiet:
         yield lambda _: None
         return
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    console = console_for_progress()
+    if console is None:
         yield _plain_lines()
         return
     with Live(console=console, refresh_per_second=8, transient=True) as live:
@@ -43,7 +46,7 @@ def _plain_lines() -> Callable[[Progress], None]:
         phase, at_s = last
         if progress.phase != phase or time.monotonic() - at_s >= _PLAIN_EVERY_S:
             last = (progress.phase, time.monotonic())
-            sys.stderr.write(plain_line(progress) + "\n")
+            sys.stderr.write(inert.line(plain_line(progress)) + "\n")
             sys.stderr.flush()
 
     return show
@@ -90,12 +93,12 @@ def _panel(scenario: Scenario, progress: Progress) -> Group:
     bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
     waits = _waits_for(progress)
     return Group(
-        heading,
+        inert_text(heading),
         bar,
         Text(rates),
         Text(latency),
-        Text(backlog, style="dim"),
-        *([] if waits is None else [Text(waits, style="yellow")]),
+        inert_text(Text(backlog, style="dim")),
+        *([] if waits is None else [inert_text(Text(waits, style="yellow"))]),
     )
 
 

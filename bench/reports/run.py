@@ -39,7 +39,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
         yield note_line(warning.message)
     yield from _objectives(record)
     yield ""
-    yield _throughput(record)
+    yield from map(Text, _throughput(record))
     yield ""
     yield _intervals(record, width)
     if len(record.queues) > 1:
@@ -78,21 +78,20 @@ def _objectives(record: RunRecord) -> Iterable[Text]:
         yield Text.assemble(("✓ ", "bold green"), text) if objective.passed else fault_line(text)
 
 
-def _throughput(record: RunRecord) -> Text:
+def _throughput(record: RunRecord) -> Iterable[str]:
     rates = record.rates
     warmup = run_text.warmup(record)
-    lines = [
+    yield (
         f"{run_text.offered(record)} · {units.format_rate(rates.enqueued_per_s)} enqueued"
         f" · {run_text.completed(record) or 'nothing completed'}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warmup}' if warmup else ''}"
-    ]
+    )
     if record.scenario.is_closed_loop:
-        lines.append(run_text.CLOSED_LOOP)
+        yield run_text.CLOSED_LOOP
     observed = run_text.observed(record)
     if observed:
-        lines.append(observed)
-    return Text("\n".join(lines))
+        yield observed
 
 
 def _intervals(record: RunRecord, width: int) -> Table:

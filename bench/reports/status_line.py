@@ -4,9 +4,11 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.live import Live
-from rich.text import Text
+
+from bench.reports import inert
+from bench.reports.console import console_for_progress
+from bench.reports.tables import inert_text
 
 
 @contextlib.contextmanager
@@ -18,12 +20,12 @@ def status_line(is_quiet: bool) -> Iterator[Callable[[str], None]]:
     if is_quiet:
         yield lambda _: None
         return
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    console = console_for_progress()
+    if console is None:
         yield _print_changes()
         return
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        yield lambda line: live.update(Text(line))
+        yield lambda line: live.update(inert_text(line))
 
 
 def _print_changes() -> Callable[[str], None]:
@@ -33,7 +35,7 @@ def _print_changes() -> Callable[[str], None]:
         nonlocal last
         if line != last:
             last = line
-            sys.stderr.write(line + "\n")
+            sys.stderr.write(inert.line(line) + "\n")
             sys.stderr.flush()
 
     return show

@@ -60,9 +60,11 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             raise
         # What was measured is worth more than a clean server: it is passed on before, and a
         # failure here is a warning.
-        callbacks.on_measured(record)
-        supervisor.show("cleaning up")
-        problem = clean_up(prepared, record)
+        try:
+            callbacks.on_measured(record)
+        finally:
+            supervisor.show("cleaning up")
+            problem = clean_up(prepared, record)
         if problem is None:
             return record
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])

@@ -104,6 +104,34 @@ def test_on_github_the_job_shows_it(
     assert summary.read_text().startswith("before\n### ❌")
 
 
+def test_a_summary_that_cannot_be_written_decides_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(0.2)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "missing/summary.md")
+    outcome = bench(*FOLDERS, "--quiet")
+    assert outcome.code == 1
+    assert outcome.out.count("::error title=bench priority::") == 2
+    assert outcome.err == (
+        "bench: the job's summary missing/summary.md cannot be written: No such file or directory\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(("change", "code"), [(0.2, 1), (0.0, 2)])
+def test_a_report_that_cannot_be_saved_fails_a_gate_that_passes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: float, code: int
+) -> None:
+    """A regression stays one, and everything else that was asked for is written."""
+    save(change)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    outcome = bench(*FOLDERS, "--junit", "/dev/full", "--markdown", "gate.md")
+    assert outcome.code == code
+    assert outcome.err.startswith("bench: cannot write /dev/full: No space left on device; ")
+    assert Path("gate.md").read_text().startswith("### ")
+
+
 def test_metrics_and_the_margin_can_be_chosen(bench: Bench) -> None:
     save(0.2)
     assert bench(*FOLDERS, "--margin", "30%").code == 0

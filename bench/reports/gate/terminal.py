@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +10,7 @@ from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.console import fault_line, print_parts
 from bench.reports.gate import text
+from bench.reports.tables import plain_table
 
 _STYLES = {
     Decision.REGRESSION: "bold red",
@@ -19,6 +19,8 @@ _STYLES = {
     Decision.IMPROVEMENT: "bold green",
 }
 _WIDE = 90
+_WIDEST_NAME = 24
+"""Columns of a metric's name that are kept, even if a verdict must then wrap."""
 
 
 def print_gate(gate: GateRecord, place: str | None) -> None:
@@ -51,11 +53,11 @@ def render(gate: GateRecord, place: str | None, width: int) -> Iterable[Renderab
 
 
 def _table(gate: GateRecord) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("metric", no_wrap=True)
-    for name in ("base", "candidate", "change", "p"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table("metric", "base", "candidate", "change", "p", text_columns=1)
     table.add_column("verdict", overflow="fold")
+    # The sentence of a verdict wraps better than a name does.
+    longest = max((len(row.metric) for row in gate.rows), default=0)
+    table.columns[0].min_width = min(longest, _WIDEST_NAME)
     for row in gate.rows:
         table.add_row(
             row.metric,
