@@ -44,9 +44,10 @@ def enqueue_task(
 ) -> str:
     """Enqueues a task on a sub-queue such as ``inference_default`` and returns its id.
 
-    Raises UsageError for a queue without a parent, a payload that JSON cannot hold, or a number of
-    retries that is out of range, and ServerUnreachable.
+    Raises UsageError for a queue without a parent, a name or a payload that cannot be written as
+    UTF-8 or as JSON, or a number of retries that is out of range, and ServerUnreachable.
     """
+    _require_text(queue)
     if not all(split_queue(queue, _LAYOUT.separator)):
         raise UsageError(
             f"{queue!r} is not a sub-queue: write PARENT{_LAYOUT.separator}NAME, for example "
@@ -56,7 +57,7 @@ def enqueue_task(
         raise UsageError(f"max_retry {max_retry} is out of range: from 0 to {MOST_RETRIES}")
     try:
         text = json.dumps(payload, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the payload cannot be written as JSON: {error}") from None
     task = Task(id=str(uuid.uuid4()), queue=queue, payload=text, max_retry=max_retry)
     with _client(url) as client, translated_errors(_url(url)):
@@ -68,8 +69,9 @@ def enqueue_task(
 def task_status(task_id: str, *, url: str | None = None) -> dict[str, str]:
     """Returns the fields of a task's hash; ``state`` is ``pending`` if no worker has set it yet.
 
-    Raises TaskNotFound and ServerUnreachable.
+    Bytes that are not UTF-8 are written as ``\\xff``. Raises TaskNotFound and ServerUnreachable.
     """
+    _require_text(task_id)
     with _client(url) as client, translated_errors(_url(url)):
         fields = _fields(client, task_id)
     if not fields:
@@ -78,11 +80,12 @@ def task_status(task_id: str, *, url: str | None = None) -> dict[str, str]:
 
 
 def wait_for_result(task_id: str, timeout: float = 30.0, *, url: str | None = None) -> object:
-    """Waits for a task's result and returns it, decoded from JSON.
+    """Waits for a task's result and returns it, decoded from JSON; text where it is not JSON.
 
     A result exists only if the workers store results. Raises NoResult if the task has ended without
     one or ``timeout`` seconds have passed, and TaskNotFound and ServerUnreachable.
     """
+    _require_text(task_id)
     deadline_s = time.monotonic() + timeout
     with _client(url) as client, translated_errors(_url(url)):
         while True:
@@ -90,7 +93,7 @@ def wait_for_result(task_id: str, timeout: float = 30.0, *, url: str | None = No
             # The result is read after the state, because a worker writes it before the state.
             stored = _ask(client, _LAYOUT.result(_ANY_QUEUE, task_id))
             if stored is not None:
-                return json.loads(stored)
+                return _decoded(stored)
             _require_still_possible(client, task_id, state)
             if time.monotonic() >= deadline_s:
                 raise NoResult(f"task {task_id} has no result after {timeout:g} s (state: {state})")
@@ -129,5 +132,32 @@ def _client(url: str | None) -> redis.Redis:
     return open_client(_url(url))
 
 
+def _require_text(name: str) -> None:
+    """Raises UsageError for a name whose bytes, on the command line, were not UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name!r} is not UTF-8, as the names of tasks and queues are") from None
+
+
+def _decoded(stored: str | bytes) -> object:
+    """Returns a result that a worker stored: what JSON it is, or its text where it is none.
+
+    Text is also what no reader of JSON need accept: NaN, and lists in thousands of lists.
+    """
+    text = _text(stored)
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+        # Raises RecursionError sooner than reading does, and ValueError for 1e999.
+        json.dumps(found, indent=1, allow_nan=False)
+    except (ValueError, RecursionError):
+        return text
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
 def _text(value: str | bytes) -> str:
-    return value if isinstance(value, str) else value.decode()
+    return value if isinstance(value, str) else value.decode(errors="backslashreplace")

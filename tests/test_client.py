@@ -178,3 +178,44 @@ def test_a_number_that_json_does_not_know_is_refused(url: str, value: float) -> 
 def test_retries_out_of_range_are_refused(url: str, max_retry: int) -> None:
     with pytest.raises(UsageError, match="max_retry"):
         enqueue_task("inference_default", {}, max_retry, url=url)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (b'{"answer": [42, null]}', {"answer": [42, None]}),
+        (b"done", "done"),
+        (b"", ""),
+        (b"caf\xe9 \x00", "caf\\xe9 \x00"),
+        (b'{"x": NaN}', '{"x": NaN}'),
+        (b"1e999", "1e999"),
+        (b"[" * 100_000, "[" * 100_000),
+        (b"[" * 20_000 + b"]" * 20_000, "[" * 20_000 + "]" * 20_000),
+        (b"9" * 5000, "9" * 5000),
+    ],
+)
+def test_a_result_is_what_was_stored_whether_or_not_it_is_json(
+    url: str, client: redis.Redis, stored: bytes, expected: object
+) -> None:
+    task_id = enqueue_task("guide_default", {}, url=url)
+    client.set(f"asynq:result:{task_id}", stored)
+    found = wait_for_result(task_id, TIMEOUT_S, url=url)
+    assert found == expected
+    assert json.loads(json.dumps(found, indent=1, allow_nan=False)) == expected
+
+
+def test_fields_that_are_no_utf_8_are_shown(url: str, client: redis.Redis) -> None:
+    task_id = enqueue_task("guide_default", {}, url=url)
+    client.hset(f"asynq:t:{task_id}", b"caf\xe9", b"\xff")
+    assert task_status(task_id, url=url)["caf\\xe9"] == "\\xff"
+
+
+def test_names_that_are_no_utf_8_are_refused() -> None:
+    """Python gives such a name from the command line as lone surrogates."""
+    name = "caf\udce9_default"
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        enqueue_task(name, {}, url=NOWHERE)
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        task_status(name, url=NOWHERE)
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        wait_for_result(name, url=NOWHERE)

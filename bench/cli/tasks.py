@@ -27,7 +27,7 @@ def enqueue(
     """
     try:
         value = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"the payload is not JSON: {error}; use for example '{_EXAMPLE}'"
         ) from None
@@ -41,6 +41,8 @@ def enqueue(
 def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
     """Print a task's fields and state as JSON.
 
+    Bytes of a field that are not UTF-8 are written as \\xff.
+
     Parameters
     ----------
     task_id
@@ -53,6 +55,8 @@ def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
 
 def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None = None) -> int:
     """Wait for a task's result and print it as JSON.
+
+    A result that is not JSON is printed as a JSON string.
 
     Parameters
     ----------
