@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import numpy as np
 
 from bench.measure.histogram import Histogram, decode, highest_equivalent
 from bench.records.run_record import RunRecord
+from bench.reports.inert import visible
 
 _TICKS_PER_HALVING = 5
 
@@ -35,18 +37,19 @@ def hgrm(record: RunRecord, interval: str, queue: str) -> str:
 def hdr(record: RunRecord) -> str:
     """Returns a histogram log (version 1.3): one tagged line per interval and queue, in µs.
 
-    Intervals without samples are omitted.
+    Intervals without samples are omitted. What the format does not allow in a tag, such as a comma
+    or a space, is percent-encoded there.
     """
     out = io.StringIO()
     out.write("#[Histogram log format version 1.3]\n")
-    out.write(f"#[runqy-bench run {record.id}, started {record.started_at}]\n")
+    out.write(f"#[runqy-bench run {visible(f'{record.id}, started {record.started_at}')}]\n")
     out.write('"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n')
     for interval, queues in record.latency.items():
         for queue, summary in queues.items():
             if summary.count:
                 maximum_ms = (summary.max_s or 0) * 1e3
                 out.write(
-                    f"Tag={interval}.{queue},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
+                    f"Tag={_tag(f'{interval}.{queue}')},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
                     f"{summary.hdr}\n"
                 )
     return out.getvalue()
@@ -61,6 +64,13 @@ def series_csv(record: RunRecord) -> str:
         ["" if value is None else value for value in row] for row in record.series.rows
     )
     return out.getvalue()
+
+
+def _tag(name: str) -> str:
+    """Returns a name as the tag of a line, whose fields are separated by commas."""
+    return "".join(
+        quote(each, safe="") if each in ", %" or not each.isprintable() else each for each in name
+    )
 
 
 def _distribution(histogram: Histogram) -> Iterator[tuple[int, float, int]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from bench.errors import UsageError
 from bench.workload.value_type import ValueType, any_of, require_number
 
+_ALL_QUEUES = "all"
+
 
 def parse_weights(written: object) -> dict[str, float]:
     """Returns queue to weight, in the order as written.
@@ -24,6 +26,8 @@ def parse_weights(written: object) -> dict[str, float]:
         share = _weight(name, weight)
         if not name or any(character.isspace() or character in "{}" for character in name):
             raise UsageError(f"{name!r} is not a queue name")
+        if name == _ALL_QUEUES:
+            raise UsageError(f"{name!r} means all queues together in records: rename it")
         if name in weights:
             raise UsageError(f"{name!r} is named twice")
         weights[name] = share
@@ -56,7 +60,7 @@ QUEUES = ValueType(
         {
             "type": "object",
             "minProperties": 1,
-            "propertyNames": {"pattern": r"^[^\s{}]+$"},
+            "propertyNames": {"pattern": rf"^(?!{_ALL_QUEUES}$)[^\s{{}}]+$"},
             "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
         },
         {"type": "string", "minLength": 1},

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -120,3 +121,19 @@ def test_what_the_record_does_not_have_is_a_key_error(
 ) -> None:
     with pytest.raises(KeyError):
         exports.hgrm(record, interval, queue)
+
+
+@pytest.mark.parametrize("queue", ["a,b", "a b", "a%2Cb", "q_日本", "x\ny", "a|b"])
+def test_a_reader_of_the_histogram_log_gets_every_name_back(
+    record: RunRecord, tmp_path: Path, queue: str
+) -> None:
+    """A comma would end the tag, and the line's figures would be read from the wrong places."""
+    odd = msgspec.structs.replace(record, latency={"e2e": {queue: record.latency["e2e"]["all"]}})
+    log = tmp_path / "run.hdr"
+    log.write_text(exports.hdr(odd), encoding="utf-8")
+    empty = HdrHistogram(1, 3_600_000_000, 3)
+    with contextlib.closing(HistogramLogReader(str(log), empty)) as reader:
+        histogram = reader.get_next_interval_histogram()
+        assert reader.get_next_interval_histogram() is None
+    assert unquote(histogram.get_tag()) == f"e2e.{queue}"
+    assert histogram.get_total_count() == record.latency["e2e"]["all"].count

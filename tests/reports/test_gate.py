@@ -2,10 +2,13 @@
 
 import io
 import json
+from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from rich.console import Console
 
 from bench.records import comparison_record
@@ -14,6 +17,7 @@ from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
 from bench.reports.gate.terminal import print_gate, render
+from bench.reports.inert import visible
 from tests import golden
 
 
@@ -203,3 +207,87 @@ def test_the_record_says_all_that_the_reports_say() -> None:
     assert written["format"] == "runqy-bench-gate/1"
     assert written["decision"] == "regression"
     assert [row["metric"] for row in written["rows"]] == [row.metric for row in ROWS]
+
+
+QUEUES = (
+    "a|b",
+    "a,b",
+    "a`b``c",
+    "a\\|b",
+    "*a*_b_",
+    "[/red]",
+    "@all#1",
+    "<b>&amp;",
+    "~~a~~",
+    "x\ny",
+    "\x1b[0m",
+)
+
+
+def odd(queue: str) -> GateRecord:
+    """A regression of a queue of an odd name, which every other text holds as well."""
+    row = msgspec.structs.replace(ROWS[0], metric=f"e2e{{{queue}}}.p99")
+    return gate(
+        rows=[row], title=queue, faults=[queue], notes=[queue], command=f"bench ab --name '{queue}'"
+    )
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_reader_of_markdown_gets_every_name_back(queue: str) -> None:
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    inline = [each for each in tokens.parse(markdown(odd(queue))) if each.type == "inline"]
+    texts = ["".join(_texts(each.children or [])) for each in inline]
+    name = visible(queue)
+    heading, fault, *cells, footer = texts
+    assert f"bench: {name}: 2 regressions, 0 inconclusive (" in heading
+    assert fault == name
+    assert (cells[0], cells[6], cells[11]) == ("metric", f"e2e{{{name}}}.p99", "regression")
+    assert len(cells) == 12
+    assert f"rerun: bench ab --name '{name}'" in footer
+
+
+def test_no_name_calls_anybody_in_a_pull_request() -> None:
+    """Where a name does not stand as code."""
+    assert "@all" not in markdown(odd("@all#1")).replace("`e2e{@all#1}.p99`", "")
+
+
+def _texts(tokens: Sequence[Token]) -> Iterable[str]:
+    """What a reader sees of a line."""
+    for each in tokens:
+        if each.type in ("text", "code_inline", "text_special"):
+            yield each.content
+        assert each.type not in ("em_open", "link_open", "s_open")
+        if each.type == "html_inline":
+            assert each.content in ("<sub>", "</sub>", "<br>", "<code>", "</code>")
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_reader_of_junit_gets_every_name_back(queue: str) -> None:
+    suite = ElementTree.fromstring(junit(odd(queue)))  # noqa: S314 - our own
+    names = [visible(each.get("name", ""), keep="\n") for each in suite.findall("testcase")]
+    assert names == ["correctness", visible(f"e2e{{{queue}}}.p99", keep="\n")]
+
+
+@pytest.mark.parametrize("queue", [*QUEUES, "::error::", "a\r\n::stop-commands::x", "a:b,c%0A"])
+def test_an_annotation_is_one_command_whatever_the_names(queue: str) -> None:
+    for line in annotations(odd(queue)):
+        assert line.isprintable()
+        head, _, message = line.removeprefix("::").partition("::")
+        assert head.startswith("error title=bench ")
+        assert head.count(",") == head.count(":") == 0
+        for mark, code in (("\n", "%0A"), ("\r", "%0D"), ("%", "%25")):
+            message = message.replace(code, mark)
+        assert message.isprintable() or queue in message
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "100"])
+def test_a_long_name_costs_no_figure_and_no_verdict(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    print_gate(odd("fleet_queue_with_a_long_name_" * 3), None)
+    text = capsys.readouterr().out
+    assert "…" not in text
+    for figure in ("430 µs", "520 µs", "+20.9%", "+24.2]", "regression"):
+        assert figure in text
+    assert max(map(len, text.splitlines())) <= int(columns)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord
 from bench.reports.gate import text
+from bench.reports.inert import visible
 
 
 def annotations(gate: GateRecord) -> Iterable[str]:
@@ -23,7 +24,7 @@ def _command(level: str, gate: GateRecord, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A"))
 
 
 def _property(text: str) -> str:

@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord
 from bench.reports.gate import text
+from bench.reports.inert import visible
 
 
 def junit(gate: GateRecord) -> str:
@@ -38,4 +39,6 @@ def junit(gate: GateRecord) -> str:
     out = ElementTree.SubElement(suite, "system-out")
     out.text = "\n".join([*text.footer(gate), text.rerun(gate)])
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    document = ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+    # XML has no escapes for control characters: a reader would refuse the whole document.
+    return visible(document, keep="\n") + "\n"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.gate import text
+from bench.reports.inert import visible
 
 
 def markdown(gate: GateRecord) -> str:
@@ -32,7 +33,7 @@ def _parts(gate: GateRecord) -> Iterable[str]:
         yield "</details>"
         yield ""
     yield from (f"<sub>{_escaped(line)}</sub><br>" for line in text.footer(gate))
-    yield f"<sub>{text.RERUN}: <code>{_escaped_html(gate.command)}</code></sub>"
+    yield f"<sub>{text.RERUN}: {_in_code(gate.command)}</sub>"
 
 
 def _summary(rows: Sequence[GateRow]) -> str:
@@ -53,7 +54,7 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
         if row.decision == Decision.REGRESSION and row.is_gated:
             verdict = f"**{verdict}**"
         cells = (
-            f"`{row.metric}`",
+            _code(row.metric),
             *text.values(row),
             text.change(row),
             text.probability(row),
@@ -63,10 +64,30 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
 
 
 def _escaped(text: str) -> str:
-    """Returns text in which no flag or name can act as markup."""
-    for mark in ("\\", "`", "*", "_", "|", "[", "]"):
+    """Returns text of one line, in which no flag or name can act as markup."""
+    text = visible(text)
+    for mark in ("\\", "`", "*", "_", "|", "[", "]", "~"):
         text = text.replace(mark, "\\" + mark)
-    return _escaped_html(text)
+    # A name would call its owner, or refer to an issue, in a pull request's comment.
+    return _escaped_html(text).replace("#", "&#35;").replace("@", "&#64;")
+
+
+def _code(name: str) -> str:
+    """Returns a name in the letters of code; in a table, where not even code may hold a ``|``."""
+    is_plain = name.isprintable() and not any(mark in name for mark in "`|\\")
+    return f"`{name}`" if is_plain else _in_code(name)
+
+
+def _in_code(text: str) -> str:
+    """Returns text in the letters of code, every mark of which is an HTML entity.
+
+    Markdown is read inside HTML as well, but not inside an entity.
+    """
+    marked = (
+        each if each.isalnum() or each in " .,:/=-'+" or not each.isascii() else f"&#{ord(each)};"
+        for each in visible(text)
+    )
+    return f"<code>{''.join(marked)}</code>"
 
 
 def _escaped_html(text: str) -> str:
