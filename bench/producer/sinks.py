@@ -251,7 +251,7 @@ class PipelineSink(_BlockingSink):
         ]
         for _, message in errors:
             recorder.note_error(message)
-        refused = [index // per_task for index, _ in errors if index % per_task == per_task - 1]
+        refused = sorted({index // per_task for index, _ in errors})
         recorder.answered(len(batch), acked_us, refused)
         if isinstance(replies[-1], int):
             self.last_list_length = replies[-1]

@@ -1,7 +1,7 @@
 """Which tasks a stream of replies answers.
 
-A task is answered by the reply to its last command, which is the one that makes the task visible.
-If an earlier command fails the task is still enqueued; if the last one fails it is not.
+A task is answered by the reply to its last command, which is the one that makes the task visible. It
+is enqueued if none of its commands was refused: an id without its hash is no task.
 """
 
 from collections import deque
@@ -35,6 +35,8 @@ class Answers:
         """Number of replies to the first group that have arrived."""
         self._answered = 0
         """Number of tasks of the first group that they answer."""
+        self._refused: set[int] = set()
+        """Tasks of the first group that are not answered, and of which a command was refused."""
 
     def expect(self, tasks: int) -> None:
         """Notes that a group of tasks was sent: in one block if by command, else a block each."""
@@ -64,15 +66,18 @@ class Answers:
             taken = min(left, blocks * commands - self._seen)
             for index in errors:
                 if offset <= index < offset + taken:
-                    task, is_answer = self._position(self._seen + index - offset, size)
-                    if is_answer:
-                        refused.append(answered + task - self._answered)
+                    self._refused.add(self._task_of(self._seen + index - offset, size))
             self._seen += taken
             block, within = divmod(self._seen, commands)
             in_block = max(within + size - commands, 0)
             ends_with_task = within == 0 or in_block > 0
-            answered += block * size + in_block - self._answered
-            self._answered = block * size + in_block
+            done = block * size + in_block
+            if self._refused:
+                ended = sorted(task for task in self._refused if task < done)
+                refused += [answered + task - self._answered for task in ended]
+                self._refused.difference_update(ended)
+            answered += done - self._answered
+            self._answered = done
             left -= taken
             offset += taken
             if block == blocks:
@@ -80,9 +85,7 @@ class Answers:
                 self._seen = self._answered = 0
         return Answered(answered, refused, ends_with_task)
 
-    def _position(self, reply: int, size: int) -> tuple[int, bool]:
-        """Returns the number of tasks answered before this reply of a group, and whether this reply
-        answers a task."""
-        lead = size * (self._replies_per_task - 1)
+    def _task_of(self, reply: int, size: int) -> int:
+        """Returns the task of a group whose command this reply answers."""
         block, within = divmod(reply, size * self._replies_per_task)
-        return block * size + max(within - lead, 0), within >= lead
+        return block * size + within % size

@@ -173,14 +173,23 @@ def test_what_the_server_refused_was_not_sent() -> None:
     assert counts == Counts(due=4, enqueued=2, completed=2, not_sent=2, refused=2)
 
 
-def test_what_was_refused_and_is_there_after_all_was_enqueued() -> None:
-    """One command of a task may fail and the other succeed."""
+def test_what_was_refused_and_was_worked_on_all_the_same_was_enqueued() -> None:
+    """One command of a task may fail and the others succeed."""
     counts = counts_of(
-        worker({0: [0]}),
-        producers={0: producer(2, acknowledged=[0], refused=[1])},
-        pending={0: [1]},
+        worker({0: [0, 1]}),
+        producers={0: producer(3, acknowledged=[0], refused=[1, 2])},
+        active={0: [2]},
     )
-    assert counts == Counts(due=2, enqueued=2, completed=1, pending=1)
+    assert counts == Counts(due=3, enqueued=3, completed=2, active=1)
+
+
+def test_an_id_on_the_list_of_a_task_that_was_refused_is_no_pending_task() -> None:
+    """Its hash was refused, and the id alone is nothing that a worker could work on."""
+    counts = counts_of(
+        producers={0: producer(2, acknowledged=[0], refused=[1])},
+        pending={0: [0, 1]},
+    )
+    assert counts == Counts(due=2, enqueued=1, pending=1, not_sent=1, refused=1)
 
 
 @pytest.mark.parametrize("sent", [0, 1, 5, 6])
