@@ -40,6 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples hypothesis tries."""
     settings.load_profile("nightly" if config.getoption("--nightly") else "bench")
+    # The width and the colours of reports are the test's business, not the terminal's, nor those
+    # that a worker process of the tests is given.
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
+        os.environ.pop(name, None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,8 +8,8 @@ which tasks they completed or archived, and at the end the lists in Redis hold t
     enqueued = completed + failed + outcome_unknown + pending + active + lost
 
 A task that was sent and got no reply is *unknown* only if it was not seen anywhere: if it is found
-finished, pending or active, it was enqueued and counts as such. A task of which the server refused a
-command was never enqueued and is part of ``not_sent``, unless a worker has taken it all the same.
+finished, pending or active, it was enqueued and counts as such. A task of which the server refused
+a command was never enqueued and is part of ``not_sent``, unless a worker has taken it all the same.
 
 A task that has ended and whose hash is gone may have succeeded or failed: it is *outcome unknown*
 until counters of the queue say more (``bench.measure.endings``).

@@ -1,7 +1,7 @@
 """Which tasks a stream of replies answers.
 
-A task is answered by the reply to its last command, which is the one that makes the task visible. It
-is enqueued if none of its commands was refused: an id without its hash is no task.
+A task is answered by the reply to its last command, which is the one that makes the task visible.
+It is enqueued if none of its commands was refused: an id without its hash is no task.
 """
 
 from collections import deque
