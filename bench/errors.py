@@ -107,6 +107,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     return f": did you mean {matches[0]!r}?" if matches else ""
 
 
+_MOST_QUOTED = 60
+
+
+def quoted(written: object) -> str:
+    """Returns a value as Python writes it, cut to a length that fits into a message of one line."""
+    try:
+        text = repr(written)
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        return "what was written"
+    return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"
+
+
 def error_for(exit_code: int, message: str) -> BenchError:
     """The error that a process of this project ended with, from its exit code and its message.
 

@@ -28,10 +28,12 @@ ASCII_TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_siz
         ("2 s", 2.0),
         ("1m 30s", 90.0),
         ("0s", 0.0),
-        ("7", 7.0),
-        ("0.25", 0.25),
-        (7, 7.0),
-        (0.25, 0.25),
+        ("2.0 min", 120.0),
+        ("7d", 604_800.0),
+        ("250\N{GREEK SMALL LETTER MU}s", 250e-6),
+        ("0", 0.0),
+        ("0.0", 0.0),
+        (0, 0.0),
     ],
 )
 def test_a_duration_is_read_in_seconds(text: str | float, seconds: float) -> None:
@@ -47,6 +49,28 @@ def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("50", "'50' has no unit: write 50ms or 50s"),
+        (" 0.25 ", "' 0.25 ' has no unit: write 0.25ms or 0.25s"),
+        (50, '50 has no unit: write for example "500ms", "20s" or "1m30s"'),
+        (0.25, "0.25 has no unit"),
+        (-1, "-1 has no unit"),
+        (float("inf"), "inf has no unit"),
+        (10**400, "has no unit"),
+        ("1" * 400, "has no unit: write NUMBERms or NUMBERs"),
+    ],
+)
+def test_a_duration_without_a_unit_is_refused_as_it_could_be_meant_in_several(
+    written: str | float, cure: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        units.parse_duration(written)
+    assert cure in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
     ("text", "per_second"),
     [
         ("5000/s", 5000.0),
@@ -54,7 +78,7 @@ def test_what_is_no_duration_is_refused_with_examples(text: str) -> None:
         ("5k/s", 5000.0),
         ("5K/S", 5000.0),
         ("1.5k", 1500.0),
-        ("2m/s", 2e6),
+        ("2M/s", 2e6),
         ("300/min", 5.0),
         ("300/m", 5.0),
         ("7200/h", 2.0),
@@ -69,7 +93,9 @@ def test_a_rate_is_read_in_tasks_a_second(text: str | float, per_second: float) 
     assert units.parse_rate(text) == pytest.approx(per_second, rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "fast", "-1/s", "5/", "5/day", "5 per s", "5g/s", "1,000/s"])
+@pytest.mark.parametrize(
+    "text", ["", "fast", "-1/s", "5/", "5/day", "5 per s", "5g/s", "2m/s", "1,000/s"]
+)
 def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="is not a rate: write for example 5000/s"):
         units.parse_rate(text)
@@ -78,46 +104,89 @@ def test_what_is_no_rate_is_refused_with_examples(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("256", 256),
         ("256B", 256),
-        ("1k", 1000),
+        ("1kB", 1000),
         ("1KB", 1000),
         ("1KiB", 1024),
         ("1.5KiB", 1536),
         ("2MB", 2_000_000),
         ("2MiB", 2_097_152),
         (" 64 b ", 64),
-        (64, 64),
+        ("500 MB", 500_000_000),
+        ("1.5 GB", 1_500_000_000),
+        ("2GiB", 2**31),
+        ("1TB", 10**12),
     ],
 )
-def test_a_size_is_read_in_bytes(text: str | int, size: int) -> None:
+def test_a_size_is_read_in_bytes(text: str, size: int) -> None:
     assert units.parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "big", "-1", "1GiB", "1 2", "1e3", "0x10"])
+@pytest.mark.parametrize("text", ["", "big", "-1B", "1 2", "1e3B", "0x10B", "1PB"])
 def test_what_is_no_size_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size: write for example 256"):
         units.parse_size(text)
 
 
-@pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate])
-@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
-def test_a_number_that_is_not_finite_is_refused(
-    read: Callable[[float], float], number: float
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("256", "'256' has no unit: write 256B or 256kB"),
+        ("1k", "'1k' has no unit: write 1KB or 1KiB"),
+        ("4G", "'4G' has no unit: write 4GB or 4GiB"),
+        (64, '64 has no unit: write for example "256B", "1kB" or "1KiB"'),
+    ],
+)
+def test_a_size_without_a_unit_is_refused_as_it_could_be_meant_in_several(
+    written: str | int, cure: str
 ) -> None:
+    with pytest.raises(UsageError) as caught:
+        units.parse_size(written)
+    assert str(caught.value) == cure
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("900", 900), ("1.2", 1), ("1kB", 1000), ("2 MiB", 2**21)]
+)
+def test_what_is_called_a_number_of_bytes_needs_no_unit(text: str, size: int) -> None:
+    assert units.parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0.05", 0.05), (" 100 % ", 1.0)])
+def test_a_share_is_a_percentage_or_a_number_below_one(text: str, share: float) -> None:
+    assert units.parse_share(text) == share
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("5", "'5' has no unit: write 5% for a percentage"),
+        ("1", "'1' has no unit: write 1% for a percentage"),
+        ("101%", "'101%' is not a share: it is over 100%"),
+        ("0", "'0' is not a share"),
+        ("1e-3", "'1e-3' is not a share"),
+        ("-5%", "'-5%' is not a share"),
+    ],
+)
+def test_what_may_be_a_percentage_or_a_multiple_is_no_share(text: str, cure: str) -> None:
+    with pytest.raises(UsageError, match=f"^{cure}"):
+        units.parse_share(text)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_a_number_that_is_not_finite_is_refused(number: float) -> None:
     with pytest.raises(UsageError, match="it must be finite"):
-        read(number)
+        units.parse_rate(number)
 
 
 @pytest.mark.parametrize(
     ("read", "text"),
     [
-        (units.parse_duration, "9" * 400),
         (units.parse_duration, "9" * 400 + "s"),
         (units.parse_duration, "9" * 308 + "h"),
         (units.parse_rate, "9" * 400),
-        (units.parse_rate, "9" * 308 + "m/s"),
-        (units.parse_size, "9" * 400),
+        (units.parse_rate, "9" * 308 + "M/s"),
+        (units.parse_size, "9" * 400 + "B"),
         (units.parse_size, "9" * 308 + "MiB"),
     ],
 )
@@ -126,12 +195,18 @@ def test_a_text_too_large_for_a_number_is_refused(read: Callable[[str], float], 
         read(text)
 
 
-@pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate])
-def test_a_whole_number_too_large_for_arithmetic_is_refused(
-    read: Callable[[float], float],
-) -> None:
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_whole_number_too_large_for_arithmetic_is_refused(digits: int) -> None:
     with pytest.raises(UsageError, match="it is too large"):
-        read(10**400)
+        units.parse_rate(10**digits)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"), [(units.parse_duration, "3651d"), (units.parse_size, "2000000 TiB")]
+)
+def test_what_nobody_can_mean_is_refused(read: Callable[[str], float], text: str) -> None:
+    with pytest.raises(UsageError, match="it must be at most"):
+        read(text)
 
 
 @pytest.mark.parametrize("read", [units.parse_duration, units.parse_rate, units.parse_size])

@@ -11,11 +11,11 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Group, Parameter
 
-from bench import files, units
+from bench import files
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import flags_of
+from bench.cli.arguments import budget_s, flags_of, require_complete, require_within
 from bench.cli.command_line import command_line
 from bench.cli.compare import DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
@@ -37,6 +37,8 @@ from bench.workload.scenario import Scenario
 _ARMS = Group("Arms", sort_key=0)
 _OUTPUT = Group("Output", sort_key=5)
 _SAME = "same"
+_MOST_PAIRS = 1000
+"""Each pair is two runs, and has a line in the report."""
 _NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
 
 
@@ -156,8 +158,9 @@ def _new_job(
     ]
     (first, base), (second, candidate) = both
     arms.require_different((first, second), _SAME in decision.allowed or which.base_ref is not None)
-    if which.noise_pairs < 1 or (which.pairs is not None and which.pairs < 1):
-        raise UsageError("--pairs and --noise-pairs must be at least 1")
+    require_within("--noise-pairs", which.noise_pairs, 1, _MOST_PAIRS)
+    if which.pairs is not None:
+        require_within("--pairs", which.pairs, 1, _MOST_PAIRS)
     gated = [metric.name for metric in decision.gated(base)]
     differing = [*comparability.intended_differences(base, candidate), *decision.allowed]
     if (first.url, _binary(first)) != (second.url, _binary(second)):
@@ -171,7 +174,7 @@ def _new_job(
             metric.name for metric in metric_values.shown_besides(base) if metric.name not in gated
         ],
         margin=decision.margin_share(),
-        budget_s=units.parse_duration(which.budget),
+        budget_s=budget_s("--budget", which.budget),
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
         base_ref=which.base_ref,
@@ -207,11 +210,11 @@ def _arm(
         own, own_where, how = _read(shlex.split(text))
         changes = {**common.changes(), **own.changes()}
         scenario = scenario_from(name, ScenarioFlags.of(changes))
-        url = own_where.redis_url or where.redis_url
+        url = where.redis_url if own_where.redis_url is None else own_where.redis_url
         own_flags = (*flags_of(changes), *flags_of(how))
         arms.require_no_secret(label, own_flags, url)
         arm = Arm(label=label, text=text, arguments=(name, *own_flags), url=url)
-        arm.resolved_url()
+        ServerFlags(redis_url=arm.resolved_url()).url()  # reports what cannot be read
     except (cyclopts.CycloptsError, ValueError, UsageError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(
@@ -222,6 +225,7 @@ def _arm(
 
 def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, object]]:
     """Returns flags of 'bench run': the scenario's, the server's, and all others by name."""
+    require_complete(arguments)
     parser = cyclopts.App(default_parameter=Parameter(negative=()))
     parser.default(run_command.run)
     _, bound, _ = parser.parse_args(list(arguments), exit_on_error=False, print_error=False)[:3]

@@ -8,6 +8,7 @@ import cyclopts
 
 from bench import files
 from bench.cli import command_line
+from bench.cli.arguments import require_complete
 from bench.cli.interrupts import STOPPING
 from bench.cli.messages import notify
 from bench.cli.unforeseen import translated
@@ -101,6 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _code_of(tokens: Sequence[str]) -> int:
     try:
         _use_docstring_for_help(tokens)
+        require_complete(tokens)
         outcome = app(
             tokens,
             exit_on_error=False,

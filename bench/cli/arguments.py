@@ -1,6 +1,50 @@
-"""Turns values back into the arguments of a command line."""
+"""What holds for the arguments of every command, and the way from values back to arguments."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.errors import UsageError, quoted
+from bench.workload.quantities import read_duration
+
+_MAY_BE_EMPTY = ("--a", "--b", "--description")
+"""Flags for which an empty value says something: an arm as it is, no description."""
+
+
+def require_complete(arguments: Sequence[str]) -> None:
+    """Raises UsageError for an argument that is empty or is not UTF-8.
+
+    An empty one is most likely a variable of a script that was not set. It never stands for a
+    missing one: ``--slo ""`` would be a run without objectives. What is not UTF-8 could not be
+    written into a record.
+    """
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{argument!a} is not UTF-8: bench takes no other text") from None
+        flag, equals, value = argument.partition("=")
+        if argument.startswith("--") and equals and not value:
+            name = flag
+        elif not argument:
+            name = before if before.startswith("-") and before != "--" else "an argument"
+        else:
+            continue
+        if name not in _MAY_BE_EMPTY:
+            raise UsageError(f"{name} is empty: give it a value, or remove it")
+
+
+def require_within(flag: str, number: int, least: int, most: int) -> int:
+    """Returns a flag's number as it is. Raises UsageError where it is out of range."""
+    if not least <= number <= most:
+        raise UsageError(f"{flag} must be from {least} to {most}, not {quoted(number)}")
+    return number
+
+
+def budget_s(flag: str, text: str) -> float:
+    """Returns a flag's time for a whole job, in seconds. Raises UsageError, naming the flag."""
+    try:
+        return read_duration(text)
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error}") from None
 
 
 def flags_of(values: Mapping[str, object]) -> Iterator[str]:

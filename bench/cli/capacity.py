@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from bench import files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.cli.arguments import flags_of
+from bench.cli.arguments import budget_s, flags_of, require_within
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
@@ -27,6 +27,7 @@ from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.secrets import holds_secret
 from bench.workload.scenario import Scenario
+from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
 
 _SEARCH = Group("Search", sort_key=0)
 _DEFAULT_SCENARIO = "capacity"
@@ -145,7 +146,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "the record and process lists would show a secret in these flags: set it in the "
             "environment, which workers inherit"
         )
-    budget_s, width = units.parse_duration(how.budget), units.parse_share(how.width)
+    width = _width(how.width)
     return CapacityRecord(
         id=secrets.token_hex(4),
         started_at=timestamps.now(),
@@ -155,7 +156,9 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         axis=axis,
         asked=asked,
         slo=list(scenario.slo),
-        effort=effort_for(budget_s, len(asked), len(held_out_levels(asked)), width),
+        effort=effort_for(
+            budget_s("--budget", how.budget), len(asked), len(held_out_levels(asked)), width
+        ),
         trials=[],
         levels=[],
         predictions=[],
@@ -197,7 +200,15 @@ def _levels(flag: str, text: str) -> list[int]:
         raise UsageError(
             f"{flag}: {text!r} holds no level, or one below 1; use for example 1,2,4,8"
         )
+    require_within(flag, levels[-1], 1, MOST_WORKERS if flag == "--workers" else MAX_CONCURRENCY)
     return levels
+
+
+def _width(text: str) -> float:
+    try:
+        return units.parse_share(text)
+    except UsageError as error:
+        raise UsageError(f"--width: {error}") from None
 
 
 _CHOSEN = {

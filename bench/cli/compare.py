@@ -62,7 +62,10 @@ class DecisionFlags:
 
     def margin_share(self) -> float:
         """Returns the margin as a share. Raises UsageError for one that is none."""
-        return units.parse_share(self.margin)
+        try:
+            return units.parse_share(self.margin)
+        except UsageError as error:
+            raise UsageError(f"--margin: {error}") from None
 
 
 def compare_records(

@@ -13,6 +13,8 @@ from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
 from bench.workload import queue_weights
+from bench.workload.quantities import require_possible_rate
+from bench.workload.scenario_fields import MOST_TASKS
 
 
 @Parameter(name="*")
@@ -26,7 +28,7 @@ class PlanFlags:
     ] = None
     headroom: Annotated[str, Parameter(help="Share of each capacity to keep free.")] = "30%"
     backlog: Annotated[int, Parameter(help="Number of tasks in a backlog to drain.")] = 1_000_000
-    memory: Annotated[str | None, Parameter(help="Memory of one server, such as 4000MB.")] = None
+    memory: Annotated[str | None, Parameter(help="Memory of one server, such as 16GB.")] = None
     keep: Annotated[
         str | None,
         Parameter(
@@ -51,15 +53,19 @@ class PlanFlags:
                 "--kept-bytes has no effect without --keep; add for example --keep 24h"
             )
         return PlanRequest(
-            rate_per_s=_positive("--rate", units.parse_rate(rate)),
+            rate_per_s=require_possible_rate(_positive("--rate", units.parse_rate(rate))),
             headroom=_below_one("--headroom", units.parse_share(self.headroom)),
             slo=tuple(self.slo or ()),
-            backlog=int(_positive("--backlog", self.backlog)),
-            memory_bytes=None if self.memory is None else units.parse_size(self.memory),
-            keep_s=None if self.keep is None else units.parse_duration(self.keep),
+            backlog=_backlog(self.backlog),
+            memory_bytes=None
+            if self.memory is None
+            else int(_positive("--memory", units.parse_size(self.memory))),
+            keep_s=None
+            if self.keep is None
+            else _positive("--keep", units.parse_duration(self.keep)),
             kept_bytes=None
             if self.kept_bytes is None
-            else int(_positive("--kept-bytes", units.parse_size(self.kept_bytes))),
+            else int(_positive("--kept-bytes", units.parse_bytes(self.kept_bytes))),
             service_s=None
             if self.service_time is None
             else _positive("--service-time", units.parse_duration(self.service_time)),
@@ -93,6 +99,12 @@ def plan(
     else:
         print_plan(made)
     return ExitCode.PASSED if made.chosen is not None else ExitCode.INCONCLUSIVE
+
+
+def _backlog(tasks: int) -> int:
+    if tasks > MOST_TASKS:
+        raise UsageError(f"--backlog must be at most {MOST_TASKS}")
+    return int(_positive("--backlog", tasks))
 
 
 def _positive(flag: str, value: float) -> float:

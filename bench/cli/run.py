@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import files
+from bench.cli.arguments import require_within
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
@@ -27,10 +28,13 @@ from bench.reports.progress import live_view
 from bench.reports.run import print_report
 from bench.run.request import RunRequest
 from bench.run.run import execute
+from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import library
 from bench.workload.feed import payloads
 from bench.workload.scenario import Scenario
 
+_MOST_RESTARTS = 1000
+"""The record of all starts holds the figures of each."""
 _HOSTS = Group("Many hosts", sort_key=6)
 
 
@@ -71,8 +75,7 @@ class RunFlags(MeasuringFlags):
 
     def require_restarts(self) -> None:
         """Raises UsageError where a number of restarts cannot be made."""
-        if self.restarts < 1:
-            raise UsageError("--restarts must be at least 1")
+        require_within("--restarts", self.restarts, 1, _MOST_RESTARTS)
         if self.restarts > 1 and (self.distributed or self.keep):
             other = "--distributed" if self.distributed else "--keep"
             raise UsageError(f"--restarts cannot be combined with {other}; remove one of them")
@@ -86,8 +89,10 @@ class RunFlags(MeasuringFlags):
             if self.expect_workers is not None or self.master_bind_port is not None:
                 raise UsageError("--expect-workers and --master-bind-port need --distributed")
             return None
-        if self.expect_workers is not None and self.expect_workers < 1:
-            raise UsageError("--expect-workers must be at least 1")
+        if self.expect_workers is not None:
+            require_within("--expect-workers", self.expect_workers, 1, MAX_PRODUCERS - 1)
+        if self.master_bind_port is not None:
+            require_within("--master-bind-port", self.master_bind_port, 1, 65_535)
         if self.expect_workers is None:
             return LocustCluster(None, "127.0.0.1", launcher.free_port())
         port = self.master_bind_port or launcher.DEFAULT_PORT

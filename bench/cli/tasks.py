@@ -27,7 +27,9 @@ def enqueue(
     """
     try:
         value = json.loads(payload)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise UsageError("the payload is nested too deeply for JSON's readers") from None
+    except ValueError as error:
         raise UsageError(
             f"the payload is not JSON: {error}; use for example '{_EXAMPLE}'"
         ) from None
@@ -53,6 +55,13 @@ def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
     return 0
 
 
+def _timeout_s(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"--timeout: {error}") from None
+
+
 def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None = None) -> int:
     """Wait for a task's result and print it as JSON.
 
@@ -66,6 +75,6 @@ def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None =
         How long to wait, such as 5s.
     """
     url = (where or ServerFlags()).url()
-    found = client.wait_for_result(task_id, parse_duration(timeout), url=url)
+    found = client.wait_for_result(task_id, _timeout_s(timeout), url=url)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     return 0

@@ -62,12 +62,12 @@ def _names(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
         return []
     names = [part.strip() for part in queues.split(",")]
     for name in names:
-        if not name or any(character.isspace() for character in name):
-            raise UsageError(
-                f"--queues: {name!r} is not a queue name; use for example a_high,a_low"
-            )
         if entry.layout.has_hash_tags and ("{" in name or "}" in name):
             raise UsageError(
                 f"--queues: the layout adds the braces of {name!r}; use {name.strip('{}')!r}"
+            )
+        if not name or any(each.isspace() or not each.isprintable() for each in name):
+            raise UsageError(
+                f"--queues: {name!r} is not a queue name; use for example a_high,a_low"
             )
     return list(dict.fromkeys(names))

@@ -14,7 +14,7 @@ from bench.clients.catalogue import Client, why_not
 from bench.clients.check import CheckedQueue, ExpectedTasks
 from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
-from bench.errors import MeasurementError, UsageError
+from bench.errors import MeasurementError, UsageError, quoted
 from bench.layouts import registry
 from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
@@ -22,6 +22,9 @@ from bench.redisio import server_info
 from bench.redisio.connection import open_client, translated_errors
 
 _MORE_INSPECTIONS = 20
+_MOST_TASKS = 10_000_000
+"""Their ids are all read back, to check the order of the list."""
+_MOST_REPEAT = 1000
 _QUEUE = re.compile(r"[^\s{}'\"\\]+")
 
 
@@ -47,10 +50,9 @@ def require_possible(queue: str, tasks: int, repeat: int) -> None:
         raise UsageError(
             f"--queue: {queue!r} is not a queue name: write one without spaces, quotes and braces"
         )
-    if tasks < 1:
-        raise UsageError(f"--tasks {tasks}: it must be at least 1")
-    if repeat < 1:
-        raise UsageError(f"--repeat {repeat}: it must be at least 1")
+    for flag, number, most in (("--tasks", tasks, _MOST_TASKS), ("--repeat", repeat, _MOST_REPEAT)):
+        if not 1 <= number <= most:
+            raise UsageError(f"{flag} must be from 1 to {most}, not {quoted(number)}")
 
 
 def measure(

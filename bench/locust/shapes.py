@@ -16,7 +16,8 @@ from typing import Any
 from locust import LoadTestShape
 
 from bench import units
-from bench.errors import ScenarioError
+from bench.errors import ScenarioError, UsageError
+from bench.workload.quantities import read_duration, require_possible_rate
 from bench.workload.schedule import RateProfile, RateStage
 
 _DEFAULT_PEAK = "1000/s"
@@ -41,8 +42,8 @@ class RateShape(LoadTestShape):
 
     def prepare(self, options: Mapping[str, Any]) -> None:
         """Reads Locust's options. Raises UsageError or ScenarioError."""
-        peak_per_s = units.parse_rate(str(options.get("rate") or _DEFAULT_PEAK))
-        duration_s = units.parse_duration(str(options.get("shape_duration") or "2m"))
+        peak_per_s = _peak_per_s(str(options.get("rate") or _DEFAULT_PEAK))
+        duration_s = _duration_s(str(options.get("shape_duration") or "2m"))
         self._trace = options.get("trace")
         self._stages = self.stages_of(peak_per_s, duration_s)
         self._users = int(options.get("num_users") or _DEFAULT_USERS)
@@ -73,6 +74,20 @@ class RateShape(LoadTestShape):
         profile = RateProfile(self._stages)
         peak = max(max(stage.start_per_s, stage.end_per_s) for stage in self._stages)
         return max(round(self._users * profile.rate_at(now_s) / peak), 1), _SPAWN_PER_S
+
+
+def _peak_per_s(text: str) -> float:
+    try:
+        return require_possible_rate(units.parse_rate(text))
+    except UsageError as error:
+        raise UsageError(f"--rate: {error}") from None
+
+
+def _duration_s(text: str) -> float:
+    try:
+        return read_duration(text)
+    except UsageError as error:
+        raise UsageError(f"--shape-duration: {error}") from None
 
 
 class Steps(RateShape):
@@ -150,7 +165,7 @@ def read_trace(path: Path) -> list[RateStage]:
     Raises ScenarioError with the file's path and the line.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             missing = {"time_s", "rate_per_s"} - set(reader.fieldnames or ())
             if missing:
@@ -160,6 +175,8 @@ def read_trace(path: Path) -> list[RateStage]:
         raise ScenarioError(f"trace {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ScenarioError(f"trace {path}: not UTF-8 at byte {error.start}") from None
+    except csv.Error as error:
+        raise ScenarioError(f"trace {path}: not CSV: {error}") from None
     if len(points) < 2:
         raise ScenarioError(f"trace {path}: holds fewer than two rows")
     stages = []

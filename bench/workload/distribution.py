@@ -1,4 +1,4 @@
-"""Distributions, and how users write them, as in ``exp:2ms`` or ``lognormal:256,0.8``."""
+"""Distributions, and how users write them, as in ``exp:2ms`` or ``lognormal:256B,0.8``."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,11 +8,16 @@ import msgspec
 import numpy as np
 
 from bench.arrays import Floats, Integers
-from bench.errors import UsageError
+from bench.errors import UsageError, quoted
 from bench.units import either_case
 from bench.workload import draws
 
 DistributionKind = Literal["none", "constant", "uniform", "exp", "lognormal"]
+
+
+MOST_SIGMA = 3
+"""Of a lognormal distribution. Above it, the mean comes from draws too rare to occur in a run, and
+a draw of a time may not fit into 64 bits."""
 
 
 class Distribution(msgspec.Struct, frozen=True):
@@ -109,22 +114,25 @@ def parse(text: str, value: Callable[[str], float], default_kind: DistributionKi
         case "lognormal":
             mean_text, comma, sigma_text = rest.partition(",")
             if comma:
-                mean, sigma = _positive(value(mean_text), text), _number(sigma_text, text)
-                return Distribution("lognormal", mean=mean, sigma=_positive(sigma, text))
+                mean, sigma = _positive(value(mean_text), text), _sigma(sigma_text, text)
+                return Distribution("lognormal", mean=mean, sigma=sigma)
     raise UsageError(
-        f"{text!r} is not a distribution: write constant:VALUE, uniform:LOW-HIGH, "
+        f"{quoted(text)} is not a distribution: write constant:VALUE, uniform:LOW-HIGH, "
         "exp:MEAN or lognormal:MEAN,SIGMA"
     )
 
 
 def _positive(number: float, text: str) -> float:
     if not 0 < number < math.inf:
-        raise UsageError(f"{text!r}: every value must be positive, and finite")
+        raise UsageError(f"{quoted(text)}: every value must be positive, and finite")
     return number
 
 
-def _number(digits: str, text: str) -> float:
+def _sigma(digits: str, text: str) -> float:
     try:
-        return float(digits)
+        sigma = _positive(float(digits), text)
     except ValueError:
-        raise UsageError(f"{text!r}: {digits.strip()!r} is not a number") from None
+        raise UsageError(f"{quoted(text)}: {quoted(digits.strip())} is not a number") from None
+    if sigma > MOST_SIGMA:
+        raise UsageError(f"{quoted(text)}: SIGMA must be at most {MOST_SIGMA}")
+    return sigma

@@ -40,18 +40,22 @@ def load(name_or_path: str) -> tuple[str, dict[str, object]]:
     Anything that ends in ``.toml`` or holds a path separator is a file. A ``payload_file`` in it
     is relative to that file. Raises ScenarioError where the file cannot be read.
     """
+    if "\0" in name_or_path:
+        raise ScenarioError(f"{name_or_path!r} is not the name of a file")
     if "://" in name_or_path:  # not quoted: it may hold a password
         raise ScenarioError("a scenario is a name or a .toml file; a server goes with --redis-url")
     if not (name_or_path.endswith(".toml") or "/" in name_or_path):
         return name_or_path, {"name": name_or_path, **tomllib.loads(text_of(name_or_path))}
     path = Path(name_or_path)
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        fields = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise ScenarioError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ScenarioError(f"{path}: nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise ScenarioError(f"{path}: not TOML: {error}") from None
     payload_file = fields.get("payload_file")
     if isinstance(payload_file, str):

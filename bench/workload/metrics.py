@@ -9,10 +9,10 @@ metric's unit and direction from its table.
     statistic  = "min" | "mean" | "max" | percentile, from "p0.001" to "p100"
     operator   = "<" | "<=" | ">" | ">=" | "=="
 
-A value is written in the metric's unit: a duration (``50ms``), a rate (``40000/s``) or a number.
+A value is written with its unit: a duration (``50ms``), a rate (``40000/s``). A count is a whole
+number, and a cost may be a bare one where its name says the unit.
 """
 
-import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from bench import units
-from bench.errors import UsageError, nearest
+from bench.errors import UsageError, nearest, quoted
+from bench.names import ALL_QUEUES
 
 
 class Unit(StrEnum):
@@ -158,7 +159,6 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
 _EXPRESSION = re.compile(r"(?P<metric>[^<>=]+?)\s*(?P<operator><=|>=|==|<|>)\s*(?P<value>.+)")
 _METRIC = re.compile(r"(?P<name>\w+)(?:\{(?P<queue>[^{}]+)\})?(?:\.(?P<statistic>[\w.]+))?")
 _PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
-ALL_QUEUES = "all"
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,9 @@ def parse_metric(text: str) -> Metric:
     written = text.strip()
     match = _METRIC.fullmatch(written)
     if match is None:
-        raise UsageError(f"{written!r} is not a metric: write for example e2e.p99 or enqueue.rate")
+        raise UsageError(
+            f"{quoted(written)} is not a metric: write for example e2e.p99 or enqueue.rate"
+        )
     name, queue, statistic = match["name"], match["queue"], match["statistic"]
     rate = RATES.get(f"{name}.{statistic}")
     if rate is not None and queue is None:
@@ -231,7 +233,7 @@ def parse_metric(text: str) -> Metric:
         return Metric(COUNTS[name], queue or ALL_QUEUES)
     if written in COSTS:
         return Metric(COSTS[written])
-    raise UsageError(f"{written!r} is not measured{_suggestion(name)}")
+    raise UsageError(f"{quoted(written)} is not measured{_suggestion(name)}")
 
 
 def _statistic(interval: str, statistic: str | None) -> str:
@@ -256,30 +258,27 @@ def parse_objective(expression: str) -> Objective:
     that cannot be read."""
     match = _EXPRESSION.fullmatch(expression.strip())
     if match is None:
-        raise UsageError(f"{expression!r} is not an objective: write for example e2e.p99 < 50ms")
+        raise UsageError(
+            f"{quoted(expression)} is not an objective: write for example e2e.p99 < 50ms"
+        )
     try:
         metric = parse_metric(match["metric"])
         limit = _READERS[metric.unit](match["value"].strip())
     except UsageError as error:
-        raise UsageError(f"{expression!r}: {error}") from None
+        raise UsageError(f"{quoted(expression)}: {error}") from None
     return Objective(expression.strip(), metric, match["operator"], limit)
 
 
 def _whole(text: str) -> float:
-    try:
-        return float(int(text))
-    except ValueError:
-        raise UsageError(f"{text!r} is not a whole number") from None
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise UsageError(f"{quoted(text)} is not a whole number of tasks")
+    return float(text)
 
 
-def _number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise UsageError(f"{text!r} is not a number")
-    return number
+def _microseconds(text: str) -> float:
+    """The metric's name says µs, so a bare number is one; a duration is converted."""
+    is_bare = re.fullmatch(units.NUMBER_PATTERN, text) is not None
+    return units.parse_duration(f"{text}us" if is_bare else text) * 1e6
 
 
 _READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
@@ -287,8 +286,8 @@ _READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
         Unit.SECONDS: units.parse_duration,
         Unit.PER_SECOND: units.parse_rate,
         Unit.TASKS: _whole,
-        Unit.MICROSECONDS: _number,
-        Unit.BYTES: lambda text: float(units.parse_size(text)),
+        Unit.MICROSECONDS: _microseconds,
+        Unit.BYTES: lambda text: float(units.parse_bytes(text)),
     }
 )
 

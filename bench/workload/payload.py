@@ -99,7 +99,7 @@ def read_lines(path: Path) -> Lines:
     Raises ScenarioError that names the file, and the line where one is at fault.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ScenarioError(f"payload_file {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -1,10 +1,10 @@
 """Fields of a scenario that hold a quantity: durations, rates, shares and distributions."""
 
 import contextlib
-from typing import get_args
+from typing import cast, get_args
 
 from bench import units
-from bench.errors import UsageError
+from bench.errors import UsageError, quoted
 from bench.workload import distribution, payload
 from bench.workload.distribution import Distribution
 from bench.workload.value_type import (
@@ -23,34 +23,45 @@ def plain(number: float) -> str:
     return f"{number:.9f}".rstrip("0").rstrip(".")
 
 
-def _seconds_text(seconds: float) -> str:
+MOST_DURATION_S = 14 * 86_400.0
+"""The longest time that a run waits for anything: 14 days. Systems wait in milliseconds of 32 bits,
+which end after 24 days."""
+MOST_DURATION = "14 days"
+MOST_SERVICE_S = units.HOUR_S
+"""The longest service time: the longest latency that histograms resolve."""
+MOST_PER_S = 10_000_000
+"""The highest rate: due times are whole microseconds, of which each would then have ten tasks."""
+LEAST_PER_S = 1 / units.HOUR_S
+"""The lowest rate: a run needs several tasks within the longest time that it takes."""
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds as users write them: ``2.5s``."""
     return f"{plain(seconds)}s"
 
 
 def read_duration(written: object) -> float:
-    """Returns seconds. Raises UsageError for what is no duration, or not longer than zero."""
-    seconds = units.parse_duration(text_or_number(written))
+    """Returns seconds. Raises UsageError for what is no duration, zero, or too long for a run."""
+    seconds = _duration_or_zero(written)
     if seconds <= 0:
         raise UsageError("it must be longer than zero")
     return seconds
 
 
 def _duration_or_zero(written: object) -> float:
-    seconds = units.parse_duration(text_or_number(written))
-    if seconds < 0:
+    if not isinstance(written, str) and require_number(written) < 0:
         raise UsageError("it cannot be negative")
+    seconds = units.parse_duration(cast(str | float, written))
+    if seconds > MOST_DURATION_S:
+        raise UsageError(f"{quoted(written)} is too long: at most {MOST_DURATION}")
     return seconds
 
 
-DURATION_SCHEMA: Schema = any_of(
-    {"type": "number", "exclusiveMinimum": 0}, pattern_schema(units.DURATION_PATTERN)
-)
-_DURATION_OR_ZERO_SCHEMA: Schema = any_of(
-    {"type": "number", "minimum": 0}, pattern_schema(units.DURATION_PATTERN)
-)
+DURATION_SCHEMA: Schema = pattern_schema(units.DURATION_PATTERN)
+_DURATION_OR_ZERO_SCHEMA: Schema = any_of({"const": 0}, DURATION_SCHEMA)
 
-DURATION = ValueType(read_duration, DURATION_SCHEMA, _seconds_text)
-DURATION_OR_ZERO = ValueType(_duration_or_zero, _DURATION_OR_ZERO_SCHEMA, _seconds_text)
+DURATION = ValueType(read_duration, DURATION_SCHEMA, seconds_text)
+DURATION_OR_ZERO = ValueType(_duration_or_zero, _DURATION_OR_ZERO_SCHEMA, seconds_text)
 
 
 def _duration_or_auto(written: object) -> float | None:
@@ -60,7 +71,7 @@ def _duration_or_auto(written: object) -> float | None:
 DURATION_OR_AUTO = ValueType(
     _duration_or_auto,
     any_of({"const": "auto"}, _DURATION_OR_ZERO_SCHEMA),
-    _seconds_text,
+    seconds_text,
     none="auto",
 )
 
@@ -71,14 +82,23 @@ def _rate(written: object) -> float | str:
     rate = units.parse_rate(text_or_number(written))
     if rate <= 0:
         raise UsageError("the rate must be above zero; for no rate limit write max")
-    return rate
+    return require_possible_rate(rate)
+
+
+def require_possible_rate(per_s: float) -> float:
+    """Returns a rate as it is. Raises UsageError where it is too low or too high for a run."""
+    if not LEAST_PER_S * (1 - 1e-9) <= per_s <= MOST_PER_S:
+        raise UsageError(
+            f"a rate of {per_s:g}/s is out of range: it must be from 1/h to {MOST_PER_S}/s"
+        )
+    return per_s
 
 
 RATE = ValueType(
     _rate,
     any_of(
         {"const": "max"},
-        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "number", "minimum": LEAST_PER_S, "maximum": MOST_PER_S},
         pattern_schema(units.RATE_PATTERN),
     ),
 )
@@ -92,7 +112,9 @@ def _share_from_text(text: str) -> float:
 def _share(written: object) -> float:
     value = _share_from_text(written) if isinstance(written, str) else require_number(written)
     if not 0 <= value <= 1:
-        raise UsageError(f"{value:g} is not a share: it must be from 0 to 1")
+        raise UsageError(
+            f"{value:g} is not a share: it must be from 0 to 1, or a percentage such as 5%"
+        )
     return value
 
 
@@ -134,8 +156,9 @@ def _size(text: str) -> float:
 
 
 def _payload_size(written: object) -> Distribution:
-    text = str(written) if isinstance(written, int) else require_text(written)
-    sizes = distribution.parse(text, _size, "constant")
+    if isinstance(written, int) and not isinstance(written, bool):
+        units.parse_size(written)  # says that the unit is missing
+    sizes = distribution.parse(require_text(written), _size, "constant")
     if sizes.kind in ("none", "exp"):
         raise UsageError("write a size, uniform:LOW-HIGH or lognormal:MEAN,SIGMA")
     smallest = sizes.low if sizes.kind == "uniform" else sizes.mean
@@ -149,38 +172,41 @@ def _payload_size(written: object) -> Distribution:
 
 
 def _payload_size_text(sizes: Distribution) -> object:
-    return int(sizes.mean) if sizes.kind == "constant" else distribution.text_of(sizes, plain)
+    if sizes.kind == "constant":
+        return _bytes_text(sizes.mean)
+    return distribution.text_of(sizes, _bytes_text)
+
+
+def _bytes_text(size: float) -> str:
+    return f"{plain(size)}B"
 
 
 PAYLOAD_SIZE = ValueType(
     _payload_size,
-    any_of(
-        {"type": "integer", "minimum": payload.MIN_SIZE, "maximum": payload.MAX_SIZE},
-        pattern_schema(
-            *distribution.patterns(units.SIZE_PATTERN, ("constant", "uniform", "lognormal"))
-        ),
+    pattern_schema(
+        *distribution.patterns(units.SIZE_PATTERN, ("constant", "uniform", "lognormal"))
     ),
     _payload_size_text,
 )
 
 
 def _service_time(written: object) -> Distribution:
-    if isinstance(written, str):
-        return distribution.parse(written, units.parse_duration, "constant")
-    return Distribution("constant", mean=read_duration(written))
+    if not isinstance(written, str):
+        return Distribution("constant", mean=read_duration(written))
+    times = distribution.parse(written, units.parse_duration, "constant")
+    if max(times.mean, times.high) > MOST_SERVICE_S:
+        raise UsageError(f"{quoted(written)} is too long: a task may take 1h at most")
+    return times
 
 
 def _service_time_text(drawn: Distribution) -> str:
-    return distribution.text_of(drawn, _seconds_text)
+    return distribution.text_of(drawn, seconds_text)
 
 
 SERVICE_TIME = ValueType(
     _service_time,
-    any_of(
-        {"type": "number", "exclusiveMinimum": 0},
-        pattern_schema(
-            *distribution.patterns(units.DURATION_PATTERN, get_args(distribution.DistributionKind))
-        ),
+    pattern_schema(
+        *distribution.patterns(units.DURATION_PATTERN, get_args(distribution.DistributionKind))
     ),
     _service_time_text,
 )

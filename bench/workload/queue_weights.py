@@ -1,12 +1,16 @@
 """Sub-queues with the weights of their shares, as users write them."""
 
-import math
 from collections.abc import Mapping
 
-from bench.errors import UsageError
+from bench.errors import UsageError, quoted
+from bench.names import ALL_QUEUES, require_queue_name
 from bench.workload.value_type import ValueType, any_of, require_number
 
-_ALL_QUEUES = "all"
+MOST_QUEUES = 1000
+"""Each queue has histograms of its own in every slice of a run."""
+_NAME_PATTERN = r"^[^\s{},\x00-\x1f\x7f-\x9f]{1,150}$(?!\n)"
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-9, 1e9
+"""Shares of queues are drawn with 53 bits: these leave each its share."""
 
 
 def parse_weights(written: object) -> dict[str, float]:
@@ -21,13 +25,12 @@ def parse_weights(written: object) -> dict[str, float]:
         pairs = [_queue_pair(part) for part in written.split(",") if part.strip()]
     else:
         raise UsageError("write queue=weight pairs, for example inference_high=1,inference_low=3")
+    if len(pairs) > MOST_QUEUES:
+        raise UsageError(f"{len(pairs)} queues are too many: at most {MOST_QUEUES}")
     weights: dict[str, float] = {}
     for name, weight in pairs:
         share = _weight(name, weight)
-        if not name or any(character.isspace() or character in "{}" for character in name):
-            raise UsageError(f"{name!r} is not a queue name")
-        if name == _ALL_QUEUES:
-            raise UsageError(f"{name!r} means all queues together in records: rename it")
+        require_queue_name(name)
         if name in weights:
             raise UsageError(f"{name!r} is named twice")
         weights[name] = share
@@ -38,9 +41,12 @@ def _weight(name: str, written: object) -> float:
     try:
         weight = require_number(written)
     except UsageError:
-        raise UsageError(f"the weight of {name!r} is not a number: {written!r}") from None
-    if not 0 < weight < math.inf:
+        raise UsageError(f"the weight of {name!r} is not a number: {quoted(written)}") from None
+    if not weight > 0:
         raise UsageError(f"the weight of {name!r} must be positive, not {weight:g}")
+    if not _LEAST_WEIGHT <= weight <= _MOST_WEIGHT:
+        limits = f"from {_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}"
+        raise UsageError(f"the weight of {name!r} must be {limits}, not {weight:g}")
     return weight
 
 
@@ -60,8 +66,13 @@ QUEUES = ValueType(
         {
             "type": "object",
             "minProperties": 1,
-            "propertyNames": {"pattern": rf"^(?!{_ALL_QUEUES}$)[^\s{{}}]+$"},
-            "additionalProperties": {"type": "number", "exclusiveMinimum": 0},
+            "maxProperties": MOST_QUEUES,
+            "propertyNames": {"pattern": _NAME_PATTERN, "not": {"const": ALL_QUEUES}},
+            "additionalProperties": {
+                "type": "number",
+                "minimum": _LEAST_WEIGHT,
+                "maximum": _MOST_WEIGHT,
+            },
         },
         {"type": "string", "minLength": 1},
     ),

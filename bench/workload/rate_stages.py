@@ -1,10 +1,18 @@
 """Steps and ramps of the offered rate, as users write them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from bench import units
-from bench.errors import UsageError, nearest
-from bench.workload.quantities import DURATION_SCHEMA, read_duration
+from bench.errors import UsageError, nearest, quoted
+from bench.workload.quantities import (
+    DURATION_SCHEMA,
+    MOST_DURATION,
+    MOST_DURATION_S,
+    read_duration,
+    require_possible_rate,
+    seconds_text,
+)
 from bench.workload.schedule import RateStage
 from bench.workload.value_type import Schema, ValueType, any_of, pattern_schema, text_or_number
 
@@ -14,16 +22,22 @@ _NAMES = ("duration", "rate", "from", "to")
 def _stages(written: object) -> tuple[RateStage, ...]:
     """``5s@1000/s,10s@1000/s..5000/s``, or a list of tables with duration and rate or from/to."""
     if isinstance(written, str):
-        return tuple(_stage_from_text(part.strip()) for part in written.split(","))
-    if isinstance(written, Sequence):
-        return tuple(_stage_from_table(table) for table in written)
-    raise UsageError("write for example 5s@1000/s,10s@1000/s..5000/s")
+        stages = tuple(_stage_from_text(part.strip()) for part in written.split(","))
+    elif isinstance(written, Sequence):
+        stages = tuple(_stage_from_table(table) for table in written)
+    else:
+        raise UsageError("write for example 5s@1000/s,10s@1000/s..5000/s")
+    if math.fsum(stage.duration_s for stage in stages) > MOST_DURATION_S:
+        raise UsageError(f"together they are too long: at most {MOST_DURATION}")
+    return stages
 
 
 def _stage_from_text(text: str) -> RateStage:
     duration, at, rates = text.partition("@")
     if not at:
-        raise UsageError(f"{text!r} is not a stage: write DURATION@RATE or DURATION@RATE..RATE")
+        raise UsageError(
+            f"{quoted(text)} is not a stage: write DURATION@RATE or DURATION@RATE..RATE"
+        )
     start, dots, end = rates.partition("..")
     return _stage(duration, start, end if dots else start)
 
@@ -33,7 +47,7 @@ def _stage_from_table(table: object) -> RateStage:
         raise UsageError("each stage is a table with duration, and rate or from and to")
     for name in table:
         if name not in _NAMES:
-            raise UsageError(f"unknown field {name!r} in a stage{nearest(name, _NAMES)}")
+            raise UsageError(f"unknown field {quoted(name)} in a stage{nearest(str(name), _NAMES)}")
     if "duration" not in table or ("rate" in table) == ("from" in table or "to" in table):
         raise UsageError("each stage needs duration, and either rate or both from and to")
     if "rate" in table:
@@ -45,21 +59,24 @@ def _stage_from_table(table: object) -> RateStage:
 
 def _stage(duration: object, start: object, end: object) -> RateStage:
     duration_s = read_duration(duration)
-    start_per_s = units.parse_rate(text_or_number(start))
-    end_per_s = units.parse_rate(text_or_number(end))
-    if start_per_s < 0 or end_per_s < 0:
+    return RateStage(duration_s, _rate(start), _rate(end))
+
+
+def _rate(written: object) -> float:
+    per_s = units.parse_rate(text_or_number(written))
+    if per_s < 0:
         raise UsageError("a stage's rate cannot be negative")
-    return RateStage(duration_s, start_per_s, end_per_s)
+    return 0.0 if per_s == 0 else require_possible_rate(per_s)
 
 
 def _tables(stages: Sequence[RateStage]) -> object:
     return [
-        {"duration": each.duration_s, "from": each.start_per_s, "to": each.end_per_s}
+        {"duration": seconds_text(each.duration_s), "from": each.start_per_s, "to": each.end_per_s}
         for each in stages
     ]
 
 
-_RATE: Schema = any_of({"type": "number", "minimum": 0}, pattern_schema(units.RATE_PATTERN))
+_RATE_SCHEMA: Schema = any_of({"type": "number", "minimum": 0}, pattern_schema(units.RATE_PATTERN))
 _TEXT = rf"{units.DURATION_PATTERN}\s*@\s*{units.RATE_PATTERN}(?:\s*\.\.\s*{units.RATE_PATTERN})?"
 
 
@@ -67,7 +84,7 @@ def _table(*rates: str) -> Schema:
     names = ("duration", *rates)
     return {
         "type": "object",
-        "properties": {"duration": DURATION_SCHEMA, **dict.fromkeys(rates, _RATE)},
+        "properties": {"duration": DURATION_SCHEMA, **dict.fromkeys(rates, _RATE_SCHEMA)},
         "required": list(names),
         "additionalProperties": False,
     }

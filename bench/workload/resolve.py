@@ -6,9 +6,10 @@ from typing import Any
 from bench.errors import ScenarioError, UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
+from bench.names import ALL_QUEUES
 from bench.wire.layout_contract import Layout, split_queue
 from bench.workload.fields import FIELDS, name_of
-from bench.workload.metrics import ALL_QUEUES, parse_objective
+from bench.workload.metrics import parse_objective
 from bench.workload.scenario import Scenario
 
 

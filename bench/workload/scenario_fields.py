@@ -29,7 +29,7 @@ from bench.workload.queue_weights import QUEUES
 from bench.workload.rate_stages import STAGES
 from bench.workload.schedule import RateStage
 from bench.workload.texts import COMMAND, LAYOUT, OBJECTIVES
-from bench.workload.value_type import BOOLEAN, TEXT, one_of, whole
+from bench.workload.value_type import BOOLEAN, FILE_NAME, NAME, ONE_LINE, one_of, whole
 
 ArrivalKind = Literal["constant", "poisson", "max"]
 ProducerKind = Literal["frames", "redis-py", "snippet"]
@@ -41,6 +41,16 @@ WorkerStart = Literal["with-run", "after-fill"]
 
 MAX_CONCURRENCY = 500
 """Slots of one worker process: each needs a socket, and select() takes 1024 at most."""
+
+MOST_TASKS = 10**12
+"""About what Redis could take in the longest run: 826,000 tasks a second for 14 days."""
+MOST_SEED = 2**63 - 1
+"""The largest whole number that TOML and JSON readers must hold."""
+MOST_BACKLOG = 2**32 - 1
+"""The longest list that Redis holds."""
+
+MOST_WORKERS = 256
+"""Each is a process with connections of its own."""
 
 _load = partial(Declared, group=FieldGroup.LOAD)
 _workers = partial(Declared, group=FieldGroup.WORKERS)
@@ -60,14 +70,14 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str,
         _measurement(
-            TEXT,
+            NAME,
             "Name of the scenario in reports and file names.",
             "evening-peak",
             without="the file's name",
         ),
     ] = "unnamed"
     description: Annotated[
-        str, _measurement(TEXT, "What the scenario answers, in one sentence for reports.")
+        str, _measurement(ONE_LINE, "What the scenario answers, in one sentence for reports.")
     ] = ""
 
     queues: Annotated[
@@ -139,13 +149,17 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     tasks: Annotated[
         int | None,
         _load(
-            whole(1), "Number of tasks to enqueue.", "100000", also=_LOCUST, replaces=("duration",)
+            whole(1, MOST_TASKS),
+            "Number of tasks to enqueue.",
+            "100000",
+            also=_LOCUST,
+            replaces=("duration",),
         ),
     ] = None
     seed: Annotated[
         int,
         _load(
-            whole(0),
+            whole(0, MOST_SEED),
             "Seed of all random draws: the same seed gives the same workload.",
             also=_WORKER_AND_LOCUST,
         ),
@@ -157,7 +171,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             PAYLOAD_SIZE,
             f"Bytes of each payload, of which stamps take {MIN_SIZE}: a size, uniform:LOW-HIGH or "
             "lognormal:MEAN,SIGMA.",
-            "uniform:64-1KiB",
+            "uniform:64B-1KiB",
             also=_LOCUST,
             replaces=("payload_file",),
         ),
@@ -172,7 +186,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     payload_file: Annotated[
         str | None,
         _load(
-            TEXT,
+            FILE_NAME,
             "JSONL file of payloads, one object per line, used in turn.",
             "payloads.jsonl",
             also=_LOCUST,
@@ -204,7 +218,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     max_backlog: Annotated[
         int | None,
         _load(
-            whole(1),
+            whole(1, MOST_BACKLOG),
             "Closed loop: wait while the pending list of a sub-queue is longer than this.",
             "4096",
             also=_LOCUST,
@@ -213,7 +227,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     workers: Annotated[
-        int, _workers(whole(0, 256), "Worker processes that the run starts; 0 for none.")
+        int, _workers(whole(0, MOST_WORKERS), "Worker processes that the run starts; 0 for none.")
     ] = 1
     external_workers: Annotated[
         bool,
@@ -233,8 +247,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _external(
             COMMAND,
-            "Command that starts an external worker; {url}, {host}, {port}, {queues} and {parent} "
-            "are filled in, and BENCH_REDIS_URL is set.",
+            "Command that starts an external worker; {url}, {host}, {port}, {db}, {queues} and "
+            "{parent} are filled in, and BENCH_REDIS_URL is set.",
             "my-worker --redis {host}:{port} --queues {queues}",
             without="with `worker` = `external`, one that is running",
         ),

@@ -2,7 +2,7 @@
 
 import shlex
 
-from bench.errors import UsageError
+from bench.errors import UsageError, quoted
 from bench.layouts import registry
 from bench.secrets import URL_VARIABLE, hide, quotes_password
 from bench.workload.metrics import parse_objective
@@ -21,10 +21,12 @@ LAYOUT = ValueType(_layout, any_of({"enum": registry.names()}, {"type": "string"
 
 def _command(written: object) -> str:
     text = require_text(written)
+    if "\0" in text:
+        raise UsageError("the command holds a NUL, which ends an argument: remove it")
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"{hide(text)!r} cannot be split into words: {error}") from None
+        raise UsageError(f"{quoted(hide(text))} cannot be split into words: {error}") from None
     if not words:
         raise UsageError("the command is empty")
     if quotes_password(text):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import UsageError, nearest
+from bench.errors import UsageError, nearest, quoted
+from bench.names import require_name, require_printable
 
 Schema = Mapping[str, object]
 """A JSON Schema, or a part of one."""
@@ -42,7 +43,7 @@ def require_text(written: object) -> str:
     """Returns a text as it is. Raises UsageError for anything else."""
     if isinstance(written, str):
         return written
-    raise UsageError(f"expected a text, got {written!r}")
+    raise UsageError(f"expected a text, got {quoted(written)}")
 
 
 def require_number(written: object) -> float:
@@ -50,14 +51,14 @@ def require_number(written: object) -> float:
     if isinstance(written, int | float) and not isinstance(written, bool):
         with contextlib.suppress(OverflowError):
             return float(written)
-    raise UsageError(f"expected a number, got {written!r}")
+    raise UsageError(f"expected a number, got {quoted(written)}")
 
 
 def require_list(written: object) -> Sequence[object]:
     """Returns a list as it is. Raises UsageError for anything else, a text included."""
     if isinstance(written, Sequence) and not isinstance(written, str | bytes):
         return written
-    raise UsageError(f"expected a list, got {written!r}")
+    raise UsageError(f"expected a list, got {quoted(written)}")
 
 
 def text_or_number(written: object) -> str | float:
@@ -75,13 +76,30 @@ def any_of(*schemas: Schema) -> Schema:
     return {"anyOf": [*schemas]}
 
 
-TEXT = ValueType(require_text, {"type": "string"})
+def _name(written: object) -> str:
+    return require_name(require_text(written), "a name")
+
+
+def _one_line(written: object) -> str:
+    return require_printable(" ".join(require_text(written).split()), "a description")
+
+
+def _file_name(written: object) -> str:
+    text = require_text(written)
+    if not text or "\0" in text:
+        raise UsageError(f"{quoted(text)} is not the name of a file")
+    return text
+
+
+NAME = ValueType(_name, {"type": "string", "minLength": 1})
+ONE_LINE = ValueType(_one_line, {"type": "string"})
+FILE_NAME = ValueType(_file_name, {"type": "string", "minLength": 1})
 
 
 def _boolean(written: object) -> bool:
     if isinstance(written, bool):
         return written
-    raise UsageError(f"expected true or false, got {written!r}")
+    raise UsageError(f"expected true or false, got {quoted(written)}")
 
 
 def _boolean_option(text: str) -> object:
@@ -91,20 +109,22 @@ def _boolean_option(text: str) -> object:
 BOOLEAN = ValueType(_boolean, {"type": "boolean"}, flag=bool, from_option=_boolean_option)
 
 
-def whole(least: int, most: int | None = None) -> ValueType:
+def within(least: int, most: int, number: int) -> int:
+    """Returns a number as it is. Raises UsageError where it is not from ``least`` to ``most``."""
+    if not least <= number <= most:
+        raise UsageError(f"{quoted(number)} is out of range: it must be from {least} to {most}")
+    return number
+
+
+def whole(least: int, most: int) -> ValueType:
     """A whole number between these limits, both included."""
 
     def read(written: object) -> int:
         if isinstance(written, bool) or not isinstance(written, int):
-            raise UsageError(f"expected a whole number, got {written!r}")
-        if written < least or (most is not None and written > most):
-            limits = f"at least {least}" if most is None else f"from {least} to {most}"
-            raise UsageError(f"{written} is out of range: it must be {limits}")
-        return written
+            raise UsageError(f"expected a whole number, got {quoted(written)}")
+        return within(least, most, written)
 
-    schema = {"type": "integer", "minimum": least}
-    if most is not None:
-        schema["maximum"] = most
+    schema = {"type": "integer", "minimum": least, "maximum": most}
     return ValueType(read, schema, flag=int, from_option=_whole_option)
 
 
@@ -121,6 +141,6 @@ def one_of(choices: Sequence[str]) -> ValueType:
         if isinstance(written, str) and written in choices:
             return written
         hint = nearest(str(written), choices)
-        raise UsageError(f"{written!r} is not one of {', '.join(choices)}{hint}")
+        raise UsageError(f"{quoted(written)} is not one of {', '.join(choices)}{hint}")
 
     return ValueType(read, {"type": "string", "enum": list(choices)})

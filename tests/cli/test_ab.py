@@ -85,7 +85,7 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
         (("--b", "--redis-url '$NONESUCH'"), "arm B: the environment variable NONESUCH is not set"),
         (("--b", "--prefetch 1", "--budget", "soon"), "'soon' is not a duration"),
         (("--b", "--prefetch 1", "--budget", "10s"), "a budget of 10.0 s is too small: 6 pairs"),
-        (("--b", "--prefetch 1", "--pairs", "0"), "--pairs and --noise-pairs must be at least 1"),
+        (("--b", "--prefetch 1", "--pairs", "0"), "--pairs must be from 1 to 1000, not 0"),
         (("--b", "--prefetch 1", "--gate", "speed"), "'speed' is not measured"),
         (("--b", "--prefetch 1", "-o", "file/job"), "cannot write file/job/job.json"),
         (("--base-ref", "nonesuch"), "--base-ref: this folder is in no git repository"),

@@ -55,7 +55,7 @@ def test_workers_from_elsewhere_are_waited_for(bench: Bench) -> None:
     ("words", "code", "said"),
     [
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
-        (("--expect-workers", "0"), 2, "--expect-workers must be at least 1"),
+        (("--expect-workers", "0"), 2, "--expect-workers must be from 1 to 4095, not 0"),
         (("--server-binary", "/nonesuch"), 2, "/nonesuch"),
     ],
 )

@@ -111,7 +111,7 @@ def test_restarts_leave_a_record_of_each_start_and_one_of_all(bench: Bench, fold
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--restarts", "0"), "--restarts must be at least 1"),
+        (("--restarts", "0"), "--restarts must be from 1 to 1000, not 0"),
         (("--restarts", "2", "--keep"), "--restarts cannot be combined with --keep"),
         (("--restarts", "2", "--distributed"), "cannot be combined with --distributed"),
     ],

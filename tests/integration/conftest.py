@@ -14,6 +14,7 @@ from bench.run.run import execute
 from bench.worker import standalone
 from bench.worker.process import settings_of
 from bench.workload.resolve import parent_queue, resolve
+from tests.seconds import in_seconds
 
 QUEUE = "inference_default"
 
@@ -33,7 +34,9 @@ def run(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RunRecord:
     """Run a scenario of these fields on top of a small default."""
-    scenario = resolve({"queues": {QUEUE: 1}, "warmup": 0, "drain_timeout": "10s", **fields})
+    scenario = resolve(
+        {"queues": {QUEUE: 1}, "warmup": 0, "drain_timeout": "10s", **in_seconds(fields)}
+    )
     request = RunRequest(url, scenario, "a test", owns_server=owns_server)
     return execute(request, lambda _: None, should_stop)
 
@@ -42,7 +45,7 @@ def run(
 def worker_thread(url: str, fields: dict[str, object]) -> Iterator[None]:
     """A stand-alone worker in this process, which serves until the block ends."""
     stop = threading.Event()
-    scenario = resolve({"queues": {QUEUE: 1}, "rate": "max", "tasks": 1, **fields})
+    scenario = resolve({"queues": {QUEUE: 1}, "rate": "max", "tasks": 1, **in_seconds(fields)})
 
     def serve() -> None:
         parent = parent_queue(scenario)

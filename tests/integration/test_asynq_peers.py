@@ -56,7 +56,7 @@ def test_a_real_asynq_server_reads_every_task_that_we_write(
     unicode_file.write_text("\n".join(lines), encoding="utf-8")
     count = 20_000
     for content in (
-        {"payload_content": "binary", "payload_size": "uniform:54-600"},
+        {"payload_content": "binary", "payload_size": "uniform:54B-600B"},
         {"payload_file": str(unicode_file)},
     ):
         fields = {

@@ -275,7 +275,9 @@ def healthy(server: EmbeddedServer, client: Any, entry: LayoutEntry) -> Contract
 
 
 def parent_of(entry: LayoutEntry, queue: str) -> str:
-    return parent_queue(resolve({"layout": entry.name, "queues": queue, "rate": 1, "duration": 1}))
+    return parent_queue(
+        resolve({"layout": entry.name, "queues": queue, "rate": 1, "duration": "1s"})
+    )
 
 
 @each_entry

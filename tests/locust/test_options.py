@@ -107,7 +107,9 @@ def test_users_of_one_test_share_a_scenario() -> None:
 def test_a_scenario_file_is_relative_to_nothing_but_itself(tmp_path: Path) -> None:
     (tmp_path / "lines.jsonl").write_text('{"a": 1}\n')
     file = tmp_path / "own.toml"
-    file.write_text('rate = 10\nduration = 5\npayload_file = "lines.jsonl"\nqueues = {a_b = 1}\n')
+    file.write_text(
+        'rate = 10\nduration = "5s"\npayload_file = "lines.jsonl"\nqueues = {a_b = 1}\n'
+    )
     made = scenario({"scenario": str(file)})
     assert made.payload_file == str(tmp_path / "lines.jsonl")
 

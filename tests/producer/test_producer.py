@@ -17,6 +17,7 @@ from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch, Group
 from bench.workload.resolve import resolve
+from tests.seconds import in_seconds
 
 START_US = 1_700_000_000_000_000
 
@@ -97,7 +98,7 @@ class Quiet:
 
 
 def produce(fields: dict[str, object], sink: Memory, number: int = 0) -> ProducerReport:
-    scenario = resolve({"queues": {"inference_default": 1}, **fields})
+    scenario = resolve({"queues": {"inference_default": 1}, **in_seconds(fields)})
     task = StartProducer("redis://nowhere", scenario, 1, number, 0)
     line = time_line(START_US, 0, 0)
     producer = Producer(task, sink, line, sink.clock, Quiet(sink.clock))  # type: ignore[arg-type]

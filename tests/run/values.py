@@ -18,6 +18,7 @@ from bench.run.machine_sampler import MachineLimits, MachineSample
 from bench.run.server_sampler import ServerSample
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
+from tests.seconds import in_seconds
 
 START_US = 1_800_000_000_000_000
 QUEUE = "inference_default"
@@ -33,7 +34,8 @@ def scenario(**fields: object) -> Scenario:
     chosen = {"queues": {QUEUE: 1}, "rate": 100, "duration": 1, "warmup": 0, **fields}
     if fields.get("rate") == "max":
         chosen.pop("duration" if "tasks" in fields else "tasks", None)
-    return resolve({name: value for name, value in chosen.items() if value is not None})
+    written = in_seconds(chosen)
+    return resolve({name: value for name, value in written.items() if value is not None})
 
 
 def packed(numbers: Sequence[int]) -> bytes:

@@ -42,10 +42,10 @@ def test_durations_are_read(text: str, expected: Distribution) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("64", Distribution("constant", mean=64)),
+        ("64B", Distribution("constant", mean=64)),
         ("1KiB", Distribution("constant", mean=1024)),
-        ("uniform:64-1KiB", Distribution("uniform", mean=544, low=64, high=1024)),
-        ("lognormal:256,0.8", Distribution("lognormal", mean=256, sigma=0.8)),
+        ("uniform:64B-1KiB", Distribution("uniform", mean=544, low=64, high=1024)),
+        ("lognormal:256B,0.8", Distribution("lognormal", mean=256, sigma=0.8)),
     ],
 )
 def test_sizes_are_read(text: str, expected: Distribution) -> None:
@@ -72,6 +72,8 @@ def test_a_bare_value_is_of_the_default_kind() -> None:
         ("lognormal:2ms,inf", "'lognormal:2ms,inf': every value must be positive, and finite"),
         ("lognormal:2ms,nan", "'lognormal:2ms,nan': every value must be positive, and finite"),
         ("lognormal:2ms,1e999", "'lognormal:2ms,1e999': every value must be positive, and"),
+        ("lognormal:2ms,3.1", "'lognormal:2ms,3.1': SIGMA must be at most 3"),
+        ("uniform:1-3ms", "'1' has no unit"),
         ("0s", "'0s': every value must be positive"),
         ("exp:0s", "'exp:0s': every value must be positive"),
         ("exp:", "'' is not a duration"),

@@ -19,6 +19,14 @@ UNKNOWN_TO_A_SCHEMA = {
     "payload_size": "limits of a size that has a unit",
     "stages": "a stage of no length",
     "rate": "a rate of zero with its unit",
+    "duration": "how long a duration may be",
+    "warmup": "how long a duration may be",
+    "retry_delay": "how long a duration may be",
+    "failure_rate": "how large a percentage may be",
+    "service_time": "how long a duration may be",
+    "name": "characters that cannot be shown",
+    "description": "characters that cannot be shown",
+    "payload_file": "characters that no file's name has",
     "slo": "the grammar of objectives",
     "worker_command": "quotes and passwords",
 }
@@ -79,7 +87,7 @@ def test_a_schema_refuses_nothing_that_the_field_accepts(name: str, written: Any
 
 def test_a_field_of_another_name_does_not_fit() -> None:
     whole = Draft202012Validator(scenario_schema())
-    assert whole.is_valid({"queues": {"a_b": 1}, "rate": 5, "duration": 5})
-    assert not whole.is_valid({"queues": {"a_b": 1}, "rates": 5, "duration": 5})
-    assert not whole.is_valid({"rate": 5, "duration": 5})
-    assert not whole.is_valid({"queues": {"a_b": 1}, "duration": 5})
+    assert whole.is_valid({"queues": {"a_b": 1}, "rate": 5, "duration": "5s"})
+    assert not whole.is_valid({"queues": {"a_b": 1}, "rates": 5, "duration": "5s"})
+    assert not whole.is_valid({"rate": 5, "duration": "5s"})
+    assert not whole.is_valid({"queues": {"a_b": 1}, "duration": "5s"})

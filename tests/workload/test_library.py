@@ -104,6 +104,22 @@ def test_a_malformed_file_is_refused_by_name_and_place(
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("text", [f"seed = {'9' * 5000}", f"slo = {'[' * 5000}"])
+def test_a_number_or_a_nesting_that_no_reader_holds_is_refused_by_name(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError, match=rf"^{file}: "):
+        library.load(str(file))
+
+
+def test_a_byte_order_mark_is_not_a_part_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("seed = 4\n", encoding="utf-8-sig")
+    assert library.load(str(file))[1] == {"name": "mine", "seed": 4}
+
+
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     missing = tmp_path / "missing.toml"
     with pytest.raises(ScenarioError) as caught:

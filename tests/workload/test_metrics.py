@@ -33,7 +33,7 @@ SUBJECTS = {**metrics.INTERVALS, **metrics.RATES, **metrics.COUNTS, **metrics.CO
         ("not_sent==0", "not_sent", "all", "count", "==", 0),
         ("e2e.p99<50ms", "e2e", "all", "p99", "<", 0.05),
         ("  e2e.p99  <=  1m30s  ", "e2e", "all", "p99", "<=", 90),
-        ("e2e.p50 < 0.5", "e2e", "all", "p50", "<", 0.5),
+        ("e2e.p50 < 0", "e2e", "all", "p50", "<", 0),
         ("e2e.p100 < 1s", "e2e", "all", "p100", "<", 1),
         ("e2e.p0.1 > 1us", "e2e", "all", "p0.1", ">", 1e-6),
         ("enqueue.p99 < 5ms", "enqueue", "all", "p99", "<", 0.005),
@@ -42,6 +42,8 @@ SUBJECTS = {**metrics.INTERVALS, **metrics.RATES, **metrics.COUNTS, **metrics.CO
         ("service.min >= 0", "service", "all", "min", ">=", 0),
         ("e2e_from_send.p99 < 1s", "e2e_from_send", "all", "p99", "<", 1),
         ("server_cpu_us_per_task < 3.5", "server_cpu_us_per_task", "all", "count", "<", 3.5),
+        ("server_cpu_us_per_task < 1ms", "server_cpu_us_per_task", "all", "count", "<", 1000),
+        ("server_bytes_per_task < 900", "server_bytes_per_task", "all", "count", "<", 900),
         ("server_bytes_per_task <= 1KiB", "server_bytes_per_task", "all", "count", "<=", 1024),
     ],
 )
@@ -84,7 +86,10 @@ def test_an_objective_is_taken_apart(
         ("completed{a_b}.rate > 5/s", "'completed{a_b}.rate' is not measured"),
         ("lost.p99 == 0", "'lost.p99' is not measured; there are schedule_lag, enqueue"),
         ("enqueud.p99 < 5ms", "is not measured: did you mean 'enqueued'?"),
-        ("server_cpu_us_per_task < much", "'much' is not a number"),
+        ("server_cpu_us_per_task < much", "'much' is not a duration"),
+        ("e2e.p99 < 50", "'e2e.p99 < 50': '50' has no unit: write 50ms or 50s"),
+        ("lost == " + "9" * 400, "is not a whole number"),
+        ("lost == 1_0", "'1_0' is not a whole number"),
         ("latency.p99 < 5ms", "'latency.p99' is not measured"),
         ("rate > 5/s", "'rate' is not measured"),
         ("e2e.p99 < soon", "'soon' is not a duration"),
@@ -123,11 +128,13 @@ def test_an_objective_holds_as_its_operator_says_and_never_without_data(
 
 @given(
     operator=st.sampled_from(["<", "<=", ">", ">=", "=="]),
-    metric=st.sampled_from(["e2e.p99", "enqueue.rate", "lost"]),
+    metric=st.sampled_from([("e2e.p99", "ms"), ("enqueue.rate", "/s"), ("lost", "")]),
     limit=st.integers(0, 10**6),
 )
-def test_no_objective_holds_without_data(operator: str, metric: str, limit: int) -> None:
-    assert not parse_objective(f"{metric} {operator} {limit}").holds(None)
+def test_no_objective_holds_without_data(
+    operator: str, metric: tuple[str, str], limit: int
+) -> None:
+    assert not parse_objective(f"{metric[0]} {operator} {limit}{metric[1]}").holds(None)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_only_a_percentile_has_a_percentage(metric: str, percent: float | None) 
     queue=st.sampled_from(["", "{inference_high}", "{my_app_low}"]),
     statistic=st.sampled_from(["p50", "p99.9", "min", "mean", "max"]),
     operator=st.sampled_from(["<", "<=", ">", ">=", "=="]),
-    limit=st.sampled_from(["50ms", "1m30s", "0.25", "10us"]),
+    limit=st.sampled_from(["50ms", "1m30s", "0.25s", "10us"]),
     blank=st.sampled_from(["", " ", "  "]),
 )
 def test_white_space_around_the_parts_means_nothing(

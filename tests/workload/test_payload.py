@@ -225,6 +225,12 @@ def test_a_bad_file_is_refused_by_name_and_line(tmp_path: Path, text: bytes, mes
     assert str(caught.value).startswith(message.format(path=file))
 
 
+def test_a_byte_order_mark_is_not_a_part_of_the_first_payload(tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_text('{"input": 1}\n', encoding="utf-8-sig")
+    assert read_lines(file).bodies(np.arange(1)) == [b',"input": 1}']
+
+
 def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"payload_file .*missing\.jsonl: No such file"):
         read_lines(tmp_path / "missing.jsonl")

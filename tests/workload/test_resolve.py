@@ -108,7 +108,7 @@ def test_stages_give_rate_and_duration() -> None:
             "mine.toml: queues: name at least one, as in queues = {inference_high = 1}",
         ),
         (
-            {"rate": 5, "duration": 5},
+            {"rate": 5, "duration": "5s"},
             "mine.toml: queues: name at least one, as in queues = {inference_high = 1}",
         ),
         (
@@ -124,11 +124,11 @@ def test_stages_give_rate_and_duration() -> None:
             "mine.toml: rate: the stages give it already; remove one of the two",
         ),
         (
-            {**STAGES, "duration": 5},
+            {**STAGES, "duration": "5s"},
             "mine.toml: duration: the stages give it already; remove one of the two",
         ),
         (
-            {**QUEUES, "duration": 5},
+            {**QUEUES, "duration": "5s"},
             "mine.toml: rate: it is missing; write tasks per second, for example 5000/s, or max",
         ),
         (
@@ -151,7 +151,7 @@ def test_stages_give_rate_and_duration() -> None:
             "mine.toml: worker_start: there are no workers to start; remove it, or workers = 0",
         ),
         (
-            {**BASE, "payload_file": "x.jsonl", "payload_size": 64},
+            {**BASE, "payload_file": "x.jsonl", "payload_size": "64B"},
             "mine.toml: payload_size: payload_file gives it already; remove one of the two",
         ),
         (
@@ -174,7 +174,7 @@ def test_stages_give_rate_and_duration() -> None:
             "mine.toml: stages: all their rates are zero; raise at least one",
         ),
         (
-            {**BASE, "payload_size": 10},
+            {**BASE, "payload_size": "10B"},
             "mine.toml: payload_size: 10 bytes is too small: the stamps alone take 54",
         ),
     ],
@@ -275,7 +275,7 @@ def send_all(fields: dict[str, object], start_us: int) -> tuple[bytes, list[int]
     return sent, due_us
 
 
-@pytest.mark.parametrize("size", ["64", "200", "uniform:54-300", "lognormal:256,0.8"])
+@pytest.mark.parametrize("size", ["64B", "200B", "uniform:54B-300B", "lognormal:256B,0.8"])
 @pytest.mark.parametrize("kind", ["constant", "poisson"])
 def test_the_same_seed_is_the_same_workload_byte_for_byte_but_for_the_stamps(
     kind: str, size: str
@@ -291,7 +291,7 @@ def test_the_same_seed_is_the_same_workload_byte_for_byte_but_for_the_stamps(
 
 @pytest.mark.parametrize("kind", ["constant", "poisson"])
 def test_another_seed_is_another_workload(kind: str) -> None:
-    fields = {**BASE, "arrivals": kind, "payload_size": "200"}
+    fields = {**BASE, "arrivals": kind, "payload_size": "200B"}
     first, _ = send_all({**fields, "seed": 5}, 1_700_000_000_000_000)
     second, _ = send_all({**fields, "seed": 6}, 1_700_000_000_000_000)
     assert STAMPS.sub(b"", first) != STAMPS.sub(b"", second)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.measure.ledger import Counts
+from bench.names import ALL_QUEUES
 from bench.records.run_record import Rates, SloResult
-from bench.workload.metrics import ALL_QUEUES, Metric, parse_objective
+from bench.workload.metrics import Metric, parse_objective
 
 
 def evaluated(

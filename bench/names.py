@@ -1,0 +1,52 @@
+"""Which names of queues and scenarios are accepted. Pure: text in, text out.
+
+A name goes into Redis keys, file names, tables, CSV, JUnit, Markdown, HTML and command lines. Each
+output escapes what means something in it; refused here is what an output could not hold, or what
+means something to this project itself.
+"""
+
+from bench.errors import UsageError
+
+ALL_QUEUES = "all"
+"""What stands for all queues together where one could be named."""
+LONGEST = 150
+"""Bytes of the longest name: file names and labels hold it together with what they add to it."""
+
+
+def require_printable(text: str, what: str) -> str:
+    """Returns a text of one line as it is.
+
+    Raises UsageError where it holds a line break, another control character, or a character that
+    changes how its neighbours are shown. ``what`` is what the message calls it.
+    """
+    for character in text:
+        if not character.isprintable():
+            raise UsageError(
+                f"{text!r} is not {what}: it holds the unprintable character {character!a}; "
+                "remove it"
+            )
+    return text
+
+
+def require_name(text: str, what: str) -> str:
+    """Returns a name as it is. Raises UsageError where it is empty, too long or not printable."""
+    if not text.strip():
+        raise UsageError(f"{text!r} is not {what}: it is empty")
+    if len(text.encode("utf-8", "surrogatepass")) > LONGEST:
+        raise UsageError(f"{text[:30]!r}… is not {what}: it is longer than {LONGEST} bytes")
+    return require_printable(text, what)
+
+
+def require_queue_name(name: str) -> str:
+    """Returns the name of a queue as it is. Raises UsageError where it cannot be one.
+
+    A comma separates queues in flags and in what worker commands are given, braces enclose a queue
+    in metrics and in Redis' hash tags, and ``all`` stands for all of them.
+    """
+    require_name(name, "a queue name")
+    for character in name:
+        if character.isspace() or character in ",{}":
+            raise UsageError(f"{name!r} is not a queue name: it holds {character!r}")
+    if name == ALL_QUEUES:
+        raise UsageError(f"{name!r} is not a queue name: it stands for all queues together")
+    return name
