@@ -10,7 +10,6 @@ Tasks are those of the default layout, in which a task is found by its id alone.
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -20,8 +19,9 @@ import redis
 
 from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.layouts import registry
+from bench.names import require_queue_name
 from bench.redisio.connection import open_client, translated_errors
-from bench.secrets import URL_VARIABLE
+from bench.redisio.url import from_environment
 from bench.wire.layout_contract import (
     STATE_ARCHIVED,
     STATE_COMPLETED,
@@ -53,6 +53,7 @@ def enqueue_task(
             f"{queue!r} is not a sub-queue: write PARENT{_LAYOUT.separator}NAME, for example "
             f"inference{_LAYOUT.separator}default"
         )
+    require_queue_name(queue)
     if not 0 <= max_retry <= MOST_RETRIES:
         raise UsageError(f"max_retry {max_retry} is out of range: from 0 to {MOST_RETRIES}")
     try:
@@ -125,7 +126,9 @@ def _ask(client: redis.Redis, command: Command) -> Any:
 
 
 def _url(url: str | None) -> str:
-    return url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    if url is not None:
+        return url
+    return from_environment() or DEFAULT_URL
 
 
 def _client(url: str | None) -> redis.Redis:

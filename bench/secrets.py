@@ -36,24 +36,27 @@ LEAST_PART = 8
 
 _QUERY = re.compile(r"\?[a-z_]+=")
 _QUERY_SECRET = re.compile(r"[?&](?:password|username)=([^&#]*)")
+_QUERY_DATABASE = re.compile(r"[?&](db=\d{1,10})(?=&|$)")
 _PLACE = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(/[^?@]*)?", re.IGNORECASE)
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\t\r\n]")
 
 
 def address(url: str) -> str:
-    """Where a URL leads: scheme, host, port and path, without user, password and query.
+    """Where a URL leads: scheme, host, port, path and the option ``db``, without anything else.
 
     ``redis://…`` where what is left does not look like an address.
     """
-    scheme, user_info, place, _ = _split(url)
+    scheme, user_info, place, query = split_url(url)
     is_password = not user_info and place.startswith(":")  # it lacks its @ and host
     is_place = _PLACE.fullmatch(place) is not None and not is_password
-    return f"{scheme}://{place if is_place else HIDDEN}"
+    database = _QUERY_DATABASE.search(query)
+    shown = f"{place}?{database[1]}" if database else place
+    return f"{scheme}://{shown if is_place else HIDDEN}"
 
 
 def has_password(url: str) -> bool:
     """Whether a URL holds a password, in front of its host or in its query."""
-    _, user_info, _, query = _split(url)
+    _, user_info, _, query = split_url(url)
     return bool(user_info.partition(":")[2]) or bool(re.search(r"[?&]password=[^&]", query))
 
 
@@ -64,12 +67,12 @@ def quotes_password(text: str) -> bool:
 
 def has_unencoded(url: str) -> bool:
     """Whether user or password hold a raw character that would end them, such as ``@`` or ``/``."""
-    return _MUST_BE_ENCODED.search(_split(url)[1]) is not None
+    return _MUST_BE_ENCODED.search(split_url(url)[1]) is not None
 
 
 def has_options(url: str) -> bool:
     """Whether a URL has a query, whose options only redis-py knows."""
-    return bool(_split(url)[3])
+    return bool(split_url(url)[3])
 
 
 def url_secrets(url: str) -> frozenset[str]:
@@ -78,7 +81,7 @@ def url_secrets(url: str) -> frozenset[str]:
     A user without a password counts, unless it is ``default``: it may be a password that lacks
     its colon.
     """
-    _, user_info, _, query = _split(url)
+    _, user_info, _, query = split_url(url)
     user, colon, password = user_info.partition(":")
     written = {password if colon or user == "default" else user}
     written.update(re.findall(r"[?&]password=([^&#]*)", query))
@@ -86,8 +89,8 @@ def url_secrets(url: str) -> frozenset[str]:
     return frozenset(written | meant) - {""}
 
 
-def _split(url: str) -> tuple[str, str, str, str]:
-    """Scheme, user information, place and query.
+def split_url(url: str) -> tuple[str, str, str, str]:
+    """Scheme, user information, place, and query with its question mark, all as written.
 
     By hand: a password may hold, unencoded, what a URL parser would end the host at.
     """
@@ -170,10 +173,10 @@ def command_secrets(arguments: Sequence[str]) -> frozenset[str]:
         assignment = _ASSIGNMENT_WORD.fullmatch(word)
         if _FLAG.fullmatch(before):
             found.add(word)
-        elif url:
-            found |= url_secrets(url[2])
         elif assignment and not _is_script(before, word):
             found.add(assignment[2])
+        elif url:
+            found |= url_secrets(url[2])
         elif any(each.isspace() for each in word):
             found |= command_secrets(_arguments_in(word))
     return frozenset(found) - {"", HIDDEN}
@@ -198,11 +201,11 @@ def _hidden_arguments(arguments: Sequence[str]) -> list[str]:
 def _hidden_argument(before: str, word: str) -> str:
     if _FLAG.fullmatch(before):
         return HIDDEN
-    if (url := _URL_WORD.fullmatch(word)) is not None:
-        return f"{url[1]}{address(url[2])}"
     assignment = _ASSIGNMENT_WORD.fullmatch(word)
     if assignment is not None and not _is_script(before, word):
         return f"{assignment[1]}{HIDDEN}"
+    if (url := _URL_WORD.fullmatch(word)) is not None:
+        return f"{url[1]}{address(url[2])}"
     return _hide_by_place(_hide_known(word, command_secrets(_arguments_in(word))))
 
 
@@ -220,7 +223,7 @@ def _arguments_in(word: str) -> list[str]:
 
 
 def _holds_secret(word: str, shown: str) -> bool:
-    url = _URL_WORD.fullmatch(word)
+    url = None if _ASSIGNMENT_WORD.fullmatch(word) else _URL_WORD.fullmatch(word)
     return has_password(url[2]) if url is not None else word != shown
 
 
@@ -236,7 +239,7 @@ def _hidden_url(match: re.Match[str]) -> str:
     url, rest = match[0], ""
     if end is not None:
         url, rest = url[: end.start()], end[0]
-    _, user_info, place, query = _split(url)
+    _, user_info, place, query = split_url(url)
     is_harmless = not user_info and not place.startswith(":") and not _QUERY_SECRET.search(query)
     return match[0] if is_harmless else f"{address(url)}{rest}"
 

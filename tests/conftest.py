@@ -1,5 +1,6 @@
 """What all tests share: a real server, how hypothesis runs, and how large simulations are."""
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -65,14 +66,26 @@ def trial_count(request: pytest.FixtureRequest) -> TrialCount:
 @pytest.fixture(scope="session")
 def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The loopback port of an empty server of this session's own."""
+    with _server(tmp_path_factory.mktemp("server")) as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def cluster_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The loopback port of the only node of an empty cluster, which has no slots."""
+    with _server(tmp_path_factory.mktemp("node"), "--cluster-enabled", "yes") as port:
+        yield port
+
+
+@contextlib.contextmanager
+def _server(directory: Path, *more: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
-    directory = tmp_path_factory.mktemp("server")
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
-            [_executable(), *options, "--dir", directory], stdout=log, stderr=log
+            [_executable(), *options, *more, "--dir", directory], stdout=log, stderr=log
         )
     try:
         _wait_until_up(process, port)

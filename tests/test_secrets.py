@@ -274,3 +274,10 @@ def test_nothing_is_hidden_by_other_code() -> None:
 )
 def test_code_that_hides_something_is_recognised(source: str) -> None:
     assert redactions(source)
+
+
+def test_a_secret_that_looks_like_a_url_is_hidden_where_its_name_says_what_it_is() -> None:
+    words = ["env", "REDISCLI_AUTH=a://sesame", "worker"]
+    assert hide_in_command(words) == f"env 'REDISCLI_AUTH={HIDDEN}' worker"
+    assert secrets.command_secrets(words) == {"a://sesame"}
+    assert secrets.holds_secret(words)

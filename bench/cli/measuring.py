@@ -42,7 +42,7 @@ class MeasuringFlags:
         """
         url = where.url()
         if url is not None and self.server_binary is not None:
-            named = "--redis-url" if where.redis_url else URL_VARIABLE
+            named = URL_VARIABLE if where.redis_url is None else "--redis-url"
             raise UsageError(
                 f"--server-binary starts a server, but {named} names one; remove one of them"
             )

@@ -5,7 +5,6 @@ written: ``bench.workload`` reads them, so that a flag and a TOML field accept t
 report the same errors.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from typing import Annotated, Self, TypeVar, cast
@@ -15,6 +14,7 @@ from cyclopts import Parameter
 
 from bench.cli.messages import notify
 from bench.errors import UsageError
+from bench.redisio.url import from_environment, parse
 from bench.secrets import URL_VARIABLE, has_password
 from bench.workload import library
 from bench.workload.declaration import FieldGroup, FrontEnd
@@ -97,8 +97,14 @@ class ServerFlags:
     ] = None
 
     def url(self) -> str | None:
-        """Returns the URL from the flag or from BENCH_REDIS_URL; never from REDIS_URL."""
-        return self.redis_url or os.environ.get(URL_VARIABLE) or None
+        """Returns the URL from the flag or from BENCH_REDIS_URL; never from REDIS_URL.
+
+        Raises UsageError for a URL that cannot be read, and for an empty variable.
+        """
+        url = from_environment() if self.redis_url is None else self.redis_url
+        if url is not None:
+            parse(url)
+        return url
 
     def warn_of_password(self) -> None:
         """Warn on standard error of a password in --redis-url, which other users can see."""

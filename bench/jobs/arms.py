@@ -44,6 +44,10 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
                 raise UsageError(
                     f"arm {self.label}: the environment variable {name} is not set: export it"
                 )
+            if not environment[name]:
+                raise UsageError(
+                    f"arm {self.label}: the environment variable {name} is empty: give it a value"
+                )
             return environment[name]
 
         return _VARIABLE.sub(value_of, self.url)

@@ -32,7 +32,13 @@ from bench.locust.messages import (
     pack,
     unpack,
 )
-from bench.locust.options import add_options, fields_of, scenario_of, setup_of
+from bench.locust.options import (
+    add_options,
+    fields_of,
+    require_complete,
+    scenario_of,
+    setup_of,
+)
 from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
@@ -142,6 +148,8 @@ class Hooks:
 
     def _make_test(self) -> LoadTest:
         options, environment = self._options, self._environment
+        if environment.web_ui is None:
+            require_complete(options)
         setup = setup_of(options)
         kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
         is_closed_loop = next((kind for kind in kinds if kind is not None), None)

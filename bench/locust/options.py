@@ -9,11 +9,12 @@ import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from bench.errors import ScenarioError, UsageError
+from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
 from bench.workload import library
 from bench.workload.declaration import FrontEnd
@@ -22,6 +23,8 @@ from bench.workload.override import override
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
+_WITH_TEXT = ("server_binary", "record", "shape_duration", "trace", "scenario")
+"""Options with a text that are no field of a scenario, beside the URL."""
 _ENDLESS_S = 1.0
 """Duration of a test that has no end of its own, until its scenario is resolved."""
 
@@ -108,12 +111,28 @@ def _add_load(ours: Any) -> None:
         ours.add_argument(field.option, default=None, help=f"{field.help}{several}")
 
 
+def require_complete(options: Mapping[str, Any]) -> None:
+    """Raises UsageError for an option that was given without a value, as in ``--slo ""``.
+
+    Not for the web page, whose form sends an empty text for a field that was left out.
+    """
+    names = ["redis_url", *_WITH_TEXT, *(field.name for field in shown_by(FrontEnd.LOCUST))]
+    for name in names:
+        text = options.get(name)
+        if isinstance(text, str) and not text.strip():
+            flag = f"--{name.replace('_', '-')}"
+            shown = f"{flag} (or {URL_VARIABLE})" if name == "redis_url" else flag
+            raise UsageError(f"{shown} is empty: give it a value, or remove it")
+
+
 def setup_of(options: Mapping[str, Any]) -> TestSetup:
     """Returns the set-up that the options ask for.
 
     Raises UsageError when they name no server to use, or two.
     """
-    url = options.get("redis_url") or None
+    url = options.get("redis_url")
+    if url is not None:
+        _require_url(str(url))
     is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
     if url is None and not is_embedded:
         raise UsageError(
@@ -127,7 +146,7 @@ def setup_of(options: Mapping[str, Any]) -> TestSetup:
         url=url,
         is_embedded=is_embedded,
         server_binary=options.get("server_binary"),
-        start_workers=int(options.get("start_worker") or 0),
+        start_workers=_started(options),
         allow_shared=bool(options.get("allow_shared")),
         keep=bool(options.get("keep")),
         record=options.get("record"),
@@ -148,7 +167,7 @@ def scenario_of(
     shape asks for. Raises ScenarioError.
     """
     if str(options.get("scenario") or "").endswith(".json"):  # bench run hands a whole one
-        return msgspec.json.decode(Path(str(options["scenario"])).read_bytes(), type=Scenario)
+        return _whole_scenario(Path(str(options["scenario"])))
     source, written = "locust", dict(_BASE)
     if options.get("scenario"):
         source, written = library.load(str(options["scenario"]))
@@ -175,7 +194,7 @@ def scenario_of(
     if not is_staged and (duration_s is not None or "duration" not in fields):
         fields["duration"] = f"{duration_s or _ENDLESS_S}s"
     expects = not options.get("enqueue_only")
-    started = int(options.get("start_worker") or 0)
+    started = _started(options)
     if expects and _is_closed(fields) and "max_backlog" not in fields:
         fields["max_backlog"] = _MAX_BACKLOG
     fields["workers"] = started
@@ -184,6 +203,31 @@ def scenario_of(
     scenario = resolve(fields, source)
     is_endless = duration_s is None and not is_staged and not options.get("scenario")
     return msgspec.structs.replace(scenario, duration_s=None) if is_endless else scenario
+
+
+def _require_url(url: str) -> None:
+    if not url.strip():
+        raise UsageError(f"the Redis URL is empty: give it, or unset {URL_VARIABLE}")
+    parse(url)
+
+
+def _started(options: Mapping[str, Any]) -> int:
+    """Returns the number of workers to start. Raises UsageError for one that is out of range."""
+    try:
+        return cast(int, FIELDS["workers"].read(options.get("start_worker") or 0))
+    except UsageError as error:
+        raise UsageError(f"--start-worker: {error}") from None
+
+
+def _whole_scenario(path: Path) -> Scenario:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Scenario)
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or error}") from None
+    except msgspec.MsgspecError:
+        raise ScenarioError(
+            f"{path}: a scenario is a built-in one's name, or a .toml file"
+        ) from None
 
 
 _BASE: dict[str, object] = {

@@ -10,21 +10,27 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bench.errors import ServerUnreachable, UsageError
-from bench.secrets import URL_VARIABLE, address, has_unencoded, hide, url_secrets
+from bench.redisio.url import RedisUrl, parse
+from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 _READ_SIZE = 1 << 18
-_TO_ENCODE = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, [ as %5B, ] as %5D and % as %25"
-_SCHEMES = ("redis", "rediss", "unix")
+_TLS_FILES = {
+    "ssl_ca_certs": Path.is_file,
+    "ssl_ca_path": Path.is_dir,
+    "ssl_certfile": Path.is_file,
+    "ssl_keyfile": Path.is_file,
+}
+"""Option of the URL to whether it names what it should."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of the caller
@@ -39,18 +45,35 @@ def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> 
     """Open a client and wait for the reply to one ``PING``.
 
     redis-py's retries are off: a repeated enqueue would be two tasks. Raises UsageError for a URL
-    that cannot be read, and ServerUnreachable when the server does not answer or refuses.
+    that cannot be read and for a node of a cluster, and ServerUnreachable when the server does not
+    answer or refuses.
     """
     client = redis.Redis(connection_pool=_pool(url, answer_timeout_s))
     with translated_errors(url):
         client.ping()
+        _refuse_cluster(client, url)
     return client
+
+
+def _refuse_cluster(client: redis.Redis, url: str) -> None:
+    """Raise UsageError for a node of a cluster, which holds the keys of some tasks only.
+
+    A user who may not ask goes on: such a server's own errors then tell.
+    """
+    with contextlib.suppress(redis.exceptions.ResponseError):
+        info: dict[str, Any] = client.info("cluster")
+        if str(info.get("cluster_enabled", 0)) != "0":
+            client.close()
+            raise UsageError(
+                f"{parse(url).address} is a node of a Redis Cluster, on which one task's keys lie "
+                "on several nodes: use a server without cluster-enabled"
+            )
 
 
 @contextlib.contextmanager
 def translated_errors(url: str) -> Iterator[None]:
     """Raise ServerUnreachable for redis-py's errors: one line with the address and no secret."""
-    server = address(url)
+    server = parse(url).address
 
     def text(error: Exception) -> str:
         return hide(str(error), url_secrets(url))
@@ -78,6 +101,10 @@ def translated_errors(url: str) -> Iterator[None]:
         ) from None
     except redis.exceptions.ResponseError as error:
         raise ServerUnreachable(f"{server} refuses a command: {text(error)}") from None
+    except redis.exceptions.RedisError as error:
+        raise ServerUnreachable(
+            f"{server} does not answer as Redis does ({text(error)}): check the URL"
+        ) from None
 
 
 class ByteStream(Protocol):
@@ -205,37 +232,37 @@ class RawConnection:
 
 
 def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
-    if url.partition("://")[0] not in _SCHEMES:
-        raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
-    if has_unencoded(url):
-        raise UsageError(
-            "the user name or password in the Redis URL contains a reserved character: "
-            f"percent-encode {_TO_ENCODE}"
-        )
-    try:
-        return redis.ConnectionPool.from_url(
-            url,
-            protocol=2,
-            socket_timeout=answer_timeout_s,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            retry_on_error=[],
-        )
-    except (ValueError, TypeError):
-        # The error is not shown: it may quote the URL, and with it a password.
-        raise UsageError(
-            "the Redis URL cannot be read: write redis://USER:PASSWORD@HOST:PORT/DB, and in user "
-            f"and password percent-encode {_TO_ENCODE}"
-        ) from None
+    parts = parse(url)
+    kind, place = _place(parts)
+    return redis.ConnectionPool(
+        connection_class=kind,
+        db=parts.database,
+        protocol=2,
+        socket_timeout=answer_timeout_s,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        **place,
+    )
+
+
+def _place(parts: RedisUrl) -> tuple[type[redis.connection.AbstractConnection], dict[str, Any]]:
+    """The kind of connection, and what it needs to find the server and to be let in."""
+    place: dict[str, Any] = {"username": parts.user.name, "password": parts.user.password}
+    if parts.is_socket:
+        return redis.UnixDomainSocketConnection, {**place, "path": parts.path}
+    place |= {"host": parts.host, "port": parts.port}
+    if parts.scheme == "redis":
+        return redis.Connection, place
+    for name, is_right in _TLS_FILES.items():
+        if name in parts.tls and not is_right(Path(parts.tls[name])):
+            raise UsageError(f"the Redis URL's option {name}: {parts.tls[name]}: no such file")
+    options: dict[str, Any] = dict(parts.tls)
+    if "ssl_check_hostname" in options:
+        options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
+    return redis.SSLConnection, {**place, **options}
 
 
 def _cause(error: BaseException) -> str:
     cause = error.__cause__ or error.__context__
     return cause.strerror.lower() if isinstance(cause, OSError) and cause.strerror else ""
-
-
-def is_on_this_machine(url: str) -> bool:
-    """Whether a URL leads to this machine: by a unix socket, or by a loopback address."""
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    return parts.scheme == "unix" or host in ("localhost", "::1") or host.startswith("127.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from bench.secrets import address
+from bench.redisio.url import parse
 
 _OWN_COMMANDS = frozenset(
     ("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time")
@@ -121,7 +121,7 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
         "save": settings.get("save"),
         "appendonly": settings.get("appendonly"),
         "io_threads": settings.get("io-threads"),
-        "address": address(url),
+        "address": parse(url).address,
     }
 
 

@@ -1,7 +1,6 @@
 """An external worker as a process that a run starts, watches and ends."""
 
 import contextlib
-import difflib
 import os
 import re
 import shlex
@@ -9,19 +8,18 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
-from urllib.parse import urlsplit
 
 import psutil
 
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest
 from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
+from bench.redisio.url import parse
 from bench.secrets import (
     URL_VARIABLE,
-    address,
     command_secrets,
     environment_secrets,
     hide,
@@ -31,6 +29,8 @@ from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
 
 _PLACE = re.compile(r"(?<!\$)\{[a-z_]+\}")
+_HOST_IN_ADDRESS = re.compile(r"(?<!\$)\{host\}(?=:)|(?<=//)\{host\}|(?<=@)\{host\}")
+"""Where an IPv6 address needs brackets: in front of a port, and in a URL."""
 LAST_LINES = 5
 """Lines of a worker's output that are shown when it dies."""
 _GRACE_S = 10.0
@@ -61,30 +61,37 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
     """The scenario's worker command with its placeholders filled in.
 
     The URL with its password goes into the environment alone, as others can see arguments. Raises
-    UsageError for a placeholder that is nearly one of ours.
+    UsageError for a placeholder that is nearly one of ours, and for a host and port where the
+    server has none.
     """
-    parts = urlsplit(url)
+    parts = parse(url)
     filled = {
-        "{url}": address(url),
-        "{host}": parts.hostname or "localhost",
-        "{port}": str(parts.port or 6379),
+        "{url}": parts.without_user,
+        "{host}": parts.host,
+        "{port}": str(parts.port),
+        "{db}": str(parts.database),
         "{queues}": ",".join(scenario.queues),
         "{parent}": parent_queue(scenario),
     }
+    words = []
+    for written in shlex.split(scenario.worker_command or ""):
+        places = _PLACE.findall(written)
+        _require_known(places, list(filled))
+        if parts.is_socket and ("{host}" in places or "{port}" in places):
+            raise UsageError(
+                "worker_command: the server is a unix socket, which has no {host} and no {port}: "
+                f"use {{url}}, or {URL_VARIABLE} in the worker's environment"
+            )
+        word = _HOST_IN_ADDRESS.sub(parts.bracketed_host, written)
+        words.append(_PLACE.sub(lambda place: filled.get(place[0], place[0]), word))
+    return WorkerCommand(tuple(words), {**os.environ, URL_VARIABLE: url}, url)
 
-    def fill(word: str) -> str:
-        for key, value in filled.items():
-            word = word.replace(key, value)
-        for key in _PLACE.findall(word):
-            # A placeholder unlike any of ours is the worker's own.
-            for meant in difflib.get_close_matches(key, filled, n=1, cutoff=0.75):
-                raise UsageError(
-                    f"worker_command: unknown placeholder {key!r}: did you mean {meant!r}?"
-                )
-        return word
 
-    words = tuple(map(fill, shlex.split(scenario.worker_command or "")))
-    return WorkerCommand(words, {**os.environ, URL_VARIABLE: url}, url)
+def _require_known(places: Iterable[str], known: Sequence[str]) -> None:
+    """Raise UsageError for a placeholder that is nearly ours; one unlike any is the worker's."""
+    for place in places:
+        if place not in known and (hint := nearest(place, known, cutoff=0.8)):
+            raise UsageError(f"worker_command: unknown placeholder {place!r}{hint}")
 
 
 @dataclass

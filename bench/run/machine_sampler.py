@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bench import machine
 from bench.clock import Offset
 from bench.machine import CpuQuota, CpuTimes, ProcessCpu
-from bench.redisio.connection import is_on_this_machine
+from bench.redisio.url import parse
 from bench.run.fleet import Fleet
 from bench.run.workers import Workers
 
@@ -55,7 +55,7 @@ class MachineSampler:
         return MachineLimits(
             cores=machine.cores(),
             quota_cores=None if self.quota is None else self.quota.cores,
-            has_server=is_on_this_machine(url),
+            has_server=parse(url).is_on_this_machine,
             round_trip_us=2 * offset.error_us,  # the bound is half of the round trip
         )
 

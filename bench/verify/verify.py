@@ -18,7 +18,7 @@ from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
 from bench.layouts.rules import Fault
 from bench.redisio.other_layouts import other_layout_note
-from bench.secrets import address
+from bench.redisio.url import parse
 from bench.verify import discovery, queue_rules, sampling
 from bench.verify.discovery import DiscoveredQueues
 from bench.verify.inspector import Inspector
@@ -70,7 +70,7 @@ def verify(
     return conclude(
         InspectionResult(
             layout=request.layout,
-            address=address(request.url),
+            address=parse(request.url).address,
             held=held,
             queues=len(queues),
             keys=len(keys),
@@ -185,7 +185,7 @@ def _nothing(
         queues = ", ".join(request.queues)
         what = f"no task on {queues} in the {layout.name} layout"
     else:
-        what = f"no task in any queue of the {layout.name} layout at {address(request.url)}"
+        what = f"no task in any queue of the {layout.name} layout at {parse(request.url).address}"
     hints = [
         f"the server has keys of the {name} layout: say --layout {name}" for name in known.others
     ]

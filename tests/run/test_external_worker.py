@@ -133,3 +133,32 @@ def test_cpu_time_is_that_of_all_processes_of_a_worker_command() -> None:
     assert report.elapsed_s > 0
     made.end()
     assert made.process.returncode is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "word", "filled"),
+    [
+        ("redis://[::1]:7000/3", "{host}:{port}", "[::1]:7000"),
+        ("redis://[::1]:7000/3", "--host={host}", "--host=::1"),
+        ("redis://[::1]:7000/3", "[{host}]:{port}", "[::1]:7000"),
+        ("redis://[::1]:7000/3", "redis://{host}/{db}", "redis://[::1]/3"),
+        ("redis://[::1]:7000/3", "{url}", "redis://[::1]:7000/3"),
+        ("redis://h", "{url} {db}", "redis://h:6379/0 0"),
+        ("redis://u:secret@h?db=5", "{url} {db}", "redis://h:6379/5 5"),
+        ("unix://u:secret@/tmp/a.sock?db=5", "{url} {db}", "unix:///tmp/a.sock?db=5 5"),
+        ("unix:///tmp/a.sock?password=secret", "{url}", "unix:///tmp/a.sock"),
+        ("rediss://h?ssl_ca_certs=/a.pem", "{url}", "rediss://h:6379/0?ssl_ca_certs=/a.pem"),
+        ("redis://h", "${port} {id} {}", "${port} {id} {}"),
+    ],
+)
+def test_a_place_leads_to_the_server_of_the_run_and_to_its_database(
+    url: str, word: str, filled: str
+) -> None:
+    assert command_of(scenario(worker_command=f"w '{word}'"), url).words == ("w", filled)
+
+
+@pytest.mark.parametrize("place", ["{host}:{port}", "{host}", "--port={port}"])
+def test_a_unix_socket_has_no_host_and_no_port_to_fill_in(place: str) -> None:
+    """A default in its place would be a bystander's server."""
+    with pytest.raises(UsageError, match="the server is a unix socket"):
+        command_of(scenario(worker_command=f"w {place}"), "unix:///tmp/a.sock")

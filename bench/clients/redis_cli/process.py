@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from redis.connection import parse_url
+from bench.redisio.url import parse
 
 _PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the variable's name
 
@@ -16,10 +16,10 @@ def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subproc
 
     The password is passed in its environment, since other users can read a process's arguments.
     """
-    options = _options(url)
+    password = parse(url).user.password
     environment = {name: value for name, value in os.environ.items() if name != _PASSWORD}
-    if options.get("password"):
-        environment[_PASSWORD] = str(options["password"])
+    if password is not None:
+        environment[_PASSWORD] = password
     return subprocess.Popen(
         ["redis-cli", *_server_arguments(url), *arguments],  # noqa: S607 - the one on the user's PATH
         env=environment,
@@ -30,22 +30,14 @@ def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subproc
 
 
 def _server_arguments(url: str) -> list[str]:
-    options = _options(url)
-    if "path" in options:
-        arguments = ["-s", str(options["path"])]
-    else:
-        host, port = options.get("host", "localhost"), options.get("port", 6379)
-        arguments = ["-h", str(host), "-p", str(port)]
-    if options.get("db"):
-        arguments += ["-n", str(options["db"])]
-    if options.get("username"):
-        arguments += ["--user", str(options["username"])]
-    return [*arguments, "--tls"] if url.startswith("rediss:") else arguments
-
-
-def _options(url: str) -> dict[str, object]:
-    options: dict[str, object] = parse_url(url)  # type: ignore[no-untyped-call]
-    return options
+    parts = parse(url)
+    by_host = ["-h", parts.host, "-p", str(parts.port)]
+    arguments = ["-s", parts.path] if parts.is_socket else by_host
+    if parts.database:
+        arguments += ["-n", str(parts.database)]
+    if parts.user.name is not None:
+        arguments += ["--user", parts.user.name]
+    return [*arguments, "--tls"] if parts.scheme == "rediss" else arguments
 
 
 def cpu_so_far_s(process: "subprocess.Popen[bytes]") -> float:

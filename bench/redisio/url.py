@@ -1,0 +1,225 @@
+"""Reads a Redis URL, once and strictly, into a value that says all that is used of it.
+
+redis-py reads leniently: it takes ``/prod`` and ``/5abc`` for database 0 and ``/1/2`` for 12, and
+an option behind the ``?`` replaces whatever the caller set. Here each part is read in full or
+refused, and only the options below are taken.
+
+    redis://[USER[:PASSWORD]@]HOST[:PORT][/DB][?db=…&username=…&password=…]
+    rediss://…                               the same over TLS, with the options ``ssl_…``
+    unix://[USER[:PASSWORD]@]/PATH[?db=…]
+"""
+
+import functools
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import quote, unquote
+
+from bench.errors import UsageError, nearest
+from bench.secrets import URL_VARIABLE, has_unencoded, split_url
+
+DEFAULT_PORT = 6379
+MOST_DATABASE = 2**31 - 1
+"""Redis counts databases in 32 bits, with a sign."""
+_SAFE = "/:@!$'()*,;=~"
+"""What need not be percent-encoded in a path and in an option's value."""
+_SCHEMES = ("redis", "rediss", "unix")
+_TO_ENCODE = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, [ as %5B, ] as %5D and % as %25"
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]|(?P<name>[\w.-]+))")
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_DATABASE = re.compile(r"[0-9]{1,10}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class RedisUser:
+    """Who connects; None for what the URL does not say."""
+
+    name: str | None
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RedisUrl:
+    """The parts of a Redis URL, decoded."""
+
+    scheme: str
+    host: str
+    """Empty for a unix socket. An IPv6 address has no brackets."""
+    port: int
+    path: str
+    """Path of a unix socket; empty where there is a host."""
+    database: int
+    user: RedisUser
+    tls: Mapping[str, str]
+    """The options ``ssl_…`` as written, by name."""
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it leads to a unix socket."""
+        return self.scheme == "unix"
+
+    @property
+    def bracketed_host(self) -> str:
+        """The host as a URL or ``HOST:PORT`` has it: an IPv6 address in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def address(self) -> str:
+        """Where it leads, for people: no user, no password, and always the database in use."""
+        if self.is_socket:
+            database = f"?db={self.database}" if self.database else ""
+            return f"unix://{quote(self.path, safe=_SAFE)}{database}"
+        return f"{self.scheme}://{self.bracketed_host}:{self.port}/{self.database}"
+
+    @property
+    def without_user(self) -> str:
+        """The URL without user and password, with all else that a client needs to connect."""
+        options = [f"{name}={quote(value, safe=_SAFE)}" for name, value in self.tls.items()]
+        return self.address + (f"?{'&'.join(options)}" if options else "")
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it leads to this machine: by a unix socket, or by a loopback address."""
+        host = self.host
+        return self.is_socket or host in ("localhost", "::1") or host.startswith("127.")
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The URL of the environment variable, or None where that is not set.
+
+    Raises UsageError where it is set and empty, as it is where a secret is missing.
+    """
+    url = environment.get(URL_VARIABLE)
+    if url is not None and not url.strip():
+        raise UsageError(f"{URL_VARIABLE} is set, but empty: give it a Redis URL, or unset it")
+    return url
+
+
+@functools.lru_cache(maxsize=64)
+def parse(url: str) -> RedisUrl:
+    """Returns the parts of a URL. Raises UsageError, which quotes no password."""
+    scheme, colon, _ = url.partition("://")
+    if not colon or scheme not in _SCHEMES:
+        raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
+    if has_unencoded(url):
+        raise UsageError(
+            "the user name or password in the Redis URL contains a reserved character: "
+            f"percent-encode {_TO_ENCODE}"
+        )
+    if "://@" in url:
+        raise UsageError("the Redis URL has an @, but no user or password in front of it")
+    if not url.isprintable() or " " in url:
+        raise UsageError(
+            "the Redis URL holds a space, a line break or another character that no URL has: "
+            "remove it, or percent-encode it"
+        )
+    if "#" in url:
+        raise UsageError("the Redis URL has a '#', behind which nothing is read: remove that part")
+    return _parsed(url)
+
+
+def _parsed(url: str) -> RedisUrl:
+    scheme, user_info, place, query = split_url(url)
+    place, mark, unread = place.partition("?")  # a query that does not begin with an option
+    options = _options(scheme, (query or mark + unread)[1:] if query or mark else None)
+    user = _user(user_info, options)
+    host, port, path, database = "", 0, "", options.get("db")
+    if scheme == "unix":
+        path = unquote(place)
+        if not path.startswith("/") or "\0" in path:
+            raise UsageError("the path of the socket in the Redis URL must begin with a slash")
+    else:
+        location, _, written = place.partition("/")
+        host, port = _host_and_port(location)
+        if written and database is not None:
+            raise UsageError("the Redis URL names a database twice: remove /DB, or the option db")
+        database = written or database
+    tls = {name: each for name, each in options.items() if name in _TLS}
+    number = 0 if database is None or database == "" else _database(database)
+    return RedisUrl(scheme, host, port, path, number, user, MappingProxyType(tls))
+
+
+def _user(user_info: str, options: Mapping[str, str]) -> RedisUser:
+    """User name and password, from in front of the host or from the query."""
+    if not user_info:
+        return RedisUser(options.get("username"), options.get("password"))
+    if options.keys() & {"username", "password"}:
+        raise UsageError(
+            "the Redis URL has a user or password in front of its host and in its query: remove one"
+        )
+    username, colon, password = user_info.partition(":")
+    if colon and not password:
+        raise UsageError(
+            "the Redis URL has an empty password: write it behind the colon, or remove the colon"
+        )
+    return RedisUser(unquote(username) or None, unquote(password) or None)
+
+
+def _host_and_port(location: str) -> tuple[str, int]:
+    found = _HOST.match(location)
+    if found is None:
+        raise UsageError(
+            "the Redis URL has no host that can be read: write redis://USER:PASSWORD@HOST:PORT/DB, "
+            f"and in user and password percent-encode {_TO_ENCODE}"
+        )
+    rest = location[found.end() :]
+    port = rest.removeprefix(":")
+    if not rest:
+        port = str(DEFAULT_PORT)
+    if (rest and not rest.startswith(":")) or not _PORT.fullmatch(port):
+        raise UsageError("the Redis URL has no port that can be read: write redis://HOST:PORT/DB")
+    if not 1 <= int(port) <= 65_535:
+        raise UsageError("the port in the Redis URL is out of range: it must be from 1 to 65535")
+    ipv6 = found["ipv6"]
+    return (unquote(ipv6) if ipv6 else found["name"]), int(port)
+
+
+def _database(written: str) -> int:
+    if not _DATABASE.fullmatch(written) or int(written) > MOST_DATABASE:
+        raise UsageError(
+            "the Redis URL names no database that can be read: write its number, as in "
+            "redis://HOST:PORT/0"
+        )
+    return int(written)
+
+
+def _one_of(*choices: str) -> Callable[[str], bool]:
+    return lambda value: value in choices
+
+
+_TLS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {
+        "ssl_cert_reqs": _one_of("none", "optional", "required"),
+        "ssl_check_hostname": _one_of("true", "false"),
+        "ssl_ca_certs": bool,
+        "ssl_ca_path": bool,
+        "ssl_certfile": bool,
+        "ssl_keyfile": bool,
+    }
+)
+_OPTIONS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {"db": bool, "username": bool, "password": bool, **_TLS}
+)
+"""Option that is taken to whether a value can be meant."""
+
+
+def _options(scheme: str, query: str | None) -> dict[str, str]:
+    """The options behind the question mark, decoded."""
+    found: dict[str, str] = {}
+    for part in [] if query is None else query.split("&"):
+        name, equals, value = part.partition("=")
+        if name not in _OPTIONS:
+            # Only what looks like a name is quoted: it may be the end of a password.
+            which = f" {name!r}" if equals and re.fullmatch(r"[a-z_]{1,30}", name) else ""
+            hint = nearest(name, _OPTIONS, 0.75) or f"; remove it: there are {', '.join(_OPTIONS)}"
+            raise UsageError(f"the Redis URL has an unknown option{which} behind its '?'{hint}")
+        if name in found:
+            raise UsageError(f"the Redis URL has the option {name!r} twice")
+        if name in _TLS and scheme != "rediss":
+            raise UsageError(f"the Redis URL has the option {name!r}, which only rediss:// has")
+        if not _OPTIONS[name](value):
+            raise UsageError(f"the Redis URL has no value that can be read for its option {name!r}")
+        found[name] = unquote(value)
+    return found

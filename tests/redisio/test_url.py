@@ -1,0 +1,132 @@
+"""A Redis URL is read in full, or refused in words that quote no password."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.connection import parse_url
+
+from bench import secrets
+from bench.errors import UsageError
+from bench.redisio.url import from_environment, parse
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://h", "redis://h:6379/0"),
+        ("redis://h/", "redis://h:6379/0"),
+        ("redis://h:7000/15", "redis://h:7000/15"),
+        ("redis://h:7000?db=3", "redis://h:7000/3"),
+        ("redis://u@h:1/0", "redis://h:1/0"),
+        ("redis://u:p%40%2F@my_host.example:1/2", "redis://my_host.example:1/2"),
+        ("redis://h?username=u&password=p%26q&db=2", "redis://h:6379/2"),
+        ("redis://[::1]:1/2", "redis://[::1]:1/2"),
+        ("rediss://h:1/2?ssl_cert_reqs=none&ssl_check_hostname=false", "rediss://h:1/2"),
+        ("unix:///tmp/a.sock", "unix:///tmp/a.sock"),
+        ("unix:///tmp/a.sock?db=5", "unix:///tmp/a.sock?db=5"),
+        ("unix://u:p@/tmp/a%40b%20c.sock?db=5", "unix:///tmp/a@b%20c.sock?db=5"),
+    ],
+)
+def test_what_is_shown_of_a_url_is_where_it_leads(url: str, address: str) -> None:
+    assert parse(url).address == address
+    used = parse_url(url)  # type: ignore[no-untyped-call]
+    found = parse(url)
+    assert found.database == used.get("db", 0)
+    assert (found.host or found.path) == used.get("host", used.get("path"))
+    assert (found.user.name, found.user.password) == (used.get("username"), used.get("password"))
+    assert found.port == used.get("port", 0 if found.is_socket else 6379)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "must begin with redis://"),
+        ("h:6379", "must begin with redis://"),
+        ("REDIS://h", "must begin with redis://"),
+        (" redis://h", "must begin with redis://"),
+        ("redis://", "has no host that can be read"),
+        ("redis://:6379/0", "has no host that can be read"),
+        ("redis:///0", "has no host that can be read"),
+        ("redis://::1:6379", "has no host that can be read"),
+        ("redis://[::1:6379", "has no host that can be read"),
+        ("redis://h:/0", "has no port that can be read"),
+        ("redis://h:x/0", "has no port that can be read"),
+        ("redis://h:1:2/0", "has no port that can be read"),
+        ("redis://h!/0", "has no port that can be read"),
+        ("redis://h:0/0", "is out of range: it must be from 1 to 65535"),
+        ("redis://h:65536/0", "is out of range: it must be from 1 to 65535"),
+        ("redis://h/prod", "names no database that can be read"),
+        ("redis://h/5abc", "names no database that can be read"),
+        ("redis://h/1/2", "names no database that can be read"),
+        ("redis://h/-1", "names no database that can be read"),
+        ("redis://h/%35", "names no database that can be read"),
+        ("redis://h/\N{ARABIC-INDIC DIGIT FIVE}", "names no database that can be read"),
+        ("redis://h/2147483648", "names no database that can be read"),
+        ("redis://h?db=x", "names no database that can be read"),
+        ("redis://h/5?db=3", "names a database twice"),
+        ("redis://h?db=1&db=2", "has the option 'db' twice"),
+        ("redis://h?db=", "has no value that can be read for its option 'db'"),
+        ("redis://h?password=", "has no value that can be read for its option 'password'"),
+        ("redis://h?", "has an unknown option behind its '?'; remove it: there are db, username"),
+        ("redis://h?decode_responses=True", "unknown option 'decode_responses' behind its '?'"),
+        ("redis://h/0?protocol=3", "unknown option 'protocol'"),
+        ("redis://h/0?socket_timeout=1", "unknown option 'socket_timeout'"),
+        ("redis://h/0?retry_on_timeout=1", "unknown option 'retry_on_timeout'"),
+        ("redis://h/0?foo=1", "unknown option 'foo'"),
+        ("redis://h/0?pasword=sesame", "did you mean 'password'?"),
+        ("redis://h?ssl_cert_reqs=none", "'ssl_cert_reqs', which only rediss:// has"),
+        ("rediss://h?ssl_cert_reqs=off", "no value that can be read for its option 'ssl_cert"),
+        ("redis://u:@h", "has an empty password"),
+        ("redis://@h", "has an @, but no user or password"),
+        ("redis://u:p@h?password=q", "in front of its host and in its query"),
+        ("redis://h/0#1", "has a '#', behind which nothing is read"),
+        ("redis://h/0\n", "holds a space, a line break"),
+        ("redis://a b", "holds a space, a line break"),
+        ("redis://:\udcff@h", "holds a space, a line break or another character"),
+        ("redis://:a/b@h", "contains a reserved character: percent-encode @ as %40"),
+        ("unix://tmp/a.sock", "must begin with a slash"),
+        ("unix:///tmp/a%00b", "must begin with a slash"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(url: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(url)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+_SECRETS = st.text(st.sampled_from(":/?#[]@!$&'()*+,;=%\"\\ éaZ09"), min_size=1)
+
+
+@given(_SECRETS, st.sampled_from(["redis://:{}@h:x", "redis://h?password={}", "redis://h?foo={}"]))
+def test_no_message_quotes_a_password(secret: str, form: str) -> None:
+    marked = f"Zq{secret}9z"
+    try:
+        shown = repr(parse(form.format(marked)))
+    except UsageError as error:
+        shown = str(error)
+    assert marked not in shown
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_url_or_refused(text: str) -> None:
+    for url in (text, f"redis://{text}", f"unix://{text}", f"rediss://h?{text}"):
+        try:
+            found = parse(url)
+        except UsageError:
+            continue
+        assert parse(found.without_user).address == found.address
+        assert found.address.startswith(f"{found.scheme}://")
+
+
+def test_an_address_of_a_url_in_a_text_shows_its_database_too() -> None:
+    assert secrets.address("redis://u:p@h:1?db=3&password=x") == "redis://h:1?db=3"
+    assert secrets.address("unix://u:p@/tmp/s?password=x&db=3") == "unix:///tmp/s?db=3"
+
+
+def test_a_variable_that_is_set_and_empty_is_not_one_that_is_missing() -> None:
+    assert from_environment({}) is None
+    assert from_environment({"BENCH_REDIS_URL": "redis://h"}) == "redis://h"
+    for value in ("", " ", "\n"):
+        with pytest.raises(UsageError, match="BENCH_REDIS_URL is set, but empty"):
+            from_environment({"BENCH_REDIS_URL": value})
