@@ -103,7 +103,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("queues", "a_b=1,a_b=2", "'a_b' is named twice"),
     ("queues", {"a b_c": 1}, "'a b_c' is not a queue name"),
     ("queues", {"{a_b}": 1}, "'{a_b}' is not a queue name"),
-    ("queues", {"all": 1}, "'all' means all queues together"),
+    ("queues", {"all": 1}, "it stands for all queues together"),
     ("queues", {"": 1}, "'' is not a queue name"),
     ("queues", "=1", "'' is not a queue name"),
     ("layout", "runky", "'runky' is not one of runqy, asynq, runqy-server: did you mean 'runqy'?"),
