@@ -63,7 +63,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
         try:
             callbacks.on_measured(record)
         finally:
-            supervisor.show("cleaning up")
+            supervisor.show("cleaning")
             problem = clean_up(prepared, record)
         if problem is None:
             return record

@@ -46,7 +46,7 @@ def test_the_report_is_printed_and_again_from_the_file_it_names(bench: Bench) ->
     assert bench("report", str(path)).out == outcome.out
     phases = [line.split()[2] for line in outcome.err.splitlines()]
     assert phases[0] == "enqueueing"
-    assert set(phases) <= {"enqueueing", "draining", "stopping"}
+    assert set(phases) <= {"enqueueing", "draining", "stopping", "cleaning"}
 
 
 def test_quiet_says_nothing_when_all_is_well(bench: Bench, folder: Path) -> None:

@@ -237,7 +237,6 @@ REFUSED: list[tuple[str, object, str]] = [
     ("queues", {"a_b": 1e-300}, "must be from 1e-09 to 1e+09, not 1e-300"),
     ("queues", {f"a_{each}": 1 for each in range(1001)}, "1001 queues are too many: at most 1000"),
     # Names that mean something, or that cannot be shown.
-    ("queues", {"all": 1}, "'all' is not a queue name: it stands for all queues together"),
     ("queues", {"orders_a,b": 1}, "'orders_a,b' is not a queue name: it holds ','"),
     ("queues", {"a_\x1b[31m": 1}, "unprintable character '\\x1b'"),
     ("queues", {"a_b\n": 1}, "is not a queue name: it holds the unprintable character '\\n'"),
