@@ -73,15 +73,14 @@ def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def cluster_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The loopback port of the only node of an empty cluster, which has no slots."""
-    with _server(tmp_path_factory.mktemp("node"), "--cluster-enabled", "yes") as port:
+    cluster = ("--cluster-enabled", "yes", "--cluster-port", str(_free_port()))
+    with _server(tmp_path_factory.mktemp("node"), *cluster) as port:
         yield port
 
 
 @contextlib.contextmanager
 def _server(directory: Path, *more: str) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = _free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -93,6 +92,12 @@ def _server(directory: Path, *more: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _executable() -> Path:

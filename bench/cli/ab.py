@@ -15,7 +15,7 @@ from bench import files
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import budget_s, flags_of, require_complete, require_within
+from bench.cli.arguments import flags_of, read_flag, require_complete, require_within
 from bench.cli.command_line import command_line
 from bench.cli.compare import DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
@@ -32,6 +32,7 @@ from bench.jobs.revision import commit_of, installed
 from bench.jobs.runs import RunInterrupted
 from bench.records import comparison_record, timestamps
 from bench.workload import library
+from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
 _ARMS = Group("Arms", sort_key=0)
@@ -174,7 +175,7 @@ def _new_job(
             metric.name for metric in metric_values.shown_besides(base) if metric.name not in gated
         ],
         margin=decision.margin_share(),
-        budget_s=budget_s("--budget", which.budget),
+        budget_s=read_flag("--budget", read_duration, which.budget),
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
         base_ref=which.base_ref,

@@ -1,9 +1,9 @@
 """What holds for the arguments of every command, and the way from values back to arguments."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from bench.errors import UsageError, quoted
-from bench.workload.quantities import read_duration
 
 _MAY_BE_EMPTY = ("--a", "--b", "--description")
 """Flags for which an empty value says something: an arm as it is, no description."""
@@ -39,10 +39,13 @@ def require_within(flag: str, number: int, least: int, most: int) -> int:
     return number
 
 
-def budget_s(flag: str, text: str) -> float:
-    """Returns a flag's time for a whole job, in seconds. Raises UsageError, naming the flag."""
+ValueT = TypeVar("ValueT")
+
+
+def read_flag(flag: str, read: Callable[[str], ValueT], text: str) -> ValueT:
+    """Returns what ``read`` makes of a flag's text. Raises UsageError, naming the flag."""
     try:
-        return read_duration(text)
+        return read(text)
     except UsageError as error:
         raise UsageError(f"{flag}: {error}") from None
 

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from bench import files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.cli.arguments import budget_s, flags_of, require_within
+from bench.cli.arguments import flags_of, read_flag, require_within
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
@@ -26,6 +26,7 @@ from bench.records import capacity_record, timestamps
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.secrets import holds_secret
+from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
 
@@ -146,7 +147,8 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "the record and process lists would show a secret in these flags: set it in the "
             "environment, which workers inherit"
         )
-    width = _width(how.width)
+    budget_s = read_flag("--budget", read_duration, how.budget)
+    width = read_flag("--width", units.parse_share, how.width)
     return CapacityRecord(
         id=secrets.token_hex(4),
         started_at=timestamps.now(),
@@ -157,7 +159,10 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         asked=asked,
         slo=list(scenario.slo),
         effort=effort_for(
-            budget_s("--budget", how.budget), len(asked), len(held_out_levels(asked)), width
+            budget_s,
+            len(asked),
+            len(held_out_levels(asked)),
+            width,
         ),
         trials=[],
         levels=[],
@@ -202,13 +207,6 @@ def _levels(flag: str, text: str) -> list[int]:
         )
     require_within(flag, levels[-1], 1, MOST_WORKERS if flag == "--workers" else MAX_CONCURRENCY)
     return levels
-
-
-def _width(text: str) -> float:
-    try:
-        return units.parse_share(text)
-    except UsageError as error:
-        raise UsageError(f"--width: {error}") from None
 
 
 _CHOSEN = {

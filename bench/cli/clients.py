@@ -67,7 +67,10 @@ class ClientFlags(MeasuringFlags):
     def named(self) -> list[str]:
         """The names that were given with --only."""
         names = ",".join(self.only or []).split(",")
-        return [name.strip() for name in names if name.strip()]
+        found = [name.strip() for name in names if name.strip()]
+        if self.only is not None and not found:
+            raise UsageError(f"--only names no client: there are {', '.join(catalogue.NAMES)}")
+        return found
 
 
 def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None) -> int:

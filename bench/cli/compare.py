@@ -12,6 +12,7 @@ from bench import units
 from bench.analysis import comparability, gate, metric_values
 from bench.analysis.compare import Criteria, compare, in_pairs
 from bench.analysis.rule import MARGIN
+from bench.cli.arguments import read_flag
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
 from bench.errors import MeasurementError, UsageError
@@ -62,10 +63,7 @@ class DecisionFlags:
 
     def margin_share(self) -> float:
         """Returns the margin as a share. Raises UsageError for one that is none."""
-        try:
-            return units.parse_share(self.margin)
-        except UsageError as error:
-            raise UsageError(f"--margin: {error}") from None
+        return read_flag("--margin", units.parse_share, self.margin)
 
 
 def compare_records(

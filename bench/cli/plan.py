@@ -1,20 +1,24 @@
 """``bench plan``: sizing for a rate, from a capacity record alone."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
 from bench import units
 from bench.analysis.capacity.plan import PlanRequest, make_plan
+from bench.cli.arguments import read_flag, require_within
 from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
 from bench.workload import queue_weights
 from bench.workload.quantities import require_possible_rate
 from bench.workload.scenario_fields import MOST_TASKS
+
+NumberT = TypeVar("NumberT", int, float)
 
 
 @Parameter(name="*")
@@ -53,23 +57,17 @@ class PlanFlags:
                 "--kept-bytes has no effect without --keep; add for example --keep 24h"
             )
         return PlanRequest(
-            rate_per_s=require_possible_rate(_positive("--rate", units.parse_rate(rate))),
-            headroom=_below_one("--headroom", units.parse_share(self.headroom)),
+            rate_per_s=_positive("--rate", _rate, rate),
+            headroom=_below_one("--headroom", self.headroom),
             slo=tuple(self.slo or ()),
-            backlog=_backlog(self.backlog),
-            memory_bytes=None
-            if self.memory is None
-            else int(_positive("--memory", units.parse_size(self.memory))),
-            keep_s=None
-            if self.keep is None
-            else _positive("--keep", units.parse_duration(self.keep)),
-            kept_bytes=None
-            if self.kept_bytes is None
-            else int(_positive("--kept-bytes", units.parse_bytes(self.kept_bytes))),
-            service_s=None
-            if self.service_time is None
-            else _positive("--service-time", units.parse_duration(self.service_time)),
-            mix=None if self.mix is None else queue_weights.parse_weights(self.mix),
+            backlog=require_within("--backlog", self.backlog, 1, MOST_TASKS),
+            memory_bytes=_given("--memory", units.parse_size, self.memory),
+            keep_s=_given("--keep", units.parse_duration, self.keep),
+            kept_bytes=_given("--kept-bytes", units.parse_bytes, self.kept_bytes),
+            service_s=_given("--service-time", units.parse_duration, self.service_time),
+            mix=None
+            if self.mix is None
+            else read_flag("--mix", queue_weights.parse_weights, self.mix),
         )
 
 
@@ -101,19 +99,24 @@ def plan(
     return ExitCode.PASSED if made.chosen is not None else ExitCode.INCONCLUSIVE
 
 
-def _backlog(tasks: int) -> int:
-    if tasks > MOST_TASKS:
-        raise UsageError(f"--backlog must be at most {MOST_TASKS}")
-    return int(_positive("--backlog", tasks))
+def _rate(text: str) -> float:
+    per_s = units.parse_rate(text)
+    return per_s and require_possible_rate(per_s)
 
 
-def _positive(flag: str, value: float) -> float:
+def _given(flag: str, read: Callable[[str], NumberT], text: str | None) -> NumberT | None:
+    return None if text is None else _positive(flag, read, text)
+
+
+def _positive(flag: str, read: Callable[[str], NumberT], text: str) -> NumberT:
+    value = read_flag(flag, read, text)
     if value <= 0:
         raise UsageError(f"{flag} must be above zero; got {value:g}")
     return value
 
 
-def _below_one(flag: str, share: float) -> float:
+def _below_one(flag: str, text: str) -> float:
+    share = read_flag(flag, units.parse_share, text)
     if share >= 1:
         raise UsageError(f"{flag} must be below 100%; use for example 30%")
     return share

@@ -4,6 +4,7 @@ import json
 import sys
 
 from bench import client
+from bench.cli.arguments import read_flag
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
 from bench.units import parse_duration
@@ -55,13 +56,6 @@ def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
     return 0
 
 
-def _timeout_s(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except UsageError as error:
-        raise UsageError(f"--timeout: {error}") from None
-
-
 def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None = None) -> int:
     """Wait for a task's result and print it as JSON.
 
@@ -74,7 +68,8 @@ def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None =
     timeout
         How long to wait, such as 5s.
     """
+    timeout_s = read_flag("--timeout", parse_duration, timeout)
     url = (where or ServerFlags()).url()
-    found = client.wait_for_result(task_id, _timeout_s(timeout), url=url)
+    found = client.wait_for_result(task_id, timeout_s, url=url)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     return 0

@@ -7,6 +7,7 @@ from bench.cli.interrupts import STOPPING
 from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
 from bench.layouts import registry
+from bench.names import require_queue_name
 from bench.worker.process import settings_of
 from bench.worker.standalone import serve
 from bench.workload.resolve import parent_queue, resolve
@@ -27,6 +28,7 @@ def worker(
     parent
         Parent queue to register for, such as inference.
     """
+    require_queue_name(parent)
     url = (where or ServerFlags()).require_url()
     changes = (flags or WorkerFlags()).changes()
     named = registry.find(str(changes.get("layout", registry.default.name)))

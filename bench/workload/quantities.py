@@ -1,6 +1,6 @@
 """Fields of a scenario that hold a quantity: durations, rates, shares and distributions."""
 
-import contextlib
+import re
 from typing import cast, get_args
 
 from bench import units
@@ -106,7 +106,7 @@ RATE = ValueType(
 
 def _share_from_text(text: str) -> float:
     """``5%``, ``0.05``, or ``0``."""
-    return 0.0 if text.strip() in ("0", "0%") else units.parse_share(text)
+    return 0.0 if re.fullmatch(r"0(\.0+)?\s*%?", text.strip()) else units.parse_share(text)
 
 
 def _share(written: object) -> float:
@@ -118,16 +118,9 @@ def _share(written: object) -> float:
     return value
 
 
-def _number_option(text: str) -> object:
-    with contextlib.suppress(ValueError):
-        return float(text)
-    return text
-
-
 SHARE = ValueType(
     _share,
     any_of({"type": "number", "minimum": 0, "maximum": 1}, pattern_schema(units.SHARE_PATTERN)),
-    from_option=_number_option,
 )
 
 

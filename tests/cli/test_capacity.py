@@ -179,7 +179,10 @@ def test_a_plan_that_the_record_cannot_make_is_exit_code_3(bench: Bench) -> None
         ),
         (("found.json", "--rate", "5/s", "--mix", "a=-1"), "the weight of 'a' must be positive"),
         (("found.json", "--rate", "5/s", "--memory", "much"), "'much' is not a size"),
-        (("found.json", "--rate", "5/s", "--backlog", "0"), "--backlog must be above zero"),
+        (
+            ("found.json", "--rate", "5/s", "--backlog", "0"),
+            "--backlog must be from 1 to 1",
+        ),
         (("found.json", "--rate", "5/s", "--keep", "long"), "'long' is not a duration"),
         (
             ("found.json", "--rate", "5/s", "--kept-bytes", "900"),
