@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 
 changed = msgspec.structs.replace
 
-HOSTILE = '<script>alert("1")</script>&amp;$x_1$'
+HOSTILE = '<script>alert("1")</script>&amp;$x_1$\x1b[31m\u202e'
+SHOWN = r'<script>alert("1")</script>&amp;$x_1$\x1b[31m\u202e'
 INVALID = "GENERATOR LIMITED: do not quote"
 
 EARLIER_RECORD = Path(__file__).parents[1] / "records/data/run-default.json"
@@ -177,10 +178,27 @@ def test_every_picture_has_the_pages_ink_and_says_what_it_shows(name: str) -> No
 
 def test_names_are_shown_as_they_are_and_never_become_markup() -> None:
     parsed = Parsed(drawn("hostile"))
-    assert HOSTILE in parsed.text
-    assert f"bench run {HOSTILE}" in " ".join(parsed.text)
-    assert f"inference_{HOSTILE}" in parsed.text
+    assert SHOWN in parsed.text
+    assert f"bench run {SHOWN}" in " ".join(parsed.text)
+    assert f"inference_{SHOWN}" in parsed.text
     assert "<script" not in drawn("hostile")
+    assert {each for each in drawn("hostile") if not each.isprintable()} == {"\n"}
+
+
+def test_pictures_of_odd_names_can_be_read() -> None:
+    for picture in run_page.section(hostile_record()).pictures:
+        ElementTree.fromstring(picture.file("svg"))  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_page_has_one_style_sheet_and_is_legible_without_it(name: str) -> None:
+    """Where a web server allows none, pictures still have their colours, and each is shown once."""
+    parsed = Parsed(drawn(name))
+    assert parsed.values("style") == []
+    assert [tag for tag, _ in parsed.elements].count("style") == 1
+    narrow = [each for _, each in parsed.elements if each.get("class") == "narrow"]
+    assert narrow
+    assert all("hidden" in each for each in narrow)
 
 
 def test_the_answer_gives_the_rates_and_the_percentiles() -> None:

@@ -42,7 +42,16 @@ def test_an_inlined_picture_changes_its_tags_and_not_its_text() -> None:
     text = 'id="a" url(#a) #1b1b1f'
     svg = f'<svg width="9pt" height="9pt"><g id="a"><text>{text}</text></g></svg>'
     assert inlined(f'<?xml version="1.0"?>{svg}', "one", 'a "b"') == (
-        f'<svg role="img" aria-label="a &quot;b&quot;"><g id="one-a"><text>{text}</text></g></svg>'
+        '<svg fill="currentColor" role="img" aria-label="a &quot;b&quot;">'
+        f'<g id="one-a"><text>{text}</text></g></svg>'
+    )
+
+
+def test_an_inlined_picture_needs_no_style() -> None:
+    """A web server may forbid styles, which would leave black shapes without text."""
+    style = f"font-size: 11px; font-family: 'A', sans-serif; fill: {canvas.PAPER}; stroke: #fff"
+    assert inlined(f'<svg><text style="{style}">a</text></svg>', "one", "").endswith(
+        '><text font-size="11px" fill="var(--ground, Canvas)" stroke="#fff">a</text></svg>'
     )
 
 

@@ -10,6 +10,7 @@ import jinja2
 from bench.files import write_whole
 from bench.reports.figures import NOTHING
 from bench.reports.html.section import Section
+from bench.reports.inert import visible
 from bench.reports.plots.picture import Picture
 from bench.version import __version__
 
@@ -84,12 +85,18 @@ def _inlined(pictures: Iterable[Picture], name: str, anchor: str) -> dict[str, s
     return None
 
 
+def _finalized(value: object) -> object:
+    """Returns what a template shows of a value: text in which no letter changes how it is read."""
+    return visible(value, keep="\n") if type(value) is str else value
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bench.reports.html"),
         autoescape=True,  # names in records are chosen by users
         undefined=jinja2.StrictUndefined,
+        finalize=_finalized,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -22,6 +22,7 @@ from matplotlib.ticker import FuncFormatter
 from bench import units
 from bench.errors import UsageError
 from bench.files import write_whole
+from bench.reports.inert import visible
 
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
     *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"),
@@ -124,7 +125,9 @@ def data(drawn: Figure, kind: str, *, is_clear: bool = False) -> bytes:
         # Without a date, equal data give equal files.
         metadata = {"Date": None} if kind == "svg" else {}
         drawn.savefig(out, format=kind, dpi=150, metadata=metadata, transparent=is_clear)
-    return out.getvalue()
+    made = out.getvalue()
+    # XML has no escapes for control characters, such as those of a name: no reader would take it.
+    return visible(made.decode(), keep="\n").encode() if kind == "svg" else made
 
 
 def line_style(index: int, points: int) -> dict[str, Any]:
