@@ -8,9 +8,12 @@ own, take part in every percentile at their end of the scale, and enter the mini
 and the mean with their exact value.
 """
 
+import base64
 import functools
 import math
 import mmap
+import struct
+import zlib
 from collections.abc import Iterable
 
 import msgspec
@@ -205,21 +208,20 @@ def unpack(packed: Packed) -> Histogram:
 def decode(encoded: str) -> Histogram:
     """Returns the histogram of a V2 encoding; its sum and extremes are exact to three digits only.
 
-    Raises ValueError if the encoding is damaged or has a different range or precision.
+    Raises ValueError if the encoding is damaged, has a different range or precision, or counts more
+    samples than a histogram can. Memory and time are bounded whatever the encoding holds.
     """
+    _require_decodable(encoded)
     try:
         decoded = HdrHistogram.decode(encoded.encode("ascii"))
     except Exception as error:
-        raise ValueError(f"not a histogram in HdrHistogram V2 encoding: {error}") from None
-    if (decoded.highest_trackable_value, decoded.significant_figures) != (
-        HIGHEST_US,
-        SIGNIFICANT_DIGITS,
-    ):
-        raise ValueError("the histogram's range or precision is not 1 µs to 1 h at 3 digits")
+        raise ValueError(f"{_DAMAGED}: {error}") from None
     histogram = Histogram()
     counts = np.frombuffer(decoded.counts, np.uint64)[:_LENGTH]
     filled = np.flatnonzero(counts).tolist()
     if filled:
+        if math.fsum(counts[filled].tolist()) > _MOST_SAMPLES:
+            raise ValueError("the histogram counts more samples than any run has")
         histogram.counts[filled[0] : filled[-1] + 1] = counts[filled[0] : filled[-1] + 1]
         histogram.recorded = int(counts.sum())
         histogram.sum_us = sum(
@@ -231,6 +233,37 @@ def decode(encoded: str) -> Histogram:
     # memory until the next garbage collection; a run decodes several histograms a second.
     decoded.encoder = None
     return histogram
+
+
+_DAMAGED = "not a histogram in HdrHistogram V2 encoding"
+_HEADER = struct.Struct(">IIIIQQd")
+"""Cookie, length of the counts, offset, significant digits, lowest and highest value, ratio."""
+_ENVELOPE_LENGTH = 8
+_MOST_PAYLOAD = _HEADER.size + 9 * _LENGTH
+"""Length of the longest payload: a count takes up to nine bytes."""
+_MOST_TEXT = 2 * _MOST_PAYLOAD
+"""Base64 adds a third, and what cannot be compressed becomes a little longer."""
+_MOST_SAMPLES = 1 << 53
+
+
+def _require_decodable(encoded: str) -> None:
+    """Raises ValueError for an encoding that the package would unpack into any amount of memory, or
+    read as a histogram of other dimensions."""
+    if len(encoded) > _MOST_TEXT:
+        raise ValueError(f"{_DAMAGED}: it is {len(encoded)} characters long")
+    try:
+        packed = base64.b64decode(encoded, validate=True)[_ENVELOPE_LENGTH:]
+        unpacker = zlib.decompressobj()
+        payload = unpacker.decompress(packed, _MOST_PAYLOAD + 1)
+    except (ValueError, zlib.error) as error:
+        raise ValueError(f"{_DAMAGED}: {error}") from None
+    if not _HEADER.size <= len(payload) <= _MOST_PAYLOAD or not unpacker.eof:
+        raise ValueError(f"{_DAMAGED}: its length is wrong")
+    _, length, _, digits, _, highest, _ = _HEADER.unpack_from(payload)
+    if (highest, digits) != (HIGHEST_US, SIGNIFICANT_DIGITS):
+        raise ValueError("the histogram's range or precision is not 1 µs to 1 h at 3 digits")
+    if length != len(payload) - _HEADER.size:
+        raise ValueError(f"{_DAMAGED}: its length is wrong")
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -8,12 +8,18 @@ History of the format:
 """
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from bench.records import formats
 
 FORMAT = "runqy-bench-gate/1"
+
+DecisionName = Annotated[
+    str, msgspec.Meta(pattern="^(regression|improvement|no worse|inconclusive)$")
+]
+"""What the pairs of one metric, or of all gated ones, prove."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +54,7 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     floor: float | None = None
     """Noise floor: the change that noise alone produced; None if it was not measured."""
     is_gated: bool
-    decision: str
+    decision: DecisionName
     pairs_needed: int | None = None
     """If inconclusive: number of pairs that would probably decide; None if no number would."""
 
@@ -82,8 +88,8 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
     drift: float | None
     """Range of the base's own runs in the first gated metric, as a fraction of the smallest."""
-    decision: str
-    exit_code: int
+    decision: DecisionName
+    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
 def encode(gate: GateRecord) -> bytes:

@@ -1,32 +1,89 @@
-"""Reading and writing JSON files whose ``format`` field names their format and its version."""
+"""Reading and writing JSON files whose ``format`` field names their format and its version.
 
+A file may come from anywhere, so reading one takes bounded time and memory whatever it holds.
+"""
+
+import os
+import stat
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from bench.errors import RecordError
+from bench.records.plausible import implausible
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
+MOST_BYTES = 128 << 20
+"""Size of the largest file that is read. A week of a dozen figures a second takes about 80 MB."""
+_MOST_VALUES = 8_000_000
+"""A dozen figures a second for a week."""
+_MOST_LISTS = 1_000_000
+"""Most lists and objects: a list takes twenty times the memory that it takes in the file."""
 
 
 def load(path: Path, kind: type[RecordT], version: str, what: str, missing: str = "") -> RecordT:
     """Reads a file of type ``kind`` whose ``format`` field must equal ``version``.
 
     Raises RecordError, with a message that begins with the path, when the file cannot be read
-    (``missing`` then precedes the reason), when its content is not ``what``, and when it is of
-    another version.
+    (``missing`` then precedes the reason), when its content is not ``what`` or cannot be true, and
+    when it is of another version.
     """
-    try:
-        read = msgspec.json.decode(path.read_bytes(), type=kind)
-    except OSError as error:
-        raise RecordError(f"{path}: {missing}{error.strerror or error}") from None
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"{path}: not {what}: {error}") from None
-    written = getattr(read, "format", None)
+    loaded = decode(path, read(path, missing), kind, what)
+    written = getattr(loaded, "format", None)
     if written != version:
         raise RecordError(f"{path}: format {written}; this version of bench reads {version}")
-    return read
+    require_plausible(path, loaded, what)
+    return loaded
+
+
+def read(path: Path, missing: str = "") -> bytes:
+    """Returns the content of a file of at most ``MOST_BYTES``, which may be a pipe.
+
+    A pipe into which nobody writes is empty. Raises RecordError, with a message that begins with
+    the path and ``missing``.
+    """
+    try:
+        # Opened like this, a pipe without a writer makes nobody wait.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "rb") as file:
+            size = os.fstat(descriptor).st_size if _is_regular(descriptor) else 0
+            data = b"" if size > MOST_BYTES else file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a ValueError for a path with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise RecordError(f"{path}: {missing}{reason}") from None
+    if max(size, len(data)) > MOST_BYTES:
+        raise RecordError(f"{path}: {missing}not a record: larger than {MOST_BYTES >> 20} MiB")
+    return data
+
+
+def _is_regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def decode(path: Path, data: bytes, kind: type[RecordT], what: str) -> RecordT:
+    """Returns the content of a file of type ``kind``.
+
+    Raises RecordError, with a message that begins with the path, when it is not ``what``.
+    """
+    if data.count(b",") > _MOST_VALUES or data.count(b"[") + data.count(b"{") > _MOST_LISTS:
+        raise RecordError(f"{path}: not {what}: it holds more values than any record has")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise RecordError(f"{path}: not {what}: its values are nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not {what}: {error}") from None
+
+
+def require_plausible(path: Path, loaded: msgspec.Struct, what: str) -> None:
+    """Raises RecordError, with a message that begins with the path, for a value that no record of
+    this project can have. ``what`` names the kind of record."""
+    problem = implausible(loaded)
+    if problem is not None:
+        raise RecordError(f"{path}: not {what}: {problem}")
 
 
 def encode(value: msgspec.Struct) -> bytes:

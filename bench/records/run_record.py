@@ -8,7 +8,7 @@ History of the format:
     runqy-bench/1   the first
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,10 +16,10 @@ import msgspec
 from bench import files
 from bench.errors import ExitCode, RecordError
 from bench.measure.bottleneck import MachineUse
-from bench.measure.ledger import Counts
+from bench.measure.ledger import Counts, total
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
-from bench.records import formats
+from bench.records import formats, timestamps
 from bench.workload.scenario import Scenario
 
 FORMAT = "runqy-bench/1"
@@ -183,6 +183,7 @@ class _FormatOnly(msgspec.Struct):
     format: str = ""
 
 
+_WHAT = "a run record"
 FORMATS = "runqy-bench"
 """The prefix of every format name of this project."""
 
@@ -193,8 +194,9 @@ def encode(record: RunRecord) -> bytes:
 
 
 def load(path: Path) -> RunRecord:
-    """Reads a run record. Raises RecordError for any other file or format version."""
-    return _decode(path, _read(path))
+    """Reads a run record. Raises RecordError for any other file or format version, and for values
+    that contradict each other."""
+    return _decode(path, formats.read(path))
 
 
 def load_all(paths: Iterable[Path]) -> list[RunRecord]:
@@ -211,13 +213,13 @@ def load_all(paths: Iterable[Path]) -> list[RunRecord]:
 
 def format_of(path: Path) -> str:
     """Returns the ``format`` field of a file. Raises RecordError when it is not a JSON object."""
-    return _format(path, _read(path))
+    return _format(path, formats.read(path))
 
 
 def _in_folder(folder: Path) -> list[RunRecord]:
     found = []
     for path in sorted(folder.glob("*.json")):
-        data = _read(path)
+        data = formats.read(path)
         if not data:  # reserved by a run that goes on
             continue
         written = _format(path, data)
@@ -229,30 +231,51 @@ def _in_folder(folder: Path) -> list[RunRecord]:
     return found
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecordError(f"{path}: {error.strerror or error}") from None
-
-
 def _format(path: Path, data: bytes) -> str:
-    try:
-        return msgspec.json.decode(data, type=_FormatOnly).format
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"{path}: not a run record: {error}") from None
+    return formats.decode(path, data, _FormatOnly, _WHAT).format
 
 
 def _decode(path: Path, data: bytes) -> RunRecord:
     written = _format(path, data)
     if not written.startswith(f"{FORMATS}/"):
-        raise RecordError(f"{path}: not a run record: it has no format that begins {FORMATS}/")
+        raise RecordError(f"{path}: not {_WHAT}: it has no format that begins {FORMATS}/")
     if written != FORMAT:
         raise RecordError(f"{path}: format {written}; this version of bench reads {FORMAT}")
-    try:
-        return msgspec.json.decode(data, type=RunRecord)
-    except msgspec.MsgspecError as error:
-        raise RecordError(f"{path}: not a run record: {error}") from None
+    loaded = formats.decode(path, data, RunRecord, _WHAT)
+    formats.require_plausible(path, loaded, _WHAT)
+    problem = next(_contradictions(loaded), None)
+    if problem is not None:
+        raise RecordError(f"{path}: not {_WHAT}: {problem}")
+    return loaded
+
+
+def _contradictions(record: RunRecord) -> Iterator[str]:
+    """What the parts of a record say of each other that cannot be true, each with its place."""
+    if total(record.queues.values()) != record.counts:
+        yield "$.counts is not the sum of those in $.queues"
+    if not timestamps.is_timestamp(record.started_at):
+        yield "$.started_at is not a date with a time"
+    columns = len(record.series.columns)
+    if any(len(row) != columns for row in record.series.rows):
+        yield f"$.series.rows has a row without the {columns} values that $.series.columns names"
+    for interval, queues in record.latency.items():
+        for queue, summary in queues.items():
+            problem = _contradiction_of(summary)
+            if problem is not None:
+                yield f"$.latency.{interval}.{queue} {problem}"
+
+
+def _contradiction_of(summary: LatencySummary) -> str | None:
+    """What is wrong with a summary in itself, or None."""
+    if min(summary.count, summary.negative, summary.overflow) < 0:
+        return "has a negative number of samples"
+    percentiles = (summary.p50_s, summary.p90_s, summary.p95_s, summary.p99_s, summary.p999_s)
+    known = [each for each in (summary.min_s, *percentiles, summary.max_s) if each is not None]
+    if known != sorted(known):
+        return "has percentiles that are not in ascending order"
+    if known and known[0] < 0 and not summary.negative:
+        return "has a time below zero, and no negative sample"
+    return None
 
 
 def save(record: RunRecord, path: Path) -> None:

@@ -8,6 +8,14 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+def is_timestamp(text: str) -> bool:
+    """Whether a text is a date with a time, as records hold it."""
+    try:
+        return "T" in text and bool(datetime.datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def readable(timestamp: str) -> str:
     """Returns a timestamp as ``2026-01-15 09:30:00 UTC``.
 

@@ -27,13 +27,36 @@ def scan(
     Goes once through all keys of the server, some thousands at a time. Raises redis-py's errors.
     """
     prefixes = {prefix.encode() for prefix in _prefixes(layout, queues)}
-    cursor = None
-    while cursor != 0:
-        reply: Any = client.scan(cursor or 0, match=f"*{_any_id(run)}", count=_SCAN_COUNT)
-        cursor, keys = reply
+    for keys in _scan(client, f"*{_any_id(run)}"):
         own = [key for key in keys if key[: -ids.ID_LENGTH] in prefixes]
         if own:
             yield own
+
+
+def scan_heartbeats(client: redis.Redis, layout: Layout, name: str) -> Iterator[list[bytes]]:
+    """The heartbeats that are on the server of workers whose names are ``name`` and a number.
+
+    Goes once through all keys of the server. Raises redis-py's errors.
+    """
+    prefix = layout.worker(name).encode()
+    for keys in _scan(client, f"{_literal(prefix.decode())}*"):
+        own = [key for key in keys if key[len(prefix) :].isdigit()]
+        if own:
+            yield own
+
+
+def _scan(client: redis.Redis, pattern: str) -> Iterator[list[bytes]]:
+    """The keys that match a pattern. Raises ResponseError where the server would never end."""
+    cursor = 0
+    while True:
+        reply: Any = client.scan(cursor, match=pattern, count=_SCAN_COUNT)
+        following, keys = reply
+        yield keys
+        if following == 0:
+            return
+        if following == cursor:
+            raise redis.exceptions.ResponseError(f"SCAN stays at cursor {cursor}")
+        cursor = following
 
 
 def _prefixes(layout: Layout, queues: Sequence[str]) -> set[str]:

@@ -27,7 +27,8 @@ class CleanupScope:
     """Number of tasks that each producer sent; None where it is not known of all of them. The
     server is then searched for keys with the run's ids."""
     workers: int = 0
-    """Number of workers of the run's own, whose heartbeats may be left."""
+    """Number of workers of the run's own, whose heartbeats may be left; where ``sent`` is None, the
+    server is searched for these, too."""
     counts: Mapping[str, Counts] = field(default_factory=dict)
     """What became of each queue's tasks, as far as that is known."""
     counter_rules: CounterRules | None = None
@@ -74,8 +75,7 @@ def remove(
     """
     for key in queue_keys_of(layout, queues):
         removal.attempt(functools.partial(_remove_from, client, key, scope.run))
-    heartbeats = [layout.worker(worker_name(scope.run, each)) for each in range(scope.workers)]
-    removal.attempt(lambda: delete(client, heartbeats))
+    removal.attempt(functools.partial(_remove_heartbeats, client, layout, scope))
     removal.attempt(functools.partial(_remove_tasks, client, layout, queues, scope, removal))
 
 
@@ -96,6 +96,15 @@ def delete(client: redis.Redis, keys: Sequence[str] | Sequence[bytes]) -> int:
         return int(client.unlink(*keys))
     except redis.exceptions.NoPermissionError:
         return int(client.delete(*keys))  # a user may have been given this one only
+
+
+def _remove_heartbeats(client: redis.Redis, layout: Layout, scope: CleanupScope) -> None:
+    if scope.sent is None:
+        names = worker_name(scope.run, 0).removesuffix("0")
+        for heartbeats in task_keys.scan_heartbeats(client, layout, names):
+            delete(client, heartbeats)
+        return
+    delete(client, [layout.worker(worker_name(scope.run, each)) for each in range(scope.workers)])
 
 
 def _remove_tasks(

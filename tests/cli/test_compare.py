@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bench.measure.ledger import total
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from tests.cli.conftest import Bench
@@ -141,8 +142,10 @@ def test_metrics_and_the_margin_can_be_chosen(bench: Bench) -> None:
 
 
 def test_lost_tasks_are_a_regression_whatever_the_speed(bench: Bench) -> None:
-    counts = msgspec.structs.replace(EXAMPLE.counts, lost=3)
-    save(-0.2, counts=counts)
+    queues = dict(EXAMPLE.queues)
+    name, counts = next(iter(queues.items()))
+    queues[name] = msgspec.structs.replace(counts, completed=counts.completed - 3, lost=3)
+    save(-0.2, queues=queues, counts=total(queues.values()))
     outcome = bench(*FOLDERS)
     assert outcome.code == 1
     assert "✗ the candidate lost 24 tasks, the base 0" in outcome.out

@@ -43,3 +43,15 @@ def test_all_keys_of_a_run_are_found_and_nothing_of_others(client: Any, layout: 
         client.set(key, 1)
     found = [key for keys in scan(client, layout, queues, run) for key in keys]
     assert sorted(found) == sorted({key.encode() for key in own})
+
+
+def test_a_scan_that_does_not_advance_is_refused() -> None:
+    """A server, or what stands before it, that always returns the same cursor."""
+
+    class Still:
+        def scan(self, _cursor: int, **_: object) -> tuple[int, list[bytes]]:
+            return 7, []
+
+    still: Any = Still()
+    with pytest.raises(redis.exceptions.ResponseError, match="SCAN stays at cursor 7"):
+        list(scan(still, LAYOUTS[0], ["a_x"], 1))
