@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from bench.measure.histogram import Histogram, decode
+from bench.measure.histogram import Histogram
 from bench.records.run_record import LatencySummary
+from bench.records.summaries import histogram_of
 
 _POINTS_PER_DECADE = 30
 """Points of the curve for each factor of ten of 1 / (1 − share)."""
@@ -13,7 +14,7 @@ def spectrum(summary: LatencySummary) -> list[tuple[float, float]]:
     """Returns (1 / (1 − share of samples), latency in s) from the smallest sample to the largest.
 
     Of n samples, the largest stands at n, because it is one in n. Empty without samples. Raises
-    ValueError when the histogram is damaged.
+    RecordError when the histogram is damaged.
     """
     if not summary.count or summary.max_s is None:
         return []
@@ -30,7 +31,7 @@ def spectrum(summary: LatencySummary) -> list[tuple[float, float]]:
 
 def _whole(summary: LatencySummary) -> Histogram:
     """Returns the histogram with the samples beyond its range and the exact extremes."""
-    histogram = decode(summary.hdr)
+    histogram = histogram_of(summary)
     histogram.negative = summary.negative
     histogram.overflow = summary.overflow
     if summary.min_s is not None and summary.max_s is not None:

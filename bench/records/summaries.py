@@ -1,6 +1,7 @@
 """Histograms as records show them."""
 
-from bench.measure.histogram import Histogram
+from bench.errors import RecordError
+from bench.measure.histogram import Histogram, decode
 from bench.records.run_record import LatencySummary
 
 
@@ -26,3 +27,27 @@ def summarise(histogram: Histogram) -> LatencySummary:
         overflow=histogram.overflow,
         hdr=histogram.encode(),
     )
+
+
+def histogram_of(summary: LatencySummary) -> Histogram:
+    """Returns the samples of a summary that are within a histogram's range.
+
+    Raises RecordError where their encoding is damaged, or holds another number of them.
+    """
+    histogram = decoded(summary.hdr)
+    within = summary.count - summary.negative - summary.overflow
+    if histogram.recorded != within:
+        raise RecordError(
+            f"the record contradicts itself: a histogram of {histogram.recorded:,} samples stands "
+            f"beside a count of {within:,}"
+        )
+    return histogram
+
+
+def decoded(encoded: str) -> Histogram:
+    """Returns the histogram that a record holds in this encoding. Raises RecordError if it is
+    damaged."""
+    try:
+        return decode(encoded)
+    except ValueError as error:
+        raise RecordError(f"the record cannot be used: {error}") from None

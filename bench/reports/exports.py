@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from bench.measure.histogram import Histogram, decode, highest_equivalent
+from bench.measure.histogram import Histogram, highest_equivalent
 from bench.records.run_record import RunRecord
+from bench.records.summaries import histogram_of
 from bench.reports.inert import visible
 
 _TICKS_PER_HALVING = 5
@@ -21,7 +22,7 @@ def hgrm(record: RunRecord, interval: str, queue: str) -> str:
     no such interval or queue.
     """
     summary = record.latency[interval][queue]
-    histogram = decode(summary.hdr)
+    histogram = histogram_of(summary)
     out = io.StringIO()
     out.write("       Value     Percentile TotalCount 1/(1-Percentile)\n\n")
     for value_us, share, count in _distribution(histogram):

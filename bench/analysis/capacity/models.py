@@ -9,9 +9,9 @@ import numpy as np
 from bench.analysis.capacity import scaling
 from bench.analysis.capacity.queueing import Queue, ServiceTimes, service_of
 from bench.analysis.capacity.scaling import Law, Level
-from bench.measure.histogram import decode
 from bench.records.capacity_record import CapacityRecord, LevelRow, ScalingRow, ServiceRow
 from bench.records.run_record import RunRecord
+from bench.records.summaries import decoded
 
 _CURVE_POINTS = 60
 _P99 = 99.0
@@ -66,7 +66,7 @@ def service_row(run: RunRecord) -> ServiceRow | None:
     lag = run.latency["schedule_lag"]["all"]
     if not service.count or wait.p50_s is None:
         return None
-    shape = service_of(decode(service.hdr))
+    shape = service_of(decoded(service.hdr))
     return ServiceRow(
         mean_s=service.mean_s or shape.mean_s,
         variation=shape.variation,
@@ -78,7 +78,7 @@ def service_row(run: RunRecord) -> ServiceRow | None:
 
 def shape_of(row: ServiceRow) -> ServiceTimes:
     """Returns the distribution of the measured service times."""
-    return service_of(decode(row.hdr)).scaled_to(row.mean_s)
+    return service_of(decoded(row.hdr)).scaled_to(row.mean_s)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from bench.reports.plots.spectrum import spectrum_picture
 def section(record: RunRecord) -> Section:
     """Returns a section with everything a run found.
 
-    Raises ValueError when a histogram of the record is damaged.
+    Raises RecordError when a histogram of the record is damaged.
     """
     return Section(
         kind="run",

@@ -18,7 +18,7 @@ _INTERVALS = ("e2e", "e2e_earliest", "e2e_from_send", "queue_wait", "service", "
 def spectrum_picture(record: RunRecord, banner: str) -> Picture:
     """Returns one line per interval; ``banner`` stands below the title.
 
-    Raises ValueError when a histogram of the record is damaged.
+    Raises RecordError when a histogram of the record is damaged.
     """
     curves = {name: _curve(record, name) for name in _INTERVALS if name in record.latency}
     curves = {name: curve for name, curve in curves.items() if curve}
