@@ -6,7 +6,8 @@ from typing import Any
 
 import redis
 
-from bench.wire.layout_contract import Argument, CounterRules, Layout, Registration
+from bench.wire import resp
+from bench.wire.layout_contract import CounterRules, Layout, Registration
 
 _MOST_MEMBERS = 1_000
 """Registered workers that are looked at: the newest ones."""
@@ -43,12 +44,5 @@ def _descriptions(client: redis.Redis, registration: Registration) -> list[Any]:
     with client.pipeline(transaction=False) as pipeline:
         for member in members:
             command = registration.query(member.decode(errors="surrogateescape"))
-            pipeline.execute_command(*map(_bytes, command))  # type: ignore[no-untyped-call]
+            pipeline.execute_command(*map(resp.as_bytes, command))  # type: ignore[no-untyped-call]
         return list(pipeline.execute())
-
-
-def _bytes(argument: Argument) -> bytes:
-    """An argument as it was read, whatever bytes it holds."""
-    if isinstance(argument, bytes):
-        return argument
-    return argument.encode(errors="surrogateescape")

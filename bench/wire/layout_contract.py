@@ -299,7 +299,8 @@ class Layout(Protocol):
         ...
 
     def pop_more(self, queue: str, count: int) -> Command:
-        """Pops up to ``count`` ids of a queue without waiting. Answers a list, or nothing."""
+        """Pops up to ``count`` ids of a queue without waiting. Answers a list, the id itself where
+        ``count`` is one, or nothing."""
         ...
 
     def popped(self, reply: Any) -> tuple[bytes, Sequence[bytes]] | None:
@@ -336,6 +337,13 @@ class Layout(Protocol):
 
     def archive(self, reservation: Reservation, error: str) -> Sequence[Command]:
         """Ends a task whose last attempt failed."""
+        ...
+
+    def set_aside(self, reservation: Reservation, fields: Sequence[bytes]) -> Sequence[Command]:
+        """Ends a task that was popped and never started, because ``read`` refuses it.
+
+        ``fields`` is what ``load`` answered. The base class ``ListPops`` archives it.
+        """
         ...
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:

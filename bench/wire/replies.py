@@ -30,6 +30,11 @@ class LineReplies:
     def __init__(self) -> None:
         self._partial = b""
 
+    @property
+    def has_data(self) -> bool:
+        """Whether a part of a reply has arrived that is not complete."""
+        return bool(self._partial)
+
     def feed(self, data: bytes) -> Replies:
         """Returns the replies that ``data`` completes.
 

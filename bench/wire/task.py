@@ -6,6 +6,8 @@ from typing import Any
 
 _IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
 """Names of the second to fourth field, in the order in which a producer writes them."""
+_MOST_ATTEMPTS = 1 << 31
+"""From here on a number is none of attempts: asynq keeps them in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def decode(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
     def number(name: str) -> int:
         text = field(name)
         if not text.isdigit():
-            raise ValueError(f"task {task_id}: field {name!r} is not a number: {text!r}")
-        return int(text)
+            raise ValueError(f"task {task_id}: field {name!r} is not a number: {text[:40]!r}")
+        return attempts(text)
 
     return Task(
         id=task_id,
@@ -78,23 +80,31 @@ def read_hashes(replies: Sequence[Any]) -> Hashes:
     """Reads many hashes at once, from HGETALL replies (n,) of alternating names and values.
 
     A missing field reads as empty or as zero, because workers of the seed's layout tolerate that.
-    Raises ValueError if a number is not one.
+    Raises ValueError if a number is not one, or no number of attempts.
     """
     if len(set(map(len, replies))) == 1:
         # The server keeps small hashes in the order in which they were written.
         columns = list(zip(*replies, strict=True))
         if [set(names) for names in columns[2:7:2]] == _IN_ORDER:
-            return Hashes(columns[3], _integers(columns[5]), _integers(columns[7]))
+            return Hashes(columns[3], _all_attempts(columns[5]), _all_attempts(columns[7]))
     payloads, retries, limits = [], [], []
     for pairs in replies:
         found = dict(zip(pairs[::2], pairs[1::2], strict=True))
         payloads.append(found.get(b"payload", b""))
-        retries.append(int(found.get(b"retry", b"0")))
-        limits.append(int(found.get(b"max_retry", b"0")))
+        retries.append(attempts(found.get(b"retry", b"0")))
+        limits.append(attempts(found.get(b"max_retry", b"0")))
     return Hashes(payloads, retries, limits)
 
 
-def _integers(texts: Sequence[bytes]) -> list[int]:
+def _all_attempts(texts: Sequence[bytes]) -> list[int]:
     if len(set(texts)) == 1:
-        return [int(texts[0])] * len(texts)
-    return [int(text) for text in texts]
+        return [attempts(texts[0])] * len(texts)
+    return [attempts(text) for text in texts]
+
+
+def attempts(text: bytes) -> int:
+    """Returns a number of attempts from its decimal digits. Raises ValueError."""
+    number = int(text)
+    if not 0 <= number < _MOST_ATTEMPTS:
+        raise ValueError(f"{number} is no number of attempts")
+    return number

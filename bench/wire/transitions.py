@@ -72,7 +72,8 @@ class Transition:
 
     def commands(self, task_id: bytes, message: bytes = b"", now_s: int = 0) -> Sequence[Command]:
         """Returns the commands of one task, to be sent one by one."""
-        return self._commands_of(Reservation(self._queue, task_id.decode(), now_s, message))
+        name = task_id.decode(errors="surrogateescape")  # an id may be any bytes
+        return self._commands_of(Reservation(self._queue, name, now_s, message))
 
 
 class Transitions:

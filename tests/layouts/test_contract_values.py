@@ -211,6 +211,7 @@ def test_a_pop_is_rendered_once_and_read_back_to_its_queue(layout: Layout) -> No
     assert pops.one(queues) is pops.one(queues)
     assert pops.one(queues[::-1]) == resp.encode([layout.pop_one(queues[::-1], 2)])
     assert pops.more(queues[0], 3) == resp.encode([layout.pop_more(queues[0], 3)])
+    assert pops.singly(queues[0], 3) == resp.encode([layout.pop_more(queues[0], 1)] * 3)
     assert pops.read(None) == ("", ())
     if layout.pop_many_command is not None:
         assert layout.pop_many(queues, 3, 2)[0] == layout.pop_many_command

@@ -56,6 +56,8 @@ def read(task_id: str, fields: Mapping[bytes, bytes]) -> Task:
             raise ValueError(f"task {task_id} has neither a field 'msg' nor the plain fields")
         return decode(task_id, fields)
     message = parse(task_id, text)
+    if message.retried < 0:
+        raise ValueError(f"task {task_id}: its message counts {message.retried} retries")
     return Task(
         id=message.id,
         queue=message.queue,
@@ -77,13 +79,22 @@ def parse(task_id: str, text: bytes) -> TaskMessage:
 
 
 def failed(task_id: str, text: bytes, error: str, now_s: int, *, retried: bool) -> bytes:
-    """Returns a task's message after a failed attempt; ``retried`` if another one follows."""
-    message = _codec().FromString(text)
-    message.id = task_id  # a message made of plain fields has none
+    """Returns a task's message after a failed attempt; ``retried`` if another one follows.
+
+    Raises ValueError if it is not a TaskMessage.
+    """
+    message = parse(task_id, text)
+    if is_text(task_id):
+        message.id = task_id  # a message made of plain fields has none
     message.retried += retried
     message.error_msg = error
     message.last_failed_at = now_s
     return message.SerializeToString(deterministic=True)
+
+
+def is_text(task_id: str) -> bool:
+    """Whether a message can hold this id: one that was read from bytes need not be text."""
+    return task_id.isascii() or not any("\ud800" <= each <= "\udfff" for each in task_id)
 
 
 def completion(now_s: int) -> bytes:

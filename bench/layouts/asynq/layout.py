@@ -7,7 +7,7 @@ protobuf message. Workers hold a lease on the tasks they have taken, and count t
 import datetime
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.layouts.asynq import codec, lua_scripts
@@ -22,7 +22,7 @@ from bench.wire.layout_contract import (
     Registration,
     Reservation,
 )
-from bench.wire.pops import ListPops
+from bench.wire.pops import UNREADABLE, ListPops
 from bench.wire.task import Hashes, Task
 
 LEASE_S = 30
@@ -210,6 +210,17 @@ class AsynqLayout(ListPops):
         return (
             self._fail(reservation, "archived", now_s, message, layout_contract.STATE_ARCHIVED),
         )
+
+    def set_aside(self, reservation: Reservation, fields: Sequence[bytes]) -> Sequence[Command]:
+        """Moves the id to the set of archived tasks, and leaves its message as it is where that is
+        none."""
+        text = dict(zip(fields[::2], fields[1::2], strict=True)).get(b"msg", b"")
+        try:
+            codec.parse(reservation.id, text)
+        except ValueError:
+            now_s, state = str(reservation.now_s), layout_contract.STATE_ARCHIVED
+            return (self._fail(reservation, "archived", now_s, text, state),)
+        return self.archive(replace(reservation, message=text), UNREADABLE)
 
     def put_back(self, reservation: Reservation) -> Sequence[Command]:
         """Pushes the id at the end that workers pop, and removes the lease."""

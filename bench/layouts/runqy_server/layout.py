@@ -12,7 +12,8 @@ from bench.layouts.asynq import codec
 from bench.layouts.asynq.layout import AsynqLayout
 from bench.layouts.runqy_server import lua_scripts
 from bench.wire.layout_contract import Command, CounterRules, QueueKey, Reservation
-from bench.wire.task import Task
+from bench.wire.pops import UNREADABLE
+from bench.wire.task import Task, attempts
 
 LEASE_S = 120
 """Seconds for which runqy's worker leases a task."""
@@ -128,6 +129,10 @@ class RunqyServerLayout(AsynqLayout):
             *self._count(reservation, "failed"),
         )
 
+    def set_aside(self, reservation: Reservation, fields: Sequence[bytes]) -> Sequence[Command]:
+        """Archives the task; its message, which this does not write, is left as it is."""
+        return self.archive(reservation, UNREADABLE)
+
     def _message(self, task: Task) -> bytes:
         """What the server writes: the queue's name is also the task's type."""
         return codec.encode(replace(task, type=task.queue), retention_s=COMPLETED_S)
@@ -136,7 +141,9 @@ class RunqyServerLayout(AsynqLayout):
         """The task with the retries of its message or of its field ``retried``: the larger."""
         task = super()._read_one(fields)
         retried = fields.get(b"retried", b"")
-        return replace(task, retry=max(task.retry, int(retried))) if retried.isdigit() else task
+        return (
+            replace(task, retry=max(task.retry, attempts(retried))) if retried.isdigit() else task
+        )
 
     def _held(self, reservation: Reservation) -> tuple[str, str]:
         return self.active(reservation.queue), self._key(reservation.queue, "lease")
@@ -161,7 +168,8 @@ class RunqyServerLayout(AsynqLayout):
 def _retried(reservation: Reservation) -> bytes:
     """The message as runqy's worker rewrites it: with one retry more, and without a time-out."""
     task = codec.read(reservation.id, {b"msg": reservation.message})
-    again = replace(task, id=reservation.id, retry=task.retry + 1)
+    own_id = reservation.id if codec.is_text(reservation.id) else task.id
+    again = replace(task, id=own_id, retry=task.retry + 1)
     return codec.encode(again, timeout_s=0)
 
 
