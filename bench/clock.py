@@ -9,6 +9,7 @@ two stamps is a monotonic duration without an error of the mapping. A process on
 its own constant, whose error is at most half the round trip of its best sample.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,10 +83,15 @@ def estimate_offset(samples: Iterable[Sample]) -> Offset:
 def host_identity() -> str:
     """An identity of the host that is equal for two processes when they share a monotonic clock.
 
-    It is the random id that Linux gives each boot. Elsewhere it is empty, which means unknown and
-    must not be compared.
+    It is the random id that Linux gives each boot, and the id of the process's time namespace, in
+    which the monotonic clock may be shifted. Elsewhere it is empty, which means unknown and must
+    not be compared.
     """
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+    namespace = ""
+    with contextlib.suppress(OSError):  # kernels before 5.6 have no time namespaces
+        namespace = str(Path("/proc/self/ns/time").readlink())
+    return f"{boot} {namespace}".strip()

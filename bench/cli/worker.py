@@ -1,15 +1,15 @@
 """``bench worker``: a standalone worker."""
 
-import signal
 import sys
 
-from bench.cli.interrupts import STOPPING
+from bench.cli.messages import notify
 from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.names import require_queue_name
 from bench.worker.process import settings_of
 from bench.worker.standalone import serve
+from bench.worker.stop_requests import stopped_by_signals
 from bench.workload.resolve import parent_queue, resolve
 
 _SUB_QUEUES = ("high", "default", "low")
@@ -41,15 +41,8 @@ def worker(
     scenario = resolve({**defaults, **changes}, "flags")
     if parent_queue(scenario) != parent:
         raise UsageError(f"--queues: {', '.join(scenario.queues)} are not sub-queues of {parent!r}")
-    stopped = False
-
-    def stop(_number: int, _frame: object) -> None:
-        nonlocal stopped
-        stopped = True
-
-    for number in (signal.SIGINT, *STOPPING):
-        signal.signal(number, stop)
-    settings = settings_of(scenario, url)
-    sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
-    serve(url, parent, settings, lambda: stopped)
+    settings = settings_of(scenario)
+    with stopped_by_signals() as requests:
+        sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
+        serve(url, parent, settings, requests, notify)
     return 0

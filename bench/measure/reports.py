@@ -103,10 +103,25 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     """Tasks taken and not yet ended."""
     missing: int = 0
     """Number of popped ids whose task did not exist."""
+    foreign: int = 0
+    """Number of tasks that ended on the run's queues and were not the run's."""
+    refusals: dict[str, int] = {}
+    """Number of commands that the server refused and that were repeated, by the error's code."""
+    unserved: dict[str, int] = {}
+    """Number of tasks that were taken and could not be served, by the reason."""
+    reconnects: int = 0
     cpu_s: float = 0.0
     elapsed_s: float = 0.0
     peak_memory_bytes: int = 0
     clock_error_us: float = 0.0
+    """Bound of the error between the worker's stamps and the run's, apart from the run's own."""
+    clock_offset_us: int | None = None
+    """The server's time minus the worker's monotonic time, as it was just measured; None where the
+    worker took the run's offset without measuring its own."""
+    clock_offset_error_us: float = 0.0
+    """Bound of the error of ``clock_offset_us``."""
+    shares_clock: bool = True
+    """Whether the worker took its monotonic clock for the run's, because both are on one host."""
     started_by_bin: list[int] = []
     finished_by_bin: list[int] = []
     failed_by_bin: list[int] = []

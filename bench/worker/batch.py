@@ -19,6 +19,8 @@ from bench.workload.scenario_fields import Priority
 
 _PRODUCER_SHIFT = 40
 _MOST_ATTEMPTS = 1024
+_NOT_A_TASK = (ValueError, TypeError, LookupError)
+"""What reading raises for the error of a key that is no hash, or for fields of another kind."""
 
 
 class TaskRecorder(Protocol):
@@ -43,7 +45,10 @@ class RecorderLookup(Protocol):
     """Finds the recorder of each task."""
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
-        """(recorder, indices of its tasks) for each run among these ids."""
+        """(recorder, indices of its tasks) for each run among these ids.
+
+        Raises ConnectionLost if the server cannot be asked at the moment.
+        """
         ...
 
 
@@ -62,8 +67,6 @@ class WorkerSettings:
     priority: Priority
     store_results: bool
     seed: int
-    can_pop_many: bool
-    """Whether the layout and the server can pop many ids with one command."""
 
     @property
     def takes_time(self) -> bool:
@@ -135,6 +138,15 @@ class TaskBatch:
             yield outcome, self.only(members)
 
 
+@dataclass(frozen=True)
+class ReadTasks:
+    """What is behind some ids (n,) that were popped."""
+
+    batches: Sequence[TaskBatch]
+    unreadable: Sequence[tuple[int, TaskRecorder]]
+    """Index and recorder of each id whose key holds what is no task of the layout."""
+
+
 def read_batches(
     settings: WorkerSettings,
     lookup: RecorderLookup,
@@ -142,25 +154,28 @@ def read_batches(
     task_ids: Sequence[bytes],
     replies: Sequence[Any],
     popped_us: int,
-) -> list[TaskBatch]:
-    """Batches by run, from ids (n,) and the replies (n,) to loading them.
+) -> ReadTasks:
+    """The tasks by run, from ids (n,) and the replies (n,) to loading them.
 
-    Ids without a task that can be read are recorded as missing, and left alone.
+    Ids without a task are recorded as missing, and left alone. Raises ConnectionLost, before
+    anything was recorded, if it cannot be found out now whose tasks these are.
     """
     batches = []
+    unreadable: list[tuple[int, TaskRecorder]] = []
     for recorder, members in lookup.split(task_ids):
         found = members
         if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
             found = [index for index in members if replies[index]]
-        hashes, found = _read(settings.layout, replies, found)
-        if len(found) < len(members):
             recorder.missing(len(members) - len(found))
-        if found:
-            is_all = len(found) == len(task_ids)
-            chosen = task_ids if is_all else [task_ids[index] for index in found]
+        hashes, readable = _read(settings.layout, replies, found)
+        if len(readable) < len(found):
+            unreadable += [(index, recorder) for index in sorted({*found} - {*readable})]
+        if readable:
+            is_all = len(readable) == len(task_ids)
+            chosen = task_ids if is_all else [task_ids[index] for index in readable]
             batches.append(_batch(settings, queue, recorder, chosen, hashes, popped_us))
-            recorder.started(len(found), popped_us)
-    return batches
+            recorder.started(len(readable), popped_us)
+    return ReadTasks(batches, unreadable)
 
 
 def _read(
@@ -170,7 +185,7 @@ def _read(
     is_all = len(chosen) == len(replies)
     try:
         return layout.read(replies if is_all else [replies[index] for index in chosen]), chosen
-    except ValueError:
+    except _NOT_A_TASK:
         readable = [index for index in chosen if _is_task(layout, replies[index])]
         return layout.read([replies[index] for index in readable]), readable
 
@@ -178,7 +193,7 @@ def _read(
 def _is_task(layout: Layout, reply: Any) -> bool:
     try:
         layout.read([reply])
-    except ValueError:
+    except _NOT_A_TASK:
         return False
     return True
 

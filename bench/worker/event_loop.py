@@ -1,14 +1,19 @@
 """Many coroutines on connections of their own, in one thread.
 
 A coroutine is a generator that yields an operation and is resumed with its outcome: it sends a
-request to Redis and gets the replies, or sleeps until a moment. It holds the logic and does no
-I/O; the loop here does the I/O and holds no logic.
+request to Redis and gets the replies, sleeps until a moment, or waits until it is woken. It holds
+the logic and does no I/O; the loop here does the I/O and holds no logic.
+
+When a coroutine's connection is lost in a request, it stays where it is until ``reconnect`` gives
+it another one, and is then resumed with ConnectionLost: what the server has done of the request is
+not known, and it is for the coroutine to find out.
 
 ``select`` is used rather than ``epoll``, because its time-outs are in microseconds: service times
 and pauses well under a millisecond keep their length.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,8 +41,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class RequestNoReply:
-    """Send commands that are answered with one line each, and resume with the list of the error
-    messages: no object is built for a reply that is no error."""
+    """Send commands that are answered with one line each, and resume with a list of (index of the
+    command, error message): no object is built for a reply that is no error."""
 
     data: bytes
     replies: int
@@ -46,59 +51,107 @@ class RequestNoReply:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Resume with None at a moment on the run's clock, or earlier when woken."""
+    """Resume with None at a moment on the run's clock, and never before it."""
 
     until_us: int
 
 
-Operation = Request | RequestNoReply | Sleep
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Resume with None when woken by ``wake_all``, or at a moment on the run's clock."""
+
+    until_us: int = FOREVER_US
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Give up the connection, as what it delivers makes no sense; resume with ConnectionLost on
+    another one."""
+
+
+Operation = Request | RequestNoReply | Sleep | Wait | Reconnect
 Coroutine = Generator[Operation, Any, None]
 CoroutineFactory = Callable[[], Coroutine]
 Result = TypeVar("Result")
+_NOT_AN_ANSWER = (hiredis.ProtocolError, ValueError)
+"""What parsers raise for bytes that are no replies."""
 
 
 class _Session:
     """A coroutine, its connection, and the replies it is waiting for."""
 
-    def __init__(self, factory: CoroutineFactory, connection: ByteStream) -> None:
-        self.factory = factory
-        self.coroutine = factory()
+    def __init__(self, coroutine: Coroutine, connection: ByteStream) -> None:
+        self.coroutine = coroutine
+        self.missing = 0
+        self.before = 0
+        """Number of the request's one-line replies that have arrived."""
+        self.replies: list[Any] = []
+        self.resumes_at_us: int | None = None
+        self.can_be_woken = False
+        self.was_idle = False
+        """Whether time has passed since the last request: something may have arrived that answers
+        nothing."""
+        self.connect(connection)
+
+    def connect(self, connection: ByteStream) -> None:
+        """Use a new connection."""
         self.connection = connection
         self.descriptor = connection.fileno()
         self.reader = hiredis.Reader()
         self.lines = LineReplies()
         self.waits_for_lines = False
         self.may_block = False
-        self.missing = 0
-        self.replies: list[Any] = []
-        self.sleeps_until_us: int | None = None
+
+    def expect(self, operation: Request | RequestNoReply) -> None:
+        """Note what the replies to a request look like."""
+        self.waits_for_lines = isinstance(operation, RequestNoReply)
+        self.may_block = isinstance(operation, Request) and operation.may_block
+        self.missing = operation.replies
+        self.before = 0
+        self.replies = []
 
     def feed(self, data: bytes) -> bool:
-        """Add bytes that have arrived; return whether all replies are complete."""
-        if self.waits_for_lines:
-            lines = self.lines.feed(data)
-            self.missing -= lines.count
-            self.replies.extend(message for _, message in lines.errors)
-        else:
-            self.reader.feed(data)
-            gets = self.reader.gets
-            while self.missing and (reply := gets()) is not False:
-                self.replies.append(reply)
-                self.missing -= 1
-        return self.missing <= 0
+        """Add bytes that have arrived; return whether all replies are complete.
+
+        Raises ConnectionLost for bytes that are no replies, and for more replies than commands.
+        """
+        try:
+            if self.waits_for_lines:
+                self._feed_lines(data)
+            else:
+                self._feed_objects(data)
+        except _NOT_AN_ANSWER as error:
+            raise ConnectionLost(f"the server sent what is no answer: {error}") from None
+        return not self.missing
+
+    def _feed_lines(self, data: bytes) -> None:
+        lines = self.lines.feed(data)
+        if lines.errors:
+            before = self.before
+            self.replies.extend((before + index, message) for index, message in lines.errors)
+        self.before += lines.count
+        self.missing -= lines.count
+        if self.missing < 0 or (not self.missing and self.lines.has_data):
+            raise ValueError("more replies than commands")
+
+    def _feed_objects(self, data: bytes) -> None:
+        self.reader.feed(data)
+        gets = self.reader.gets
+        while self.missing and (reply := gets()) is not False:
+            self.replies.append(reply)
+            self.missing -= 1
+        if not self.missing and self.reader.has_data():
+            raise ValueError("more replies than commands")
 
 
 class EventLoop:
-    """Runs coroutines until all have ended.
+    """Runs coroutines until all have ended."""
 
-    A coroutine whose connection is lost is closed where it stands, and ``on_loss`` is called with
-    the factory that ``add`` was given for it.
-    """
-
-    def __init__(self, clock: Clock, on_loss: Callable[[CoroutineFactory], None]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._on_loss = on_loss
         self._sessions: list[_Session] = []
+        self._disconnected: deque[_Session] = deque()
+        """Sessions whose connections were lost."""
         self._listening: dict[int, _Session] = {}
         """Sessions that wait for replies, by file descriptor."""
         self._sending: dict[int, _Session] = {}
@@ -109,9 +162,14 @@ class EventLoop:
         self._timer_number = 0
 
     @property
-    def running(self) -> bool:
-        """Whether any coroutine has not ended."""
-        return bool(self._sessions)
+    def running(self) -> int:
+        """How many coroutines have not ended."""
+        return len(self._sessions)
+
+    @property
+    def disconnected(self) -> int:
+        """How many of them wait for another connection."""
+        return len(self._disconnected)
 
     @property
     def client_ids(self) -> list[int]:
@@ -121,14 +179,25 @@ class EventLoop:
 
     def add(self, factory: CoroutineFactory, connection: ByteStream) -> None:
         """Start a coroutine on a connection of its own, which is closed when it ends."""
-        session = _Session(factory, connection)
+        session = _Session(factory(), connection)
         self._sessions.append(session)
         self._resume(session, None)
 
-    def wake_all(self) -> None:
-        """End all sleeps, as something that coroutines wait for may have happened."""
+    def reconnect(self, connection: ByteStream) -> None:
+        """Give a connection to the coroutine that has been waiting longest for another one."""
+        session = self._disconnected.popleft()
+        session.connect(connection)
+        self._advance(session, lambda: session.coroutine.throw(ConnectionLost("it was lost")))
+
+    def close(self) -> None:
+        """Close all connections; no coroutine is resumed again."""
         for session in self._sessions:
-            if session.sleeps_until_us is not None:
+            session.connection.close()
+
+    def wake_all(self) -> None:
+        """End all waits, as something that coroutines wait for may have happened."""
+        for session in self._sessions:
+            if session.can_be_woken:
                 self._set_timer(session, 0)
 
     def turn(self, until_us: int, others: Sequence[int]) -> list[int]:
@@ -161,11 +230,9 @@ class EventLoop:
             self._sending.pop(descriptor, None)
 
     def _receive(self, session: _Session) -> None:
-        data = self._guarded(session, session.connection.receive)
-        if data and session.feed(data):
+        if self._guarded(session, lambda: session.feed(session.connection.receive())):
             self._stop_listening(session)
-            replies, session.replies = session.replies, []
-            self._resume(session, replies)
+            self._resume(session, session.replies)
 
     def _start_listening(self, session: _Session) -> None:
         self._listening[session.descriptor] = session
@@ -180,52 +247,62 @@ class EventLoop:
         fired = False
         while self._timers and self._timers[0][0] <= now_us:
             at_us, _, session = heapq.heappop(self._timers)
-            if session.sleeps_until_us == at_us:
+            if session.resumes_at_us == at_us:
                 self._resume(session, None)
                 fired = True
         return fired
 
     def _set_timer(self, session: _Session, at_us: int) -> None:
-        session.sleeps_until_us = at_us
+        session.resumes_at_us = at_us
         if at_us < FOREVER_US:
             self._timer_number += 1
             heapq.heappush(self._timers, (at_us, self._timer_number, session))
 
     def _resume(self, session: _Session, outcome: list[Any] | None) -> None:
-        session.sleeps_until_us = None
+        self._advance(session, lambda: session.coroutine.send(outcome))
+
+    def _advance(self, session: _Session, resume: Callable[[], Operation]) -> None:
+        """Resume a coroutine, and do what it yields."""
+        session.resumes_at_us = None
+        session.can_be_woken = False
         try:
-            operation: Operation = session.coroutine.send(outcome)
+            operation = resume()
         except StopIteration:
             self._sessions.remove(session)
             session.connection.close()
             return
-        if isinstance(operation, Sleep):
+        if isinstance(operation, Request | RequestNoReply):
+            self._send(session, operation)
+        elif isinstance(operation, Reconnect):
+            self._lose(session)
+        else:
+            session.was_idle = True
+            session.can_be_woken = isinstance(operation, Wait)
             self._set_timer(session, operation.until_us)
-            return
-        session.waits_for_lines = isinstance(operation, RequestNoReply)
-        session.may_block = isinstance(operation, Request) and operation.may_block
-        session.missing = operation.replies
+
+    def _send(self, session: _Session, operation: Request | RequestNoReply) -> None:
+        session.expect(operation)
         self._start_listening(session)
-        data = operation.data
-        self._guarded(session, lambda: session.connection.send(data))
+        self._guarded(session, lambda: self._send_bytes(session, operation.data))
         if session.connection.unsent_bytes:
             self._sending[session.descriptor] = session
 
+    def _send_bytes(self, session: _Session, data: bytes) -> None:
+        if session.was_idle:
+            session.was_idle = False
+            if session.connection.receive():
+                raise ConnectionLost("the server sent what answers no command")
+        session.connection.send(data)
+
     def _guarded(self, session: _Session, action: Callable[[], Result]) -> Result | None:
-        """Use a session's connection; end the session if the connection is lost."""
+        """Use a session's connection, and note if it is lost."""
         try:
             return action()
         except ConnectionLost:
-            self._sessions.remove(session)
-            self._stop_listening(session)
-            session.coroutine.close()
-            session.connection.close()
-            self._on_loss(session.factory)
+            self._lose(session)
             return None
 
-
-def first_error(replies: Sequence[Any]) -> Exception | None:
-    """The first error among replies, or None."""
-    if hiredis.ReplyError not in set(map(type, replies)):  # without a Python step for each reply
-        return None
-    return next(reply for reply in replies if isinstance(reply, hiredis.ReplyError))
+    def _lose(self, session: _Session) -> None:
+        self._stop_listening(session)
+        session.connection.close()
+        self._disconnected.append(session)

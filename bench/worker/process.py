@@ -4,18 +4,17 @@ import functools
 import sys
 from collections.abc import Sequence
 
-import redis
-
 from bench.clock import Clock, RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.reports import WorkerReport
 from bench.redisio.connection import RawConnection, open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
-from bench.wire.layout_contract import Layout
 from bench.worker.batch import TaskRecorder, WorkerSettings
-from bench.worker.loop import WorkerLoop
+from bench.worker.difficulties import Difficulties
+from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
 from bench.worker.recorder import WorkerRecorder
+from bench.worker.stop_requests import StopRequest
 from bench.worker.worker import Worker
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
@@ -34,12 +33,11 @@ class OneRun:
         return [(self._recorder, range(len(task_ids)))]
 
 
-def settings_of(scenario: Scenario, url: str) -> WorkerSettings:
-    """A worker's settings for a scenario on this server. Raises ServerUnreachable."""
-    layout = scenario.wire_layout
+def settings_of(scenario: Scenario) -> WorkerSettings:
+    """A worker's settings for a scenario."""
     return WorkerSettings(
         queues=scenario.queues,
-        layout=layout,
+        layout=scenario.wire_layout,
         concurrency=scenario.concurrency,
         prefetch=scenario.prefetch,
         service_time=scenario.service_time,
@@ -48,24 +46,7 @@ def settings_of(scenario: Scenario, url: str) -> WorkerSettings:
         priority=scenario.priority,
         store_results=scenario.store_results,
         seed=scenario.seed,
-        can_pop_many=can_pop_many(url, layout),
     )
-
-
-def can_pop_many(url: str, layout: Layout) -> bool:
-    """Whether the server knows the command by which the layout pops many ids at once.
-
-    Raises ServerUnreachable.
-    """
-    command = layout.pop_many_command
-    if command is None:
-        return False
-    with open_client(url) as client:
-        try:
-            known = client.execute_command("COMMAND", "INFO", command)
-        except redis.exceptions.ResponseError:
-            return False
-    return any(known.values() if isinstance(known, dict) else known)
 
 
 class _Reporter:
@@ -108,7 +89,15 @@ class _Reporter:
         report.cpu_s = self._usage.cpu_s()
         report.elapsed_s = self._usage.elapsed_s()
         report.peak_memory_bytes = peak_memory_bytes()
+        note_difficulties(report, self._worker.difficulties)
         return report
+
+
+def note_difficulties(report: WorkerReport, difficulties: Difficulties) -> None:
+    """Put into a report what kept the worker from its work so far."""
+    report.refusals = dict(difficulties.refusals)
+    report.unserved = dict(difficulties.unserved)
+    report.reconnects = difficulties.reconnects
 
 
 def serve(message: ParentMessage, control: Control) -> None:
@@ -116,7 +105,7 @@ def serve(message: ParentMessage, control: Control) -> None:
     if not isinstance(message, StartWorker):
         return
     scenario, clock = message.scenario, RunClock(message.offset_us)
-    settings = settings_of(scenario, message.url)
+    settings = settings_of(scenario)
     begin = control.await_begin()
     if begin is None:
         return
@@ -134,13 +123,14 @@ def serve(message: ParentMessage, control: Control) -> None:
             clock,
             open_client(message.url),
             functools.partial(RawConnection, message.url),
+            functools.partial(open_client, message.url, LAST_ANSWER_TIMEOUT_S),
         )
 
-        def should_stop() -> bool:
+        def on_control() -> StopRequest:
             control.read()
-            return control.stopped
+            return StopRequest.ORDERLY if control.stopped else StopRequest.NONE
 
-        loop.run(control.fileno(), should_stop, reporter.send_if_due)
+        loop.run(control.fileno(), on_control, reporter.send_if_due)
     reporter.send_final()
 
 

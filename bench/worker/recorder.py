@@ -65,7 +65,7 @@ class _Pending:
 class WorkerRecorder:
     """Histograms, series and the ledger of one worker for one run.
 
-    Tasks of other runs are passed over.
+    Of tasks of others only their number is recorded.
     """
 
     def __init__(
@@ -93,6 +93,7 @@ class WorkerRecorder:
         self._completed = 0
         self._failed = 0
         self._missing = 0
+        self._foreign = 0
 
     def started(self, count: int, now_us: int) -> None:
         """Record that tasks were taken."""
@@ -102,6 +103,10 @@ class WorkerRecorder:
     def missing(self, count: int) -> None:
         """Record ids that were popped and had no task behind them."""
         self._missing += count
+
+    def foreign(self, count: int) -> None:
+        """Record that tasks of others were ended that were on the run's queues."""
+        self._foreign += count
 
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
@@ -146,6 +151,8 @@ class WorkerRecorder:
             np.int64,
         )
         columns = columns[:, columns[0] >= 0]  # only the run's own
+        if outcome is not AttemptOutcome.RETRIED:
+            self._foreign += len(pending.task_ids) - columns.shape[1]
         producer, sequence, due_us, _, _, finished_us, _ = columns
         self._note_outcome(queue, producer, sequence, finished_us, outcome)
         columns = columns[:, due_us >= 0]  # only those with stamps
@@ -204,6 +211,7 @@ class WorkerRecorder:
             completed=self._completed,
             failed=self._failed,
             missing=self._missing,
+            foreign=self._foreign,
             started_by_bin=self._started.counts,
             finished_by_bin=self._finished.counts,
             failed_by_bin=self._failures.counts,

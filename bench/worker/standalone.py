@@ -8,32 +8,65 @@ run collects them.
 import contextlib
 import functools
 import os
-import select
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
 from bench.ipc import remote
 from bench.redisio import clock_sync
-from bench.redisio.connection import RawConnection, open_client
+from bench.redisio.connection import ConnectionLost, RawConnection, open_client, translated_errors
 from bench.redisio.polling import wake_on_time
 from bench.redisio.queue_keys import load_scripts
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.wire import ids
+from bench.wire.refusals import Refusal, refusal_of
 from bench.worker.batch import TaskRecorder, WorkerSettings
-from bench.worker.loop import WorkerLoop
+from bench.worker.difficulties import Difficulties
+from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
+from bench.worker.process import note_difficulties
 from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
+from bench.worker.stop_requests import StopRequest, StopRequests
 from bench.worker.worker import Worker
 
 _NO_RUN = -1
 _PUBLISH_EVERY_US = 250_000
+_CHECK_SAMPLES = 3
+"""Readings of the server's clock for each report: they delay the tasks meanwhile."""
+
+
+@dataclass
+class _Followed:
+    """A run whose tasks this worker serves, and the state of the reports to it."""
+
+    recorder: WorkerRecorder
+    queues: frozenset[str]
+    shares_clock: bool
+    shift_us: int
+    """From this worker's clock to the run's."""
+    mapped: Offset
+    """This host's clock as it was mapped when the worker met the run."""
+    drift_us: float = 0.0
+    """How far the clocks have moved apart since then, as far as that is certain."""
+    revision: int = 0
+
+    def error_us(self, now: Offset) -> float:
+        """The bound of the error of the worker's stamps, by another mapping of the clock."""
+        if self.shares_clock:
+            return 0.0
+        apart_us = abs(now.offset_us - self.mapped.offset_us)
+        self.drift_us = max(self.drift_us, apart_us - now.error_us)
+        return max(self.mapped.error_us, apart_us + now.error_us, self.drift_us)
 
 
 class _Unmeasured:
     """The recorder of tasks that belong to no run."""
+
+    def __init__(self, note_foreign: Callable[[str, int], None]) -> None:
+        self._note_foreign = note_foreign
 
     def started(self, count: int, now_us: int) -> None:
         """Not measured."""
@@ -44,26 +77,17 @@ class _Unmeasured:
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
-        """Not measured."""
-
-
-@dataclass
-class _Followed:
-    """A run whose tasks this worker serves, and the state of the reports to it."""
-
-    recorder: WorkerRecorder
-    shift_us: int
-    """From this worker's clock to the run's; zero unless both share a monotonic clock."""
-    clock_error_us: float
-    revision: int = 0
+        """Note for the runs on that queue that tasks of others were there."""
+        if outcome is not AttemptOutcome.RETRIED:
+            self._note_foreign(queue, len(attempts))
 
 
 class _Shifted:
     """A run's recorder that takes moments on this worker's clock."""
 
-    def __init__(self, followed: _Followed, clock: RunClock) -> None:
+    def __init__(self, followed: _Followed, note_foreign: Callable[[str, int], None]) -> None:
         self._followed = followed
-        self._clock = clock
+        self._note_foreign = note_foreign
 
     def started(self, count: int, now_us: int) -> None:
         """Record that tasks were taken."""
@@ -82,6 +106,8 @@ class _Shifted:
             started_us = [moment + shift_us for moment in attempts.started_us]
             attempts = replace(attempts, started_us=started_us)
         self._followed.recorder.ended(queue, attempts, outcome, finished_us + shift_us)
+        if outcome is not AttemptOutcome.RETRIED:
+            self._note_foreign(queue, len(attempts))
 
 
 class RunFollower:
@@ -97,7 +123,10 @@ class RunFollower:
         self._next_us = 0
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
-        """(recorder, indices of its ids) for each run among the ids, and for ids of no run."""
+        """(recorder, indices of its ids) for each run among the ids, and for ids of no run.
+
+        Raises ConnectionLost if the server does not say at the moment which runs there are.
+        """
         members: dict[int, list[int]] = {}
         for index, task_id in enumerate(task_ids):
             parsed = ids.parse_id(task_id.decode("ascii", "replace"))
@@ -108,17 +137,39 @@ class RunFollower:
         if run not in self._runs:
             self._runs[run] = None if run == _NO_RUN else self._follow(run)
         followed = self._runs[run]
-        return _Unmeasured() if followed is None else _Shifted(followed, self._clock)
+        note_foreign = functools.partial(self._note_foreign, run)
+        if followed is None:
+            return _Unmeasured(note_foreign)
+        return _Shifted(followed, note_foreign)
+
+    def _note_foreign(self, run: int, queue: str, count: int) -> None:
+        """Note for all other runs on a queue that tasks ended there that are not theirs."""
+        for number, followed in self._runs.items():
+            if followed is not None and number != run and queue in followed.queues:
+                followed.recorder.foreign(count)
 
     def _follow(self, run: int) -> _Followed | None:
-        info = remote.find(self._client, run)
-        if info is None:
+        try:
+            info = remote.find(self._client, run)
+            if info is None:
+                return None
+            mapped = clock_sync.measure_offset(self._client)
+        except msgspec.MsgspecError:
+            return None  # no announcement of this version
+        except redis.exceptions.ResponseError as error:
+            if refusal_of(str(error)) is Refusal.LATER:
+                raise ConnectionLost(str(error)) from None
             return None
+        except redis.exceptions.RedisError as error:
+            raise ConnectionLost(str(error)) from None
         shares_clock = bool(info.host) and info.host == host_identity()
+        offset_us = info.offset_us if shares_clock else mapped.offset_us
         return _Followed(
             recorder=WorkerRecorder(run, info.line, info.queues, info.with_latency_counts),
-            shift_us=info.offset_us - self._offset.offset_us if shares_clock else 0,
-            clock_error_us=0.0 if shares_clock else self._offset.error_us,
+            queues=frozenset(info.queues),
+            shares_clock=shares_clock,
+            shift_us=offset_us - self._offset.offset_us,
+            mapped=mapped,
         )
 
     def publish_if_due(self, worker: Worker, *, final: bool = False) -> int:
@@ -126,7 +177,6 @@ class RunFollower:
         now_us = self._clock.now_us()
         if now_us < self._next_us and not final:
             return self._next_us
-        self._next_us = now_us + _PUBLISH_EVERY_US
         for run, followed in list(self._runs.items()):
             if followed is None:
                 continue
@@ -135,10 +185,12 @@ class RunFollower:
                     self._publish(run, followed, worker, final)
                 else:  # the run has ended and deleted its keys: leave none behind
                     self._runs[run] = None
+        self._next_us = self._clock.now_us() + _PUBLISH_EVERY_US
         return self._next_us
 
     def _publish(self, run: int, followed: _Followed, worker: Worker, final: bool) -> None:
         followed.revision += 1
+        now = clock_sync.measure_offset(self._client, _CHECK_SAMPLES)
         report = followed.recorder.report(full=True)
         report.name = self._name
         report.revision = followed.revision
@@ -150,41 +202,47 @@ class RunFollower:
         report.cpu_s = self._usage.cpu_s()
         report.elapsed_s = self._usage.elapsed_s()
         report.peak_memory_bytes = peak_memory_bytes()
-        report.clock_error_us = followed.clock_error_us
+        report.clock_error_us = followed.error_us(now)
+        report.clock_offset_us = now.offset_us
+        report.clock_offset_error_us = now.error_us
+        report.shares_clock = followed.shares_clock
+        note_difficulties(report, worker.difficulties)
         remote.publish(self._client, run, report)
 
 
-def serve(url: str, parent: str, settings: WorkerSettings, should_stop: Callable[[], bool]) -> None:
-    """Serve until ``should_stop`` returns True; a signal that causes it should also interrupt
-    ``select``.
+def serve(
+    url: str,
+    parent: str,
+    settings: WorkerSettings,
+    requests: StopRequests,
+    tell: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until ``requests`` ask for a stop. ``tell`` takes lines about difficulties.
 
-    Raises ServerUnreachable when the server cannot be reached at the start.
+    Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
+    MeasurementError when it refuses what a worker needs, and KeyboardInterrupt when a stop at once
+    was asked for.
     """
     wake_on_time()
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
+    difficulties = Difficulties(tell)
     with open_client(url) as client:
-        offset = clock_sync.measure_offset(client)
-        load_scripts(client, settings.layout)
+        with translated_errors(url):
+            offset = clock_sync.measure_offset(client)
+            load_scripts(client, settings.layout)
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
-        worker = Worker(settings, follower, clock)
-        connect = functools.partial(RawConnection, url)
-        loop = WorkerLoop(name, parent, settings.layout, worker, clock, open_client(url), connect)
-        wake_read, wake_write = os.pipe()
+        worker = Worker(settings, follower, clock, difficulties)
+        loop = WorkerLoop(
+            *(name, parent, settings.layout, worker, clock, open_client(url)),
+            functools.partial(RawConnection, url),
+            functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
+        )
         try:
-
-            def on_turn() -> int:
-                if should_stop():
-                    os.write(wake_write, b"x")
-                return follower.publish_if_due(worker)
-
-            def on_control() -> bool:
-                if select.select([wake_read], [], [], 0)[0]:
-                    os.read(wake_read, 4096)
-                return should_stop()
-
-            loop.run(wake_read, on_control, on_turn)
+            loop.run(requests.fileno(), requests.take, lambda: follower.publish_if_due(worker))
         finally:
             follower.publish_if_due(worker, final=True)
-            os.close(wake_read)
-            os.close(wake_write)
+            for line in difficulties.summary():
+                tell(line)
+    if requests.asked is StopRequest.AT_ONCE:
+        raise KeyboardInterrupt

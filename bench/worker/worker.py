@@ -9,52 +9,66 @@ coroutine ends tasks whose service takes time, once that time is over.
 import contextlib
 import heapq
 import math
-import random
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.clock import Clock
-from bench.errors import MeasurementError
-from bench.wire import resp
-from bench.wire.pops import PopRenderer
-from bench.wire.transitions import Transition, Transitions
-from bench.worker.batch import RecorderLookup, TaskBatch, WorkerSettings, read_batches
-from bench.worker.event_loop import (
-    FOREVER_US,
-    Coroutine,
-    CoroutineFactory,
-    Operation,
-    Request,
-    RequestNoReply,
-    Sleep,
-    first_error,
-)
-from bench.worker.recorder import AttemptOutcome
-from bench.worker.retry_policy import next_attempt_us
+import hiredis
 
-BLOCK_S = 2
-"""How long a worker waits on empty queues at a time."""
+from bench.clock import Clock
+from bench.redisio.connection import ConnectionLost
+from bench.wire.layout_contract import Command, Reservation
+from bench.worker.batch import (
+    ReadTasks,
+    RecorderLookup,
+    TaskBatch,
+    TaskRecorder,
+    WorkerSettings,
+    read_batches,
+)
+from bench.worker.difficulties import Difficulties
+from bench.worker.event_loop import Coroutine, CoroutineFactory, Operation, Sleep, Wait
+from bench.worker.hand import Hand, Stage
+from bench.worker.moves import QueueMoves
+from bench.worker.popping import Popping
+from bench.worker.recorder import AttemptBatch, AttemptOutcome
+from bench.worker.retry_policy import next_attempt_us
+from bench.worker.server_calls import RETRY_EVERY_US, ServerCalls, TaskMove, undo_pop
+
 _BATCH_COROUTINES = 4
 """Coroutines that share a prefetch: while one waits for Redis, another can process its tasks."""
-_ERROR_TEXT = "failed on purpose (failure_rate)"
+_NO_TASK = "its key holds no hash"
+_UNREADABLE = "its hash cannot be read"
+_REFUSED = "the server refuses a command about it"
 
 
 class Worker:
     """The coroutines of one worker, and the state that they share."""
 
-    def __init__(self, settings: WorkerSettings, lookup: RecorderLookup, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        lookup: RecorderLookup,
+        clock: Clock,
+        difficulties: Difficulties | None = None,
+    ) -> None:
         self._settings = settings
+        self._layout = settings.layout
         self._lookup = lookup
         self._clock = clock
-        self._random = random.Random(settings.seed)  # noqa: S311 - not for secrets
-        self._queues = tuple(settings.queues)
-        self._pops = PopRenderer(settings.layout, self._queues, BLOCK_S)
+        self.difficulties = difficulties or Difficulties()
+        self._calls = ServerCalls(
+            settings.layout, clock, self.difficulties, one_by_one=settings.prefetch == 1
+        )
+        self._popping = Popping(
+            *(settings.layout, settings.queues, settings.priority, settings.seed, clock),
+            *(self._calls, self.difficulties),
+            in_batches=settings.prefetch > 1,
+        )
         result = b'{"status":"ok"}' if settings.store_results else None
-        self._steps = {
-            queue: Transitions(
-                settings.layout, queue, result, _ERROR_TEXT, settings.retry_delay_us / 1e6
-            )
+        retry_delay_s = settings.retry_delay_us / 1e6
+        self._moves = {
+            queue: QueueMoves.of(settings.layout, queue, result, retry_delay_s)
             for queue in settings.queues
         }
         self._slots = [0] * settings.concurrency
@@ -64,8 +78,9 @@ class Worker:
         self._retries: list[tuple[int, int, str, bytes]] = []
         """(when to requeue, order, queue, id), a heap."""
         self._order = 0
-        self._popped: dict[int, int] = {}
-        """Tasks that each popping coroutine holds, by the coroutine's number."""
+        self._hands: list[Hand] = []
+        """What each coroutine that takes tasks holds."""
+        self._popping_coroutines = 0
         self._requested = 0
         """Most tasks that the unanswered pops can return."""
         self._finishing = 0
@@ -81,7 +96,8 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Tasks taken and not yet ended."""
-        return sum(self._popped.values()) + len(self._in_service) + self._finishing
+        held = sum(len(hand.task_ids) for hand in self._hands)
+        return held + len(self._in_service) + self._finishing
 
     def coroutines(self) -> list[CoroutineFactory]:
         """Factories of all coroutines that this worker needs, one connection each."""
@@ -93,90 +109,166 @@ class Worker:
             coroutines.append(self._finish_due)
         return [*coroutines, self._requeue_due]
 
+    def undo(self) -> list[Command]:
+        """The commands that return what this worker holds to its queues, for one that ends at once.
+
+        Tasks with unanswered commands are left as they are, since these may have taken effect.
+        """
+        now_s = self._now_s()
+        commands: list[Command] = []
+        in_service = [(batch.queue, batch.task_ids[0]) for *_, batch in sorted(self._in_service)]
+        popped: list[Command] = []
+        for hand in self._hands:
+            if hand.task_ids and hand.stage is Stage.POPPED:
+                popped.append(undo_pop(self._layout, hand.queue, hand.task_ids))
+            elif hand.stage is Stage.IN_SERVICE:
+                in_service += [(hand.queue, task_id) for task_id in hand.task_ids]
+        for queue, task_id in reversed(in_service):
+            commands += self._moves[queue].put_back.step.commands(task_id, now_s=now_s)
+        for _, _, queue, task_id in sorted(self._retries):
+            commands += self._moves[queue].requeue.step.commands(task_id, now_s=now_s)
+        return [*popped, *commands]
+
     def _one_by_one(self) -> Coroutine:
         """The worker in runqy's documentation: one task, one command, one reply at a time."""
-        with self._popping() as coroutine:
+        with self._popping_hand() as hand:
             while not self.stopping:
-                pop = self._pops.one(self._queues_in_order())
-                replies = yield Request(pop, 1, may_block=True)
-                queue, task_ids = self._pops.read(_checked(replies)[0])
+                queue, task_ids = yield from self._popping.take(1)
                 if task_ids:
-                    self._popped[coroutine] = 1
-                    yield from self._serve_one(queue, task_ids[0])
-                    self._popped[coroutine] = 0
+                    hand.take(queue, task_ids)
+                    yield from self._serve_one(hand)
+                    hand.clear()
 
-    def _serve_one(self, queue: str, task_id: bytes) -> Coroutine:
-        popped_us = self._clock.now_us()
-        steps = self._steps[queue]
-        replies = yield Request(steps.load.render([task_id]), 1)
-        for batch in self._read_batches(queue, [task_id], replies, popped_us):
-            for command in steps.start.commands(task_id, now_s=self._now_s()):
-                _require_no_errors((yield RequestNoReply(resp.encode([command]), 1)))
-            if batch.service_us:
-                yield Sleep(self._clock.now_us() + batch.service_us[0])
-            for outcome, part in batch.by_outcome():
-                step, message = _end_step(steps, outcome), part.message_of(outcome)
-                for command in step.commands(task_id, message, self._now_s()):
-                    _require_no_errors((yield RequestNoReply(resp.encode([command]), 1)))
-                self._ended(outcome, part)
+    def _serve_one(self, hand: Hand) -> Coroutine:
+        for batch in (yield from self._read_tasks(hand)):
+            started = yield from self._start(batch)
+            if started.service_us:
+                hand.stage = Stage.IN_SERVICE
+                yield Sleep(self._clock.now_us() + started.service_us[0])
+                hand.stage = Stage.MOVING
+            for outcome, part in started.by_outcome():
+                yield from self._end(self._moves[hand.queue].end(outcome), outcome, part)
 
     def _in_batches(self) -> Coroutine:
         """Takes and starts tasks in batches; ends them at once where service takes no time."""
         coroutines = min(_BATCH_COROUTINES, self._settings.prefetch)
         most = math.ceil(self._settings.prefetch / coroutines)
-        with self._popping() as coroutine:
+        with self._popping_hand() as hand:
             while not self.stopping:
                 room = min(most, self._settings.prefetch - self.in_flight - self._requested)
                 if room <= 0:
-                    yield Sleep(FOREVER_US)
+                    yield Wait()
                     continue
                 self._requested += room
                 try:
-                    queue, task_ids = yield from self._take_many(room)
+                    queue, task_ids = yield from self._popping.take(room)
                 finally:
                     self._requested -= room
                 if task_ids:
-                    self._popped[coroutine] = len(task_ids)
-                    yield from self._serve_batch(queue, task_ids)
-                    self._popped[coroutine] = 0
+                    hand.take(queue, task_ids)
+                    yield from self._serve_batch(hand)
+                    hand.clear()
 
     @contextlib.contextmanager
-    def _popping(self) -> Iterator[int]:
-        """The number of a coroutine that takes tasks, for as long as it does."""
-        self._order += 1
-        coroutine = self._order
-        self._popped[coroutine] = 0
+    def _popping_hand(self) -> Iterator[Hand]:
+        """The hand of a coroutine that takes tasks, for as long as it does."""
+        hand = Hand()
+        self._hands.append(hand)
+        self._popping_coroutines += 1
         try:
-            yield coroutine
+            yield hand
         finally:
-            del self._popped[coroutine]
+            self._popping_coroutines -= 1
             self.wake_all()
 
-    def _serve_batch(self, queue: str, task_ids: Sequence[bytes]) -> Coroutine:
-        popped_us = self._clock.now_us()
-        steps = self._steps[queue]
-        replies = yield Request(steps.load.render(task_ids), len(task_ids))
-        batches = self._read_batches(queue, task_ids, replies, popped_us)
-        for batch in batches:
+    def _serve_batch(self, hand: Hand) -> Coroutine:
+        for batch in (yield from self._read_tasks(hand)):
             if self._settings.takes_time:
-                data = steps.start.render(batch.task_ids, self._now_s())
-                _require_no_errors(
-                    (yield RequestNoReply(data, steps.start.replies_per_task * len(batch)))
-                )
-                self._begin_service(batch)
+                started = yield from self._start(batch)
+                hand.task_ids = hand.task_ids[len(batch) :]
+                self._begin_service(started)
                 continue
-            parts = list(batch.by_outcome())
-            for outcome, part in parts:
-                step = _whole_step(steps, outcome)
-                data = step.render(part.task_ids, self._now_s(), part.messages_of(outcome))
-                _require_no_errors((yield RequestNoReply(data, step.replies_per_task * len(part))))
-                self._ended(outcome, part)
+            for outcome, part in batch.by_outcome():
+                yield from self._end(self._moves[hand.queue].whole(outcome), outcome, part)
+
+    def _read_tasks(self, hand: Hand) -> Generator[Operation, Any, Sequence[TaskBatch]]:
+        """Read the tasks that were popped, and put aside those that cannot be served."""
+        popped_us = self._clock.now_us()
+        queue, task_ids = hand.queue, hand.task_ids
+        replies = yield from self._calls.load(self._moves[queue].load, task_ids)
+        while True:
+            try:
+                read = read_batches(
+                    self._settings, self._lookup, queue, task_ids, replies, popped_us
+                )
+                break
+            except ConnectionLost:  # whose tasks these are is not known yet
+                yield Sleep(self._clock.now_us() + RETRY_EVERY_US)
+        hand.stage = Stage.MOVING
+        if read.unreadable:
+            yield from self._set_aside(hand, replies, read)
+        return read.batches
+
+    def _set_aside(self, hand: Hand, replies: Sequence[Any], read: ReadTasks) -> Coroutine:
+        """Archive tasks whose hashes cannot be read; leave on the active list what is no hash."""
+        no_hashes: list[bytes] = []
+        commands: list[Command] = []
+        archived: list[tuple[bytes, TaskRecorder]] = []
+        for index, recorder in read.unreadable:
+            task_id = hand.task_ids[index]
+            name = task_id.decode(errors="surrogateescape")
+            reservation = Reservation(hand.queue, name, self._now_s())
+            if isinstance(replies[index], hiredis.ReplyError):
+                no_hashes.append(task_id)
+                commands += self._layout.start(reservation)
+            else:
+                archived.append((task_id, recorder))
+                commands += self._layout.set_aside(reservation, replies[index])
+        yield from self._calls.write(commands)
+        now_us = self._clock.now_us()
+        for task_id, recorder in archived:
+            attempt = AttemptBatch([task_id], [b""], [0], [now_us])
+            recorder.started(1, now_us)
+            recorder.ended(hand.queue, attempt, AttemptOutcome.ARCHIVED, now_us)
+        if no_hashes:
+            self.difficulties.not_served(_NO_TASK, no_hashes, "it is left on the active list")
+        if archived:
+            names = [task_id for task_id, _ in archived]
+            self.difficulties.not_served(_UNREADABLE, names, "it is archived")
+
+    def _start(self, batch: TaskBatch) -> Generator[Operation, Any, TaskBatch]:
+        """Make tasks active; returns those that now are."""
+        return (yield from self._moved(self._moves[batch.queue].start, batch, ()))
+
+    def _end(self, move: TaskMove, outcome: AttemptOutcome, part: TaskBatch) -> Coroutine:
+        """End attempts, and record those that have ended."""
+        ended = yield from self._moved(move, part, part.messages_of(outcome))
+        if len(ended):
+            self._ended(outcome, ended)
+
+    def _moved(
+        self, move: TaskMove, batch: TaskBatch, messages: Sequence[bytes]
+    ) -> Generator[Operation, Any, TaskBatch]:
+        """Carry out a move; returns the tasks that were moved."""
+        if not len(batch):
+            return batch
+        not_moved = yield from self._calls.move(move, batch.queue, batch.task_ids, messages)
+        return self._without(batch, not_moved, is_start=move.is_start) if not_moved else batch
+
+    def _without(self, batch: TaskBatch, not_moved: dict[int, str], *, is_start: bool) -> TaskBatch:
+        refused = [index for index, message in not_moved.items() if message]
+        if refused and is_start:  # they wait in their queue again
+            self._popping.leave(batch.queue, not_moved[refused[0]])
+        elif refused:
+            names = [batch.task_ids[index] for index in refused]
+            self.difficulties.not_served(_REFUSED, names, not_moved[refused[0]])
+        return batch.only([index for index in range(len(batch)) if index not in not_moved])
 
     def _finish_due(self) -> Coroutine:
         """Ends tasks when their service time is over."""
-        while self._in_service or self._popped or not self.stopping:
+        while self._in_service or self._popping_coroutines or not self.stopping:
             now_us = self._clock.now_us()
-            if self.stopping and not self._popped:  # only then, so that their order is kept
+            if self.stopping and not self._popping_coroutines:  # only then, to keep their order
                 yield from self._put_back_unstarted(now_us)
             due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
             while self._in_service and self._in_service[0][0] <= now_us:
@@ -185,66 +277,47 @@ class Worker:
                     due.setdefault((part.queue, outcome), []).append(part)
             self._finishing = sum(map(len, due.values()))
             for (queue, outcome), parts in due.items():
-                step = _end_step(self._steps[queue], outcome)
-                messages = [text for part in parts for text in part.messages_of(outcome)]
-                data = step.render([part.task_ids[0] for part in parts], self._now_s(), messages)
-                _require_no_errors((yield RequestNoReply(data, step.replies_per_task * len(parts))))
-                for part in parts:
-                    self._ended(outcome, part)
+                yield from self._end_together(queue, outcome, parts)
             self._finishing = 0
             if due:
                 self.wake_all()
             else:
-                yield Sleep(self._in_service[0][0] if self._in_service else FOREVER_US)
+                yield Wait(self._in_service[0][0]) if self._in_service else Wait()
+
+    def _end_together(
+        self, queue: str, outcome: AttemptOutcome, parts: Sequence[TaskBatch]
+    ) -> Coroutine:
+        """End tasks (one a part) of possibly several runs with one request."""
+        names = [part.task_ids[0] for part in parts]
+        messages = [text for part in parts for text in part.messages_of(outcome)]
+        move = self._moves[queue].end(outcome)
+        not_moved = yield from self._calls.move(move, queue, names, messages)
+        for index, part in enumerate(parts):
+            if index not in not_moved:
+                self._ended(outcome, part)
+            elif not_moved[index]:
+                self._without(part, {0: not_moved[index]}, is_start=False)
 
     def _requeue_due(self) -> Coroutine:
         """Makes failed tasks visible again when their delay is over; at the end, all at once."""
-        while self._retries or self._popped or self.in_flight or not self.stopping:
+        while self._retries or self.in_flight or self._popping_coroutines or not self.stopping:
             now_us = self._clock.now_us()
             due: dict[str, list[bytes]] = {}
             while self._retries and (self.stopping or self._retries[0][0] <= now_us):
                 _, _, queue, task_id = heapq.heappop(self._retries)
                 due.setdefault(queue, []).append(task_id)
             for queue, task_ids in due.items():
-                step = self._steps[queue].requeue
-                data = step.render(task_ids, self._now_s())
-                _require_no_errors(
-                    (yield RequestNoReply(data, step.replies_per_task * len(task_ids)))
-                )
+                yield from self._return(self._moves[queue].requeue, queue, task_ids)
             if not due:
-                yield Sleep(self._retries[0][0] if self._retries else FOREVER_US)
+                yield Wait(self._retries[0][0]) if self._retries else Wait()
 
-    def _take_many(self, room: int) -> Generator[Operation, Any, tuple[str, Sequence[bytes]]]:
-        """Pops up to ``room`` ids of one queue; returns no ids if all queues stayed empty."""
-        queues = self._queues_in_order()
-        many = self._settings.can_pop_many
-        pop = self._pops.many(queues, room) if many else self._pops.one(queues)
-        replies = yield Request(pop, 1, may_block=True)
-        queue, task_ids = self._pops.read(_checked(replies)[0])
-        if task_ids and not many and room > 1:
-            replies = yield Request(self._pops.more(queue, room - 1), 1)
-            task_ids = [*task_ids, *(_checked(replies)[0] or ())]
-        return queue, task_ids
-
-    def _queues_in_order(self) -> tuple[str, ...]:
-        """Strict: always the same order. Weighted: a random order in which heavier queues are
-        likelier to come first."""
-        if self._settings.priority == "strict":
-            return self._queues
-        # The order of exponential draws, each with its weight as rate, is a weighted shuffle
-        # (Efraimidis and Spirakis, 2006).
-        drawn = {
-            queue: self._random.expovariate(weight)
-            for queue, weight in self._settings.queues.items()
-        }
-        return tuple(sorted(self._queues, key=drawn.__getitem__))
-
-    def _read_batches(
-        self, queue: str, task_ids: Sequence[bytes], replies: Sequence[Any], popped_us: int
-    ) -> list[TaskBatch]:
-        return read_batches(
-            self._settings, self._lookup, queue, task_ids, _checked(replies), popped_us
-        )
+    def _return(self, move: TaskMove, queue: str, task_ids: Sequence[bytes]) -> Coroutine:
+        """Make tasks visible to workers again."""
+        not_moved = yield from self._calls.move(move, queue, task_ids)
+        refused = [index for index, message in not_moved.items() if message]
+        if refused:
+            names = [task_ids[index] for index in refused]
+            self.difficulties.not_served(_REFUSED, names, not_moved[refused[0]])
 
     def _now_s(self) -> int:
         """Unix time, for what the layout writes down."""
@@ -272,9 +345,7 @@ class Worker:
         self._in_service = [entry for entry in self._in_service if entry[2] <= now_us]
         heapq.heapify(self._in_service)
         for _, _, _, batch in reversed(unstarted):
-            step = self._steps[batch.queue].put_back
-            data = step.render(batch.task_ids, self._now_s())
-            _require_no_errors((yield RequestNoReply(data, step.replies_per_task)))
+            yield from self._return(self._moves[batch.queue].put_back, batch.queue, batch.task_ids)
 
     def _ended(self, outcome: AttemptOutcome, part: TaskBatch) -> None:
         now_us = self._clock.now_us()
@@ -282,39 +353,6 @@ class Worker:
         if outcome is AttemptOutcome.RETRIED:
             for task_id in part.task_ids:
                 self._order += 1
-                entry = (
-                    next_attempt_us(now_us, self._settings.retry_delay_us),
-                    self._order,
-                    part.queue,
-                    task_id,
-                )
-                heapq.heappush(self._retries, entry)
+                due_us = next_attempt_us(now_us, self._settings.retry_delay_us)
+                heapq.heappush(self._retries, (due_us, self._order, part.queue, task_id))
             self.wake_all()
-
-
-def _end_step(steps: Transitions, outcome: AttemptOutcome) -> Transition:
-    return {
-        AttemptOutcome.COMPLETED: steps.complete,
-        AttemptOutcome.RETRIED: steps.retry,
-        AttemptOutcome.ARCHIVED: steps.archive,
-    }[outcome]
-
-
-def _whole_step(steps: Transitions, outcome: AttemptOutcome) -> Transition:
-    return {
-        AttemptOutcome.COMPLETED: steps.start_and_complete,
-        AttemptOutcome.RETRIED: steps.start_and_retry,
-        AttemptOutcome.ARCHIVED: steps.start_and_archive,
-    }[outcome]
-
-
-def _checked(replies: Sequence[Any]) -> Sequence[Any]:
-    error = first_error(replies)
-    if error is not None:
-        raise MeasurementError(f"the server refuses a worker's command: {error}")
-    return replies
-
-
-def _require_no_errors(messages: Sequence[str]) -> None:
-    if messages:
-        raise MeasurementError(f"the server refuses a worker's command: {messages[0]}")

@@ -13,6 +13,7 @@ from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.worker import standalone
 from bench.worker.process import settings_of
+from bench.worker.stop_requests import StopRequests
 from bench.workload.resolve import parent_queue, resolve
 from tests.seconds import in_seconds
 
@@ -44,17 +45,18 @@ def run(
 @contextlib.contextmanager
 def worker_thread(url: str, fields: dict[str, object]) -> Iterator[None]:
     """A stand-alone worker in this process, which serves until the block ends."""
-    stop = threading.Event()
+    requests = StopRequests()
     scenario = resolve({"queues": {QUEUE: 1}, "rate": "max", "tasks": 1, **in_seconds(fields)})
 
     def serve() -> None:
         parent = parent_queue(scenario)
-        standalone.serve(url, parent, settings_of(scenario, url), stop.is_set)
+        standalone.serve(url, parent, settings_of(scenario), requests)
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
         yield
     finally:
-        stop.set()
+        requests.add()
         thread.join()
+        requests.close()

@@ -384,6 +384,5 @@ def test_a_scenario_and_a_worker_take_the_layout(
     scenario = resolve(override(base, {"layout": entry.name}))
     assert tuple(scenario.queues) == names_of(entry.layout)
     assert parent_queue(scenario) == "orders"
-    settings = settings_of(scenario, server.url)
+    settings = settings_of(scenario)
     assert settings.layout is entry.layout
-    assert settings.can_pop_many == (entry.layout.pop_many_command is not None)

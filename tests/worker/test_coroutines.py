@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 import pytest
 
 from bench.clock import FakeClock
@@ -12,7 +13,7 @@ from bench.layouts.runqy.layout import RUNQY
 from bench.measure.window import time_line
 from bench.wire import ids, stamps
 from bench.worker.batch import WorkerSettings
-from bench.worker.event_loop import FOREVER_US, Operation, Request, RequestNoReply, Sleep
+from bench.worker.event_loop import FOREVER_US, Operation, Request, RequestNoReply, Sleep, Wait
 from bench.worker.process import OneRun
 from bench.worker.recorder import WorkerRecorder
 from bench.worker.worker import Worker
@@ -54,7 +55,6 @@ class Driver:
             "priority": "strict",
             "store_results": False,
             "seed": 1,
-            "can_pop_many": True,
             **settings,
         }
         self.worker = Worker(WorkerSettings(**chosen), OneRun(self.recorder), self.clock)
@@ -97,8 +97,8 @@ def counted(operation: Operation) -> int:
 
 
 def until_us(operation: Operation) -> int:
-    """When a sleep ends, in µs after the start."""
-    assert isinstance(operation, Sleep)
+    """When a pause ends, in µs after the start."""
+    assert isinstance(operation, Sleep | Wait)
     return operation.until_us - START_US
 
 
@@ -190,16 +190,44 @@ def test_a_full_prefetch_takes_no_more_until_a_task_has_ended() -> None:
     assert counted(popping.send(None)) == 1
 
 
-def test_where_the_server_cannot_pop_many_the_rest_is_taken_without_waiting() -> None:
-    driver = Driver(prefetch=16, can_pop_many=False)
+UNKNOWN = hiredis.ReplyError("ERR unknown command 'BLMPOP', with args beginning with: '2'")
+FORBIDDEN = hiredis.ReplyError("NOPERM User x has no permissions to run the 'blmpop' command")
+NO_COUNT = hiredis.ReplyError("ERR wrong number of arguments for 'rpop' command")
+
+
+@pytest.mark.parametrize("refusal", [UNKNOWN, FORBIDDEN])
+def test_where_the_server_cannot_pop_many_the_rest_is_taken_without_waiting(
+    refusal: hiredis.ReplyError,
+) -> None:
+    driver = Driver(prefetch=16)
     popping = driver.coroutines[0]
-    assert popped_keys(next(popping)) == list(QUEUES)
+    assert b"BLMPOP" in asked(next(popping))
+    assert popped_keys(popping.send([refusal])) == list(QUEUES)
     more = popping.send([[KEY, task_id(0)]])
     assert isinstance(more, Request)
     assert not more.may_block
     assert re.search(rb"RPOP\r\n.*pending\r\n\$1\r\n3\r\n", more.data, re.DOTALL)
     loads = popping.send([[task_id(1), task_id(2)]])
     assert [task_id(number) in asked(loads) for number in range(4)] == [True] * 3 + [False]
+    assert driver.worker.difficulties.refusals == {}
+
+
+def test_where_the_server_pops_one_id_at_a_time_the_rest_is_taken_with_as_many_commands() -> None:
+    """Servers before Redis 6.2."""
+    driver = Driver(prefetch=16)
+    popping = driver.coroutines[0]
+    next(popping)
+    popping.send([UNKNOWN])
+    popping.send([[KEY, task_id(0)]])
+    loads = popping.send([NO_COUNT])
+    assert task_id(0) in asked(loads)
+    popping.send([fields()])
+    popped_keys(popping.send([]))
+    singly = popping.send([[KEY, task_id(1)]])
+    assert isinstance(singly, Request)
+    assert (singly.replies, singly.data.count(b"RPOP")) == (3, 3)
+    loads = popping.send([task_id(2), task_id(3), None])
+    assert [task_id(number) in asked(loads) for number in range(1, 4)] == [True] * 3
 
 
 # How long tasks take.
@@ -222,7 +250,7 @@ def test_as_many_tasks_are_in_service_at_a_time_as_there_are_slots(
         before = driver.completed
         finishing.send(None)
         operation = finishing.send([])  # no errors: the tasks have ended
-        operation = operation if isinstance(operation, Sleep) else finishing.send([])
+        operation = operation if isinstance(operation, Wait) else finishing.send([])
         ended += [(driver.clock.now_us() - START_US) / 1e6] * (driver.completed - before)
     assert ended == pytest.approx(ends_s)
 
@@ -289,7 +317,6 @@ def test_tasks_that_no_slot_has_begun_go_back_in_the_order_in_which_they_were_ta
     finishing = driver.coroutines[-2]
     assert until_us(next(finishing)) == 300_000
     driver.worker.stopping = True
-    driver.worker._popped.clear()
     returned = []
     operation = finishing.send(None)
     while isinstance(operation, RequestNoReply):

@@ -5,11 +5,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import hiredis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.clock import FakeClock
 from bench.redisio import polling
+from bench.redisio.connection import ConnectionLost
 from bench.worker import event_loop
 from bench.worker.event_loop import (
     FOREVER_US,
@@ -17,43 +19,42 @@ from bench.worker.event_loop import (
     CoroutineFactory,
     EventLoop,
     Operation,
+    Reconnect,
     Request,
     RequestNoReply,
     Sleep,
-    first_error,
+    Wait,
 )
 from tests.redisio.stream import PairedStream
 
 START_US = 1_000_000
+LOST = "lost"
 
 
 class Script:
-    """A coroutine that yields given operations, and keeps what it is resumed with."""
+    """A coroutine that yields given operations, and keeps what it is resumed with; ``LOST`` for a
+    connection that was lost."""
 
     def __init__(self, *operations: Operation) -> None:
         self._operations = operations
         self.outcomes: list[Any] = []
         self.ended = False
-        self.closed = False
 
     def __call__(self) -> Coroutine:
-        try:
-            for operation in self._operations:
+        for operation in self._operations:
+            try:
                 self.outcomes.append((yield operation))
-            self.ended = True
-        except GeneratorExit:
-            self.closed = True
-            raise
+            except ConnectionLost:
+                self.outcomes.append(LOST)
+        self.ended = True
 
 
 class Loop:
-    """An event loop at rest, and the factories whose connections it has lost."""
+    """An event loop at rest."""
 
     def __init__(self) -> None:
         self.clock = FakeClock(START_US)
-        self.lost: list[CoroutineFactory] = []
-        self.closed_when_lost: list[bool] = []
-        self.events = EventLoop(self.clock, self._on_loss)
+        self.events = EventLoop(self.clock)
         self._streams: list[PairedStream] = []
 
     def add(self, factory: CoroutineFactory, **options: Any) -> PairedStream:
@@ -62,9 +63,11 @@ class Loop:
         self.events.add(factory, stream)
         return stream
 
-    def _on_loss(self, factory: CoroutineFactory) -> None:
-        self.lost.append(factory)
-        self.closed_when_lost.append(isinstance(factory, Script) and factory.closed)
+    def reconnect(self) -> PairedStream:
+        stream = PairedStream()
+        self._streams.append(stream)
+        self.events.reconnect(stream)
+        return stream
 
     def turn(self, others: tuple[int, ...] = ()) -> list[int]:
         """One turn that does not wait."""
@@ -121,22 +124,17 @@ def test_an_error_is_a_reply_among_others(loop: Loop) -> None:
     stream.reply(b":1\r\n-WRONGTYPE no list\r\n:3\r\n")
     loop.turn()
     assert messages(script.outcomes[0]) == [1, "WRONGTYPE no list", 3]
-    assert str(first_error(script.outcomes[0])) == "WRONGTYPE no list"
-
-
-def test_without_an_error_there_is_no_first_one() -> None:
-    assert first_error([1, b"text", None, [hiredis.ReplyError("inside")]]) is None
 
 
 @pytest.mark.parametrize(
     ("reply", "errors"),
     [
         (b":1\r\n+OK\r\n:0\r\n", []),
-        (b":1\r\n-OOM no room\r\n-NOPERM no\r\n", ["OOM no room", "NOPERM no"]),
+        (b":1\r\n-OOM no room\r\n-NOPERM no\r\n", [(1, "OOM no room"), (2, "NOPERM no")]),
     ],
 )
 def test_commands_without_a_reply_to_read_are_resumed_with_their_errors_alone(
-    loop: Loop, reply: bytes, errors: list[str]
+    loop: Loop, reply: bytes, errors: list[tuple[int, str]]
 ) -> None:
     script = Script(RequestNoReply(b"x", 3))
     stream = loop.add(script)
@@ -191,23 +189,69 @@ def test_sleeps_end_in_the_order_of_their_moments_and_equal_ones_in_that_of_thei
     assert order == ["a", "b1", "b2", "c"]
 
 
-def test_waking_all_ends_every_sleep_once_and_no_request(loop: Loop) -> None:
-    soon, forever = Script(Sleep(START_US + 100), Sleep(FOREVER_US)), Script(Sleep(FOREVER_US))
+def test_waking_all_ends_every_wait_once_and_no_request(loop: Loop) -> None:
+    soon, forever = Script(Wait(START_US + 100), Wait()), Script(Wait())
     asking = Script(Request(b"x", 1))
     for script in (soon, forever, asking):
         loop.add(script)
     loop.events.wake_all()
     loop.turn()
     assert (soon.outcomes, forever.ended, asking.outcomes) == ([None], True, [])
-    loop.clock.advance(1000)  # the moment of the first sleep is past: that one has ended already
+    loop.clock.advance(1000)  # the moment of the first wait is past: that one has ended already
     loop.turn()
     assert soon.outcomes == [None]
     assert not soon.ended
 
 
+def test_a_sleep_does_not_end_before_its_moment_whatever_wakes_the_loop(loop: Loop) -> None:
+    """A task in service stays there for its whole service time."""
+    sleeping, waiting = Script(Sleep(START_US + 100)), Script(Wait(START_US + 500))
+    asking = Script(Request(b"x", 1), Wait())
+    for script in (sleeping, waiting):
+        loop.add(script)
+    stream = loop.add(asking)
+    for wake in (loop.events.wake_all, lambda: stream.reply(b":1\r\n"), loop.events.wake_all):
+        loop.clock.advance(33)
+        wake()
+        loop.turn()
+        assert not sleeping.ended
+    assert waiting.ended
+    loop.clock.advance(1)
+    loop.turn()
+    assert sleeping.ended
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["sleep", "wait"]), st.integers(0, 300)), min_size=1, max_size=6
+    ),
+    st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=20),
+)
+def test_no_sleep_is_shorter_than_it_was_asked_to_be(
+    pauses: list[tuple[str, int]], steps: list[tuple[bool, int]]
+) -> None:
+    made = Loop()
+    ended: list[tuple[str, int, int]] = []
+
+    def pausing() -> Coroutine:
+        for kind, length_us in pauses:
+            until_us = made.clock.now_us() + length_us
+            yield Sleep(until_us) if kind == "sleep" else Wait(until_us)
+            ended.append((kind, until_us, made.clock.now_us()))
+
+    made.add(pausing)
+    for wakes, by_us in steps:
+        made.clock.advance(by_us)
+        if wakes:
+            made.events.wake_all()
+        made.turn()
+    made.close()
+    assert all(end_us >= until_us for kind, until_us, end_us in ended if kind == "sleep")
+
+
 def test_a_coroutine_may_wake_the_others(loop: Loop) -> None:
-    sleeping = Script(Sleep(FOREVER_US))
-    loop.add(sleeping)
+    waiting = Script(Wait())
+    loop.add(waiting)
 
     def waker() -> Coroutine:
         yield Request(b"x", 1)
@@ -217,24 +261,29 @@ def test_a_coroutine_may_wake_the_others(loop: Loop) -> None:
     stream.reply(b":1\r\n")
     loop.turn()
     loop.turn()
-    assert sleeping.ended
+    assert waiting.ended
 
 
 @pytest.mark.parametrize("operation", [Request(b"x", 1), RequestNoReply(b"x", 1)])
-def test_a_lost_connection_closes_its_coroutine_where_it_stands_and_says_whose_it_was(
+def test_a_coroutine_whose_connection_is_lost_goes_on_with_another_one(
     loop: Loop, operation: Operation
 ) -> None:
-    losing, other = Script(operation, Sleep(FOREVER_US)), Script(Request(b"y", 1))
+    losing, other = Script(operation, Request(b"z", 1)), Script(Request(b"y", 1))
     stream, kept = loop.add(losing), loop.add(other)
     stream.hang_up()
     loop.turn()
-    assert loop.lost == [losing]
-    assert loop.closed_when_lost == [True]
-    assert losing.outcomes == []
+    assert (loop.events.running, loop.events.disconnected) == (2, 1)
+    assert losing.outcomes == []  # it is for the loop's owner to find another connection
     assert stream.closed
     kept.reply(b":1\r\n")
     loop.turn()
     assert other.ended
+    second = loop.reconnect()
+    assert losing.outcomes == [LOST]
+    assert second.requested() == b"z"
+    second.reply(b":2\r\n")
+    loop.turn()
+    assert losing.outcomes == [LOST, [2]]
     assert not loop.events.running
 
 
@@ -246,17 +295,68 @@ def test_replies_that_arrived_before_the_connection_was_lost_are_delivered(loop:
     loop.turn()
     assert script.outcomes == [[1]]
     loop.turn()
-    assert script.closed
-    assert loop.lost == [script]
+    assert loop.events.disconnected == 1
 
 
-def test_a_connection_that_is_lost_while_sending_loses_its_coroutine_too(loop: Loop) -> None:
+def test_a_connection_that_is_lost_while_sending_is_replaced_too(loop: Loop) -> None:
     script = Script(Sleep(START_US), Request(b"x", 1))
     stream = loop.add(script)
     stream.hang_up()
     loop.turn()
-    assert loop.lost == [script]
-    assert script.closed
+    assert loop.events.disconnected == 1
+    loop.reconnect()
+    assert script.outcomes == [None, LOST]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"!!garbage\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b":1\r\n:2\r\n",
+        b":1\r\n:",
+        b"$-7\r\n",
+    ],
+)
+@pytest.mark.parametrize("operation", [Request(b"x", 1), RequestNoReply(b"x", 1)])
+def test_a_connection_that_delivers_what_answers_no_command_is_given_up(
+    loop: Loop, operation: Operation, reply: bytes
+) -> None:
+    """Whatever came after it could be taken for the answer to another command."""
+    script = Script(operation)
+    loop.add(script).reply(reply)
+    loop.turn()
+    assert loop.events.disconnected == 1
+    loop.reconnect()
+    assert script.outcomes == [LOST]
+
+
+@pytest.mark.parametrize("pause", [Sleep(START_US + 100), Wait(START_US + 100)])
+def test_a_reply_to_nothing_is_not_taken_for_the_answer_to_the_next_command(
+    loop: Loop, pause: Operation
+) -> None:
+    script = Script(Request(b"x", 1), pause, Request(b"y", 1))
+    stream = loop.add(script)
+    stream.reply(b":1\r\n")
+    loop.turn()
+    stream.reply(b":2\r\n")
+    loop.clock.advance(100)
+    loop.turn()
+    assert loop.events.disconnected == 1
+    assert stream.requested() == b"x"
+    loop.reconnect()
+    assert script.outcomes == [[1], None, LOST]
+
+
+def test_a_coroutine_can_give_up_its_connection(loop: Loop) -> None:
+    script = Script(Request(b"x", 1), Reconnect(), Request(b"y", 1))
+    stream = loop.add(script)
+    stream.reply(b":1\r\n")
+    loop.turn()
+    assert stream.closed
+    assert loop.events.disconnected == 1
+    assert loop.reconnect().requested() == b"y"
+    assert script.outcomes == [[1], LOST]
 
 
 def test_what_the_socket_does_not_take_is_sent_as_it_drains_and_holds_up_nobody(
@@ -287,9 +387,9 @@ def test_a_connection_that_is_lost_with_bytes_left_to_send_is_not_written_to_aga
     stream = loop.add(script, buffer_bytes=4096)
     stream.hang_up()
     loop.turn()
-    assert loop.lost == [script]
+    assert loop.events.disconnected == 1
     loop.turn()
-    assert not loop.events.running
+    assert stream.unsent_bytes == 0
 
 
 def test_every_coroutine_with_a_reply_gets_its_turn(loop: Loop) -> None:
@@ -298,7 +398,7 @@ def test_every_coroutine_with_a_reply_gets_its_turn(loop: Loop) -> None:
     others = [Script(Request(b"y", 1)) for _ in range(5)]
     stream = loop.add(busy)
     streams = [loop.add(script) for script in others]
-    stream.reply(b":1\r\n" * 3)
+    stream.reply(b":1\r\n")
     for other in streams:
         other.reply(b":1\r\n")
     loop.turn()

@@ -1,10 +1,10 @@
 """A worker against a real server: the commands it sends, and what it leaves."""
 
 import functools
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +21,10 @@ from bench.worker.batch import WorkerSettings
 from bench.worker.loop import WorkerLoop
 from bench.worker.process import OneRun, settings_of
 from bench.worker.recorder import WorkerRecorder
+from bench.worker.stop_requests import StopRequests
 from bench.worker.worker import Worker
 from bench.workload.resolve import resolve
+from tests.redisio.private_server import private_server
 
 RUN = 77
 HIGH, DEFAULT, LOW = "inference_high", "inference_default", "inference_low"
@@ -60,29 +62,30 @@ class Serving:
     def __init__(self, url: str, **fields: object) -> None:
         queues = {HIGH: 3, DEFAULT: 2, LOW: 1}
         scenario = resolve({"queues": queues, "rate": "max", "tasks": 1, **fields})
-        settings: WorkerSettings = settings_of(scenario, url)
+        settings: WorkerSettings = settings_of(scenario)
         clock = RunClock(time.time_ns() // 1000 - time.monotonic_ns() // 1000)
         self.recorder = WorkerRecorder(RUN, time_line(clock.now_us(), 0, 0), list(queues))
         self.worker = Worker(settings, OneRun(self.recorder), clock)
-        client, connect = open_client(url), functools.partial(RawConnection, url)
-        loop = WorkerLoop(WORKER, "inference", settings.layout, self.worker, clock, client, connect)
-        self._read, self._write = os.pipe()
-
-        def on_control() -> bool:
-            os.read(self._read, 1)
-            return True
+        self.requests = StopRequests()
+        loop = WorkerLoop(
+            *(WORKER, "inference", settings.layout, self.worker, clock, open_client(url)),
+            functools.partial(RawConnection, url),
+            functools.partial(open_client, url),
+        )
 
         def on_turn() -> int:
             return clock.now_us() + 50_000
 
-        self._thread = threading.Thread(target=loop.run, args=(self._read, on_control, on_turn))
+        self._thread = threading.Thread(
+            target=loop.run, args=(self.requests.fileno(), self.requests.take, on_turn)
+        )
         self._thread.start()
 
-    def stop(self) -> None:
-        os.write(self._write, b"x")
+    def stop(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.requests.add()
         self._thread.join()
-        os.close(self._read)
-        os.close(self._write)
+        self.requests.close()
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -182,14 +185,17 @@ def test_a_stop_leaves_no_task_half_done(
     assert all(states[name] in (None, b"pending") for name in waiting)
 
 
+@pytest.mark.parametrize("lacks", [["BLMPOP"], ["BLMPOP", "COMMAND"]])
 def test_a_server_without_blmpop_is_served_in_batches_all_the_same(
-    client: Any, url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lacks: list[str]
 ) -> None:
-    monkeypatch.setattr("bench.worker.process.can_pop_many", lambda *_: False)
-    names = enqueue(client, DEFAULT, 50)
-    serving = Serving(url, prefetch=30)
-    wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
-    serving.stop()
+    """Servers before Redis 7 do not have it."""
+    renamed = [word for name in lacks for word in ("--rename-command", name, "")]
+    with private_server(tmp_path, *renamed) as server, server.client() as client:
+        names = enqueue(client, DEFAULT, 50)
+        serving = Serving(server.url, prefetch=30)
+        wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
+        serving.stop()
     assert serving.recorder.report(full=False).completed == 50
 
 

@@ -1,0 +1,78 @@
+"""What kept a worker from its work: refused commands, lost connections, tasks that are none."""
+
+from collections.abc import Callable
+
+from bench.wire.refusals import code_of
+
+_SHOWN = 120
+"""Characters of the server's own words that are shown."""
+
+
+class Difficulties:
+    """Counts difficulties by kind, and tells the first of each kind.
+
+    ``tell`` takes a line without a full stop; it is for people, and nothing depends on it.
+    """
+
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._tell = tell
+        self._told: set[str] = set()
+        self.refusals: dict[str, int] = {}
+        """Number of commands that the server refused, by the code of its error."""
+        self.unserved: dict[str, int] = {}
+        """Number of tasks that were taken and could not be served, by the reason."""
+        self.reconnects = 0
+        """Number of connections that were lost and replaced."""
+
+    def refused(self, message: str) -> None:
+        """Count one refused command."""
+        code = code_of(message)
+        self.refusals[code] = self.refusals.get(code, 0) + 1
+        self._tell_once(code, f"the server refuses a worker's command for now: {inert(message)}")
+
+    def not_served(self, reason: str, task_ids: list[bytes], consequence: str) -> None:
+        """Count tasks that could not be served."""
+        self.unserved[reason] = self.unserved.get(reason, 0) + len(task_ids)
+        shown = inert(task_ids[0].decode(errors="backslashreplace"))
+        self._tell_once(reason, f"task {shown} cannot be served: {reason}; {consequence}")
+
+    def unusable(self, queue: str, message: str) -> None:
+        """Note that a queue cannot be served as it is."""
+        self._tell_once(
+            f"queue {queue}",
+            f"queue {inert(queue)} cannot be served for now: {inert(message)}; it is tried once "
+            "a second",
+        )
+
+    def lost_connection(self) -> None:
+        """Count one connection that was lost and replaced."""
+        self.reconnects += 1
+
+    def disconnected(self, cause: str) -> None:
+        """Note that the server cannot be reached."""
+        self._tell_once("connection", f"the connection was lost: {cause}; the worker reconnects")
+
+    def summary(self) -> list[str]:
+        """One line for each kind of difficulty that there was, with its number."""
+        lines = [
+            f"commands that the server refused ({code}): {count:,}"
+            for code, count in self.refusals.items()
+        ]
+        lines += [
+            f"tasks that could not be served ({reason}): {count:,}"
+            for reason, count in self.unserved.items()
+        ]
+        if self.reconnects:
+            lines.append(f"connections that were lost and replaced: {self.reconnects:,}")
+        return lines
+
+    def _tell_once(self, kind: str, line: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            self._tell(line)
+
+
+def inert(text: str) -> str:
+    """Somebody else's text on one line, cut, and without effect on a terminal."""
+    shown = "".join(each if each.isprintable() else "�" for each in text)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
