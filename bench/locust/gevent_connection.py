@@ -6,6 +6,7 @@ from gevent.event import Event
 from bench.clock import Clock
 from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
+from bench.producer.sinks import load_scripts_again
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch, FrameRenderer
 
@@ -30,6 +31,7 @@ class GeventConnection:
         clock: Clock,
         in_batches: bool,
     ) -> None:
+        self._url = url
         self._renderer = renderer
         self._recorder = recorder
         self._clock = clock
@@ -90,6 +92,8 @@ class GeventConnection:
             while True:
                 hub.wait(watcher)
                 self._pipelined.take_replies(self._clock, self._recorder)
+                if self._pipelined.lacks_scripts:
+                    load_scripts_again(self._url, self._renderer.layout, [self._pipelined])
                 if not self._pipelined.in_flight:
                     self._settled.set()
         except ConnectionLost:

@@ -10,9 +10,9 @@
 Every scenario field (docs/scenarios.md) can be an attribute. Command-line options take precedence.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 import gevent
@@ -21,10 +21,10 @@ from locust import User, task
 
 from bench.locust.gevent_connection import GeventConnection
 from bench.locust.producer import LocustProducer
+from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import open_client
-from bench.redisio.queue_keys import length
 from bench.wire.frames import Batch
-from bench.wire.layout_contract import Layout, pending_key
+from bench.wire.layout_contract import Layout
 
 _BACKLOG_POLL_S = 0.002
 
@@ -88,10 +88,10 @@ class QueueUser(_ScenarioUser):
             or (self._connection.last_list_length or 0) <= limit
         ):
             return
-        layout = self.producer.scenario.wire_layout
-        keys = [pending_key(layout, queue) for queue in self.producer.scenario.queues]
-        with open_client(self.producer.url) as client:
-            while max(length(client, key) for key in keys) > limit:
+        scenario = self.producer.scenario
+        backlog = BacklogReader(self.producer.url, scenario.wire_layout, list(scenario.queues))
+        with contextlib.closing(backlog):
+            while (longest := backlog.longest()) is None or longest > limit:
                 gevent.sleep(_BACKLOG_POLL_S)
 
 
@@ -171,7 +171,7 @@ class ApplicationUser(_ScenarioUser):
                     raise TimeoutError(f"no result within {self.result_timeout_s:g} s")
                 gevent.sleep(_BACKLOG_POLL_S)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _timed(self, kind: str, queue: str) -> Iterator[None]:
         """Reports a call to Locust's statistics. A Redis error or a time-out is a failure."""
         began_s = time.perf_counter()

@@ -4,14 +4,18 @@ from collections.abc import Callable
 
 from bench.clock import Clock
 from bench.producer.recorder import ProducerRecorder
-from bench.redisio.connection import RawConnection
-from bench.wire.answers import Answers
+from bench.redisio.connection import ConnectionLost, RawConnection
+from bench.wire.answers import Answered, Answers
 from bench.wire.frames import Frame
-from bench.wire.replies import SHORTEST_REPLY, LineReplies
+from bench.wire.refusals import Refusal, refusal_of
+from bench.wire.replies import SHORTEST_REPLY, LineReplies, Replies
 
 
 class PipelinedConnection:
     """Sends rendered frames and takes their replies, and never waits. Raises ServerUnreachable.
+
+    A server that sends what is no reply, or more replies than there were commands, is one whose
+    replies cannot be assigned to tasks: the connection counts as lost.
 
     ``answers`` makes what matches replies to tasks; ``number`` identifies the connection to the
     recorder. With ``in_batches`` the socket becomes readable once a whole batch (or most of it) is
@@ -30,6 +34,8 @@ class PipelinedConnection:
         """Tasks sent and not yet answered."""
         self.last_list_length: int | None = None
         """Length of a pending list, by the newest reply; None before the first."""
+        self.lacks_scripts = False
+        """Whether the server has refused tasks because it does not know the layout's scripts."""
 
     def send(self, frame: Frame, sent_us: int, recorder: ProducerRecorder) -> None:
         """Stamp a frame with its moment of sending, and send it. Raises ConnectionLost."""
@@ -47,11 +53,12 @@ class PipelinedConnection:
 
     def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
         """Take the replies that have arrived, and record them. Raises ConnectionLost."""
-        replies = self._replies.feed(self.raw.receive())
+        replies, answered = self._parse(self.raw.receive())
         acked_us = clock.now_us()
         for _, message in replies.errors:
             recorder.note_error(message)
-        answered = self._answers.take(replies)
+            if refusal_of(message) is Refusal.SCRIPT_UNKNOWN:
+                self.lacks_scripts = True
         if self._in_batches:
             self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
         if answered.tasks:
@@ -59,3 +66,10 @@ class PipelinedConnection:
             recorder.answered(answered.tasks, acked_us, answered.refused, self._number)
             if answered.ends_with_task:
                 self.last_list_length = replies.last_number
+
+    def _parse(self, data: bytes) -> tuple[Replies, Answered]:
+        try:
+            replies = self._replies.feed(data)
+            return replies, self._answers.take(replies)
+        except ValueError as error:
+            raise ConnectionLost(f"the server sent what answers no command: {error}") from None

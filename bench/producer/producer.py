@@ -20,10 +20,9 @@ from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.producer.sinks import Sink
-from bench.redisio.connection import ConnectionLost, open_client
-from bench.redisio.queue_keys import length
+from bench.redisio.backlog import BacklogReader
+from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch
-from bench.wire.layout_contract import pending_key
 from bench.workload.feed import Feed
 
 TICK_US = 250
@@ -50,9 +49,10 @@ class Producer:
         self, start: StartProducer, sink: Sink, line: TimeLine, clock: Clock, control: Control
     ) -> None:
         self._scenario = start.scenario
-        self._url = start.url
         self._sink = sink
         self._start_us = line.start_us
+        scenario = start.scenario
+        self._backlog = BacklogReader(start.url, scenario.wire_layout, list(scenario.queues))
         self._clock = clock
         self._control = control
         self._feed = Feed(start.scenario, start.number)
@@ -85,6 +85,8 @@ class Producer:
             self._await_replies()
         except ServerUnreachable as error:
             self._reporter.error = str(error)
+        finally:
+            self._backlog.close()
         return self._final_report()
 
     def _run_open_loop(self) -> None:
@@ -155,17 +157,15 @@ class Producer:
 
     def _await_workers(self, end_us: int | None) -> None:
         """Read the lengths of the lists until the longest is within the limit again."""
-        layout = self._scenario.wire_layout
         limit = self._scenario.max_backlog or 0
-        with open_client(self._url) as client:
-            while not self._control.stopped:
-                now_us = self._clock.now_us()
-                keys = [pending_key(layout, queue) for queue in self._scenario.queues]
-                longest = max(length(client, key) for key in keys)
-                if longest <= limit or (end_us is not None and now_us >= end_us):
-                    self._sink.last_list_length = longest
-                    return
-                self._wait(now_us + _BACKLOG_POLL_US)
+        while not self._control.stopped:
+            now_us = self._clock.now_us()
+            longest = self._backlog.longest()
+            is_over = end_us is not None and now_us >= end_us
+            if is_over or (longest is not None and longest <= limit):
+                self._sink.last_list_length = longest
+                return
+            self._wait(now_us + (_RECONNECT_EVERY_US if longest is None else _BACKLOG_POLL_US))
 
     def _await_replies(self) -> None:
         deadline_us = self._clock.now_us() + round(self._scenario.drain_timeout_s * 1e6)

@@ -5,13 +5,16 @@ waits for none. The other two exist for comparison, and block until they are ans
 pipelines, and the example function of runqy's guide with its two round trips per task.
 """
 
+import contextlib
 import select
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 import redis
 
 from bench.clock import Clock
+from bench.errors import ServerUnreachable
 from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost, open_client, translated_errors
@@ -19,10 +22,13 @@ from bench.redisio.polling import wait_for
 from bench.redisio.queue_keys import load_scripts
 from bench.wire import ids, stamps
 from bench.wire.frames import Batch, FrameRenderer, Group
+from bench.wire.layout_contract import Layout
 from bench.wire.task import Task
 from bench.workload.scenario import Scenario
 
 _IDLE_S = 300e-6
+_SIDE_TIMEOUT_S = 1.0
+"""How long to wait for answers that are not measured: nothing is sent meanwhile."""
 _MOST_UNSENT_BYTES = 4 << 20
 """Bytes that may wait for the sockets; beyond that, tasks wait in the schedule."""
 
@@ -137,6 +143,8 @@ class FrameSink:
             if descriptor in connections:
                 connections[descriptor].take_replies(self._clock, recorder)
                 self.last_list_length = connections[descriptor].last_list_length
+        if any(connection.lacks_scripts for connection in self._connections):
+            load_scripts_again(self._url, self._layout, self._connections)
         return control in readable
 
     def reconnect(self) -> None:
@@ -165,6 +173,22 @@ class FrameSink:
 
 def _in_flight(connection: PipelinedConnection) -> int:
     return connection.in_flight
+
+
+def load_scripts_again(
+    url: str, layout: Layout, connections: Sequence[PipelinedConnection]
+) -> None:
+    """Load the layout's scripts, which a server forgets when it restarts or is told to.
+
+    If that fails now, it is done at the next refusal.
+    """
+    for connection in connections:
+        connection.lacks_scripts = False
+    with (
+        contextlib.suppress(ServerUnreachable, redis.exceptions.RedisError),
+        open_client(url, _SIDE_TIMEOUT_S) as client,
+    ):
+        load_scripts(client, layout)
 
 
 class _BlockingSink:
@@ -240,7 +264,7 @@ class PipelineSink(_BlockingSink):
         recorder.sent([self._group(batch, index) for index in range(len(batch))], sent_us)
         try:
             replies = pipeline.execute(raise_on_error=False)
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+        except redis.exceptions.RedisError as error:
             raise ConnectionLost(str(error)) from None
         acked_us = self._clock.now_us()
         per_task = commands // len(batch)
@@ -251,6 +275,8 @@ class PipelineSink(_BlockingSink):
         ]
         for _, message in errors:
             recorder.note_error(message)
+        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+            load_scripts_again(self._url, self._layout, ())
         refused = sorted({index // per_task for index, _ in errors})
         recorder.answered(len(batch), acked_us, refused)
         if isinstance(replies[-1], int):
@@ -278,6 +304,6 @@ class SnippetSink(_BlockingSink):
             except redis.exceptions.ResponseError as error:
                 recorder.note_error(str(error))
                 refused = [0]
-            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
-                raise ConnectionLost(str(error)) from None
+            except (redis.exceptions.RedisError, TypeError, ValueError) as error:
+                raise ConnectionLost(str(error)) from None  # a reply may answer no command at all
             recorder.answered(1, self._clock.now_us(), refused)

@@ -131,7 +131,7 @@ class FrameRenderer:
         max_retry: int,
         by_command: bool = False,
     ) -> None:
-        self._layout = layout
+        self.layout = layout
         self._queues = list(queues)
         self._run = run
         self._producer = producer
@@ -224,7 +224,7 @@ class FrameRenderer:
             if len(self._shapes) >= _SHAPES_KEPT:
                 self._shapes.clear()
             shape = make_templates(
-                self._layout,
+                self.layout,
                 self._queues[queue],
                 self._max_retry,
                 body_length,

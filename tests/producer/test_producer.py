@@ -14,6 +14,7 @@ from bench.measure.summary import latencies
 from bench.measure.window import time_line
 from bench.producer.producer import FAST_PER_S, FAST_TICK_US, TICK_US, Producer
 from bench.producer.recorder import ProducerRecorder
+from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch, Group
 from bench.workload.resolve import resolve
@@ -192,3 +193,15 @@ def test_the_same_seed_gives_the_same_workload() -> None:
     produce({**fields, "seed": 2}, different)
     assert [due for _, due, _ in one.sent] == [due for _, due, _ in other.sent]
     assert [due for _, due, _ in one.sent] != [due for _, due, _ in different.sent]
+
+
+def test_a_backlog_that_cannot_be_read_for_a_while_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection that is lost beside those that send neither ends the producer nor its run."""
+    answers: list[int | None] = [None, None, 900, None, 10]
+    monkeypatch.setattr(BacklogReader, "longest", lambda _: answers.pop(0))
+    sink = fresh(last_list_length=2000)
+    fields: dict[str, object] = {"rate": "max", "tasks": 100, "pipeline": 100, "max_backlog": 500}
+    report = produce(fields, sink)
+    assert (answers, report.enqueued, report.error) == ([], 100, "")
