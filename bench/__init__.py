@@ -4,10 +4,9 @@ What is public is named in ``__all__``. It is imported when it is asked for, so 
 of a run, which import single modules of this package, stay small.
 """
 
-from typing import TYPE_CHECKING
-
 from bench.version import __version__
 
+TYPE_CHECKING = False  # as in typing, whose import would search the working folder of python -m
 if TYPE_CHECKING:
     from bench.client import enqueue_task, task_status, wait_for_result
 

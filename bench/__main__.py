@@ -1,75 +1,34 @@
 """``python -m bench``, and the console script."""
 
-import os
-import signal
 import sys
-
-from bench.errors import MESSAGE_PREFIX, ExitCode
-from bench.usage import SINGLE_THREADED
 
 
 def main() -> int:
     """Run the command line."""
-    is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if not is_ignored:
-        signal.signal(signal.SIGINT, _end_at_once)
-    _prepare_descriptors()
-    for name, threads in SINGLE_THREADED.items():
-        os.environ.setdefault(name, threads)  # before numpy is imported
-    try:
-        from bench.cli.app import main as run_cli  # noqa: PLC0415 - so that children start lean
-    except Exception as error:
-        return _not_started(error)
-    try:
-        if not is_ignored:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        return run_cli()
-    except KeyboardInterrupt:
-        return _interrupted()
+    _leave_working_folder()
+    from bench import startup  # noqa: PLC0415 - nothing may be imported before
+
+    return startup.main()
 
 
-def _prepare_descriptors() -> None:
-    """Leave none of the three standard descriptors closed, or not waiting for its reader.
+def _leave_working_folder() -> None:
+    """Import from the working folder no more, whose files may have the names of modules.
 
-    A closed one would become that of the next file or socket that is opened, and what is printed
-    would go there. Sets no ``sys.stdout``: that nothing can be printed is still noticed.
+    ``python -m`` puts it first. An empty entry of PYTHONPATH means it, too, mostly by mistake. This
+    package stays what it is, wherever it was found.
     """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
-            os.set_inheritable(number, True)
-        else:
-            if number and not os.get_blocking(number):
-                os.set_blocking(number, True)
+    import os  # noqa: PLC0415 - loaded with the interpreter
 
-
-def _not_started(error: Exception) -> int:
-    from bench.cli.unforeseen import translated  # noqa: PLC0415 - rarely needed
-
-    fault = translated(error)
-    _say(str(fault))
-    return fault.exit_code
-
-
-def _interrupted() -> int:
-    _say("interrupted")
-    return ExitCode.INTERRUPTED
-
-
-def _say(message: str) -> None:
-    """Write a message where the command line, which otherwise does, may not have been loaded."""
-    text = f"{MESSAGE_PREFIX}{message}\n".encode(errors="backslashreplace")
     try:
-        os.write(2, text)
-    except OSError:
-        return  # nobody reads it
-
-
-def _end_at_once(_number: int, _frame: object) -> None:
-    """End before anything was started: an exception would surface in the middle of an import."""
-    os._exit(_interrupted())
+        here = os.getcwd()  # noqa: PTH109 - pathlib imports much
+    except OSError:  # it is no more
+        return
+    is_module = __name__ == "__main__" and not sys.flags.safe_path
+    if is_module and sys.path and sys.path[0] == here:
+        del sys.path[0]
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if "" in named and here not in named:
+        sys.path[:] = [each for each in sys.path if each not in ("", here)]
 
 
 if __name__ == "__main__":

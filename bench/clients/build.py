@@ -13,19 +13,20 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.clients.catalogue import Client
+from bench.errors import UsageError
+from bench.processes import folders, start
 from bench.secrets import hide
 
 Notify = Callable[[str], None]
 
 _SOURCES = Path(__file__).parent
 _TIMEOUT_S = 600
+_VERSION_TIMEOUT_S = 60
 _LEAST_NODE = 18
 _NEEDS_REDIS_CLI = "needs redis-cli: apt-get install redis-tools"
 _NEEDS_NODE = f"needs Node.js {_LEAST_NODE} or newer and npm: apt-get install nodejs npm"
@@ -57,7 +58,7 @@ def prepare(client: Client, notify: Notify) -> Program:
         case "redis-cli":
             _require("redis-cli", _NEEDS_REDIS_CLI)
             version = _output(["redis-cli", "--version"], _NEEDS_REDIS_CLI)
-            return Program((sys.executable, "-m", *client.program), version)
+            return Program(tuple(start.python(*client.program)), version)
         case "node":
             return _node(client, notify)
         case "go":
@@ -65,7 +66,7 @@ def prepare(client: Client, notify: Notify) -> Program:
 
 
 def _python(client: Client, library: str) -> Program:
-    command = (sys.executable, "-m", *client.program)
+    command = tuple(start.python(*client.program))
     return Program(command, f"Python {platform.python_version()}, {library}")
 
 
@@ -119,10 +120,12 @@ def _require(tool: str, needs: str) -> None:
 
 def _output(command: list[str], needs: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        raise Unavailable(f"{needs} ({command[0]} is installed but does not run)") from None
-    return done.stdout.strip()
+        done = start.run(command, _VERSION_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        done = None
+    if done is None or done.code != 0:
+        raise Unavailable(f"{needs} ({command[0]} is installed but does not run)")
+    return done.output.strip()
 
 
 def _built(kind: str, version: str, build: Callable[[Path], None]) -> Path:
@@ -135,8 +138,8 @@ def _built(kind: str, version: str, build: Callable[[Path], None]) -> Path:
             return target
         cache.mkdir(parents=True, exist_ok=True)
         # Built beside the target and renamed when complete: another process may build the same.
-        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{kind}-") as temporary:
-            folder = Path(temporary) / kind
+        with folders.held(f".{kind}", cache) as temporary:
+            folder = temporary / kind
             shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("node_modules"))
             build(folder)
             try:
@@ -144,6 +147,8 @@ def _built(kind: str, version: str, build: Callable[[Path], None]) -> Path:
             except OSError:
                 if not target.is_dir():
                     raise
+    except UsageError as error:
+        raise Unavailable(f"cannot be built: {error}") from None
     except OSError as error:
         path = error.filename or _cache()
         raise Unavailable(f"cannot be built: {path}: {error.strerror or error}") from None
@@ -165,21 +170,13 @@ def _digest(sources: Path, version: str) -> str:
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_TIMEOUT_S,
-        )
+        done = start.run(command, _TIMEOUT_S, folder=folder)
     except subprocess.TimeoutExpired:
         minutes = _TIMEOUT_S // 60
         raise Unavailable(f"{' '.join(command[:2])} took more than {minutes} minutes") from None
-    except subprocess.CalledProcessError as error:
-        reason = _reason(error.stderr or error.stdout)
-        raise Unavailable(f"{' '.join(command[:2])} failed: {reason}") from None
+    if done.code != 0:
+        reason = _reason(done.errors or done.output)
+        raise Unavailable(f"{' '.join(command[:2])} failed: {reason}")
 
 
 def _reason(output: str) -> str:

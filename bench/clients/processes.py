@@ -1,8 +1,5 @@
 """Runs one client's program as a process, which never outlives the call."""
 
-import contextlib
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,6 +8,8 @@ from bench.clients.build import Program
 from bench.clients.catalogue import Client
 from bench.clients.result import ClientResult, decode
 from bench.errors import MeasurementError
+from bench.processes import start
+from bench.processes.start import GuardedProcess
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 _POLL_S = 0.1
@@ -44,21 +43,17 @@ def run(
         *("--queue", queue),
         *("--batch", str(client.batch or tasks)),
     ]
-    with subprocess.Popen(
+    with start.start(
         command,
-        env={**os.environ, URL_VARIABLE: url},
-        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is ours to handle
+        environment={**start.python_environment(), URL_VARIABLE: url},
     ) as process:
         try:
             deadline_s = time.monotonic() + _START_S + tasks * _SLOWEST_TASK_S
             output, errors = _await(process, deadline_s, should_stop)
         except BaseException:
-            # Its own children are ended with it: together they are one session.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.end()  # with its own children: together they are one session
             raise
     if process.returncode:
         last = _last_lines(errors, url)
@@ -70,7 +65,7 @@ def run(
 
 
 def _await(
-    process: "subprocess.Popen[bytes]", deadline_s: float, should_stop: Callable[[], bool]
+    process: GuardedProcess, deadline_s: float, should_stop: Callable[[], bool]
 ) -> tuple[bytes, bytes]:
     """Standard output and standard error of the process, once it has ended."""
     while True:

@@ -1,9 +1,9 @@
 """Messages over pipes between a run and the processes that it starts.
 
-A message is its length (four bytes, little-endian) and its MessagePack. The child reads messages
-from standard input and writes reports to standard output: the server's URL, which may hold a
-password, is in no process's arguments. When the run dies, the child's input ends, and the child
-ends too.
+A message is its length (four bytes, little-endian) and its MessagePack. The pipes are file
+descriptors of their own, so that anything in the child may print: an interpreter's start-up files,
+a warning, a library. The server's URL, which may hold a password, is in no process's arguments.
+When the run dies, the child's input ends, and the child ends too.
 """
 
 import os
@@ -36,6 +36,10 @@ class Reader(Generic[Message]):
     def fileno(self) -> int:
         """The file descriptor, for ``select``."""
         return self._descriptor
+
+    def close(self) -> None:
+        """Close the file descriptor."""
+        os.close(self._descriptor)
 
     def read(self) -> list[Message]:
         """All messages that have arrived; waits for the first. Raises ChannelClosed."""
@@ -84,3 +88,7 @@ class Writer:
                 data = data[os.write(self._descriptor, data) :]
         except BrokenPipeError:
             raise ChannelClosed from None
+
+    def close(self) -> None:
+        """Close the file descriptor."""
+        os.close(self._descriptor)

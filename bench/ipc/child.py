@@ -52,14 +52,16 @@ class Control:
 
 
 def run_child(serve: Callable[[ParentMessage, Control], None]) -> int:
-    """Serve the first message of standard input, and report to standard output.
+    """Serve the first message of the run, and report to it.
 
+    The process's arguments are the file descriptors from which it reads and to which it writes.
     Returns the exit code, which is always 0: an error is reported as a ``Failed`` message.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run gets it, and sends Stop
     wake_on_time()
-    reader: Reader[ParentMessage] = Reader(sys.stdin.fileno(), ParentMessage)  # type: ignore[arg-type]
-    control = Control(reader, Writer(sys.stdout.fileno()))
+    source, target = map(int, sys.argv[1:3])
+    reader: Reader[ParentMessage] = Reader(source, ParentMessage)  # type: ignore[arg-type]
+    control = Control(reader, Writer(target))
     with contextlib.suppress(ChannelClosed):
         try:
             serve(reader.read_one(), control)

@@ -1,16 +1,16 @@
 """Installs another revision of the project in a temporary environment."""
 
 import contextlib
+import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import UsageError
+from bench.processes import folders, git, start
 from bench.secrets import hide
 
-_GIT_TIMEOUT_S = 60.0
 _INSTALL_TIMEOUT_S = 900.0
 
 
@@ -18,18 +18,19 @@ _INSTALL_TIMEOUT_S = 900.0
 def installed(ref: str) -> Iterator[Path]:
     """Install a revision of the current folder's repository and yield the path of its ``bench``.
 
-    Worktree and environment are removed afterwards. Raises UsageError when the revision does not
-    exist or cannot be installed.
+    Worktree and environment are removed afterwards, or by the next command if this one is killed.
+    Raises UsageError when the revision does not exist or cannot be installed.
     """
     commit = commit_of(ref)
-    with tempfile.TemporaryDirectory(prefix="bench-revision-") as folder:
-        tree, environment = Path(folder) / "tree", Path(folder) / "environment"
+    with folders.held("revision") as folder:
+        tree, environment = folder / folders.WORKTREE, folder / "environment"
         _git("worktree", "add", "--detach", str(tree), commit)
         try:
             python = environment / "bin" / "python"
-            _do([sys.executable, "-m", "venv", str(environment)], f"an environment for {ref}")
-            install = [str(python), "-m", "pip", "install", "--quiet", "--editable", str(tree)]
-            _do(install, ref)
+            # Isolated, so that neither imports from the current folder.
+            _do([sys.executable, "-I", "-m", "venv", str(environment)], f"an environment for {ref}")
+            install = [str(python), "-I", "-m", "pip", "install", "--quiet", "--editable"]
+            _do([*install, str(tree)], ref)
             command = environment / "bin" / "bench"
             if not command.exists():
                 raise UsageError(
@@ -37,8 +38,7 @@ def installed(ref: str) -> Iterator[Path]:
                 )
             yield command
         finally:
-            with contextlib.suppress(UsageError):
-                _git("worktree", "remove", "--force", str(tree))
+            git.remove_worktree(tree)
 
 
 def commit_of(ref: str) -> str:
@@ -49,20 +49,14 @@ def commit_of(ref: str) -> str:
 
 def _git(*words: str, ref: str | None = None) -> str:
     try:
-        done = subprocess.run(
-            ["git", *words],  # noqa: S607 - the git on the user's PATH
-            capture_output=True,
-            text=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-        )
+        done = git.run(*words)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(
             f"--base-ref needs git, which cannot be run ({error}): install it"
         ) from None
-    if done.returncode == 0:
-        return done.stdout.strip()
-    said = hide(done.stderr).strip().splitlines()
+    if done.code == 0:
+        return done.output.strip()
+    said = hide(done.errors).strip().splitlines()
     if said and "not a git repository" in said[-1]:
         raise UsageError("--base-ref: this folder is in no git repository: run it inside one")
     if ref is not None and not said:
@@ -74,9 +68,10 @@ def _git(*words: str, ref: str | None = None) -> str:
 
 
 def _do(command: Sequence[str], what: str) -> None:
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT_S, check=False
-    )
-    if done.returncode != 0:
-        said = (hide(done.stderr).strip() or hide(done.stdout).strip() or "no output").splitlines()
+    try:
+        done = start.run(command, _INSTALL_TIMEOUT_S, git.without_variables(os.environ))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"--base-ref: {what} could not be installed: {error}") from None
+    if done.code != 0:
+        said = (hide(done.errors).strip() or hide(done.output).strip() or "no output").splitlines()
         raise UsageError(f"--base-ref: {what} could not be installed: {said[-1]}")

@@ -1,15 +1,15 @@
 """Starts one ``bench run`` as a process and returns the record that it saves."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import ExitCode, error_of_process
+from bench.processes import git, start
+from bench.processes.start import GuardedProcess
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.secrets import URL_VARIABLE, hide, url_secrets
@@ -49,20 +49,16 @@ def make(
     RunInterrupted once ``should_stop`` returns True, and the error that the run ended with when it
     left no record.
     """
-    command = [*(options.bench or (sys.executable, "-m", "bench")), "run", *options.arguments]
-    with subprocess.Popen(
+    command = [*(options.bench or start.python("bench")), "run", *options.arguments]
+    with start.start(
         [*command, "--quiet", "--output", str(options.path)],
-        env=_environment(options),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C reaches the job, which passes it on
+        environment=_environment(options),
     ) as process:
         try:
             errors = _await(process, should_stop, on_wait)
         except BaseException:
-            process.kill()
+            process.end()
             raise
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
         raise RunInterrupted
@@ -73,27 +69,27 @@ def make(
 
 
 def _await(
-    process: subprocess.Popen[str], should_stop: Callable[[], bool], on_wait: Callable[[], None]
+    process: GuardedProcess, should_stop: Callable[[], bool], on_wait: Callable[[], None]
 ) -> str:
     """Wait for the end and return what the run wrote to standard error."""
     deadline_s: float | None = None
     while True:
         try:
-            return process.communicate(timeout=_POLL_S)[1]
+            return process.communicate(timeout=_POLL_S)[1].decode(errors="replace")
         except subprocess.TimeoutExpired:
             on_wait()
         if should_stop() and deadline_s is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)  # a job in the background ignores SIGINT
             deadline_s = time.monotonic() + _KILL_AFTER_S
         if deadline_s is not None and time.monotonic() > deadline_s:
-            process.kill()
+            process.end()
 
 
 def _environment(options: RunOptions) -> dict[str, str]:
-    environment = dict(os.environ)
+    environment = start.python_environment()
     if options.url is not None:
         environment[URL_VARIABLE] = options.url
-    if options.is_isolated:
-        environment["PYTHONSAFEPATH"] = "1"
+    if options.is_isolated:  # of another revision, which may call git and Python in another way
+        environment = {**git.without_variables(environment), "PYTHONSAFEPATH": "1"}
         environment.pop("PYTHONPATH", None)
     return environment

@@ -10,19 +10,20 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 import msgspec
 
 from bench.errors import error_of_process
 from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
+from bench.processes import folders, start
+from bench.processes.start import GuardedProcess
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.run.request import RunRequest
@@ -31,6 +32,7 @@ from bench.secrets import URL_VARIABLE, hide, url_secrets
 PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
 """Names the file descriptor on which Locust's master reports its progress."""
 DEFAULT_PORT = 5557
+_LOCUST_VARIABLES = "LOCUST_"
 _POLL_S = 0.2
 _MAX_WAIT_S = 300
 
@@ -56,22 +58,22 @@ def execute(
 
     Raises the BenchError that corresponds to the exit code of Locust's process.
     """
-    with tempfile.TemporaryDirectory(prefix="runqy-bench-run-") as folder:
-        scenario = Path(folder) / "scenario.json"
+    with folders.held("run") as folder:
+        scenario = folder / "scenario.json"
         scenario.write_bytes(msgspec.json.encode(request.scenario))
-        path = Path(folder) / "record.json"
+        path = folder / "record.json"
         with tempfile.TemporaryFile() as errors, _progress_pipe() as (reader, write_end):
-            process = subprocess.Popen(
+            process = start.start(
                 _command(request, server_binary, cluster, scenario, path),
-                env=_environment(request.url, write_end),
-                pass_fds=[write_end],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,  # Ctrl-C reaches this process, which interrupts Locust
+                environment=_environment(request.url, write_end),
+                descriptors=[write_end],
             )
             os.close(write_end)
-            _follow(process, reader, on_progress, should_stop)
+            try:
+                _follow(process, reader, on_progress, should_stop)
+            finally:
+                process.end()
             errors.seek(0)
             message = errors.read().decode(errors="replace")
         if not path.exists():
@@ -94,7 +96,8 @@ def _command(
     path: Path,
 ) -> list[str]:
     locustfile = str(files("bench.locust") / "locustfile.py")
-    words = [sys.executable, "-m", "locust", "-f", locustfile, "--headless", "--only-summary"]
+    words = [*start.python("bench.locust.process"), "-f", locustfile]
+    words += ["--headless", "--only-summary"]
     words += ["--loglevel", "ERROR", "--scenario", str(scenario), "--record", str(path)]
     count = cluster.expect_workers or request.scenario.producers
     users = str(count * request.scenario.in_flight)
@@ -115,13 +118,17 @@ def _command(
 def _environment(url: str, write_end: int) -> dict[str, str]:
     # A URL may hold a password. Other users can read a command line, but not the environment.
     given = {PROGRESS_VARIABLE: str(write_end), **({URL_VARIABLE: url} if url else {})}
-    others = {name: each for name, each in os.environ.items() if name != URL_VARIABLE}
+    others = {
+        name: each
+        for name, each in start.python_environment().items()
+        if name != URL_VARIABLE and not name.startswith(_LOCUST_VARIABLES)
+    }
     return {**others, **given}
 
 
 @contextlib.contextmanager
 def _progress_pipe() -> Iterator[tuple[Reader[Progress], int]]:
-    read_end, write_end = os.pipe()
+    read_end, write_end = start.pipe()
     try:
         yield Reader(read_end, Progress), write_end
     finally:
@@ -129,7 +136,7 @@ def _progress_pipe() -> Iterator[tuple[Reader[Progress], int]]:
 
 
 def _follow(
-    process: subprocess.Popen[bytes],
+    process: GuardedProcess,
     reader: Reader[Progress],
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
@@ -139,7 +146,7 @@ def _follow(
     while process.poll() is None:
         if should_stop() and not is_interrupted:
             is_interrupted = True
-            os.killpg(process.pid, signal.SIGINT)
+            process.signal_group(signal.SIGINT)
         if is_open and select.select([reader], [], [], _POLL_S)[0]:
             try:
                 for progress in reader.read():
@@ -147,7 +154,7 @@ def _follow(
             except ChannelClosed:
                 is_open = False
         elif not is_open:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(TimeoutExpired):
                 process.wait(_POLL_S)
 
 

@@ -18,6 +18,8 @@ from bench.errors import UsageError, nearest
 from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
 from bench.redisio.url import parse
+from bench.processes import start
+from bench.processes.start import GuardedProcess
 from bench.secrets import (
     URL_VARIABLE,
     command_secrets,
@@ -100,7 +102,7 @@ class ExternalWorker:
 
     name: str
     command: WorkerCommand
-    process: subprocess.Popen[bytes] | None = None
+    process: GuardedProcess | None = None
     _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _earlier: bytes = b""
     """The end of its output before the file was last cut."""
@@ -113,13 +115,11 @@ class ExternalWorker:
     def start(self) -> None:
         """Start the process. Raises UsageError when there is no such program."""
         try:
-            self.process = subprocess.Popen(
+            self.process = start.start(
                 self.command.words,
-                stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                env=dict(self.command.environment),
-                start_new_session=True,  # Ctrl-C reaches the run, which ends the whole group
+                environment=self.command.environment,
             )
         except OSError as error:
             program = self.command.words[0]
@@ -132,11 +132,10 @@ class ExternalWorker:
         """Start the process for Begin, end it for Stop, and ignore all other messages."""
         if isinstance(message, Begin) and self.process is None:
             self.start()
-        is_running = self.process is not None and self._stopping_since_s is None
-        if isinstance(message, Stop) and is_running:
+        if isinstance(message, Stop) and self.process and self._stopping_since_s is None:
             self._refresh()
             self._stopping_since_s = time.monotonic()
-            self._signal(signal.SIGTERM)
+            self.process.signal_group(signal.SIGTERM)
 
     @property
     def cpu_s(self) -> float:
@@ -167,8 +166,7 @@ class ExternalWorker:
         if self.process.poll() is None:
             if time.monotonic() - self._stopping_since_s < _GRACE_S:
                 return False
-            self._signal(signal.SIGKILL)
-            self.process.wait()
+            self.process.end()
         return True
 
     def exit_reason(self) -> str | None:
@@ -219,17 +217,11 @@ class ExternalWorker:
             self.send(Stop())
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_GRACE_S)
-            self._signal(signal.SIGKILL)
-            self.process.wait()
+            self.process.end()
             for child in self._processes:  # some may have left the process group
                 with contextlib.suppress(psutil.Error):
                     child.kill()
         self._output.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
 
     def _refresh(self) -> None:
         """Add up the CPU time of its processes. Processes that have ended do not count any more."""

@@ -5,12 +5,10 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Generic, TypeVar
 
 from bench.errors import MeasurementError, error_for
@@ -27,9 +25,10 @@ from bench.ipc.messages import (
 from bench.ipc.progress_board import ProgressBoard
 from bench.machine import ProcessCpu
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.processes import folders, start
+from bench.processes.start import GuardedProcess
 from bench.run.external_worker import ExternalWorker
 from bench.secrets import hide, url_secrets
-from bench.usage import SINGLE_THREADED
 from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
@@ -46,7 +45,7 @@ class ChildProcess(Generic[Report]):
     """A producer, worker or observer as a child process, and its newest report."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: GuardedProcess
     reader: Reader[ChildMessage]
     writer: Writer
     errors: IO[bytes]
@@ -82,7 +81,7 @@ class ChildProcess(Generic[Report]):
         """Kill it, unless it has ended: it has not answered, and must not act any more."""
         if not self.gone:
             self.given_up = reason
-            self.process.kill()
+            self.process.end()
             self.gone = True
 
     def check(self) -> None:
@@ -120,7 +119,7 @@ class SubprocessFleet:
     producers: list[ChildProcess[ProducerReport]] = field(default_factory=list)
     _workers: list[ChildProcess[WorkerReport]] = field(default_factory=list)
     external_processes: list[ExternalWorker] = field(default_factory=list)
-    _folder: tempfile.TemporaryDirectory[str] | None = None
+    _folders: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def __enter__(self) -> "SubprocessFleet":
         return self
@@ -130,8 +129,7 @@ class SubprocessFleet:
             _end(child)
         for external_worker in self.external_processes:
             external_worker.end()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._folders.close()
 
     @property
     def all(self) -> "Sequence[ChildProcess[ProducerReport] | ChildProcess[WorkerReport]]":
@@ -159,8 +157,7 @@ class SubprocessFleet:
 
     def make_progress_board(self, producers: int) -> str | None:
         """Make the file in which producers note their progress; it is deleted with the fleet."""
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-progress-")
-        path = Path(self._folder.name) / "board"
+        path = self._folders.enter_context(folders.held("progress")) / "board"
         ProgressBoard.make(path, producers)
         return str(path)
 
@@ -195,22 +192,23 @@ class SubprocessFleet:
 
 def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Report]":
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-    process = subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        start_new_session=True,  # Ctrl-C reaches the run, which stops its children
-        env={**os.environ, **SINGLE_THREADED},
-    )
-    if process.stdin is None or process.stdout is None:
-        raise RuntimeError("the pipes were asked for")
-    reader: Reader[ChildMessage] = Reader(process.stdout.fileno(), ChildMessage)  # type: ignore[arg-type]
+    (to_read, to_write), (from_read, from_write) = start.pipe(), start.pipe()
+    try:
+        process = start.start(
+            start.python(module, str(to_read), str(from_write)),
+            stderr=errors,
+            environment=start.python_environment(),
+            descriptors=(to_read, from_write),
+        )
+    finally:
+        os.close(to_read)
+        os.close(from_write)
+    reader: Reader[ChildMessage] = Reader(from_read, ChildMessage)  # type: ignore[arg-type]
     child: ChildProcess[Report] = ChildProcess(
         name,
         process,
         reader,
-        Writer(process.stdin.fileno()),
+        Writer(to_write),
         errors,
         url_secrets(message.url),
         ProcessCpu(process.pid),
@@ -247,13 +245,9 @@ def _keep_seconds(
 
 def _end(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:
     """Close the child's input, which ends it; kill it where that does not."""
-    for pipe in (child.process.stdin, child.process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    try:
+    for end in (child.writer, child.reader):
+        end.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.process.wait(_END_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        child.process.kill()
-        child.process.wait()
+    child.process.end()
     child.errors.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.processes import start
 from bench.records import run_record
 from tests.cli.conftest import Bench
 from tests.records.fixtures import example_record
@@ -41,6 +42,7 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
             pytest.fail("a process was started")
 
     monkeypatch.setattr(subprocess, "Popen", Refused)
+    monkeypatch.setattr(start, "GuardedProcess", Refused)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Child processes, temporary folders and git: what a command could leave on the machine."""

@@ -1,0 +1,214 @@
+"""Starts child processes, none of which outlives this one.
+
+Each child is the leader of a session of its own, so that Ctrl-C reaches this process alone. A
+guardian, one small process, learns of each child and sees when this process ends: by itself, by an
+error, or by SIGKILL. It then ends the children that are left, with all that they have started.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from bench.usage import SINGLE_THREADED
+
+_FOLDER = Path(__file__).resolve().parent
+_FIRST_FREE = 3
+"""The first file descriptor that is none of the standard ones."""
+_PATH_VARIABLE = "PYTHONPATH"
+Stream = int | IO[bytes]
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module, of this package or an installed one, in an interpreter.
+
+    It finds this package where this process did, and never imports from the working folder.
+    """
+    return [sys.executable, "-P", str(_FOLDER / "entry.py"), module, *arguments]
+
+
+def python_environment() -> dict[str, str]:
+    """The environment of a child interpreter of this project: one thread for linear algebra, and no
+    empty entry in the path of modules, which stands for the working folder."""
+    environment = {**os.environ, **SINGLE_THREADED}
+    path = [each for each in environment.pop(_PATH_VARIABLE, "").split(os.pathsep) if each]
+    return environment | ({_PATH_VARIABLE: os.pathsep.join(path)} if path else {})
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe: the end to read and the end to write, neither of which has a standard stream's number
+    even where this process was started without one."""
+    ends = os.pipe()
+    try:
+        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return read, write
+
+
+class GuardedProcess(subprocess.Popen[bytes]):
+    """A child process that does not outlive this one. ``start`` makes it."""
+
+    is_gone = False
+    """Whether nothing of its session is left: its number may then be that of another process."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self._noted(super().poll())
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; its exit code. Raises ``subprocess.TimeoutExpired``."""
+        code = super().wait(timeout)
+        self._noted(code)
+        return code
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal the process, and what it has started in its session."""
+        if not self.is_gone:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def end(self) -> None:
+        """Kill the process with what it has started in its session, and wait for its end."""
+        self.signal_group(signal.SIGKILL)
+        self.wait()
+
+    def _noted(self, code: int | None) -> int | None:
+        """Let the guardian forget the process, once nothing of its session is left."""
+        if code is not None and not self.is_gone:
+            try:
+                os.killpg(self.pid, 0)
+            except ProcessLookupError:
+                self.is_gone = True
+                _tell(f"-{self.pid}")
+            except PermissionError:
+                pass
+        return code
+
+
+def start(
+    command: Sequence[str],
+    *,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = subprocess.DEVNULL,
+    stderr: Stream = subprocess.DEVNULL,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    descriptors: Sequence[int] = (),
+) -> GuardedProcess:
+    """Start a command; ``descriptors`` stay open in it. Raises OSError where it cannot be started.
+
+    ``environment`` and working ``folder`` are those of this process by default.
+    """
+    _tell("")  # before the child, so that it is known as soon as it is there
+    process = GuardedProcess(
+        command,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=None if environment is None else dict(environment),
+        cwd=folder,
+        pass_fds=descriptors,
+        start_new_session=True,
+    )
+    _tell(f"+{process.pid}")
+    return process
+
+
+@dataclass(frozen=True)
+class FinishedCommand:
+    """What a command that has ended has printed, and its exit code."""
+
+    code: int
+    output: str
+    errors: str
+
+
+def run(
+    command: Sequence[str],
+    timeout_s: float,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> FinishedCommand:
+    """Run a command to its end. It is killed with all that it has started after ``timeout_s``, and
+    when this call is left by an exception.
+
+    Raises OSError where it cannot be started, and ``subprocess.TimeoutExpired``.
+    """
+    with start(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        environment=environment,
+        folder=folder,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout_s)
+        except BaseException:
+            process.end()
+            raise
+    text = (each.decode(errors="replace") for each in (output, errors))
+    return FinishedCommand(process.returncode, *text)
+
+
+@dataclass
+class _Guardian:
+    """The guardian of this process, if there is one yet."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+
+_guardian = _Guardian()
+
+
+def _tell(line: str) -> None:
+    """Tell the guardian something; without a line, only make sure that there is one."""
+    if _guardian.process is None:
+        _guardian.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_FOLDER / "guardian.py"), *python(_SWEEP)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    if line:
+        _write(line)
+
+
+def _write(line: str) -> None:
+    if _guardian.process is None or _guardian.process.stdin is None:
+        return
+    with contextlib.suppress(OSError):  # it was killed: that is no reason to stop
+        os.write(_guardian.process.stdin.fileno(), f"{line}\n".encode())
+
+
+def _dismiss() -> None:
+    """End the guardian: everything has been ended and removed by now."""
+    process, _guardian.process = _guardian.process, None
+    if process is not None and process.stdin is not None:
+        with contextlib.suppress(OSError):
+            os.write(process.stdin.fileno(), b"done\n")
+        process.stdin.close()
+        process.wait()
+
+
+def _forget() -> None:
+    """In a process that was forked from this one: the guardian is its parent's."""
+    process, _guardian.process = _guardian.process, None
+    if process is not None and process.stdin is not None:
+        process.stdin.close()
+        process.returncode = 0  # it is no child of the new process, which must not wait for it
+
+
+_SWEEP = "bench.processes.sweep"
+_at_exit: Callable[[], None] = _dismiss
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_forget)

@@ -1,0 +1,1 @@
+"""Child processes, temporary folders and git."""

@@ -1,0 +1,200 @@
+"""Child processes: none outlives its parent, and none imports from the working folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.processes import start
+
+TIMEOUT_S = 20.0
+PARENT = """
+import os, signal, sys, threading
+from bench.processes import start
+{body}
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def parent(body: str) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
+    """A process that starts a child, and the child."""
+    command = [sys.executable, "-c", PARENT.format(body=textwrap.dedent(body))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            yield process, psutil.Process(int(process.stdout.readline()))
+        finally:
+            process.kill()
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+SLEEPER = "process = start.start(['sleep', '600'])"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SLEEPER,
+        # The thread that started it has ended, which is no end of the parent.
+        f"""
+        def begin():
+            global process
+            {SLEEPER}
+        thread = threading.Thread(target=begin)
+        thread.start()
+        thread.join()
+        """,
+        # It is stopped.
+        f"{SLEEPER}\nprocess.send_signal(signal.SIGSTOP)",
+    ],
+    ids=["plain", "by a thread", "stopped"],
+)
+def test_a_child_ends_when_its_parent_is_killed(body: str) -> None:
+    with parent(body) as (process, child):
+        assert not is_gone(child)
+        process.kill()
+        await_that(lambda: is_gone(child))
+
+
+def test_what_a_child_has_started_ends_with_it_even_in_a_session_of_its_own() -> None:
+    with parent("process = start.start(['sh', '-c', 'setsid sleep 600; true'])") as (
+        process,
+        child,
+    ):
+        await_that(lambda: len(child.children(recursive=True)) == 1)
+        (grandchild,) = child.children(recursive=True)
+        process.kill()
+        await_that(lambda: is_gone(child) and is_gone(grandchild))
+
+
+def test_a_child_may_end_in_order_when_its_parent_is_killed(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    script = f"trap 'touch {done}; exit' TERM; echo; while :; do sleep 0.01; done"
+    body = f"""
+    process = start.start(['sh', '-c', {script!r}], stdout=start.subprocess.PIPE)
+    process.stdout.readline()
+    """
+    with parent(body) as (process, child):
+        process.kill()
+        await_that(lambda: is_gone(child))
+        assert done.exists()
+
+
+def test_ctrl_c_does_not_reach_a_child() -> None:
+    process = start.start(["sleep", "600"])
+    try:
+        assert os.getpgid(process.pid) == os.getsid(process.pid) == process.pid
+    finally:
+        process.end()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started() -> None:
+    began_s = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        start.run(["sh", "-c", "sleep 601 & sleep 601"], 0.2)
+    assert time.monotonic() - began_s < TIMEOUT_S
+    assert not [each for each in psutil.process_iter(["cmdline"]) if "601" in str(each.info)]
+
+
+def test_a_program_that_is_missing_is_an_error_of_the_system() -> None:
+    with pytest.raises(FileNotFoundError):
+        start.start(["/no/such/program"])
+
+
+def test_a_pipe_has_no_number_of_a_standard_stream() -> None:
+    script = """
+        import os, sys
+        os.close(0); os.close(1)
+        from bench.processes import start
+        sys.exit(min(start.pipe()) < 3)
+    """
+    assert (
+        subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False).returncode == 0
+    )
+
+
+@pytest.fixture
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: it holds files with the names of modules that everything imports."""
+    (tmp_path / "bench").mkdir()
+    for name in ("queue", "redis", "select", "numpy", "typing", "re", "bench/__init__"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('imported {name}')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+CHECK = "import bench, queue, redis; print(bench.__file__)"
+
+
+@pytest.mark.parametrize("path", [None, "", ":/nowhere", "/nowhere:"])
+def test_a_child_interpreter_imports_nothing_from_the_working_folder(
+    trap: Path, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    if path is not None:
+        monkeypatch.setenv("PYTHONPATH", path)
+    done = start.run(start.python("bench", "--version"), TIMEOUT_S, start.python_environment())
+    assert (done.code, done.errors) == (0, "")
+    assert not (trap / "__pycache__").exists()
+
+
+def test_a_child_interpreter_has_the_package_of_its_parent(trap: Path, tmp_path: Path) -> None:
+    """Also where the parent found it in its working folder, as in a checkout."""
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert Path(start.__file__).parents[2] != trap
+    (other / "bench").symlink_to(Path(start.__file__).parents[1])
+    command = "start.run(start.python('bench', '--version'), 20)"
+    script = f"from bench.processes import start; print({command}.output)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=other, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip()
+
+
+def test_a_path_of_modules_that_the_user_has_set_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), "", "/nowhere"]))
+    assert start.python_environment()["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/nowhere"
+
+
+@pytest.mark.parametrize("path", [None, ":/nowhere"])
+def test_the_command_itself_imports_nothing_from_the_working_folder(
+    trap: Path, path: str | None
+) -> None:
+    (trap / "bench" / "__init__.py").unlink()
+    for name in ("re", "typing"):  # with that path, the interpreter itself imports them first
+        (trap / f"{name}.py").rename(trap / f"{name}.{'py' if path is None else 'txt'}")
+    environment = {**os.environ, **({} if path is None else {"PYTHONPATH": path})}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "scenarios"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
