@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import hiredis
 
+from bench.secrets import address
 from bench.wire import resp
 from bench.wire.layout_contract import Command
 
@@ -30,3 +31,8 @@ def talk_raw(port: int, request: bytes | memoryview, count: int) -> list[object]
             while reader.has_data() and (reply := reader.gets()) is not False:
                 replies.append(reply)
     return replies
+
+
+def as_user(url: str, name: str, password: str) -> str:
+    """The URL of the same server for a user of that name and password."""
+    return address(url).replace("://", f"://{name}:{password}@")

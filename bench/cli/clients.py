@@ -23,6 +23,7 @@ from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import embedded
+from bench.redisio.embedded import EmbeddedServer
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status_line import status_line
@@ -89,11 +90,12 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     if how.images is not None:
         files.require_writable(how.images / "picture.svg")
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
-        owns_server = url is None
+        server = None
         if url is None:
-            url = stack.enter_context(embedded.running(how.server_binary)).url
+            server = stack.enter_context(embedded.running(how.server_binary))
+            url = server.url
         show = stack.enter_context(status_line(how.hides_progress))
-        record = job.measure(_request(how, chosen, url, owns_server), should_stop, show)
+        record = job.measure(_request(how, chosen, url, server), should_stop, show)
         code = _code(record, how.named)
     files.save(path, clients_record.encode(record))
     if not how.quiet:
@@ -109,11 +111,12 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
 
 
 def _request(
-    how: ClientFlags, chosen: Sequence[Client], url: str, owns_server: bool
+    how: ClientFlags, chosen: Sequence[Client], url: str, server: EmbeddedServer | None
 ) -> ClientsRequest:
     return ClientsRequest(
         url=url,
-        owns_server=owns_server,
+        open_url=url if server is None else server.open_url,
+        owns_server=server is not None,
         clients=chosen,
         layout=how.layout,
         queue=how.queue,

@@ -160,14 +160,16 @@ def _measure(
 ) -> tuple[RunRecord, bool]:
     """Returns the record of the run, which is saved, and whether the run was interrupted."""
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
-        owns_server = url is None
+        owns_server, open_url = url is None, None
         if url is None and cluster is None:
-            url = stack.enter_context(embedded.running(how.server_binary)).url
+            server = stack.enter_context(embedded.running(how.server_binary))
+            url, open_url = server.url, server.open_url
         request = RunRequest(
             url=url or "",
             scenario=scenario,
             command=command_line(),
             owns_server=owns_server,
+            open_url=open_url,
             allow_shared=how.allow_shared,
             keep=how.keep,
         )

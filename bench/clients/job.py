@@ -33,6 +33,8 @@ class ClientsRequest:
     """What to run, and on which server."""
 
     url: str
+    open_url: str
+    """The URL for the clients, whose user need not manage the server."""
     owns_server: bool
     """Whether the server was started for this comparison, so that it holds no other keys."""
     clients: Sequence[Client]
@@ -170,7 +172,7 @@ class _TrialRunner:
         trial = None
         try:
             line = processes.run(
-                client, program, request.url, request.tasks, request.queue, self.should_stop
+                client, program, request.open_url, request.tasks, request.queue, self.should_stop
             )
             trial = ClientTrial(line, _grown(before_s, self._server_cpu_s()))
         except MeasurementError as error:

@@ -121,15 +121,17 @@ class LoadTest:
     def _execute(self) -> None:
         tables = StatsTables(self.stats, list(self.scenario.queues))
         with contextlib.ExitStack() as stack:
-            url = self.setup.url
+            url, open_url = self.setup.url, None
             if url is None:
-                url = stack.enter_context(embedded.running(self.setup.server_binary)).url
+                server = stack.enter_context(embedded.running(self.setup.server_binary))
+                url, open_url = server.url, server.open_url
             stack.enter_context(self.fleet.subprocesses)
             request = RunRequest(
                 url=url,
                 scenario=self.scenario,
                 command=self.command,
                 owns_server=self.setup.url is None,
+                open_url=open_url,
                 allow_shared=self.setup.allow_shared,
                 keep=self.setup.keep,
                 with_latency_counts=True,

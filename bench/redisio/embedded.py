@@ -1,41 +1,50 @@
 """Starts and stops a Redis-compatible server for a run.
 
-Each server has its own folder under the temporary directory, with a note that names the process
-that started it. When a run was killed and could not stop its server, the next run finds from the
-note that the owner is gone, and removes server and folder.
+Each server has a temporary folder of its own. Nobody but the run may configure it: others on this
+machine could otherwise have it write files as this user. The user of the run's own connections has
+a random password, which the server reads from standard input. Connections without a password, such
+as those of an external worker that is given host and port, may do all that a worker does.
 """
 
 import contextlib
 import importlib.util
-import json
 import os
 import platform
+import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from bench.errors import BenchError, ServerUnreachable, UsageError
+from bench.errors import ServerUnreachable, UsageError
+from bench.processes import folders, start
+from bench.processes.start import GuardedProcess
 
-_FOLDER_PREFIX = "runqy-bench-"
-_NOTE = "owner.json"
-_NOTE_FIELDS = ("owner_pid", "owner_started", "server_pid", "server_started")
 _START_TIMEOUT_S = 15.0
+_ANSWER_TIMEOUT_S = 1.0
 _PORT_ATTEMPTS = 5
-_NOTE_GRACE_S = 60.0
+_USER = "bench"
+_OTHERS_MAY = ("nopass", "-@admin", "+client", "+config|get")
+"""What connections without a password may do: all but manage the server. In Redis 6 'client' is one
+command, and of those that manage."""
 
 
 @dataclass(frozen=True)
 class EmbeddedServer:
-    """A running server: its URL, its process and its folder."""
+    """A running server: its URLs, its process and its folder."""
 
-    url: str
+    url: str = field(repr=False)
+    """With the password of the user who may do everything."""
+    open_url: str = field(repr=False)
+    """For workers and clients that are not ours, without a password (but on Redis 5, which knows no
+    users)."""
     port: int
     pid: int
     folder: Path
@@ -47,20 +56,20 @@ def running(binary: str | None = None) -> Iterator[EmbeddedServer]:
     """Start a server without persistence on a free loopback port, and stop it at the end.
 
     ``binary`` is the path or name of a server program; None is the Valkey that is installed with
-    this package. Raises UsageError when there is no such program, and ServerUnreachable when the
-    server does not start.
+    this package. Raises UsageError when there is no such program or no place for a temporary
+    folder, and ServerUnreachable when the server does not start.
     """
-    remove_abandoned()
     program = find_binary(binary)
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        process, port = _start(program, folder)
-        yield EmbeddedServer(f"redis://127.0.0.1:{port}/0", port, process.pid, folder, program)
-    finally:
-        if process is not None:
-            _stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+    with folders.held("server") as folder:
+        secret = secrets.token_urlsafe(32)
+        process, port = _start(program, folder, secret)
+        try:
+            url, open_url = _restricted(port, secret)
+            yield EmbeddedServer(url, open_url, port, process.pid, folder, program)
+        finally:
+            # Its data ends with it, so it need not be asked: it would look for SIGTERM only every
+            # 100 ms.
+            process.end()
 
 
 def find_binary(binary: str | None) -> str:
@@ -93,51 +102,20 @@ def find_binary(binary: str | None) -> str:
     return str(path)
 
 
-def remove_abandoned() -> list[Path]:
-    """Remove servers and folders whose owner was killed. Returns the removed folders."""
-    removed = []
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        if _is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed.append(folder)
-    return removed
-
-
-def _is_abandoned(folder: Path) -> bool:
-    """Whether a folder belongs to this user and its owner is gone. Kills the owner's server."""
-    with contextlib.suppress(OSError):
-        status = folder.stat()
-        if status.st_uid != os.getuid():
-            return False
-        note = _read_note(folder)
-        if note is None:
-            return time.time() - status.st_mtime > _NOTE_GRACE_S
-        if _is_alive(note["owner_pid"], note["owner_started"]):
-            return False
-        if _is_alive(note["server_pid"], note["server_started"]):
-            with contextlib.suppress(psutil.Error):
-                psutil.Process(int(note["server_pid"])).kill()
-        return True
-    return False
-
-
-def _start(program: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(program: str, folder: Path, secret: str) -> tuple[GuardedProcess, int]:
+    log = folder / "server.log"
     for _ in range(_PORT_ATTEMPTS):
         port = _free_port()
-        log = folder / "server.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                _command(program, port, folder),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,  # Ctrl-C must not reach it
+            process = start.start(
+                [program, "-"], stdin=subprocess.PIPE, stdout=output, stderr=output, folder=folder
             )
         try:
-            _write_note(folder, process.pid)
-            _await_start(process, port)
+            folders.note_process(folder, process.pid)
+            _configure(process, port, folder, secret)
+            _await_start(process, port, secret)
         except BaseException:
-            _stop(process)
+            process.end()
             raise
         if process.poll() is None:
             return process, port
@@ -148,28 +126,39 @@ def _start(program: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     raise ServerUnreachable(f"{program} did not start ({last_line}): check --server-binary")
 
 
-def _command(program: str, port: int, folder: Path) -> list[str]:
-    return [
-        program,
-        *("--port", str(port)),
-        *("--bind", "127.0.0.1"),
-        *("--dir", str(folder)),
-        *("--save", ""),
-        *("--appendonly", "no"),
-        *("--daemonize", "no"),
-    ]
+def _configure(process: GuardedProcess, port: int, folder: Path, secret: str) -> None:
+    """Write the configuration to the server's input, where no other user can read it."""
+    settings: Mapping[str, bytes] = {
+        "port": str(port).encode(),
+        "bind": b"127.0.0.1",
+        "dir": os.fsencode(folder),
+        "save": b"",
+        "appendonly": b"no",
+        "daemonize": b"no",
+        "requirepass": secret.encode(),
+    }
+    text = "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items())
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it has ended; its output says why
+            process.stdin.write(text.encode())
+            process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
-def _await_start(process: subprocess.Popen[bytes], port: int) -> None:
+def _quoted(value: bytes) -> str:
+    return '"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
+
+
+def _await_start(process: GuardedProcess, port: int, secret: str) -> None:
     """Wait until the server answers or has ended. Raises ServerUnreachable after a timeout."""
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             return
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as peer:
-            peer.sendall(b"PING\r\n")
-            # Another program may have taken the port meanwhile: it does not answer like this.
-            if peer.recv(7) == b"+PONG\r\n" and process.poll() is None:
+        # Another program may have taken the port meanwhile: it does not know the password.
+        with contextlib.suppress(redis.exceptions.RedisError), _client(port, secret) as client:
+            if client.ping() and process.poll() is None:
                 return
         time.sleep(0.01)
     raise ServerUnreachable(
@@ -178,53 +167,32 @@ def _await_start(process: subprocess.Popen[bytes], port: int) -> None:
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # Its data ends with it, so it need not be asked: it would look for SIGTERM only every 100 ms.
-    process.kill()
-    process.wait()
+def _restricted(port: int, secret: str) -> tuple[str, str]:
+    """Make the two users; return the URL of the one with a password, and that of all others."""
+    place = f"127.0.0.1:{port}/0"
+    with _client(port, secret) as client:
+        try:
+            _set_user(client, _USER, "on", f">{secret}", "~*", "+@all")
+        except redis.exceptions.ResponseError:  # Redis 5 has no users
+            url = f"redis://:{secret}@{place}"
+            return url, url
+        with contextlib.suppress(redis.exceptions.ResponseError):  # Redis 6.0 does not restrict it
+            _set_user(client, _USER, "&*")
+        _set_user(client, "default", *_OTHERS_MAY)
+    return f"redis://{_USER}:{secret}@{place}", f"redis://{place}"
+
+
+def _set_user(client: redis.Redis, *words: str) -> None:
+    client.execute_command("ACL", "SETUSER", *words)  # type: ignore[no-untyped-call]
+
+
+def _client(port: int, secret: str) -> redis.Redis:
+    url = f"redis://:{secret}@127.0.0.1:{port}/0"
+    retry = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, protocol=2, socket_timeout=_ANSWER_TIMEOUT_S, retry=retry)
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _write_note(folder: Path, server_pid: int) -> None:
-    note = {
-        "owner_pid": os.getpid(),
-        "owner_started": psutil.Process().create_time(),
-        "server_pid": server_pid,
-        "server_started": _started(server_pid),
-    }
-    (folder / _NOTE).write_text(json.dumps(note))
-
-
-def _read_note(folder: Path) -> dict[str, float] | None:
-    """The note, or None where it is missing or incomplete: it may be about to be written."""
-    try:
-        note = json.loads((folder / _NOTE).read_text())
-    except (OSError, ValueError):
-        return None
-    is_whole = isinstance(note, dict) and all(name in note for name in _NOTE_FIELDS)
-    return note if is_whole else None
-
-
-def _started(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error as error:
-        raise BenchError(
-            f"the server ended right after its start ({error}): check --server-binary"
-        ) from None
-
-
-def _is_alive(pid: float, started: float) -> bool:
-    """Whether a process still runs, and is not another one with the same number."""
-    try:
-        process = psutil.Process(int(pid))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return bool(abs(process.create_time() - started) < 1)
-    except psutil.Error:
-        return False

@@ -19,5 +19,7 @@ class RunRequest:
     """Whether the queues may hold tasks of others."""
     keep: bool = False
     """Whether the run's tasks stay in the server when it is over."""
+    open_url: str | None = None
+    """What external workers are given in place of ``url``: a user who may not manage the server."""
     with_latency_counts: bool = False
     """Whether reports carry latencies by queue while the run lasts."""

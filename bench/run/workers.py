@@ -93,7 +93,7 @@ class Workers:
         self._fleet.start_worker(message.name, message)
 
     def _add_external_workers(self) -> None:
-        command = command_of(self._scenario, self._request.url)
+        command = command_of(self._scenario, self._request.open_url or self._request.url)
         for number in range(self._scenario.workers):
             name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
             external_worker = ExternalWorker(name, command)

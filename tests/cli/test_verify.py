@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import redis
 
+from bench.secrets import address
 from tests import golden
 from tests.cli.conftest import Bench
+from tests.talk import as_user
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_the_answer_as_json_is_one_object(bench: Bench, client: redis.Redis, url
     answer: dict[str, Any] = json.loads(outcome.out)
     assert (outcome.code, outcome.err) == (4, "")
     assert (answer["format"], answer["layout"]) == ("runqy-bench-verify/1", "runqy")
-    assert (answer["address"], answer["follows"]) == (url, False)
+    assert (answer["address"], answer["follows"]) == (address(url), False)
     assert (answer["ids"], answer["looked_at"], answer["wrong"]) == (10, 10, 3)
     assert [(each["code"], each["severity"], each["count"]) for each in answer["findings"]] == [
         ("missing-hash", "error", 2),
@@ -131,7 +133,7 @@ def test_a_forbidden_command_is_one_line_that_names_it(
     client.acl_setuser(
         "half", enabled=True, reset=True, passwords=["+pw"], keys=["*"], commands=["+ping", "+scan"]
     )
-    outcome = bench("verify", "--redis-url", url.replace("redis://", "redis://half:pw@"))
+    outcome = bench("verify", "--redis-url", as_user(url, "half", "pw"))
     client.acl_deluser("half")
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (6, "", 1)
     assert "forbids a command" in outcome.err

@@ -136,14 +136,14 @@ def test_a_password_is_understood_and_never_among_the_words(
     password = "open/se same"  # noqa: S105 - of a server that lives as long as this test
     with redis.Redis.from_url(embedded.url) as client:
         client.config_set("requirepass", password)
-    place = embedded.url.removeprefix("redis://")
+    place = embedded.open_url.removeprefix("redis://")
     assert run(each, f"redis://:open%2Fse%20same@{place}").tasks == TASKS
 
 
 def test_a_refused_password_is_told_without_it(each: Client, embedded: EmbeddedServer) -> None:
     with redis.Redis.from_url(embedded.url) as client:
         client.config_set("requirepass", "right")
-    place = embedded.url.removeprefix("redis://")
+    place = embedded.open_url.removeprefix("redis://")
     with pytest.raises(MeasurementError, match="exit code 1") as failed:
         run(each, f"redis://:abracadabra@{place}")
     assert "abracadabra" not in str(failed.value)

@@ -17,6 +17,7 @@ from bench.run.run import execute
 from bench.workload.resolve import resolve
 from tests.integration.conftest import QUEUE, run
 from tests.peers.build import asynq_peer
+from tests.talk import as_user
 
 pytestmark = pytest.mark.slow
 
@@ -212,9 +213,9 @@ def test_tasks_that_the_server_refused_are_not_taken_for_finished(
     embedded: EmbeddedServer, tmp_path: Path
 ) -> None:
     """A hash that was never written is as gone as one that a worker deleted."""
-    with redis.Redis(port=embedded.port) as client:
+    with redis.Redis.from_url(embedded.url) as client:
         client.execute_command("ACL", "SETUSER", "half", "on", ">pass", "~*", "&*", "+@all")
-        url = embedded.url.replace("redis://", "redis://half:pass@")
+        url = as_user(embedded.url, "half", "pass")
         done = threading.Event()
 
         def forbid() -> None:
@@ -228,7 +229,7 @@ def test_tasks_that_the_server_refused_are_not_taken_for_finished(
         thread = threading.Thread(target=forbid)
         thread.start()
         words = plain_worker(tmp_path / "summary.json", "--delete")
-        command = f"env BENCH_REDIS_URL={embedded.url} {words}"
+        command = f"env BENCH_REDIS_URL={embedded.open_url} {words}"
         record = run(url, {"rate": 200, "duration": 2, "worker_command": command})
         done.set()
         thread.join()

@@ -61,7 +61,7 @@ class Left:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with embedded.running() as started:
-        with redis.Redis(port=started.port) as client:
+        with redis.Redis.from_url(started.url) as client:
             client.execute_command(
                 "ACL", "SETUSER", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all"
             )
@@ -157,7 +157,7 @@ def in_process(
 @given(passwords)
 @settings(max_examples=30)
 def test_a_percent_encoded_password_opens_the_server(server: Server, password: str) -> None:
-    with redis.Redis.from_url(server.url()) as client:
+    with redis.Redis.from_url(server.url(user=USER)) as client:
         client.execute_command("ACL", "SETUSER", "fuzz", "reset", "on", f">{password}", "+@all")
     open_client(server.url(password, "fuzz")).close()
     RawConnection(server.url(password, "fuzz")).close()
@@ -254,7 +254,7 @@ def test_a_worker_that_prints_its_environment_and_dies_shows_no_password(
         "subprocess.run(['env'])\n"
         "sys.exit('the last word of ' + url)\n"
     )
-    with redis.Redis.from_url(server.url()) as client:
+    with redis.Redis.from_url(server.url(user=USER)) as client:
         client.execute_command("ACL", "SETUSER", "w", "reset", "on", f">{password}", "~*", "+@all")
     os.environ["DB_PASSWORD"] = password
     try:
@@ -301,7 +301,7 @@ def test_clients_and_their_programs_show_no_password(server: Server) -> None:
 
 
 def test_a_worker_on_its_own_shows_no_password(server: Server) -> None:
-    with redis.Redis.from_url(server.url()) as client:
+    with redis.Redis.from_url(server.url(user=USER)) as client:
 
         def serves(_: Path) -> bool:
             return any(each["user"] == USER for each in client.client_list())

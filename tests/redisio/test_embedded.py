@@ -1,13 +1,9 @@
 """The embedded server: private, without persistence, and gone with its owner."""
 
-import json
-import os
+import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,45 +12,24 @@ import redis
 
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio import embedded
+from bench.redisio.embedded import EmbeddedServer
+from bench.secrets import url_secrets
 
 TIMEOUT_S = 20.0
-HOUR_S = 3600.0
-FOLDER_PREFIX = "runqy-bench-"
-OWNER = """
-import json, sys
-from bench.redisio import embedded
-with embedded.running() as running:
-    print(json.dumps([running.url, running.pid, str(running.folder)]), flush=True)
-    sys.stdin.read()
-"""
+PROGRAMS = [None, *(["redis-server"] if shutil.which("redis-server") else [])]
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where servers' folders are made and leftovers looked for: a folder of this test's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    yield tmp_path
-    for process in psutil.process_iter(["cwd"]):  # a test that failed may have left its server
-        if str(process.info["cwd"]).startswith(f"{tmp_path}/{FOLDER_PREFIX}"):
-            process.kill()
+    return tmp_path
 
 
-@pytest.fixture
-def bystander() -> Iterator[psutil.Process]:
-    """A living process that has nothing to do with us."""
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
-        yield psutil.Process(process.pid)
-        process.kill()
-
-
-@pytest.fixture
-def dead() -> dict[str, float]:
-    """Number and start of a process that was there, and is no more."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        started = psutil.Process(process.pid).create_time()
-    return {"pid": process.pid, "started": started}
+def left_in(temporary: Path) -> list[Path]:
+    """Everything in the temporary directory but the folder of all folders."""
+    return [path for path in temporary.rglob("*") if path.parent != temporary]
 
 
 def ask(url: str, *command: str) -> object:
@@ -76,16 +51,6 @@ def await_end(pid: int) -> None:
         assert time.monotonic() < give_up, f"process {pid} is still there"
 
 
-def leave_folder(temporary: Path, note: dict[str, float] | None = None, age_s: float = 0) -> Path:
-    folder = temporary / f"{FOLDER_PREFIX}left"
-    folder.mkdir()
-    if note is not None:
-        (folder / "owner.json").write_text(json.dumps(note))
-    moment = time.time() - age_s
-    os.utime(folder, (moment, moment))
-    return folder
-
-
 def test_it_listens_on_loopback_alone() -> None:
     with embedded.running() as running:
         listening = {
@@ -94,7 +59,7 @@ def test_it_listens_on_loopback_alone() -> None:
             if connection.status == psutil.CONN_LISTEN
         }
         assert listening == {("127.0.0.1", running.port)}
-        assert running.url == f"redis://127.0.0.1:{running.port}/0"
+        assert running.open_url == f"redis://127.0.0.1:{running.port}/0"
 
 
 def test_it_has_a_folder_of_its_own_and_writes_no_data_there(temporary: Path) -> None:
@@ -102,7 +67,7 @@ def test_it_has_a_folder_of_its_own_and_writes_no_data_there(temporary: Path) ->
         assert ask(running.url, "CONFIG", "GET", "save") == ["save", ""]
         assert ask(running.url, "CONFIG", "GET", "appendonly") == ["appendonly", "no"]
         assert ask(running.url, "CONFIG", "GET", "dir") == ["dir", str(running.folder)]
-        assert running.folder.parent == temporary
+        assert running.folder.parent.parent == temporary
 
 
 def test_it_starts_empty() -> None:
@@ -114,21 +79,21 @@ def test_process_and_folder_are_gone_afterwards(temporary: Path) -> None:
     with embedded.running() as running:
         assert is_running(running.pid)
     assert not psutil.pid_exists(running.pid)
-    assert list(temporary.iterdir()) == []
+    assert left_in(temporary) == []
 
 
 def test_process_and_folder_are_gone_after_an_error_too(temporary: Path) -> None:
     with pytest.raises(KeyboardInterrupt), embedded.running() as running:
         raise KeyboardInterrupt
     assert not psutil.pid_exists(running.pid)
-    assert list(temporary.iterdir()) == []
+    assert left_in(temporary) == []
 
 
 def test_a_server_that_died_under_us_is_no_error_on_the_way_out(temporary: Path) -> None:
     with embedded.running() as running:
         psutil.Process(running.pid).kill()
         await_end(running.pid)
-    assert list(temporary.iterdir()) == []
+    assert left_in(temporary) == []
 
 
 def test_two_servers_do_not_meet() -> None:
@@ -149,10 +114,67 @@ def test_redis_is_started_the_same_way() -> None:
     assert not psutil.pid_exists(running.pid)
 
 
+REFUSED = re.compile("permission|not allowed from script")
+ADMINISTRATION = (
+    *(("CONFIG", "SET", "dir", "/"), ("CONFIG", "SET", "requirepass", "x"), ("SAVE",), ("BGSAVE",)),
+    *(("REPLICAOF", "127.0.0.1", "1"), ("MODULE", "LIST"), ("ACL", "LIST"), ("SHUTDOWN",)),
+    *(("ACL", "SETUSER", "default", "+@all"), ("MONITOR",)),
+    ("EVAL", "return redis.call('acl', 'setuser', 'default', '+@all')", "0"),
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_nobody_else_on_the_machine_may_configure_it(program: str | None) -> None:
+    """Its owner may be root, and a server that is configured anew writes files where it is told."""
+    with embedded.running(program) as running:
+        for command in ADMINISTRATION:
+            with pytest.raises(redis.exceptions.ResponseError, match=REFUSED):
+                ask(running.open_url, *command)
+        assert ask(running.url, "CONFIG", "SET", "maxmemory", "0") == "OK"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_what_workers_do_needs_no_password(program: str | None) -> None:
+    """An external worker may be given host and port alone."""
+    with embedded.running(program) as running:
+        assert ask(running.open_url, "LPUSH", "list", "id") == 1
+        assert ask(running.open_url, "EVAL", "return redis.call('llen', 'list')", "0") == 1
+        assert ask(running.open_url, "PUBLISH", "channel", "text") == 0
+        assert ask(running.open_url, "CLIENT", "ID")
+        assert ask(running.open_url, "CONFIG", "GET", "maxmemory-policy")
+        assert ask(running.open_url, "INFO")
+
+
+def shown_by(running: EmbeddedServer) -> str:
+    """What others can see of a server: its command line, its output, and its description."""
+    log = (running.folder / "server.log").read_text()
+    return f"{psutil.Process(running.pid).cmdline()} {log} {running!r}"
+
+
+def test_its_password_is_new_each_time_and_shown_nowhere() -> None:
+    with embedded.running() as one, embedded.running() as other:
+        words = {word for server in (one, other) for word in url_secrets(server.url)}
+        passwords = {word for word in words if len(word) > 20}
+        assert len(passwords) == 2
+        assert not any(word in shown_by(server) for word in passwords for server in (one, other))
+
+
+@pytest.mark.parametrize(
+    "name", ["with space", 'quo"te', "back\\slash", "line\nbreak", "ünï", "\udcff"]
+)
+def test_its_folder_may_have_any_name(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (temporary / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary / name))
+    with embedded.running() as running:
+        assert psutil.Process(running.pid).cwd() == str(running.folder)
+
+
 def test_an_unknown_program_is_refused_by_name(temporary: Path) -> None:
     with pytest.raises(UsageError, match="--server-binary no-such-server: no such program"):
         embedded.running("no-such-server").__enter__()
-    assert list(temporary.iterdir()) == []
+    assert left_in(temporary) == []
 
 
 def test_a_program_that_ends_at_once_is_told_with_its_last_words(temporary: Path) -> None:
@@ -163,95 +185,4 @@ def test_a_program_that_ends_at_once_is_told_with_its_last_words(temporary: Path
         ServerUnreachable, match=rf"{program} did not start \(it is broken\): check --server-binary"
     ):
         embedded.running(str(program)).__enter__()
-    assert list(temporary.iterdir()) == [program]
-
-
-@pytest.mark.parametrize("finder", ["the next server", "a look alone"])
-def test_what_a_killed_owner_left_is_removed(temporary: Path, finder: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as owner:
-        assert owner.stdout is not None
-        url, pid, folder = json.loads(owner.stdout.readline())
-        owner.kill()
-    assert ask(url, "PING") is True
-    if finder == "the next server":
-        with embedded.running() as running:
-            await_end(pid)
-            assert list(temporary.iterdir()) == [running.folder]
-    else:
-        assert embedded.remove_abandoned() == [Path(folder)]
-        await_end(pid)
-    assert list(temporary.iterdir()) == []
-
-
-def test_a_living_owners_server_is_left_alone() -> None:
-    with embedded.running() as running:
-        assert embedded.remove_abandoned() == []
-        assert running.folder.exists()
-        assert ask(running.url, "PING") is True
-
-
-def test_the_next_process_with_a_dead_owners_number_is_not_the_owner(
-    temporary: Path, bystander: psutil.Process, dead: dict[str, float]
-) -> None:
-    note = {
-        "owner_pid": bystander.pid,
-        "owner_started": bystander.create_time() - HOUR_S,
-        "server_pid": dead["pid"],
-        "server_started": dead["started"],
-    }
-    folder = leave_folder(temporary, note)
-    assert embedded.remove_abandoned() == [folder]
-
-
-def test_the_next_process_with_a_dead_servers_number_is_not_killed(
-    temporary: Path, bystander: psutil.Process, dead: dict[str, float]
-) -> None:
-    note = {
-        "owner_pid": dead["pid"],
-        "owner_started": dead["started"],
-        "server_pid": bystander.pid,
-        "server_started": bystander.create_time() - HOUR_S,
-    }
-    folder = leave_folder(temporary, note)
-    assert embedded.remove_abandoned() == [folder]
-    assert not folder.exists()
-    assert is_running(bystander.pid)
-
-
-def test_a_folder_whose_note_is_about_to_be_written_is_left_alone(temporary: Path) -> None:
-    folder = leave_folder(temporary)
-    assert embedded.remove_abandoned() == []
-    assert folder.exists()
-
-
-def test_a_folder_that_has_long_been_without_a_note_is_removed(temporary: Path) -> None:
-    folder = leave_folder(temporary, age_s=HOUR_S)
-    assert embedded.remove_abandoned() == [folder]
-    assert not folder.exists()
-
-
-def test_folders_of_others_are_left_alone(temporary: Path) -> None:
-    folder = temporary / "somebody-elses"
-    folder.mkdir()
-    os.utime(folder, (0, 0))
-    assert embedded.remove_abandoned() == []
-    assert folder.exists()
-
-
-def test_an_owner_that_is_dead_but_not_yet_waited_for_is_dead(temporary: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as owner:
-        assert owner.stdout is not None
-        _, pid, folder = json.loads(owner.stdout.readline())
-        owner.kill()
-        await_end(owner.pid)
-        assert embedded.remove_abandoned() == [Path(folder)]
-        await_end(pid)
-
-
-def test_a_note_of_another_version_does_not_stop_us(temporary: Path) -> None:
-    folder = leave_folder(temporary, {"pid": 1.0}, age_s=HOUR_S)
-    assert embedded.remove_abandoned() == [folder]
+    assert left_in(temporary) == []

@@ -9,6 +9,7 @@ import redis
 from bench.errors import NothingToVerify
 from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
+from tests.talk import as_user
 from tests.verify.verify_server import TASKS, Ground, lease_ends, look, rewrite
 
 
@@ -192,7 +193,7 @@ def test_a_user_who_may_only_read_may_verify_and_nothing_changes(ground: Ground)
         categories=["+@read"],
         commands=["+ping", "+time"],
     )
-    url = ground.url.replace("redis://", "redis://reader:pw@")
+    url = as_user(ground.url, "reader", "pw")
     for queues in ((), (ground.queue,)):
         answer = look(url, ground.layout.name, *queues)
         assert [finding.code for finding in answer.findings] == ["missing-hash"]

@@ -73,7 +73,7 @@ def test_a_long_list_is_sampled_and_not_read_whole(
                 0,
             )
         client.config_resetstat()
-        answer = look(embedded.url, "runqy")
+        answer = look(embedded.open_url, "runqy")
         counted, info = calls(client), client.info("stats")
     assert answer.ids == LONG
     assert answer.looked_at == 1000

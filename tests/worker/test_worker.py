@@ -108,7 +108,9 @@ def commands_of(client: Any, url: str, action: Callable[[], None], *last: str) -
         doing.start()
         while missing:
             command = monitor.next_command()["command"]
-            if command.split()[0] not in ("HELLO", "CLIENT", "SELECT", "PING", "INFO", "COMMAND"):
+            if command.split()[0] not in (
+                *("HELLO", "AUTH", "CLIENT", "SELECT", "PING", "INFO", "COMMAND"),
+            ):
                 seen.append(command)
                 missing.discard(command)
         doing.join()
