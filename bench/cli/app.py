@@ -9,10 +9,10 @@ import cyclopts
 from bench import files
 from bench.cli import command_line
 from bench.cli.arguments import require_complete
-from bench.cli.interrupts import STOPPING
 from bench.cli.messages import notify
 from bench.cli.unforeseen import translated
 from bench.errors import BenchError, ExitCode
+from bench.processes.signals import ending_signals
 from bench.reports.inert import visible
 from bench.reports.streams import unfailing
 from bench.version import __version__
@@ -81,9 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Output that cannot be written ends no command; a full disk, but not a reader that has gone, is
     a failure of those that only print.
     """
-    for number in STOPPING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, _as_interrupt)
+    for number in ending_signals():
+        signal.signal(number, _as_interrupt)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     command_line.remember(tokens)
     with unfailing() as (output, _):

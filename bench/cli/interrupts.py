@@ -1,34 +1,27 @@
-"""Ctrl-C, and the signals that ask a process to end, as a condition that can be checked."""
+"""Ctrl-C, SIGTERM, a closed terminal and the like as a condition that can be checked."""
 
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
 
-STOPPING = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a command like Ctrl-C: the second is that of a terminal that was closed."""
+from bench.processes.signals import EndRequests, ending_signals
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Yields a function that tells whether Ctrl-C, SIGTERM or SIGHUP was received.
+    """Yields a function that tells whether a signal was received that asks for the end.
 
-    An ignored SIGHUP stays ignored. A second signal raises KeyboardInterrupt, without waiting for
-    an orderly end.
+    Another one a moment later raises KeyboardInterrupt, without waiting for an orderly end.
     """
-    interrupted = False
+    requests = EndRequests()
 
     def note(_number: int, _frame: object) -> None:
-        nonlocal interrupted
-        if interrupted:
+        if requests.note() and requests.count > 1:
             raise KeyboardInterrupt
-        interrupted = True
 
-    noted = [signal.SIGINT, *STOPPING]
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as nohup sets it
-        noted.remove(signal.SIGHUP)
-    before = {number: signal.signal(number, note) for number in noted}
+    before = {number: signal.signal(number, note) for number in ending_signals()}
     try:
-        yield lambda: interrupted
+        yield lambda: requests.count > 0
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -42,6 +42,7 @@ from bench.locust.options import (
 from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
+from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
 from bench.reports.run import print_report
 from bench.run.subprocesses import SubprocessFleet
@@ -234,17 +235,22 @@ class Hooks:
 
 
 def _interrupt_between_greenlets() -> None:
-    """Makes Ctrl-C reach only Locust's main greenlet, which waits for it.
+    """Makes Ctrl-C, a closed terminal and the like reach only Locust's main greenlet, which waits
+    for it.
 
     Python would raise KeyboardInterrupt in whichever greenlet is running, possibly one that has
     read replies from a socket and has not counted them yet.
     """
     main = greenlet.getcurrent()
+    requests = EndRequests()
 
     def interrupt() -> None:
-        gevent.get_hub().loop.run_callback(main.throw, KeyboardInterrupt)
+        if requests.note():
+            gevent.get_hub().loop.run_callback(main.throw, KeyboardInterrupt)
 
-    gevent.signal_handler(signal.SIGINT, interrupt)
+    for number in ending_signals():
+        if number is not signal.SIGTERM:  # of which Locust itself takes care
+            gevent.signal_handler(number, interrupt)
 
 
 def _progress_writer() -> Callable[[Progress], None]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.app import main
+from bench.processes.signals import ending_signals
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded
 
@@ -83,7 +84,7 @@ def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         code = main(words)
         return Outcome(int(code), *capsys.readouterr())
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in ending_signals()}
     yield run
     for number, handler in before.items():
         signal.signal(number, handler)
