@@ -19,8 +19,8 @@ from bench.worker.server_calls import REFUSED_FOR_US
 from bench.worker.stop_requests import StopRequest
 
 HEARTBEAT_US = 5_000_000
-HEARTBEAT_EXPIRES_S = 20
-"""Seconds after its last heartbeat for which a worker that died is still taken for alive."""
+HEARTBEAT_EXPIRES_S = 30
+"""After which the heartbeat of a worker that was killed is gone, as that of runqy's workers is."""
 RECONNECT_US = 50_000
 STOP_US = 10_000_000
 """How long tasks in hand may take to end once the worker is told to stop; those that take longer

@@ -18,7 +18,7 @@ from bench.redisio.connection import RawConnection, open_client
 from bench.wire import ids, stamps
 from bench.wire.task import Task
 from bench.worker.batch import WorkerSettings
-from bench.worker.loop import WorkerLoop
+from bench.worker.loop import HEARTBEAT_EXPIRES_S, WorkerLoop
 from bench.worker.process import OneRun, settings_of
 from bench.worker.recorder import WorkerRecorder
 from bench.worker.stop_requests import StopRequests
@@ -160,6 +160,7 @@ def test_a_heartbeat_is_there_while_the_worker_is(client: Any, url: str) -> None
     wait_until(lambda: bool(client.exists(key)))
     assert set(client.hgetall(key)) == {b"started", b"healthy", b"queue", b"active_task"}
     assert client.hget(key, "queue") == b"inference"
+    wait_until(lambda: 0 < client.ttl(key) <= HEARTBEAT_EXPIRES_S)  # should the worker be killed
     serving.stop()
     assert not client.exists(key)
 
