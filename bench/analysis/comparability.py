@@ -14,7 +14,11 @@ _SERVER_FIELDS = (
     *("product", "version", "malloc", "mode", "io_threads"),
     *("save", "appendonly", "maxmemory_policy"),
 )
-_ENVIRONMENT_FIELDS = ("cpu_model", "cores", "kernel", "python", "topology")
+_ENVIRONMENT_FIELDS = (
+    *("cpu_model", "cores", "usable_cores", "cpu_quota_cores", "kernel", "python", "topology"),
+)
+_STANDS_FOR = {"usable_cores": "cores"}
+"""What stands for a field in records that are older than it."""
 _SEVERAL = " | "
 ORDER = "order"
 """Field that stands for the order of measurement: interleaved or not."""
@@ -125,7 +129,10 @@ def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
         ("environment", _ENVIRONMENT_FIELDS, record.environment),
     ):
         for field in fields:
-            yield f"{group}.{field}", _text(values.get(field))
+            yield (
+                f"{group}.{field}",
+                _text(values.get(field, values.get(_STANDS_FOR.get(field, "")))),
+            )
 
 
 def _text(value: object) -> str:

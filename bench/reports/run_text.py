@@ -90,10 +90,20 @@ def machine(record: RunRecord) -> str:
     use = record.resources.machine
     if use is None:
         return ""
-    text = f"; machine {use.busy_cores:.2f} of {use.cores}"
+    text = f"; machine {use.busy_cores:.2f} of {use.cores}{_limited_cores(record)}"
     if use.other_cores is not None:
         text += f", others {max(use.other_cores, 0.0):.2f}"
     return f"{text}, stolen {use.steal_cores:.2f}" if use.steal_cores >= 0.005 else text
+
+
+def _limited_cores(record: RunRecord) -> str:
+    """Returns how many cores there are where the run may not use all of them; else nothing."""
+    known = record.environment
+    there, usable, quota = (
+        known.get(name) for name in ("cores", "usable_cores", "cpu_quota_cores")
+    )
+    text = f" usable of {there}" if usable is not None and usable != there else ""
+    return f"{text}, quota {quota:g}" if isinstance(quota, float) else text
 
 
 def drain_order(record: RunRecord) -> str:

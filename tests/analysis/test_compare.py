@@ -196,6 +196,29 @@ def mixed_base() -> tuple[list[RunRecord], list[RunRecord]]:
     return [run(0), run(3, seed=99)], [run(1), run(2)]
 
 
+def on(**environment: object) -> RunRecord:
+    """A run on a machine of two cores."""
+    cores = {"cores": 2, **environment}
+    return msgspec.structs.replace(run(0), environment={**EXAMPLE.environment, **cores})
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "fields"),
+    [
+        (on(usable_cores=2), on(usable_cores=1), ["environment.usable_cores"]),  # taskset -c 0
+        (on(cpu_quota_cores=None), on(cpu_quota_cores=0.5), ["environment.cpu_quota_cores"]),
+        (on(cpu_quota_cores=1.5), on(cpu_quota_cores=1.0), ["environment.cpu_quota_cores"]),
+        (on(), on(usable_cores=2, cpu_quota_cores=None), []),  # the first is an older record
+        (on(), on(usable_cores=1), ["environment.usable_cores"]),
+    ],
+)
+def test_cores_that_a_run_may_not_use_make_it_another_machine(
+    base: RunRecord, candidate: RunRecord, fields: list[str]
+) -> None:
+    found = comparability.differences([base], [candidate], [comparability.ORDER])
+    assert [each.field for each in found] == fields
+
+
 @pytest.mark.parametrize(
     ("sides", "fields"),
     [
