@@ -129,10 +129,8 @@ def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
         ("environment", _ENVIRONMENT_FIELDS, record.environment),
     ):
         for field in fields:
-            yield (
-                f"{group}.{field}",
-                _text(values.get(field, values.get(_STANDS_FOR.get(field, "")))),
-            )
+            older = values.get(_STANDS_FOR.get(field, ""))
+            yield f"{group}.{field}", _text(values.get(field, older))
 
 
 def _text(value: object) -> str:

@@ -152,40 +152,6 @@ def test_an_inversion_is_a_warning_and_in_no_headline_unless_in_a_drain(
 @pytest.mark.parametrize(
     "verdict", ["lossy", "incomplete", "generator_limited", "unstable", "valid"]
 )
-@pytest.mark.parametrize(
-    ("environment", "shown"),
-    [
-        ({"cores": 4, "usable_cores": 4, "cpu_quota_cores": None}, "of 4,"),
-        ({"cores": 8, "usable_cores": 4, "cpu_quota_cores": None}, "of 4 usable of 8,"),
-        ({"cores": 4, "usable_cores": 4, "cpu_quota_cores": 1.5}, "of 4, quota 1.5,"),
-        ({"cores": 4}, "of 4,"),  # an older record
-    ],
-)
-def test_cores_that_the_run_may_not_use_are_told(
-    environment: dict[str, object], shown: str
-) -> None:
-    use = MachineUse(
-        cores=4,
-        quota_cores=None,
-        throttled_share=None,
-        user_cores=1.0,
-        system_cores=0.5,
-        steal_cores=0.0,
-        server_cores=0.5,
-        generator_cores=0.5,
-        worker_cores=0.5,
-        harness_cores=0.0,
-        other_cores=0.25,
-    )
-    record = example_record()
-    record = msgspec.structs.replace(
-        record,
-        environment={**record.environment, **environment},
-        resources=msgspec.structs.replace(record.resources, machine=use),
-    )
-    assert f"machine 1.50 {shown} others 0.25" in run_text.machine(record)
-
-
 def test_the_first_figure_stands_behind_the_verdict(
     capsys: pytest.CaptureFixture[str], verdict: str
 ) -> None:
@@ -221,6 +187,38 @@ def progress(**changes: object) -> Progress:
         "p99_s": 0.1821,
     }
     return Progress(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "shown"),
+    [
+        ({"cores": 4, "usable_cores": 4, "cpu_quota_cores": None}, "of 4,"),
+        ({"cores": 8, "usable_cores": 4, "cpu_quota_cores": None}, "of 4 usable of 8,"),
+        ({"cores": 4, "usable_cores": 4, "cpu_quota_cores": 1.5}, "of 4, quota 1.5,"),
+        ({"cores": 4}, "of 4,"),  # an older record
+    ],
+)
+def test_cores_that_the_run_may_not_use_are_told(facts: dict[str, object], shown: str) -> None:
+    use = MachineUse(
+        cores=4,
+        quota_cores=None,
+        throttled_share=None,
+        user_cores=1.0,
+        system_cores=0.5,
+        steal_cores=0.0,
+        server_cores=0.5,
+        generator_cores=0.5,
+        worker_cores=0.5,
+        harness_cores=0.0,
+        other_cores=0.25,
+    )
+    record = example_record()
+    record = msgspec.structs.replace(
+        record,
+        environment={**record.environment, **facts},
+        resources=msgspec.structs.replace(record.resources, machine=use),
+    )
+    assert f"machine 1.50 {shown} others 0.25" in run_text.machine(record)
 
 
 def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
