@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 
 from bench.errors import MESSAGE_PREFIX, ExitCode
 from bench.usage import SINGLE_THREADED

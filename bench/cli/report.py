@@ -158,5 +158,5 @@ def _section(each: _Loaded) -> "Section":
     try:
         made: Section = importlib.import_module(each.kind.section).section(each.record)
         return made
-    except ValueError as error:
+    except RecordError as error:
         raise RecordError(f"{each.path}: {error}") from None

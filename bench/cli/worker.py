@@ -42,7 +42,10 @@ def worker(
     if parent_queue(scenario) != parent:
         raise UsageError(f"--queues: {', '.join(scenario.queues)} are not sub-queues of {parent!r}")
     settings = settings_of(scenario)
-    with stopped_by_signals() as requests:
+
+    def say_ready() -> None:
         sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
-        serve(url, parent, settings, requests, notify)
+
+    with stopped_by_signals() as requests:
+        serve(url, parent, settings, requests, notify, say_ready)
     return 0

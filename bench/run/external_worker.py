@@ -17,9 +17,9 @@ import psutil
 from bench.errors import UsageError, nearest
 from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
-from bench.redisio.url import parse
 from bench.processes import start
 from bench.processes.start import GuardedProcess
+from bench.redisio.url import parse
 from bench.secrets import (
     URL_VARIABLE,
     command_secrets,

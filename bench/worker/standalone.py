@@ -216,8 +216,11 @@ def serve(
     settings: WorkerSettings,
     requests: StopRequests,
     tell: Callable[[str], None] = lambda _: None,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until ``requests`` ask for a stop. ``tell`` takes lines about difficulties.
+    """Serve until ``requests`` ask for a stop.
+
+    ``tell`` takes lines about difficulties, and ``on_ready`` is called once the server has answered.
 
     Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
     MeasurementError when it refuses what a worker needs, and KeyboardInterrupt when a stop at once
@@ -230,6 +233,7 @@ def serve(
         with translated_errors(url):
             offset = clock_sync.measure_offset(client)
             load_scripts(client, settings.layout)
+        on_ready()
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
         worker = Worker(settings, follower, clock, difficulties)

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from bench.processes.signals import EndRequests, ending_signals
+
 
 class StopRequest(Enum):
     """What a worker has been asked to do so far."""
@@ -57,12 +59,14 @@ class StopRequests:
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[StopRequests]:
-    """Yields what Ctrl-C and SIGTERM ask for. A third signal ends the process as if none were
-    handled."""
-    requests = StopRequests()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """Yields what Ctrl-C and the other signals that ask for the end ask for. A third one ends the
+    process as if none were handled."""
+    requests, counted = StopRequests(), EndRequests()
+    numbers = ending_signals()
 
     def note(_number: int, _frame: object) -> None:
+        if not counted.note():
+            return
         if requests.asked is StopRequest.ORDERLY:
             for number in numbers:
                 signal.signal(number, signal.SIG_DFL)

@@ -9,7 +9,7 @@ import redis
 
 from bench.measure.ledger import Counts, total
 from bench.records import run_record
-from bench.run.cleanup import worker_name
+from bench.run.removal import worker_name
 from bench.wire import ids
 from tests.cli.conftest import Bench
 from tests.records.fixtures import RUN_ID, example_record

@@ -78,7 +78,10 @@ def damaged() -> run_record.RunRecord:
         (["run.json", "--html", "folder.html"], "cannot write folder.html: it is a folder"),
         (["run.json", "--html", "run.json/out.html"], "cannot write run.json/out.html"),
         (["run.json", "--images", "gate.json"], "cannot write gate.json"),
-        (["damaged.json", "--html", "out.html"], "damaged.json: not a histogram"),
+        (
+            ["damaged.json", "--html", "out.html"],
+            "damaged.json: the record cannot be used: not a histogram",
+        ),
         (["empty", "--html", "out.html"], "empty: the folder holds no comparison (gate.json)"),
     ],
     ids=" ".join,

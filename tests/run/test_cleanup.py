@@ -27,7 +27,7 @@ TOTAL = f"asynq:{{{QUEUE}}}:processed"
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
+    with embedded.running() as started, redis.Redis.from_url(started.url, protocol=2) as opened:
         yield opened
 
 
