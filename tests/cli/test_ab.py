@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from bench.jobs import ab_job
 from bench.records import comparison_record, run_record
@@ -19,10 +20,18 @@ NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-
 
 @pytest.mark.slow
 def test_a_job_measures_both_arms_and_says_what_it_can(
-    bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of them on a server behind a password, whose URL stands in none of the job's files."""
-    monkeypatch.setenv("OTHER_SERVER", as_user(url, "default", ""))
+    client.acl_setuser(
+        "arm",
+        enabled=True,
+        passwords=["+of-the-arm"],
+        keys=["*"],
+        channels=["*"],
+        categories=["+@all"],
+    )
+    monkeypatch.setenv("OTHER_SERVER", as_user(url, "arm", "of-the-arm"))
     there = "--prefetch 1 --redis-url '$OTHER_SERVER'"
     outcome = bench(*SHORT, "--pairs", "1", "--b", there, "-o", "job")
     # One pair decides nothing; on a busy machine it may not even be valid.
@@ -33,7 +42,7 @@ def test_a_job_measures_both_arms_and_says_what_it_can(
     assert first.scenario.rate_per_s == second.scenario.rate_per_s == 200
     assert second.server["address"] == address(url)
     text = "".join(path.read_text() for path in Path("job").iterdir())
-    assert "default:@" not in text
+    assert "of-the-arm" not in text
     if outcome.code == 3:
         gate = comparison_record.load(Path("job/gate.json"))
         assert (gate.base.what, gate.candidate.what) == ("", there)

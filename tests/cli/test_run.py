@@ -86,7 +86,7 @@ def test_flags_override_single_fields_of_a_file(bench: Bench, folder: Path) -> N
     (folder / "mine.toml").write_text(
         'queues = { mine_one = 1 }\nrate = "100/s"\nduration = "1m"\nseed = 4\nworkers = 0\n'
     )
-    outcome = bench("run", "mine.toml", "--duration", "200ms", "--payload-size", "300", "--json")
+    outcome = bench("run", "mine.toml", "--duration", "200ms", "--payload-size", "300B", "--json")
     scenario = json.loads(outcome.out)["scenario"]
     assert (scenario["name"], scenario["seed"], scenario["workers"]) == ("mine", 4, 0)
     assert (scenario["duration_s"], scenario["payload_size"]["mean"]) == (0.2, 300.0)

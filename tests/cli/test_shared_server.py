@@ -103,7 +103,7 @@ def asynq_words(parent: str, *more: str) -> list[str]:
         (),
         ("--workers", "0"),
         ("--store-results",),
-        ("--failure-rate", "1", "--max-retry", "0"),
+        ("--failure-rate", "100%", "--max-retry", "0"),
         ("--duplicate-check", "--prefetch", "8"),
     ],
     ids=["served", "left", "stored", "archived", "duplicate-check"],

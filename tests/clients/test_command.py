@@ -109,7 +109,7 @@ def test_the_table_the_record_and_the_picture(bench: Bench) -> None:
         (["--repeat", "0"], "--repeat must be from 1 to 1000, not 0"),
         (["--queue", "a b"], "--queue: 'a b' is not a queue name"),
         (["--queue", "a'b"], "is not a queue name"),
-        (["--queue", ""], "is not a queue name"),
+        (["--queue", ""], "--queue is empty"),
         (["--server-binary", "no-such-server"], "--server-binary no-such-server: no such program"),
         (["--redis-url", "redis://127.0.0.1:1/0", "--server-binary", "x"], "remove one of them"),
     ],

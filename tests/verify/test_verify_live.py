@@ -142,7 +142,7 @@ def test_while_workers_are_at_work_nothing_is_wrong(embedded: EmbeddedServer, la
     """With retries, with stored results, and with more in hand than one task."""
     fields: dict[str, object] = {
         "rate": 600,
-        "duration": 1.5,
+        "duration": "1.5s",
         "service_time": "3ms",
         "concurrency": 4,
         "prefetch": 4,
