@@ -5,6 +5,8 @@ output escapes what means something in it; refused here is what an output could 
 means something to this project itself.
 """
 
+from collections.abc import Iterable
+
 from bench.errors import UsageError
 
 ALL_QUEUES = "all"
@@ -35,6 +37,15 @@ def require_name(text: str, what: str) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > LONGEST:
         raise UsageError(f"{text[:30]!r}… is not {what}: it is longer than {LONGEST} bytes")
     return require_printable(text, what)
+
+
+def require_utf8(arguments: Iterable[str]) -> None:
+    """Raises UsageError for an argument of a command line that a record could not hold."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{argument!a} is not UTF-8, as a record must be") from None
 
 
 def require_queue_name(name: str) -> str:

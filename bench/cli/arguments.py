@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from bench.errors import UsageError, quoted
+from bench.names import require_utf8
 
 _MAY_BE_EMPTY = ("--a", "--b", "--description")
 """Flags for which an empty value says something: an arm as it is, no description."""
@@ -16,11 +17,8 @@ def require_complete(arguments: Sequence[str]) -> None:
     missing one: ``--slo ""`` would be a run without objectives. What is not UTF-8 could not be
     written into a record.
     """
+    require_utf8(arguments)
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise UsageError(f"{argument!a} is not UTF-8: bench takes no other text") from None
         flag, equals, value = argument.partition("=")
         if argument.startswith("--") and equals and not value:
             name = flag

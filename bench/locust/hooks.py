@@ -12,12 +12,13 @@ from typing import Any
 
 import gevent
 import greenlet
+import psutil
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode
+from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError
 from bench.files import require_writable
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
@@ -33,20 +34,25 @@ from bench.locust.messages import (
     unpack,
 )
 from bench.locust.options import (
+    TestSetup,
     add_options,
     fields_of,
     require_complete,
+    require_url,
+    require_variables,
     scenario_of,
     setup_of,
 )
 from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
 from bench.measure.progress import Progress
+from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
 from bench.reports.run import print_report
 from bench.run.subprocesses import SubprocessFleet
 from bench.secrets import hide, hide_in_command, url_secrets
+from bench.workload.scenario import Scenario
 
 _log = logging.getLogger("bench")
 _WATCH_EVERY_S = 1.0
@@ -59,7 +65,7 @@ class Hooks:
         self._environment: Any = environment  # also carries this process's LocustProducer
         runner = environment.runner
         self._runner: Any = runner
-        self._own_url = self._options.get("redis_url") or None
+        self._own_url = self._options.get("redis_url")
         self._test = 0
         self.load_test: LoadTest | None = None
         self._error: BenchError | None = None
@@ -147,10 +153,24 @@ class Hooks:
         self.load_test = load_test
         load_test.start()
 
-    def _make_test(self) -> LoadTest:
+    def require_usable(self) -> None:
+        """Raises a UsageError for options that no test could be made of.
+
+        A web page may still change them, so there a test reports them when it is started.
+        """
+        if not self._coordinates and self._options.get("processes"):
+            return  # the process that forked this one reports the same options
+        require_utf8(sys.argv)  # for the record
+        require_variables(os.environ)
+        if self._own_url is not None:
+            require_url(self._own_url)
+        if self._coordinates and self._environment.web_ui is None:
+            require_complete(self._options)
+            self._asked()
+
+    def _asked(self) -> tuple[TestSetup, Scenario, Path]:
+        """Returns the set-up, the scenario and the file that the options ask for."""
         options, environment = self._options, self._environment
-        if environment.web_ui is None:
-            require_complete(options)
         setup = setup_of(options)
         kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
         is_closed_loop = next((kind for kind in kinds if kind is not None), None)
@@ -167,6 +187,11 @@ class Hooks:
         )
         path = Path(setup.record) if setup.record else default_path(scenario.name)
         require_writable(path)
+        return setup, scenario, path
+
+    def _make_test(self) -> LoadTest:
+        environment = self._environment
+        setup, scenario, path = self._asked()
         return LoadTest(
             scenario=scenario,
             setup=setup,
@@ -276,7 +301,15 @@ def register() -> None:
 
     def on_init(environment: Environment, **_: object) -> None:
         if environment.parsed_options is not None and environment.runner is not None:
-            Hooks(environment)
+            try:
+                Hooks(environment).require_usable()
+            except UsageError as error:
+                known = url_secrets(environment.parsed_options.redis_url or "")
+                sys.stderr.write(f"{MESSAGE_PREFIX}{hide(str(error), known)}\n")
+                for forked in psutil.Process().children():  # by --processes: they await a test
+                    with contextlib.suppress(psutil.Error):
+                        forked.terminate()
+                sys.exit(int(error.exit_code))
             _interrupt_between_greenlets()
 
     on: Any = events

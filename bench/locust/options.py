@@ -111,6 +111,13 @@ def _add_load(ours: Any) -> None:
         ours.add_argument(field.option, default=None, help=f"{field.help}{several}")
 
 
+def require_variables(environment: Mapping[str, str]) -> None:
+    """Raises UsageError for a variable of Locust's that is set and empty, which it would ignore."""
+    for name, value in environment.items():
+        if name.startswith("LOCUST_") and not value.strip():
+            raise UsageError(f"{name} is set, but empty: give it a value, or unset it")
+
+
 def require_complete(options: Mapping[str, Any]) -> None:
     """Raises UsageError for an option that was given without a value, as in ``--slo ""``.
 
@@ -132,7 +139,7 @@ def setup_of(options: Mapping[str, Any]) -> TestSetup:
     """
     url = options.get("redis_url")
     if url is not None:
-        _require_url(str(url))
+        require_url(str(url))
     is_embedded = bool(options.get("embedded")) or options.get("server_binary") is not None
     if url is None and not is_embedded:
         raise UsageError(
@@ -205,7 +212,8 @@ def scenario_of(
     return msgspec.structs.replace(scenario, duration_s=None) if is_endless else scenario
 
 
-def _require_url(url: str) -> None:
+def require_url(url: str) -> None:
+    """Raises UsageError for a URL that is empty or cannot be read."""
     if not url.strip():
         raise UsageError(f"the Redis URL is empty: give it, or unset {URL_VARIABLE}")
     parse(url)

@@ -89,7 +89,8 @@ def translated_errors(url: str) -> Iterator[None]:
             f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL"
         ) from None
     except redis.exceptions.TimeoutError:
-        raise ServerUnreachable(f"{server} does not answer: is it overloaded, or paused?") from None
+        why = "without TLS, overloaded" if server.startswith("rediss:") else "overloaded"
+        raise ServerUnreachable(f"{server} does not answer: is it {why}, or paused?") from None
     except redis.exceptions.BusyLoadingError:
         raise ServerUnreachable(
             f"{server} is still loading its data: wait, and repeat the command"

@@ -164,6 +164,8 @@ def _host_and_port(location: str) -> tuple[str, int]:
             "the Redis URL has no host that can be read: write redis://USER:PASSWORD@HOST:PORT/DB, "
             f"and in user and password percent-encode {_TO_ENCODE}"
         )
+    if found["name"] and not _is_host_name(found["name"]):
+        raise UsageError("the Redis URL has a host with a part that is empty or too long")
     rest = location[found.end() :]
     port = rest.removeprefix(":")
     if not rest:
@@ -174,6 +176,14 @@ def _host_and_port(location: str) -> tuple[str, int]:
         raise UsageError("the port in the Redis URL is out of range: it must be from 1 to 65535")
     ipv6 = found["ipv6"]
     return (unquote(ipv6) if ipv6 else found["name"]), int(port)
+
+
+def _is_host_name(name: str) -> bool:
+    try:
+        name.encode("idna")  # as it is looked up
+    except UnicodeError:
+        return False
+    return True
 
 
 def _database(written: str) -> int:

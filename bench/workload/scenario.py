@@ -51,9 +51,9 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         """How long enqueueing is planned to last, or None where only a number of tasks ends it."""
         if self.stages:
             return math.fsum(stage.duration_s for stage in self.stages)
-        if self.duration_s is None and self.tasks is not None and self.rate_per_s is not None:
-            return self.tasks / self.rate_per_s
-        return self.duration_s
+        if self.tasks is None or self.rate_per_s is None:
+            return self.duration_s
+        return min(self.tasks / self.rate_per_s, self.duration_s or math.inf)
 
     @property
     def peak_per_s(self) -> float:

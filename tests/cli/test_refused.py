@@ -106,7 +106,7 @@ def test_an_argument_that_a_record_could_not_hold_is_refused_before_measuring(
 ) -> None:
     outcome = bench("run", "smoke", "--description", "\udcff")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == r"bench: '\udcff' is not UTF-8: bench takes no other text" + "\n"
+    assert outcome.err == r"bench: '\udcff' is not UTF-8, as a record must be" + "\n"
 
 
 @pytest.mark.parametrize(

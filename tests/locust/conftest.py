@@ -32,11 +32,14 @@ class Finished:
 class LocustProcess:
     """A Locust process that writes its record, if any, to ``record.json`` in the test's folder."""
 
-    def __init__(self, folder: Path, locustfile: str, *words: str) -> None:
+    def __init__(
+        self, folder: Path, locustfile: str, variables: dict[str, str], *words: str
+    ) -> None:
         self._record = folder / "record.json"
         self.url = ""
         """Of its web page, where it has one."""
         environment = {name: each for name, each in os.environ.items() if "REDIS" not in name}
+        environment |= variables
         self.process = subprocess.Popen(
             [sys.executable, "-m", "locust", "-f", locustfile, "--loglevel", "WARNING", *words],
             cwd=folder,
@@ -79,12 +82,15 @@ def embedded() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """``start(*words)``: a Locust process; ``locustfile=`` names another than runqy.py."""
+    """``start(*words)``: a Locust process; ``locustfile=`` names another than runqy.py, and
+    ``variables=`` is set in its environment."""
     started: list[LocustProcess] = []
 
-    def launch(*words: str, locustfile: str = "runqy.py") -> LocustProcess:
+    def launch(
+        *words: str, locustfile: str = "runqy.py", variables: dict[str, str] | None = None
+    ) -> LocustProcess:
         files = ",".join(str(LOCUSTFILES / each) for each in locustfile.split(","))
-        process = LocustProcess(tmp_path, files, *words)
+        process = LocustProcess(tmp_path, files, variables or {}, *words)
         started.append(process)
         return process
 

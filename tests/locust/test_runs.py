@@ -239,6 +239,33 @@ def test_a_broken_set_up_is_one_line_and_an_exit_code(
     assert "Traceback" not in finished.err
 
 
+@pytest.mark.parametrize(
+    ("words", "variables", "message"),
+    [
+        (("--rate", ""), {}, "--rate is empty: give it a value, or remove it"),
+        (("--slo", "", "--processes", "2"), {}, "--slo is empty"),
+        (("--redis-url", ""), {}, "the Redis URL is empty"),
+        ((), {"BENCH_REDIS_URL": ""}, "the Redis URL is empty"),
+        (("--embedded",), {"LOCUST_HOST": ""}, "LOCUST_HOST is set, but empty"),
+        (("--redis-url", "redis://h/prod"), {}, "names no database that can be read"),
+        (("--redis-url", "redis://:sesame@h?protocol=3"), {}, "unknown option 'protocol'"),
+        (("--embedded", "--slo", "e2e.p99 < 50"), {}, "'50' has no unit"),
+        (("--embedded", "--tasks", str(2**64)), {}, "tasks: 18446744073709551616 is out of range"),
+        (("--embedded", "--start-worker", "1000"), {}, "--start-worker: 1000 is out of range"),
+        (("--embedded", "--scenario", "none.json"), {}, "none.json: No such file"),
+        (("--embedded", "--record", "\udcff"), {}, "is not UTF-8"),
+    ],
+)
+def test_what_no_test_can_be_made_of_is_one_line_before_locust_begins(
+    start: Start, words: tuple[str, ...], variables: dict[str, str], message: str
+) -> None:
+    finished = start(*HEADLESS, "-u", "1", "-t", "2s", *words, variables=variables).finish()
+    assert (finished.code, finished.out, finished.err.count("\n")) == (2, "", 1), finished.err
+    assert finished.err.startswith("bench: ")
+    assert message in finished.err
+    assert "sesame" not in finished.err
+
+
 def test_a_wrong_password_is_told_without_it(start: Start, embedded: EmbeddedServer) -> None:
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened

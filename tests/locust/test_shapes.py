@@ -71,6 +71,28 @@ def test_a_trace_follows_its_file(prepared: Plan, tmp_path: Path) -> None:
     assert made["stages"] == [[10, 100, 300], [20, 300, 300]]
 
 
+def test_a_byte_order_mark_is_not_a_part_of_a_trace(prepared: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text("time_s,rate_per_s\n0,100\n10,300\n", encoding="utf-8-sig")
+    assert prepared("Trace", trace=str(file))["stages"] == [[10, 100, 300]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shape_duration": "5"}, "--shape-duration: '5' has no unit: write 5ms or 5s"),
+        ({"shape_duration": "15d"}, "--shape-duration: '15d' is too long"),
+        ({"rate": "10m"}, "--rate: '10m' is not a rate"),
+        ({"rate": "max"}, "--rate: 'max' is not a rate"),
+        ({"rate": "11M/s"}, "--rate: a rate of 1.1e+07/s is out of range"),
+    ],
+)
+def test_a_shape_is_not_made_of_what_could_be_meant_otherwise(
+    prepared: Plan, options: dict[str, str], message: str
+) -> None:
+    assert message in prepared("Ramp", **options)["error"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -79,6 +101,7 @@ def test_a_trace_follows_its_file(prepared: Plan, tmp_path: Path) -> None:
         ("time_s,rate_per_s\n0,1\nx,2\n", "line 3: not two numbers"),
         ("time_s,rate_per_s\n0,1\n1,-2\n", "line 3: a rate is finite and not negative"),
         ("time_s,rate_per_s\n0,1\n0,2\n", "line 3: time_s does not increase"),
+        ("time_s,rate_per_s\n0,1\n" + "9" * 200_000 + ",2\n", "not CSV: field larger"),
         (None, "No such file"),
     ],
 )

@@ -49,6 +49,8 @@ def test_what_is_shown_of_a_url_is_where_it_leads(url: str, address: str) -> Non
         ("redis:///0", "has no host that can be read"),
         ("redis://::1:6379", "has no host that can be read"),
         ("redis://[::1:6379", "has no host that can be read"),
+        ("redis://a..b/0", "a host with a part that is empty or too long"),
+        ("redis://" + "a" * 64, "a host with a part that is empty or too long"),
         ("redis://h:/0", "has no port that can be read"),
         ("redis://h:x/0", "has no port that can be read"),
         ("redis://h:1:2/0", "has no port that can be read"),

@@ -80,6 +80,20 @@ def test_rates_are_those_of_whole_tenths_of_a_second_in_the_window(
 
 
 @pytest.mark.parametrize(
+    ("rate", "tasks", "per_s"), [("1/h", 1, 1 / 3600), ("1000/s", 10, 1000.0), ("max", 10, 2000.0)]
+)
+def test_a_run_of_few_tasks_claims_no_rate_above_that_of_its_schedule(
+    rate: str, tasks: int, per_s: float
+) -> None:
+    run = collected(
+        scenario(rate=rate, tasks=tasks, duration=None),
+        producers=[producer(enqueued_by_bin=[tasks])],
+    )
+    found = rates_in(run, Window(0.0, 0.005), Counts())
+    assert found.enqueued_per_s == pytest.approx(per_s)
+
+
+@pytest.mark.parametrize(
     ("finished", "drain_started_s", "per_s"),
     [
         ([0, 0, 3, 10, 12, 14, 1, 0], 0.2, 120.0),

@@ -20,6 +20,8 @@ RAMP = (RateStage(20, 200, 10_000), RateStage(10, 10_000, 10_000))
     [
         (Scenario(queues=QUEUES, rate_per_s=1000, duration_s=5), 5, 1000),
         (Scenario(queues=QUEUES, rate_per_s=1000, tasks=500), 0.5, 1000),
+        (Scenario(queues=QUEUES, rate_per_s=1000, tasks=500, duration_s=5), 0.5, 1000),
+        (Scenario(queues=QUEUES, rate_per_s=1000, tasks=9000, duration_s=5), 5, 1000),
         (Scenario(queues=QUEUES, stages=RAMP), 30, (102_000 + 100_000) / 30),
         (Scenario(queues=QUEUES, arrivals="max", tasks=500), None, None),
         (Scenario(queues=QUEUES, arrivals="max", duration_s=15), 15, None),

@@ -70,7 +70,11 @@ def _enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
     enqueued = summary.add_bins([report.enqueued_by_bin for report in run.producers])
     per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
     if per_s is None and window.length_s:  # the run was shorter than a bin
-        return sum(enqueued) / window.length_s
+        # The schedule goes on until the next task would be due: one task an hour is no higher a
+        # rate for being sent in a millisecond.
+        is_whole = run.scenario.tasks is not None and not run.interruptions
+        planned_s = run.scenario.planned_duration_s if is_whole else None
+        return sum(enqueued) / max(window.length_s, planned_s or 0.0)
     return per_s
 
 
