@@ -15,7 +15,7 @@ from bench import files
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import flags_of, read_flag, require_complete, require_within
+from bench.cli.arguments import WHOLE, flags_of, read_flag, require_complete, require_within
 from bench.cli.command_line import command_line
 from bench.cli.compare import DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
@@ -79,10 +79,11 @@ class Arms:
         ),
     ] = "5m"
     pairs: Annotated[
-        int | None, Parameter(group=_ARMS, help="Number of pairs, regardless of the budget.")
+        int | None, WHOLE, Parameter(group=_ARMS, help="Number of pairs, regardless of the budget.")
     ] = None
     noise_pairs: Annotated[
         int,
+        WHOLE,
         Parameter(group=_ARMS, help="Pairs of base runs that are measured first, for the noise."),
     ] = NOISE_PAIRS
     resume: Annotated[

@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+import cyclopts
+
 from bench.errors import UsageError, quoted
 from bench.names import require_utf8
+from bench.workload.value_type import whole_number
 
 _MAY_BE_EMPTY = ("--a", "--b", "--description")
 """Flags for which an empty value says something: an arm as it is, no description."""
@@ -28,6 +31,18 @@ def require_complete(arguments: Sequence[str]) -> None:
             continue
         if name not in _MAY_BE_EMPTY:
             raise UsageError(f"{name} is empty: give it a value, or remove it")
+
+
+def _whole(_type: object, tokens: Sequence[cyclopts.Token]) -> int:
+    number = whole_number(tokens[0].value)
+    if number is None:
+        raise ValueError(f"{quoted(tokens[0].value)} is not a whole number")
+    return number
+
+
+WHOLE = cyclopts.Parameter(converter=_whole)
+"""For a flag with a whole number: ``10,000`` and ``10_000`` are one, ``1.5`` and ``0x10`` are not,
+which the library would round and convert."""
 
 
 def require_within(flag: str, number: int, least: int, most: int) -> int:

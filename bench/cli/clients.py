@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench import files
+from bench.cli.arguments import WHOLE
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import OUTPUT, MeasuringFlags
@@ -35,7 +36,7 @@ class ClientFlags(MeasuringFlags):
     """Which clients to run and how, and where the results go."""
 
     tasks: Annotated[
-        int, Parameter(help="Number of tasks that each client enqueues per repetition.")
+        int, WHOLE, Parameter(help="Number of tasks that each client enqueues per repetition.")
     ] = 5000
     only: Annotated[
         list[str] | None,
@@ -50,7 +51,9 @@ class ClientFlags(MeasuringFlags):
     queue: Annotated[str, Parameter(help="Queue to enqueue to; it must be empty.")] = (
         "inference_default"
     )
-    repeat: Annotated[int, Parameter(help="Number of repetitions; the clients take turns.")] = 3
+    repeat: Annotated[
+        int, WHOLE, Parameter(help="Number of repetitions; the clients take turns.")
+    ] = 3
     images: Annotated[
         Path | None,
         Parameter(group=OUTPUT, help="Write the picture into this folder, as .svg and .png."),

@@ -12,6 +12,7 @@ from typing import Annotated, Self, TypeVar, cast
 import cyclopts
 from cyclopts import Parameter
 
+from bench.cli.arguments import WHOLE
 from bench.cli.messages import notify
 from bench.errors import UsageError
 from bench.redisio.url import from_environment, parse
@@ -66,7 +67,7 @@ def _annotation(each: Field) -> object:
     several = " May be given several times." if kind == list[str] else ""
     group = _GROUPS[each.declared.group]
     parameter = Parameter(group=group, help=f"{each.help}{several}", negative=())
-    return Annotated[kind | None, parameter]
+    return Annotated[kind | None, WHOLE if kind is int else parameter, parameter]
 
 
 @Parameter(name="*")

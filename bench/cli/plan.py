@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from bench import units
 from bench.analysis.capacity.plan import PlanRequest, make_plan
-from bench.cli.arguments import read_flag, require_within
+from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
@@ -31,7 +31,9 @@ class PlanFlags:
         Parameter(help="Objective of the search that must be met; all of them by default."),
     ] = None
     headroom: Annotated[str, Parameter(help="Share of each capacity to keep free.")] = "30%"
-    backlog: Annotated[int, Parameter(help="Number of tasks in a backlog to drain.")] = 1_000_000
+    backlog: Annotated[int, WHOLE, Parameter(help="Number of tasks in a backlog to drain.")] = (
+        1_000_000
+    )
     memory: Annotated[str | None, Parameter(help="Memory of one server, such as 16GB.")] = None
     keep: Annotated[
         str | None,

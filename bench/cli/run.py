@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import files
-from bench.cli.arguments import require_within
+from bench.cli.arguments import WHOLE, require_within
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
@@ -52,6 +52,7 @@ class RunFlags(MeasuringFlags):
     ] = False
     restarts: Annotated[
         int,
+        WHOLE,
         Parameter(
             help="Repeat the run this many times, each with processes started afresh, and show how "
             "the figures differ between starts."
@@ -62,6 +63,7 @@ class RunFlags(MeasuringFlags):
     ] = False
     expect_workers: Annotated[
         int | None,
+        WHOLE,
         Parameter(group=_HOSTS, help="Number of Locust workers on other hosts to wait for."),
     ] = None
     master_bind_host: Annotated[
@@ -70,6 +72,7 @@ class RunFlags(MeasuringFlags):
     ] = "127.0.0.1"
     master_bind_port: Annotated[
         int | None,
+        WHOLE,
         Parameter(group=_HOSTS, help="Port on which the Locust master listens; 5557 by default."),
     ] = None
 

@@ -2,9 +2,10 @@
 
 import json
 import sys
+from typing import Annotated
 
 from bench import client
-from bench.cli.arguments import read_flag
+from bench.cli.arguments import WHOLE, read_flag
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError
 from bench.units import parse_duration
@@ -13,7 +14,12 @@ _EXAMPLE = '{"input": "hello"}'
 
 
 def enqueue(
-    queue: str, payload: str, /, *, max_retry: int = 3, where: ServerFlags | None = None
+    queue: str,
+    payload: str,
+    /,
+    *,
+    max_retry: Annotated[int, WHOLE] = 3,
+    where: ServerFlags | None = None,
 ) -> int:
     """Enqueue one task and print its id.
 

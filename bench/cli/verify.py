@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bench.cli.arguments import WHOLE
 from bench.cli.options import ServerFlags
 from bench.errors import UsageError, nearest
 from bench.layouts import registry
@@ -30,7 +31,7 @@ def verify(
         Parameter(help="Queues to check, such as a_high,a_low; by default all that are found."),
     ] = None,
     sample: Annotated[
-        int, Parameter(help="Largest number of ids to check in each list or set.")
+        int, WHOLE, Parameter(help="Largest number of ids to check in each list or set.")
     ] = _DEFAULT_SAMPLE,
     where: ServerFlags | None = None,
     json: Annotated[bool, Parameter(help="Print the result as JSON.")] = False,

@@ -20,12 +20,13 @@ from bench.workload import library
 from bench.workload.declaration import FrontEnd
 from bench.workload.fields import FIELDS, shown_by
 from bench.workload.override import override
+from bench.workload.quantities import MOST_DURATION_S
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
 _WITH_TEXT = ("server_binary", "record", "shape_duration", "trace", "scenario")
 """Options with a text that are no field of a scenario, beside the URL."""
-_ENDLESS_S = 1.0
+_ENDLESS_S = MOST_DURATION_S
 """Duration of a test that has no end of its own, until its scenario is resolved."""
 
 

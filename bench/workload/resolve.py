@@ -7,6 +7,7 @@ from bench.errors import ScenarioError, UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.names import ALL_QUEUES
+from bench.units import format_duration
 from bench.wire.layout_contract import Layout, split_queue
 from bench.workload.fields import FIELDS, name_of
 from bench.workload.metrics import parse_objective
@@ -35,7 +36,9 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         values.setdefault("worker", "external")
     try:
         _require_consistent(values)
-        return Scenario(**values)
+        scenario = Scenario(**values)
+        _require_window(scenario)
+        return scenario
     except UsageError as error:
         raise ScenarioError(f"{source}: {error}") from None
 
@@ -51,6 +54,16 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
         if facts.issuperset(present) and facts.isdisjoint(absent):
             raise UsageError(message.format(**values))
     _require_observable(values)
+
+
+def _require_window(scenario: Scenario) -> None:
+    """Raises UsageError for a warm-up that leaves nothing of the run to measure."""
+    warmup_s, planned_s = scenario.warmup_s, scenario.planned_duration_s
+    if warmup_s and planned_s is not None and warmup_s >= planned_s:
+        raise UsageError(
+            f"warmup: {format_duration(warmup_s)} of {format_duration(planned_s)} leave nothing to "
+            "measure; shorten it, or write auto"
+        )
 
 
 def _facts(values: Mapping[str, Any]) -> frozenset[str]:

@@ -6,6 +6,7 @@ field of which file it was.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,10 +129,20 @@ def whole(least: int, most: int) -> ValueType:
     return ValueType(read, schema, flag=int, from_option=_whole_option)
 
 
+_WHOLE = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,_][0-9]{3})+|[0-9]+)")
+_MOST_DIGITS = 100
+
+
+def whole_number(text: str) -> int | None:
+    """Returns a whole number as written on a command line, such as ``10,000``; None for no such."""
+    if len(text) > _MOST_DIGITS or _WHOLE.fullmatch(text) is None:
+        return None
+    return int(text.replace(",", "").replace("_", ""))
+
+
 def _whole_option(text: str) -> object:
-    with contextlib.suppress(ValueError):
-        return int(text.replace(",", "").replace("_", ""))
-    return text
+    number = whole_number(text)
+    return text if number is None else number
 
 
 def one_of(choices: Sequence[str]) -> ValueType:

@@ -76,7 +76,7 @@ def test_the_tripwires_work(
         (["run", "--nope"], ["--nope", "Did you mean --name?"]),
         (["run", "--rat", "5/s"], ["--rat", "Did you mean --rate?"]),
         (["run", "--rate"], ["--rate requires an argument"]),
-        (["run", "--seed", "abc"], ["--seed", '"abc"']),
+        (["run", "--seed", "abc"], ["--seed: 'abc' is not a whole number"]),
         (["run", "smoke", "latency"], ["latency"]),
         # The scenario, by name and by file.
         (["run", "smok"], ["no scenario 'smok': did you mean 'smoke'?"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from bench.measure.ledger import Counts
@@ -221,7 +222,7 @@ def test_a_warm_up_is_found_in_e2e_or_without_workers_in_enqueue(has_completions
 
 def test_a_run_that_is_over_within_its_warm_up_has_an_empty_window() -> None:
     run = collected(
-        scenario(warmup=5),
+        msgspec.structs.replace(scenario(), warmup_s=5.0),
         line=time_line(START_US, 5, 0),
         producers=[producer(finished_us=START_US + 1_000_000)],
     )

@@ -174,6 +174,16 @@ def test_stages_give_rate_and_duration() -> None:
             "mine.toml: stages: all their rates are zero; raise at least one",
         ),
         (
+            {**BASE, "warmup": "2s"},
+            "mine.toml: warmup: 2.00 s of 2.00 s leave nothing to measure; shorten it, or write "
+            "auto",
+        ),
+        (
+            {**QUEUES, "rate": "100/s", "tasks": 100, "warmup": "3s"},
+            "mine.toml: warmup: 3.00 s of 1.00 s leave nothing to measure; shorten it, or write "
+            "auto",
+        ),
+        (
             {**BASE, "payload_size": "10B"},
             "mine.toml: payload_size: 10 bytes is too small: the stamps alone take 54",
         ),
