@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,3 +83,13 @@ def test_two_processes_of_one_host_have_one_identity() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux names its boot")
 def test_a_linux_host_has_an_identity() -> None:
     assert host_identity() != ""
+
+
+def test_processes_in_different_time_namespaces_are_not_on_one_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The monotonic clock of a time namespace may be shifted, while the boot id is the same."""
+    namespaces = iter(["time:[1]", "time:[1]", "time:[2]"])
+    monkeypatch.setattr(Path, "readlink", lambda _: next(namespaces))
+    same, also, other = host_identity(), host_identity(), host_identity()
+    assert same == also != other

@@ -117,7 +117,7 @@ class RunFollower:
         self._client = client
         self._name = name
         self._offset = offset
-        self._clock = RunClock(offset.offset_us)
+        self.clock = RunClock(offset.offset_us)
         self._runs: dict[int, _Followed | None] = {}
         self._usage = ProcessUsage()
         self._next_us = 0
@@ -174,7 +174,7 @@ class RunFollower:
 
     def publish_if_due(self, worker: Worker, *, final: bool = False) -> int:
         """Report to every run that has not ended; return when to call next."""
-        now_us = self._clock.now_us()
+        now_us = self.clock.now_us()
         if now_us < self._next_us and not final:
             return self._next_us
         for run, followed in list(self._runs.items()):
@@ -185,7 +185,7 @@ class RunFollower:
                     self._publish(run, followed, worker, final)
                 else:  # the run has ended and deleted its keys: leave none behind
                     self._runs[run] = None
-        self._next_us = self._clock.now_us() + _PUBLISH_EVERY_US
+        self._next_us = self.clock.now_us() + _PUBLISH_EVERY_US
         return self._next_us
 
     def _publish(self, run: int, followed: _Followed, worker: Worker, final: bool) -> None:
@@ -196,7 +196,7 @@ class RunFollower:
         report.revision = followed.revision
         report.final = final
         report.host = socket.gethostname()
-        report.made_us = self._clock.now_us() + followed.shift_us
+        report.made_us = self.clock.now_us() + followed.shift_us
         report.in_flight = worker.in_flight
         report.waiting_retry = worker.waiting_retry
         report.cpu_s = self._usage.cpu_s()
