@@ -22,7 +22,7 @@ class PrivateServer:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self._folder = folder
+        self.folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -46,7 +46,7 @@ class PrivateServer:
             "no",
         ]
         self._process = subprocess.Popen(
-            [embedded.find_binary(None), *words, "--dir", self._folder, *self._options],
+            [embedded.find_binary(None), *words, "--dir", self.folder, *self._options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -12,6 +12,8 @@ import redis
 
 from bench.clock import RunClock
 from bench.layouts.runqy.layout import RUNQY
+from bench.measure.recorder import Interval
+from bench.measure.summary import latencies
 from bench.measure.window import time_line
 from bench.redisio import embedded
 from bench.redisio.connection import RawConnection, open_client
@@ -235,3 +237,41 @@ def test_a_worker_goes_on_when_its_connections_were_cut(client: Any, url: str) -
     names = enqueue(client, DEFAULT, 5)
     wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
     serving.stop()
+
+
+@pytest.mark.parametrize("prefetch", [1, 16])
+def test_no_task_is_served_for_less_than_its_service_time(
+    client: Any, url: str, prefetch: int
+) -> None:
+    """Whatever else happens meanwhile: other tasks fail, wait for a retry, are started and end; and
+    the worker is told to stop."""
+    names = enqueue(client, DEFAULT, 120)
+    serving = Serving(
+        url,
+        prefetch=prefetch,
+        concurrency=8,
+        service_time="20ms",
+        failure_rate=0.3,
+        retry_delay="15ms",
+    )
+    wait_until(lambda: client.hget(f"asynq:t:{names[60]}", "state") == b"completed")
+    serving.stop()
+    found = latencies([serving.recorder.report(full=True).measured], [HIGH, DEFAULT, LOW], 0)
+    service = found[Interval.SERVICE, "all"]
+    assert service.count >= 60
+    assert service.min_us >= 20_000
+
+
+@pytest.mark.parametrize("prefetch", [1, 16])
+def test_a_worker_that_ends_at_once_puts_its_tasks_back(
+    client: Any, url: str, prefetch: int
+) -> None:
+    names = enqueue(client, DEFAULT, 6)
+    serving = Serving(url, prefetch=prefetch, concurrency=2, service_time="60s")
+    wait_until(lambda: client.hget(f"asynq:t:{names[0]}", "state") == b"active")
+    wait_until(lambda: serving.worker.in_flight >= 2)
+    serving.stop(times=2)
+    waiting = [name.decode() for name in client.lrange(RUNQY.pending(DEFAULT), 0, -1)]
+    assert sorted(waiting) == sorted(names)
+    assert client.llen(RUNQY.active(DEFAULT)) == 0
+    assert serving.recorder.report(full=True).completed == 0
