@@ -11,6 +11,8 @@ from bench.wire.columns import read_ids
 from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 
 CHUNK = 5000
+_MOST_EMPTY = 100
+"""Ranges that may be empty where the key's length says otherwise, as ids come and go."""
 
 
 @dataclass
@@ -46,12 +48,23 @@ def queue_keys_of(layout: Layout, queues: Sequence[str]) -> list[QueueKey]:
 
 
 def ids_from_tail(client: redis.Redis, key: QueueKey) -> Iterator[list[bytes]]:
-    """The ids in a key from its end, in batches of at most ``CHUNK``. Raises redis-py's errors."""
-    held = length(client, key)
-    for end in range(held, 0, -CHUNK):
+    """The ids in a key from its end, in batches of at most ``CHUNK``.
+
+    Ids may be taken away meanwhile. Raises redis-py's errors, among them ResponseError for a server
+    that counts ids that it does not return.
+    """
+    end, empty = length(client, key), 0
+    while end > 0:
         start = max(end - CHUNK, 0)
         members: Sequence[object] = client.execute_command(*key.range(start, end))  # type: ignore[no-untyped-call]
         yield [bytes(member) for member in reversed(members) if isinstance(member, bytes)]
+        end = start
+        if not members:
+            held = length(client, key)
+            empty += held > start
+            end = min(start, held)
+        if empty > _MOST_EMPTY:
+            raise redis.exceptions.ResponseError(f"{key.key} has {held} ids, and returns none")
 
 
 def length(client: redis.Redis, key: QueueKey) -> int:
