@@ -82,6 +82,12 @@ def benchmarks(session: nox.Session) -> None:
 
 
 @nox.session(python=False)
+def fuzz(session: nox.Session) -> None:
+    """Run many fuzzed inputs; arguments after ``--`` are passed on (see CONTRIBUTING.md)."""
+    _python(session, "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(python=False)
 def lock(session: nox.Session) -> None:
     """Resolve the newest dependencies into both lock files; ``-- -P NAME`` updates one alone."""
     command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
