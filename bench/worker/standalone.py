@@ -220,7 +220,7 @@ def serve(
 ) -> None:
     """Serve until ``requests`` ask for a stop.
 
-    ``tell`` takes lines about difficulties, and ``on_ready`` is called once the server has answered.
+    ``tell`` takes lines about difficulties. ``on_ready`` is called once the server has answered.
 
     Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
     MeasurementError when it refuses what a worker needs, and KeyboardInterrupt when a stop at once

@@ -20,17 +20,12 @@ NAMES = ["noise-01-1-A.json", "noise-01-2-A.json", "pair-01-1-A.json", "pair-01-
 
 @pytest.mark.slow
 def test_a_job_measures_both_arms_and_says_what_it_can(
-    bench: Bench, url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of them on a server behind a password, whose URL stands in none of the job's files."""
-    client.acl_setuser(
-        "arm",
-        enabled=True,
-        passwords=["+of-the-arm"],
-        keys=["*"],
-        channels=["*"],
-        categories=["+@all"],
-    )
+    with redis.Redis.from_url(url) as client:
+        rules = ("on", ">of-the-arm", "~*", "&*", "+@all")
+        client.execute_command("ACL", "SETUSER", "arm", *rules)
     monkeypatch.setenv("OTHER_SERVER", as_user(url, "arm", "of-the-arm"))
     there = "--prefetch 1 --redis-url '$OTHER_SERVER'"
     outcome = bench(*SHORT, "--pairs", "1", "--b", there, "-o", "job")

@@ -204,8 +204,7 @@ def _try_out(scenario: Scenario) -> None:
         raise AssertionError("a record would not hold the scenario as it is")
     message = StartProducer("", scenario, 1, 0, 0)
     msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=StartProducer)
-    with mock.patch("bench.worker.process.can_pop_many", return_value=False):
-        settings_of(scenario, "")
+    settings_of(scenario)
     for name in ("planned_duration_s", "peak_per_s", "asked_per_s"):
         getattr(scenario, name)
     scenario.service_time.draw(scenario.seed, "service", np.arange(_TASKS_TRIED))
