@@ -59,6 +59,19 @@ def differences(
     ]
 
 
+def known_fields() -> list[str]:
+    """Returns the names and groups under which ``differences`` allows a difference."""
+    scenario = [each for each in Scenario.__struct_fields__ if each not in _SCENARIO_LABELS]
+    groups = {
+        "scenario": scenario,
+        "observation": ["method"],
+        "server": _SERVER_FIELDS,
+        "environment": _ENVIRONMENT_FIELDS,
+    }
+    single = [f"{group}.{name}" for group, names in groups.items() for name in names]
+    return [ORDER, VERDICT, *groups, *single]
+
+
 def described(found: Sequence[Difference]) -> str:
     """Returns the fields and their values on one line."""
     return "; ".join(f"{each.field} ({each.base} versus {each.candidate})" for each in found)

@@ -17,7 +17,7 @@ from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
 from bench.cli.arguments import WHOLE, flags_of, read_flag, require_complete, require_within
 from bench.cli.command_line import command_line
-from bench.cli.compare import DecisionFlags
+from bench.cli.compare import SAME, DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
 from bench.cli.messages import notify
@@ -37,7 +37,6 @@ from bench.workload.scenario import Scenario
 
 _ARMS = Group("Arms", sort_key=0)
 _OUTPUT = Group("Output", sort_key=5)
-_SAME = "same"
 _MOST_PAIRS = 1000
 """Each pair is two runs, and has a line in the report."""
 _NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
@@ -159,7 +158,8 @@ def _new_job(
         for label, text in ((BASE, which.a), (CANDIDATE, which.b))
     ]
     (first, base), (second, candidate) = both
-    arms.require_different((first, second), _SAME in decision.allowed or which.base_ref is not None)
+    allows_same = SAME in decision.allowed or which.base_ref is not None
+    arms.require_different((first, second), allows_same)
     require_within("--noise-pairs", which.noise_pairs, 1, _MOST_PAIRS)
     if which.pairs is not None:
         require_within("--pairs", which.pairs, 1, _MOST_PAIRS)

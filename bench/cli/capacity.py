@@ -19,7 +19,7 @@ from bench.cli.interrupts import interruptible
 from bench.cli.measuring import OUTPUT, MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
-from bench.errors import ExitCode, UsageError
+from bench.errors import ExitCode, UsageError, quoted
 from bench.jobs import capacity_job
 from bench.jobs.runs import RunInterrupted
 from bench.records import capacity_record, timestamps
@@ -29,6 +29,7 @@ from bench.secrets import holds_secret
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
+from bench.workload.value_type import whole_number
 
 _SEARCH = Group("Search", sort_key=0)
 _DEFAULT_SCENARIO = "capacity"
@@ -195,12 +196,12 @@ def _require_nothing_else(scenario: str | None, flags: CapacityFlags, how: Searc
 
 
 def _levels(flag: str, text: str) -> list[int]:
-    try:
-        levels = sorted({int(part) for part in text.split(",") if part.strip()})
-    except ValueError:
+    written = [whole_number(part.strip()) for part in text.split(",") if part.strip()]
+    levels = sorted({number for number in written if number is not None})
+    if None in written:
         raise UsageError(
-            f"{flag}: {text!r} is not a list of numbers; use for example 1,2,4,8"
-        ) from None
+            f"{flag}: {quoted(text)} is not a list of numbers; use for example 1,2,4,8"
+        )
     if not levels or levels[0] < 1:
         raise UsageError(
             f"{flag}: {text!r} holds no level, or one below 1; use for example 1,2,4,8"

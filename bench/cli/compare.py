@@ -15,7 +15,7 @@ from bench.analysis.rule import MARGIN
 from bench.cli.arguments import read_flag
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
-from bench.errors import MeasurementError, UsageError
+from bench.errors import MeasurementError, UsageError, nearest, quoted
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
@@ -23,6 +23,8 @@ from bench.workload.scenario import Scenario
 
 _DECISION = Group("Decision", sort_key=3)
 _BETWEEN = "--"
+SAME = "same"
+"""What allows the two arms of a job to be equal."""
 
 
 @Parameter(name="*")
@@ -52,7 +54,14 @@ class DecisionFlags:
 
     @property
     def allowed(self) -> list[str]:
-        """The fields and groups that may differ."""
+        """The fields and groups that may differ. Raises UsageError for an unknown one."""
+        known = [SAME, *comparability.known_fields()]
+        for name in self.allow or ():
+            if name not in known:
+                hint = nearest(name, known, cutoff=0.6)
+                groups = ", ".join(each for each in known if "." not in each)
+                there = hint or f"; there are {groups}, and single fields such as server.version"
+                raise UsageError(f"--allow: {quoted(name)} is no field that can differ{there}")
         return list(self.allow or [])
 
     def gated(self, scenario: Scenario) -> Sequence[Metric]:

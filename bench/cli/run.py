@@ -99,6 +99,7 @@ class RunFlags(MeasuringFlags):
         if self.expect_workers is None:
             return LocustCluster(None, "127.0.0.1", launcher.free_port())
         port = self.master_bind_port or launcher.DEFAULT_PORT
+        launcher.require_free(self.master_bind_host, port)
         cluster = LocustCluster(self.expect_workers, self.master_bind_host, port)
         if not self.quiet:
             notify(

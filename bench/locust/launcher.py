@@ -19,7 +19,7 @@ from subprocess import TimeoutExpired
 
 import msgspec
 
-from bench.errors import error_of_process
+from bench.errors import UsageError, error_of_process
 from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
 from bench.processes import folders, start
@@ -156,6 +156,22 @@ def _follow(
         elif not is_open:
             with contextlib.suppress(TimeoutExpired):
                 process.wait(_POLL_S)
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises UsageError where Locust's master could not listen at this address."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            None if host == "*" else host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"--master-bind-host {host}: the Locust master cannot listen at port {port}: {reason}"
+        ) from None
 
 
 def free_port() -> int:

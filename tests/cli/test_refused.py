@@ -132,6 +132,16 @@ def test_an_argument_that_a_record_could_not_hold_is_refused_before_measuring(
         (["compare", "record.json", "--", "record.json", "--margin", "5"], "--margin: '5' has no"),
         (["compare", "record.json", "--", "record.json", "--margin", "101%"], "it is over 100%"),
         (["compare", "record.json", "--", "record.json", "--margin", "1e308"], "'1e308' is not a"),
+        (["compare", "record.json", "--", "record.json", "--allow", "sever"], "mean 'server'?"),
+        (["ab", "smoke", "--b", "--prefetch 2", "--allow", "nothing"], "there are same, order,"),
+        (
+            ["run", "--distributed", "--expect-workers", "1", "--master-bind-host", "a b"],
+            "--master-bind-host a b: the Locust master cannot listen at port 5557",
+        ),
+        (
+            ["run", "--distributed", "--expect-workers", "1", "--master-bind-port", "0"],
+            "--master-bind-port must be from 1 to 65535, not 0",
+        ),
         (["plan", "record.json", "--rate", "5/s", "--keep", "2"], "--keep: '2' has no unit"),
         (["plan", "record.json", "--rate", "5/s", "--memory", "4"], "--memory: '4' has no unit"),
         (["plan", "record.json", "--rate", "5/s", "--headroom", "3"], "--headroom: '3' has no"),
