@@ -90,22 +90,22 @@ def compare_records(
         Run records or folders of them: those of the base, then --, then those of the candidate.
     """
     decision, outputs = decision or DecisionFlags(), outputs or GateOutputs()
+    allowed, margin = decision.allowed, decision.margin_share()
     left, right = _sides(records)
     base, candidate = run_record.load_all(left), run_record.load_all(right)
     gated = decision.gated(base[0].scenario)
-    margin = decision.margin_share()
     outputs.require_writable()
     _require_distinct([*base, *candidate])
-    _require_alike(base, candidate, decision.allowed)
+    _require_alike(base, candidate, allowed)
     pairs = in_pairs(base, candidate)
     criteria = Criteria(gated, metric_values.shown_besides(base[0].scenario), margin)
-    comparison = compare(pairs, criteria, only_valid=comparability.VERDICT not in decision.allowed)
+    comparison = compare(pairs, criteria, only_valid=comparability.VERDICT not in allowed)
     sides = (
         gate.side("base", _names(left), base),
         gate.side("candidate", _names(right), candidate),
     )
     made = gate.assemble(
-        comparison, sides, pairs, command_line(), notes=_notes(base, candidate, decision.allowed)
+        comparison, sides, pairs, command_line(), notes=_notes(base, candidate, allowed)
     )
     return outputs.write(made, None)
 
