@@ -22,6 +22,7 @@ from bench.verify import discovery
 from bench.verify.inspector import Inspector
 from bench.workload.resolve import resolve
 from tests.peers.build import asynq_peer
+from tests.seconds import in_seconds
 from tests.verify.verify_server import look
 
 pytestmark = pytest.mark.slow
@@ -231,6 +232,6 @@ def test_what_stays_wrong_is_found_while_others_enqueue_and_take(embedded: Embed
 def run(embedded: EmbeddedServer, layout: str, fields: dict[str, object]) -> None:
     queue = "inference_default" if layout == "runqy" else "inference.default"
     base = {"queues": {queue: 1}, "layout": layout, "warmup": 0, "drain_timeout": "5s"}
-    scenario = resolve({**base, **fields})
+    scenario = resolve({**base, **in_seconds(fields)})
     request = RunRequest(embedded.url, scenario, "a test", owns_server=False, keep=True)
     execute(request, lambda _: None, lambda: False)
