@@ -30,8 +30,7 @@ def test_the_places_of_a_command_are_filled_in_and_the_password_is_not_among_the
     assert command.environment["BENCH_REDIS_URL"] == "redis://me:open-sesame@example:7000/3"
 
 
-def external_worker(script: str) -> ExternalWorker:
-    url = "redis://:open%20sesame@h:1/0"
+def external_worker(script: str, url: str = "redis://:open%20sesame@h:1/0") -> ExternalWorker:
     made = ExternalWorker("worker command", command_of(scenario(worker_command=script), url))
     made.start()
     return made
@@ -55,6 +54,19 @@ def test_the_output_of_a_worker_command_is_shown_without_the_password(words: str
     exit_reason = made.exit_reason()
     assert exit_reason is not None
     assert "connecting to" in exit_reason
+    assert "sesame" not in exit_reason
+    made.end()
+
+
+@pytest.mark.parametrize("place", ["redis://h:1/0?", "unix:///tmp/a.sock?db=2&"])
+def test_a_password_in_the_query_is_hidden_like_any_other(place: str) -> None:
+    script = 'sh -c "echo $BENCH_REDIS_URL; echo open sesame; exit 1"'
+    made = external_worker(script, f"{place}password=open%20sesame")
+    assert made.process is not None
+    made.process.wait(10)
+    exit_reason = made.exit_reason()
+    assert exit_reason is not None
+    assert place.partition("?")[0] in exit_reason
     assert "sesame" not in exit_reason
     made.end()
 
