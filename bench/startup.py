@@ -45,7 +45,7 @@ def _prepare_descriptors() -> None:
 
 
 def _not_started(error: Exception) -> int:
-    from bench.cli.unforeseen import translated  # noqa: PLC0415 - rarely needed
+    from bench.reports.unforeseen import translated  # noqa: PLC0415 - rarely needed
 
     fault = translated(error)
     _say(str(fault))

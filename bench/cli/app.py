@@ -10,11 +10,11 @@ from bench import files
 from bench.cli import command_line
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
-from bench.cli.unforeseen import translated
 from bench.errors import BenchError, ExitCode
 from bench.processes.signals import ending_signals
 from bench.reports.inert import visible
 from bench.reports.streams import unfailing
+from bench.reports.unforeseen import translated
 from bench.version import __version__
 
 
@@ -115,7 +115,7 @@ def _code_of(tokens: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", ExitCode.INTERRUPTED)
     except Exception as error:
-        fault = translated(error)
+        fault = translated(error, command_line.known_secrets())
         return _fail(str(fault), fault.exit_code)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
 

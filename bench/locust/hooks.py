@@ -19,7 +19,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError
-from bench.files import require_writable
+from bench.files import release, require_writable
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.fleet import LOCAL, LocustFleet
@@ -49,7 +49,10 @@ from bench.measure.progress import Progress
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
+from bench.reports import streams
+from bench.reports.inert import visible
 from bench.reports.run import print_report
+from bench.reports.unforeseen import translated
 from bench.run.subprocesses import SubprocessFleet
 from bench.secrets import hide, hide_in_command, url_secrets
 from bench.workload.scenario import Scenario
@@ -138,6 +141,7 @@ class Hooks:
             environment.process_exit_code = int(self._error.exit_code)
         elif self._coordinates and environment.web_ui is None:
             environment.process_exit_code = int(ExitCode.INTERRUPTED)
+        release()
 
     # The coordinator's side.
 
@@ -145,9 +149,9 @@ class Hooks:
         self.load_test = self._error = None
         try:
             load_test = self._make_test()
-        except BenchError as error:
-            self._error = error
-            self._report_error(error)
+        except Exception as error:
+            self._error = translated(error, url_secrets(self._own_url or ""))
+            self._report_error(self._error)
             gevent.spawn(self._report_and_quit)
             return
         self.load_test = load_test
@@ -230,19 +234,28 @@ class Hooks:
 
     def _report_and_quit(self) -> None:
         """Prints the result and stops Locust, once the run has ended or failed to begin."""
+        try:
+            self._report()
+        except Exception as error:  # nothing else would ever stop Locust
+            self._error = translated(error, url_secrets(self._own_url or ""))
+            self._report_error(self._error)
+            if self.load_test is not None:
+                self.load_test.error = self._error
+        if self._environment.web_ui is None:
+            self._runner.quit()
+        else:
+            self._runner.stop()
+
+    def _report(self) -> None:
         load_test = self.load_test
         if load_test is not None:
             if load_test.error is not None:
                 self._report_error(load_test.error)
             elif load_test.record is not None and PROGRESS_VARIABLE not in os.environ:
                 print_report(load_test.record, load_test.path)
-        if self._environment.web_ui is None:
-            self._runner.quit()
-        else:
-            self._runner.stop()
 
     def _report_error(self, error: BenchError) -> None:
-        text = hide(str(error), url_secrets(self._own_url or ""))
+        text = visible(hide(str(error), url_secrets(self._own_url or "")))
         if self._environment.web_ui is None:
             sys.stderr.write(f"{MESSAGE_PREFIX}{text}\n")
         else:
@@ -297,6 +310,7 @@ def register() -> None:
     """Registers our listeners with Locust. Later calls have no effect."""
 
     def on_parser(parser: LocustArgumentParser) -> None:
+        streams.install()  # before Locust's log takes standard error
         add_options(parser)
 
     def on_init(environment: Environment, **_: object) -> None:

@@ -11,7 +11,7 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.stats import RequestStats
 
-from bench.errors import BenchError, ExitCode, MeasurementError
+from bench.errors import BenchError, ExitCode
 from bench.locust.fleet import LocustFleet
 from bench.locust.options import TestSetup
 from bench.locust.tables import StatsTables
@@ -20,9 +20,11 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records import run_record
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded
+from bench.reports.unforeseen import translated
 from bench.run.request import RunRequest
 from bench.run.run import execute_with
 from bench.run.supervisor import RunCallbacks
+from bench.secrets import url_secrets
 from bench.workload.scenario import Scenario
 
 _SHOW_S = 3.0
@@ -109,11 +111,8 @@ class LoadTest:
     def _run(self) -> None:
         try:
             self._execute()
-        except BenchError as error:
-            self.error = error
         except Exception as error:
-            self.error = MeasurementError(f"internal error: {error!r}")
-            raise  # Locust logs where
+            self.error = translated(error, url_secrets(self.setup.url or ""))
         finally:
             self._done.set()
             gevent.spawn(self.on_end)

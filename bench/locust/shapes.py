@@ -16,7 +16,7 @@ from typing import Any
 from locust import LoadTestShape
 
 from bench import units
-from bench.errors import ScenarioError, UsageError
+from bench.errors import BenchError, ScenarioError, UsageError
 from bench.workload.quantities import read_duration, require_possible_rate
 from bench.workload.schedule import RateProfile, RateStage
 
@@ -65,7 +65,10 @@ class RateShape(LoadTestShape):
         runner: Any = self.runner
         environment = runner.environment
         if not self._stages:
-            self.prepare(vars(environment.parsed_options))
+            try:
+                self.prepare(vars(environment.parsed_options))
+            except BenchError:
+                return 1, _SPAWN_PER_S  # starts the test, and that reports the error
         now_s = self.get_run_time()  # type: ignore[no-untyped-call]
         if now_s >= self.duration_s:
             return None

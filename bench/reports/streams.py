@@ -104,6 +104,12 @@ class UnfailingStream(io.TextIOBase):
             os.close(nowhere)
 
 
+def install() -> None:
+    """Make standard output and standard error unfailing until the process ends."""
+    if not isinstance(sys.stdout, UnfailingStream):
+        sys.stdout, sys.stderr = UnfailingStream(sys.stdout), UnfailingStream(sys.stderr)
+
+
 @contextlib.contextmanager
 def unfailing() -> Iterator[tuple[UnfailingStream, UnfailingStream]]:
     """Make standard output and standard error unfailing, and yield both."""

@@ -12,8 +12,9 @@ import cyclopts
 import pytest
 import redis
 
-from bench.cli import app, unforeseen
+from bench.cli import app
 from bench.records import run_record
+from bench.reports import unforeseen
 from tests.cli.conftest import SHORT_RUN, Bench, interrupted
 from tests.records.fixtures import example_record
 

@@ -8,23 +8,26 @@ import contextlib
 import os
 import tempfile
 import traceback
+from collections.abc import Collection
 
 from bench.errors import BenchError, InternalError, ServerUnreachable, UsageError
 
 
-def translated(error: Exception) -> BenchError:
+def translated(error: Exception, secrets: Collection[str] = ()) -> BenchError:
     """Returns the error that is shown for an exception that no other place has translated.
 
     That is ServerUnreachable for errors of Redis, UsageError for a file that cannot be used, and
-    InternalError for a fault of this program, whose traceback is saved to a file.
+    InternalError for a fault of this program, whose traceback is saved to a file, without
+    ``secrets``.
     """
+    if isinstance(error, BenchError):
+        return error
     if _is_of_redis(error):
         return ServerUnreachable(f"the server's answer cannot be used: {_line(error)}")
     if isinstance(error, OSError) and error.filename is not None:
         return UsageError(f"cannot use {os.fsdecode(error.filename)}: {error.strerror}")
-    return InternalError(
-        f"internal error: {type(error).__name__}: {_line(error)} ({_saved_traceback(error)})"
-    )
+    where = _saved_traceback(error, secrets)
+    return InternalError(f"internal error: {type(error).__name__}: {_line(error)} ({where})")
 
 
 def _is_of_redis(error: Exception) -> bool:
@@ -39,14 +42,13 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split()) or "no message"
 
 
-def _saved_traceback(error: Exception) -> str:
-    """Save the traceback, without secrets, to a file of the user's own; tells where it is."""
+def _saved_traceback(error: Exception, secrets: Collection[str]) -> str:
+    """Save the traceback to a file of the user's own; tells where it is."""
     text = "".join(traceback.format_exception(error))
     with contextlib.suppress(ImportError):
-        from bench.cli.command_line import known_secrets  # noqa: PLC0415 - see above
-        from bench.secrets import hide  # noqa: PLC0415
+        from bench.secrets import hide  # noqa: PLC0415 - see above
 
-        text = hide(text, known_secrets())
+        text = hide(text, frozenset(secrets))
     try:
         # Only the user may read it: a traceback may hold what this program knows of the system.
         descriptor, path = tempfile.mkstemp(prefix="runqy-bench-error-", suffix=".txt")
