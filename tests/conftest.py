@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def usual_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports are as wide as they are by default, whatever runs the tests in parallel sets."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples hypothesis tries."""
     settings.load_profile("nightly" if config.getoption("--nightly") else "bench")

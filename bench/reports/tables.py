@@ -71,8 +71,14 @@ def fitting(table: ReportTable, width: int) -> Iterator[Table | Text]:
         # A name that several rows share stands only in the first.
         name = str(cells[0]) or name
         figures = zip(table.columns[1:], cells[1:], strict=True)
-        texts = (f"{column.header} {cell}".strip() for column, cell in figures if str(cell))
+        texts = [_labelled(column, str(cell)) for column, cell in figures if str(cell)]
         yield Text.assemble((name, "bold"), "  ", " · ".join(texts))
+
+
+def _labelled(column: Column, cell: str) -> str:
+    """Returns a cell behind its heading; a figure stays on the line of its unit."""
+    text = f"{column.header} {cell}".strip()
+    return text.replace(" ", "\u00a0") if column.no_wrap else text
 
 
 def _width(column: Column) -> int:

@@ -109,7 +109,7 @@ def test_a_name_that_rows_share_is_in_each_of_their_lines() -> None:
     table = plain_table("queue", "interval", "p50", text_columns=2)
     table.add_row("a", "e2e", "1 ms")
     table.add_row("", "enqueue", "2 ms")
-    lines = [str(each) for each in fitting(table, 10)]
+    lines = [str(each).replace("\u00a0", " ") for each in fitting(table, 10)]
     assert lines == ["a  interval e2e · p50 1 ms", "a  interval enqueue · p50 2 ms"]
 
 
