@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_used_is_named(bench: Bench, failing: Any) -> None
 def test_a_broken_installation_is_no_regression(folder: Path) -> None:
     """Found before there is a command line."""
     (folder / "cyclopts.py").write_text("raise ImportError('no cyclopts\\nhere')")
-    outcome = shell("$BENCH scenarios", {"PYTHONPATH": str(folder)})
+    outcome = shell("$BENCH scenarios", {"PYTHONPATH": str(folder), "TMPDIR": str(folder)})
     assert outcome.returncode == 70
     assert outcome.stderr.startswith("bench: internal error: ImportError: no cyclopts here (")
     assert outcome.stderr.count("\n") == 1
