@@ -43,9 +43,9 @@ def worker(
         raise UsageError(f"--queues: {', '.join(scenario.queues)} are not sub-queues of {parent!r}")
     settings = settings_of(scenario)
 
-    def say_ready() -> None:
+    def on_ready() -> None:
         sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
 
     with stopped_by_signals() as requests:
-        serve(url, parent, settings, requests, notify, say_ready)
+        serve(url, parent, settings, requests, notify, on_ready)
     return 0

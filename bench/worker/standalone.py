@@ -218,9 +218,8 @@ def serve(
     tell: Callable[[str], None] = lambda _: None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until ``requests`` ask for a stop.
-
-    ``tell`` takes lines about difficulties. ``on_ready`` is called once the server has answered.
+    """Serve until ``requests`` ask for a stop. ``tell`` takes lines about difficulties;
+    ``on_ready`` is called once all connections are open.
 
     Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
     MeasurementError when it refuses what a worker needs, and KeyboardInterrupt when a stop at once
@@ -233,7 +232,6 @@ def serve(
         with translated_errors(url):
             offset = clock_sync.measure_offset(client)
             load_scripts(client, settings.layout)
-        on_ready()
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
         worker = Worker(settings, follower, clock, difficulties)
@@ -242,6 +240,7 @@ def serve(
             functools.partial(RawConnection, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )
+        on_ready()
         try:
             loop.run(requests.fileno(), requests.take, lambda: follower.publish_if_due(worker))
         finally:
