@@ -107,7 +107,7 @@ class PopRenderer:
             queue, ids = ("", ()) if found is None else (self._queues[found[0]], found[1])
         except (TypeError, KeyError, ValueError):
             raise ValueError(f"no answer to a pop: {str(reply)[:80]}") from None
-        if not all(isinstance(each, bytes) for each in ids):
+        if set(map(type, ids)) - {bytes}:
             raise ValueError(f"no ids: {str(ids)[:80]}")
         return queue, ids
 

@@ -16,7 +16,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import hiredis
 
@@ -72,7 +72,6 @@ class Reconnect:
 Operation = Request | RequestNoReply | Sleep | Wait | Reconnect
 Coroutine = Generator[Operation, Any, None]
 CoroutineFactory = Callable[[], Coroutine]
-Result = TypeVar("Result")
 _NOT_AN_ANSWER = (hiredis.ProtocolError, ValueError)
 """What parsers raise for bytes that are no replies."""
 
@@ -187,7 +186,7 @@ class EventLoop:
         """Give a connection to the coroutine that has been waiting longest for another one."""
         session = self._disconnected.popleft()
         session.connect(connection)
-        self._advance(session, lambda: session.coroutine.throw(ConnectionLost("it was lost")))
+        self._advance(session, session.coroutine.throw, ConnectionLost("it was lost"))
 
     def close(self) -> None:
         """Close all connections; no coroutine is resumed again."""
@@ -225,12 +224,21 @@ class EventLoop:
 
     def _flush(self, descriptor: int) -> None:
         session = self._sending[descriptor]
-        self._guarded(session, session.connection.flush)
+        try:
+            session.connection.flush()
+        except ConnectionLost:
+            self._lose(session)
+            return
         if not session.connection.unsent_bytes:
             self._sending.pop(descriptor, None)
 
     def _receive(self, session: _Session) -> None:
-        if self._guarded(session, lambda: session.feed(session.connection.receive())):
+        try:
+            is_complete = session.feed(session.connection.receive())
+        except ConnectionLost:
+            self._lose(session)
+            return
+        if is_complete:
             self._stop_listening(session)
             self._resume(session, session.replies)
 
@@ -259,14 +267,16 @@ class EventLoop:
             heapq.heappush(self._timers, (at_us, self._timer_number, session))
 
     def _resume(self, session: _Session, outcome: list[Any] | None) -> None:
-        self._advance(session, lambda: session.coroutine.send(outcome))
+        self._advance(session, session.coroutine.send, outcome)
 
-    def _advance(self, session: _Session, resume: Callable[[], Operation]) -> None:
+    def _advance(
+        self, session: _Session, resume: Callable[[Any], Operation], outcome: object
+    ) -> None:
         """Resume a coroutine, and do what it yields."""
         session.resumes_at_us = None
         session.can_be_woken = False
         try:
-            operation = resume()
+            operation = resume(outcome)
         except StopIteration:
             self._sessions.remove(session)
             session.connection.close()
@@ -283,24 +293,17 @@ class EventLoop:
     def _send(self, session: _Session, operation: Request | RequestNoReply) -> None:
         session.expect(operation)
         self._start_listening(session)
-        self._guarded(session, lambda: self._send_bytes(session, operation.data))
-        if session.connection.unsent_bytes:
-            self._sending[session.descriptor] = session
-
-    def _send_bytes(self, session: _Session, data: bytes) -> None:
-        if session.was_idle:
-            session.was_idle = False
-            if session.connection.receive():
-                raise ConnectionLost("the server sent what answers no command")
-        session.connection.send(data)
-
-    def _guarded(self, session: _Session, action: Callable[[], Result]) -> Result | None:
-        """Use a session's connection, and note if it is lost."""
         try:
-            return action()
+            if session.was_idle:
+                session.was_idle = False
+                if session.connection.receive():
+                    raise ConnectionLost("the server sent what answers no command")
+            session.connection.send(operation.data)
         except ConnectionLost:
             self._lose(session)
-            return None
+            return
+        if session.connection.unsent_bytes:
+            self._sending[session.descriptor] = session
 
     def _lose(self, session: _Session) -> None:
         self._stop_listening(session)

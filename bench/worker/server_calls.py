@@ -106,7 +106,9 @@ class ServerCalls:
             except ConnectionLost:
                 self._difficulties.lost_connection()
                 continue
-            errors = [str(each) for each in _errors_in(found)]
+            if hiredis.ReplyError not in set(map(type, found)):  # without a step for each reply
+                return found
+            errors = [str(each) for each in found if isinstance(each, hiredis.ReplyError)]
             passing = [each for each in errors if self.noted(each) in _PASSING]
             if not passing:
                 return found
@@ -294,9 +296,3 @@ def _commands(
     texts = messages or [b""] * len(task_ids)
     pairs = zip(task_ids, texts, strict=True)
     return [command for pair in pairs for command in step.commands(*pair, now_s)]
-
-
-def _errors_in(replies: Sequence[Any]) -> list[hiredis.ReplyError]:
-    if hiredis.ReplyError not in set(map(type, replies)):  # without a Python step for each reply
-        return []
-    return [reply for reply in replies if isinstance(reply, hiredis.ReplyError)]
