@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from bench.cli.messages import notify
 from bench.errors import UsageError
+from bench.records import formats
 from bench.records import run_record as records
 from bench.reports import exports
 
@@ -42,7 +43,8 @@ def export(
         text = exports.hdr(loaded)
     else:
         try:
-            text = exports.hgrm(loaded, measured, queue)
+            with formats.naming(record):
+                text = exports.hgrm(loaded, measured, queue)
         except KeyError as missing:
             known = ", ".join(loaded.latency) + "; queues: " + ", ".join(loaded.latency["e2e"])
             raise UsageError(f"the record has no {missing.args[0]!r}; intervals: {known}") from None

@@ -93,7 +93,9 @@ def plan(
     rate
         Tasks per second, such as 12000/s.
     """
-    made = make_plan(capacity_record.load(record), (flags or PlanFlags()).request(rate))
+    loaded, request = capacity_record.load(record), (flags or PlanFlags()).request(rate)
+    with formats.naming(record):
+        made = make_plan(loaded, request)
     if json:
         sys.stdout.write(formats.encode(made).decode())
     else:

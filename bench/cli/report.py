@@ -12,7 +12,13 @@ from cyclopts import Parameter
 from bench import files
 from bench.errors import RecordError, UsageError
 from bench.jobs import ab_job
-from bench.records import capacity_record, clients_record, comparison_record, restarts_record
+from bench.records import (
+    capacity_record,
+    clients_record,
+    comparison_record,
+    formats,
+    restarts_record,
+)
 from bench.records import run_record as records
 from bench.reports.capacity import print_capacity
 from bench.reports.clients import print_clients
@@ -155,8 +161,6 @@ def _section(each: _Loaded) -> "Section":
         raise RecordError(
             f"{each.path}: restarts have no page; name the records of their runs instead"
         )
-    try:
+    with formats.naming(each.path):
         made: Section = importlib.import_module(each.kind.section).section(each.record)
-        return made
-    except RecordError as error:
-        raise RecordError(f"{each.path}: {error}") from None
+    return made

@@ -3,8 +3,10 @@
 A file may come from anywhere, so reading one takes bounded time and memory whatever it holds.
 """
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,6 +86,16 @@ def require_plausible(path: Path, loaded: msgspec.Struct, what: str) -> None:
     problem = implausible(loaded)
     if problem is not None:
         raise RecordError(f"{path}: not {what}: {problem}")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the file's path before the message of a RecordError that is raised while its content is
+    used."""
+    try:
+        yield
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}") from None
 
 
 def encode(value: msgspec.Struct) -> bytes:

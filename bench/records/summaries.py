@@ -38,7 +38,7 @@ def histogram_of(summary: LatencySummary) -> Histogram:
     within = summary.count - summary.negative - summary.overflow
     if histogram.recorded != within:
         raise RecordError(
-            f"the record contradicts itself: a histogram of {histogram.recorded:,} samples stands "
+            f"it contradicts itself: a histogram of {histogram.recorded:,} samples stands "
             f"beside a count of {within:,}"
         )
     return histogram
@@ -50,4 +50,4 @@ def decoded(encoded: str) -> Histogram:
     try:
         return decode(encoded)
     except ValueError as error:
-        raise RecordError(f"the record cannot be used: {error}") from None
+        raise RecordError(str(error)) from None

@@ -89,8 +89,9 @@ KNOWN: Sequence[Known] = (
     ),
     _known(
         "messages that are none",
-        r"^raised: (msgspec\.|UnicodeDecodeError)",
-        "messages: channel-cut-off channel-number channel-nested report-number report-not-utf-8",
+        r"^raised: (msgspec\.|UnicodeDecodeError|RecursionError)",
+        "messages: channel-cut-off channel-number channel-nested report-number report-not-utf-8"
+        " channel-nested-in-an-unknown-field",
     ),
     _known(
         "replies that are not of the protocol",

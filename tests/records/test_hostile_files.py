@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.errors import RecordError
+from bench.measure.histogram import Histogram
 from bench.records import (
     capacity_record,
     clients_record,
@@ -18,6 +20,7 @@ from bench.records import (
     restarts_record,
     run_record,
 )
+from bench.records.summaries import histogram_of
 from tests.records.fixtures import example_record
 
 WHOLE = run_record.encode(example_record())
@@ -168,3 +171,18 @@ def test_a_comparison_that_decided_something_unknown_is_refused(tmp_path: Path) 
     tree["decision"] = "splendid"
     path.write_text(json.dumps(tree), encoding="utf-8")
     assert "$.decision" in refusal(path, comparison_record.load)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "message"),
+    [
+        ("AAAA", "run.json: not a histogram in HdrHistogram V2 encoding"),
+        (Histogram().encode(), "run.json: it contradicts itself: a histogram of 0 samples"),
+    ],
+    ids=["damaged", "of other samples"],
+)
+def test_a_histogram_that_cannot_be_used_is_told_with_the_file(encoded: str, message: str) -> None:
+    summary = msgspec.structs.replace(example_record().latency["e2e"]["all"], hdr=encoded)
+    with pytest.raises(RecordError) as caught, formats.naming(Path("run.json")):
+        histogram_of(summary)
+    assert str(caught.value).startswith(message)
