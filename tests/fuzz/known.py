@@ -103,12 +103,19 @@ KNOWN: Sequence[Known] = (
     _known(
         "replies of another type or with other content than the command has",
         r"^raised: (TypeError|ValueError|AttributeError|KeyError|IndexError|OverflowError"
-        r"|UnicodeDecodeError|RecursionError|json\.|redis\.exceptions\.AskError)",
+        r"|UnicodeDecodeError|RecursionError|json\.|redis\.exceptions\.(Ask|Authentication)Error)",
         "servers: clean-counts-in-text clean-number-in-place-of-a-set clean-cursor-of-text"
         " verify-one-in-place-of-two verify-nan verify-nothing-but-texts"
         " status-number-in-place-of-a-hash status-hash-not-utf-8 result-nan-in-place-of-a-state"
         " result-not-json result-not-utf-8 result-nested-100000-deep worker-ask worker-nan"
+        " worker-password-wanted-in-between"
         " run-info-empty run-info-garbage run-time-garbage run-time-of-2-63",
+    ),
+    _known(
+        "a reply that comes byte by byte is waited for without an end",
+        r"^(hung|slow)",
+        "servers: run-reply-byte-by-byte",
+        waits=True,
     ),
     _known(
         "a child's exception passed on as its name",
