@@ -23,6 +23,7 @@ from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
+HURRIED_TIMEOUT_S = 2.0
 _READ_SIZE = 1 << 18
 _TLS_FILES = {
     "ssl_ca_certs": Path.is_file,
@@ -106,6 +107,39 @@ def translated_errors(url: str) -> Iterator[None]:
         raise ServerUnreachable(
             f"{server} does not answer as Redis does ({text(error)}): check the URL"
         ) from None
+
+
+class _Patience(Retry):
+    """Repeats no command. In a hurry, a server that was silent once is not asked again."""
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 0)
+        self.is_in_a_hurry = False
+        self._is_over = False
+
+    def __deepcopy__(self, _: object) -> "_Patience":
+        return self  # all connections of a client share it
+
+    def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
+        """Make a call. Raises redis-py's TimeoutError at once where there is no point in one."""
+        if self._is_over:
+            raise redis.exceptions.TimeoutError("the server was silent before")
+        try:
+            return super().call_with_retry(*arguments, **options)
+        except redis.exceptions.TimeoutError:
+            self._is_over = self.is_in_a_hurry
+            raise
+
+
+def hurry(client: redis.Redis) -> None:
+    """Wait for the server no longer than ``HURRIED_TIMEOUT_S`` from now on, for all commands
+    together: the user wants an end. Commands that are answered are not affected."""
+    settings = client.connection_pool.connection_kwargs
+    patience = settings.get("retry")
+    if isinstance(patience, _Patience) and not patience.is_in_a_hurry:
+        patience.is_in_a_hurry = True
+        settings.update(socket_timeout=HURRIED_TIMEOUT_S, socket_connect_timeout=HURRIED_TIMEOUT_S)
+        client.connection_pool.disconnect()  # new connections have the new timeouts
 
 
 class ByteStream(Protocol):
@@ -241,7 +275,7 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
         protocol=2,
         socket_timeout=answer_timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+        retry=_Patience(),
         retry_on_error=[],
         **place,
     )

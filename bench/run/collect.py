@@ -110,16 +110,18 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
     for worker in workers:
         worker.send(Stop())
     clock = supervisor.prepared.clock
+    is_cut_short = bool(supervisor.state.interruptions)
+    timeout_s = INTERRUPTED_TIMEOUT_S if is_cut_short else _FINAL_REPORT_TIMEOUT_S
     deadline_us, newest = 0, -1
     while not all(worker.is_done for worker in workers):
         revisions = sum(worker.report.revision for worker in workers if worker.report is not None)
         if revisions != newest:
             newest = revisions
-            deadline_us = clock.now_us() + round(_FINAL_REPORT_TIMEOUT_S * 1e6)
+            deadline_us = clock.now_us() + round(timeout_s * 1e6)
         if clock.now_us() > deadline_us:
             break
         supervisor.turn("stopping")
-    _give_up(workers, _FINAL_REPORT_TIMEOUT_S)
+    _give_up(workers, timeout_s)
 
 
 def _give_up(
@@ -203,6 +205,8 @@ def _look_up(
     ]
     if all(report is not None and report.final for report in reports):
         return None
+    if _SILENCE in supervisor.state.interruptions:
+        return ReconciledTasks(is_complete=False)
     scenario = prepared.scenario
     try:
         queries = TaskQueries(

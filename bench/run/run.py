@@ -4,12 +4,14 @@ All phases of a run meet here. It takes a URL and never starts a server.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
+import redis
 
 from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
-from bench.redisio.connection import open_client, translated_errors
+from bench.redisio.connection import hurry, open_client, translated_errors
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
@@ -47,6 +49,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
     with open_client(request.url) as client:
+        callbacks = replace(callbacks, should_stop=_hurrying(client, callbacks.should_stop))
         with translated_errors(request.url):
             prepared = prepare(request, client, fleet, callbacks.should_stop)
         try:
@@ -68,6 +71,18 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
         if problem is None:
             return record
         return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
+
+
+def _hurrying(client: redis.Redis, should_stop: StopRequested) -> StopRequested:
+    """The same condition; once it holds, a server that is silent is no longer waited for."""
+
+    def condition() -> bool:
+        is_over = should_stop()
+        if is_over:
+            hurry(client)
+        return is_over
+
+    return condition
 
 
 def _end_all(fleet: Fleet) -> None:

@@ -22,7 +22,7 @@ ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[Worker
 """Called a few times a second with the progress and the newest report of every process."""
 _LISTEN_S = 0.1
 INTERRUPTED_TIMEOUT_S = 5.0
-"""How long producers that are told to stop may take to send their final reports."""
+"""How long processes of a run that is cut short may take to send their final reports."""
 _REPORT_EVERY_US = INTERVAL_US // 4
 
 

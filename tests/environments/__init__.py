@@ -1,1 +1,1 @@
-"""Every command in places and at ends that are not the usual ones: what it exits with and leaves."""
+"""Every command in unusual places and to unusual ends: its exit code, and what it leaves."""

@@ -1,6 +1,6 @@
 """``python -m tests.environments``: the whole table. It takes some ten minutes.
 
-    python -m tests.environments [--commands run,ab] [--only "TERM,no home"]
+python -m tests.environments [--commands run,ab] [--only "TERM,no home"]
 """
 
 import argparse
@@ -27,7 +27,9 @@ def main() -> int:
         for place in PLACES:
             if _is_chosen(place.name, options.only):
                 codes = set(command.codes)
-                faulty += _row(command.name, place.name, try_place(command, place), frozenset(codes))
+                faulty += _row(
+                    command.name, place.name, try_place(command, place), frozenset(codes)
+                )
     return int(faulty > 0)
 
 

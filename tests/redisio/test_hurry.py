@@ -1,0 +1,70 @@
+"""A client of a run that the user has interrupted: a silent server does not hold it."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from bench.redisio import connection, embedded
+from bench.redisio.connection import hurry, open_client
+
+
+class SilentServer:
+    """Answers the first command, and is silent from then on."""
+
+    def __init__(self) -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self.listening.getsockname()[1]}/0"
+        self.visitors: list[socket.socket] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                visitor, _ = self.listening.accept()
+            except OSError:
+                return
+            self.visitors.append(visitor)
+            if len(self.visitors) == 1:
+                _greet(visitor)
+
+
+def _greet(visitor: socket.socket) -> None:
+    """Answer what a client sends as it connects, until its PING."""
+    received = b""
+    while b"PING" not in received:
+        received = visitor.recv(4096)
+        visitor.sendall(b"+OK\r\n" * (received.count(b"CLIENT") + received.count(b"SELECT")))
+    visitor.sendall(b"+PONG\r\n")
+
+
+@pytest.fixture
+def silent() -> Iterator[SilentServer]:
+    server = SilentServer()
+    yield server
+    for each in (server.listening, *server.visitors):
+        each.close()
+
+
+def test_in_a_hurry_a_silent_server_is_asked_once(
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HURRIED_TIMEOUT_S", 0.2)
+    with open_client(silent.url) as client:
+        hurry(client)
+        for _ in range(20):
+            with pytest.raises(redis.exceptions.TimeoutError):
+                client.dbsize()
+            pipeline = client.pipeline().dbsize()
+            with pytest.raises(redis.exceptions.TimeoutError):
+                pipeline.execute()
+        assert len(silent.visitors) == 2  # the first connection, and that of the one attempt
+
+
+def test_in_a_hurry_a_server_that_answers_is_asked_as_before() -> None:
+    with embedded.running() as running, open_client(running.url) as client:
+        hurry(client)
+        hurry(client)
+        assert [client.dbsize() for _ in range(3)] == [0, 0, 0]
