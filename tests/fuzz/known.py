@@ -124,6 +124,9 @@ KNOWN: Sequence[Known] = (
     ),
 )
 
+BY_CHANCE = frozenset({"servers/worker-cut-off"})
+"""Cases whose fault shows or not, depending on what arrives together: they may do either."""
+
 
 def is_known(kind: str, faults: Sequence[str]) -> bool:
     """Whether each of the faults of a case is one that is known."""
