@@ -20,7 +20,7 @@ Message = TypeVar("Message")
 
 
 class ChannelClosed(Exception):  # noqa: N818 - an event, not a fault
-    """The process at the other end has closed its side or has ended."""
+    """The process at the other end has closed its side, has ended, or sends what is no message."""
 
 
 class Reader(Generic[Message]):
@@ -69,8 +69,14 @@ class Reader(Generic[Message]):
             end = _LENGTH.size + length
             if len(self._buffer) < end:
                 break
-            self._ready.append(self._decoder.decode(bytes(self._buffer[_LENGTH.size : end])))
+            self._ready.append(self._decoded(bytes(self._buffer[_LENGTH.size : end])))
             del self._buffer[:end]
+
+    def _decoded(self, data: bytes) -> Message:
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+            raise ChannelClosed(f"it sent what is no message: {error}") from None
 
 
 class Writer:

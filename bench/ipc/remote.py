@@ -7,6 +7,9 @@
 All of them expire, and the run deletes them at its end.
 """
 
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
 import msgspec
 import redis
 
@@ -15,6 +18,8 @@ from bench.measure.window import TimeLine
 from bench.wire.ids import run_text
 
 _EXPIRE_S = 3600
+
+Message = TypeVar("Message")
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +55,9 @@ def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
 
 
 def find(client: redis.Redis, run: int) -> RunInfo | None:
-    """The announcement of a run, or None. Raises redis-py's errors."""
-    data = client.get(info_key(run))
-    return None if data is None else msgspec.msgpack.decode(_raw(data), type=RunInfo)
+    """The announcement of a run; None where there is none of this version. Raises redis-py's
+    errors."""
+    return _decoded(client.get(info_key(run)), RunInfo)
 
 
 def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
@@ -70,14 +75,13 @@ def is_on(client: redis.Redis, run: int) -> bool:
 
 
 def collect(client: redis.Redis, run: int) -> list[WorkerReport]:
-    """The newest report of every worker. Raises redis-py's errors."""
+    """The newest report of every worker, of those of this version. Raises redis-py's errors."""
     names = _names(client, run)
     if not names:
         return []
     found = client.mget([worker_key(run, name) for name in names])
-    return [
-        msgspec.msgpack.decode(_raw(data), type=WorkerReport) for data in found if data is not None
-    ]
+    reports = (_decoded(data, WorkerReport) for data in found)
+    return [report for report in reports if report is not None]
 
 
 def remove(client: redis.Redis, run: int) -> None:
@@ -87,10 +91,15 @@ def remove(client: redis.Redis, run: int) -> None:
 
 
 def _names(client: redis.Redis, run: int) -> list[str]:
-    return sorted(_raw(name).decode() for name in client.smembers(workers_key(run)))
+    names = cast(Iterable[bytes], client.smembers(workers_key(run)))
+    return sorted(name.decode(errors="replace") for name in names)
 
 
-def _raw(data: object) -> bytes:
+def _decoded(data: object, kind: type[Message]) -> Message | None:
+    """A message that was found in Redis; None where there is none that this version reads."""
     if not isinstance(data, bytes):
-        raise TypeError("the client must not decode replies")
-    return data
+        return None
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None

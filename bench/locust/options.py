@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from bench.errors import ScenarioError, UsageError
+from bench.reading import read_file
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
 from bench.workload import library
@@ -230,7 +231,7 @@ def _started(options: Mapping[str, Any]) -> int:
 
 def _whole_scenario(path: Path) -> Scenario:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Scenario)
+        return msgspec.json.decode(read_file(path, library.MOST_BYTES), type=Scenario)
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror or error}") from None
     except msgspec.MsgspecError:

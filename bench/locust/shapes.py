@@ -6,6 +6,7 @@ users have no rate: for them the number of users follows the shape.
 """
 
 import csv
+import io
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -17,10 +18,13 @@ from locust import LoadTestShape
 
 from bench import units
 from bench.errors import BenchError, ScenarioError, UsageError
+from bench.reading import read_file
 from bench.workload.quantities import read_duration, require_possible_rate
 from bench.workload.schedule import RateProfile, RateStage
 
 _DEFAULT_PEAK = "1000/s"
+_MOST_TRACE_BYTES = 16 << 20
+"""Size of the largest trace: a line for each second of a week takes a quarter of it."""
 _DEFAULT_USERS = 10
 _SPAWN_PER_S = 100
 _SINE_PIECES = 48
@@ -168,12 +172,12 @@ def read_trace(path: Path) -> list[RateStage]:
     Raises ScenarioError with the file's path and the line.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = {"time_s", "rate_per_s"} - set(reader.fieldnames or ())
-            if missing:
-                raise ScenarioError(f"trace {path}: no column {sorted(missing)[0]!r}")
-            points = [_point(row, path, number) for number, row in enumerate(reader, start=2)]
+        text = read_file(path, _MOST_TRACE_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        missing = {"time_s", "rate_per_s"} - set(reader.fieldnames or ())
+        if missing:
+            raise ScenarioError(f"trace {path}: no column {sorted(missing)[0]!r}")
+        points = [_point(row, path, number) for number, row in enumerate(reader, start=2)]
     except OSError as error:
         raise ScenarioError(f"trace {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

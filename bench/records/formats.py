@@ -4,8 +4,7 @@ A file may come from anywhere, so reading one takes bounded time and memory what
 """
 
 import contextlib
-import os
-import stat
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.errors import RecordError
+from bench.reading import read_file
 from bench.records.plausible import implausible
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -47,22 +47,10 @@ def read(path: Path, missing: str = "") -> bytes:
     the path and ``missing``.
     """
     try:
-        # Opened like this, a pipe without a writer makes nobody wait.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.set_blocking(descriptor, True)
-        with os.fdopen(descriptor, "rb") as file:
-            size = os.fstat(descriptor).st_size if _is_regular(descriptor) else 0
-            data = b"" if size > MOST_BYTES else file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # a ValueError for a path with a NUL
-        reason = getattr(error, "strerror", None) or error
-        raise RecordError(f"{path}: {missing}{reason}") from None
-    if max(size, len(data)) > MOST_BYTES:
-        raise RecordError(f"{path}: {missing}not a record: larger than {MOST_BYTES >> 20} MiB")
-    return data
-
-
-def _is_regular(descriptor: int) -> bool:
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return read_file(path, MOST_BYTES)
+    except OSError as error:
+        not_a_record = "not a record: " if error.errno == errno.EFBIG else ""
+        raise RecordError(f"{path}: {missing}{not_a_record}{error.strerror or error}") from None
 
 
 def decode(path: Path, data: bytes, kind: type[RecordT], what: str) -> RecordT:

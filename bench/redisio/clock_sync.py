@@ -8,6 +8,8 @@ import redis
 from bench.clock import Offset, Sample, estimate_offset
 
 SAMPLES = 64
+_LATEST_S = 1 << 40
+"""Unix time in seconds that no clock shows: stamps of it would not fit."""
 _LONGEST_S = 1.0
 """Time after which no more samples are taken, on a slow network."""
 
@@ -21,9 +23,10 @@ def measure_offset(client: redis.Redis, samples: int = SAMPLES) -> Offset:
     def sample() -> Sample:
         before_us = time.monotonic_ns() // 1000
         seconds, microseconds = client.time()
-        return Sample(
-            before_us, int(seconds) * 1_000_000 + int(microseconds), time.monotonic_ns() // 1000
-        )
+        after_us = time.monotonic_ns() // 1000
+        if not 0 <= int(seconds) < _LATEST_S:
+            raise redis.exceptions.InvalidResponse(f"its TIME is none: {seconds}")
+        return Sample(before_us, int(seconds) * 1_000_000 + int(microseconds), after_us)
 
     began_s = time.monotonic()
     taken = [sample()]

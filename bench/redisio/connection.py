@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bench.errors import ServerUnreachable, UsageError
+from bench.redisio.checked_replies import CheckingClient
 from bench.redisio.url import RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
@@ -49,7 +50,7 @@ def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> 
     that cannot be read and for a node of a cluster, and ServerUnreachable when the server does not
     answer or refuses.
     """
-    client = redis.Redis(connection_pool=_pool(url, answer_timeout_s))
+    client = CheckingClient(connection_pool=_pool(url, answer_timeout_s))
     with translated_errors(url):
         client.ping()
         _refuse_cluster(client, url)

@@ -74,7 +74,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
 
 
 def _hurrying(client: redis.Redis, should_stop: StopRequested) -> StopRequested:
-    """The same condition; once it holds, a server that is silent is no longer waited for."""
+    """Returns the condition of a stop. Once it holds, a silent server is no longer waited for."""
 
     def condition() -> bool:
         is_over = should_stop()

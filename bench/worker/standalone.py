@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
@@ -154,8 +153,6 @@ class RunFollower:
             if info is None:
                 return None
             mapped = clock_sync.measure_offset(self._client)
-        except msgspec.MsgspecError:
-            return None  # no announcement of this version
         except redis.exceptions.ResponseError as error:
             if refusal_of(str(error)) is Refusal.LATER:
                 raise ConnectionLost(str(error)) from None

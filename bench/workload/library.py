@@ -5,8 +5,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.errors import ScenarioError, nearest
+from bench.reading import read_file
 
 DEFAULT = "default"
+MOST_BYTES = 1 << 20
+"""Size of the largest file of a scenario: a thousand queues take a tenth of it."""
 
 _ORDER = (
     "smoke",
@@ -48,7 +51,7 @@ def load(name_or_path: str) -> tuple[str, dict[str, object]]:
         return name_or_path, {"name": name_or_path, **tomllib.loads(text_of(name_or_path))}
     path = Path(name_or_path)
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        fields = tomllib.loads(read_file(path, MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

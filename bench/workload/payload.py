@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.arrays import Integers
 from bench.errors import ScenarioError
+from bench.reading import read_file
 from bench.wire import stamps
 from bench.wire.frames import Bodies
 from bench.workload.distribution import Distribution
@@ -23,6 +24,8 @@ PayloadContent = Literal["letters", "binary"]
 MIN_SIZE = stamps.HEAD_LENGTH + 1
 """Size of the smallest payload in bytes: the stamps and the closing brace."""
 MAX_SIZE = 64 * 1024 * 1024
+_MOST_FILE_BYTES = 64 << 20
+"""Size of the largest file of payloads: their lines are kept in memory."""
 
 _OPEN, _CLOSE = b',"data":"', b'"}'
 _SMALLEST_FILLED = len(_OPEN) + len(_CLOSE)
@@ -99,7 +102,7 @@ def read_lines(path: Path) -> Lines:
     Raises ScenarioError that names the file, and the line where one is at fault.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path, _MOST_FILE_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise ScenarioError(f"payload_file {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:

@@ -80,7 +80,7 @@ def damaged() -> run_record.RunRecord:
         (["run.json", "--images", "gate.json"], "cannot write gate.json"),
         (
             ["damaged.json", "--html", "out.html"],
-            "damaged.json: the record cannot be used: not a histogram",
+            "damaged.json: not a histogram",
         ),
         (["empty", "--html", "out.html"], "empty: the folder holds no comparison (gate.json)"),
     ],

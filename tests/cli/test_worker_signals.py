@@ -52,7 +52,7 @@ def ended(server: tuple[str, Any], prefetch: int, service: str, signals: int) ->
             began_s = time.monotonic()
             for _ in range(signals):
                 process.send_signal(signal.SIGTERM)
-                time.sleep(0.1)  # two signals in a row may be delivered as one
+                time.sleep(0.6)  # signals that come together are one
             return process.wait(TIMEOUT_S), time.monotonic() - began_s
         finally:
             process.kill()

@@ -190,7 +190,8 @@ def _stopped_short() -> Iterator[None]:
 @contextlib.contextmanager
 def _no_server(binary: str | None = None) -> Iterator[SimpleNamespace]:
     embedded.find_binary(binary)
-    yield SimpleNamespace(url="redis://127.0.0.1:1/0", port=1)
+    url = "redis://127.0.0.1:1/0"
+    yield SimpleNamespace(url=url, open_url=url, port=1)
 
 
 def _try_out(scenario: Scenario) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+import redis
+
 from bench.redisio import embedded
 from tests.fuzz import child
 from tests.fuzz.cases import CANARY, Case
@@ -110,7 +112,9 @@ class Runner:
 def running() -> Iterator[Runner]:
     """A runner, and a server of its own that wants the password in every case's URL."""
     with embedded.running() as server:
-        talk(server.port, [("CONFIG", "SET", "requirepass", CANARY)])
+        with redis.Redis.from_url(server.url) as client:
+            rules = ("resetpass", f">{CANARY}", "+@all")
+            client.execute_command("ACL", "SETUSER", "default", *rules)
         runner = Runner(f"redis://:{CANARY}@127.0.0.1:{server.port}/0", server.port)
         try:
             yield runner

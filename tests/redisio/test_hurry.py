@@ -32,12 +32,15 @@ class SilentServer:
 
 
 def _greet(visitor: socket.socket) -> None:
-    """Answer what a client sends as it connects, until its PING."""
+    """Answer what a client sends as it connects: it pings, and asks whether this is a cluster."""
     received = b""
     while b"PING" not in received:
         received = visitor.recv(4096)
         visitor.sendall(b"+OK\r\n" * (received.count(b"CLIENT") + received.count(b"SELECT")))
     visitor.sendall(b"+PONG\r\n")
+    while b"INFO" not in received:
+        received = visitor.recv(4096)
+    visitor.sendall(b"$0\r\n\r\n")
 
 
 @pytest.fixture
