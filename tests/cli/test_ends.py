@@ -1,0 +1,188 @@
+"""However a command ends, it leaves nothing: no process, no folder, and no keys where it can."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from bench.records import run_record
+from bench.secrets import address
+
+pytestmark = pytest.mark.slow
+
+TIMEOUT_S = 60.0
+MARK = "BENCH_TEST_FAMILY"
+WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
+RUN = ("run", "smoke", "--rate", "200/s", "--duration", "10m", "-o", "record.json")
+SEARCH = ("capacity", "--workers", "1", "--slo", "e2e.p99 < 50ms", "-o", "record.json")
+JOB = ("ab", "smoke", "--b", "--prefetch 1", "--duration", "60s", "--pairs", "1", "-o", "job")
+CLIENTS = ("clients", "--only", "python-seed", "--tasks", "300000", "-o", "record.json")
+BY_COMMAND = (*RUN, "--worker-command", f"sh -c '{sys.executable} {WORKER} summary {{queues}}'")
+COMMANDS = {
+    "run": RUN,
+    "run with a worker command": BY_COMMAND,
+    "distributed run": (*RUN, "--distributed"),
+    "search": SEARCH,
+    "job": JOB,
+    "clients": CLIENTS,
+    "worker": ("worker", "inference"),
+}
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Any]:
+    """A client of an empty server."""
+    with redis.Redis.from_url(url) as made:
+        made.flushall()
+        yield made
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary directory of the command under test."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setenv(MARK, str(tmp_path))
+    return folder
+
+
+def await_that(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+def family(mark: str) -> list[psutil.Process]:
+    """Living processes that descend from the command under test, wherever they have gone."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            is_alive = process.status() != psutil.STATUS_ZOMBIE
+            if is_alive and process.environ().get(MARK) == mark and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def left_in(temporary: Path) -> list[Path]:
+    """What is in the temporary directory, beside the folder of folders."""
+    return [path for path in temporary.rglob("*") if path.parent != temporary]
+
+
+def started(words: Sequence[str], url: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *words, "--redis-url", address(url)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def is_at_work(client: Any) -> bool:
+    return client.dbsize() > 30 or any(client.scan_iter("asynq:workers:*"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_is_killed_leaves_no_process_and_no_folder(
+    name: str, tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    with started(COMMANDS[name], url) as process:
+        await_that(lambda: is_at_work(client))
+        process.kill()
+    await_that(lambda: not family(str(tmp_path)))
+    assert left_in(temporary) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
+def test_a_run_ends_in_order_by_every_signal_that_asks_for_it(
+    number: signal.Signals, tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    with started(RUN, url) as process:
+        await_that(lambda: is_at_work(client))
+        process.send_signal(number)
+    assert process.returncode == 130
+    assert run_record.load(Path("record.json")).verdict == "incomplete"
+    assert (family(str(tmp_path)), left_in(temporary), client.dbsize()) == ([], [], 0)
+
+
+@pytest.mark.parametrize("name", ["distributed run", "search", "job", "clients", "worker"])
+def test_every_command_ends_in_order_when_its_terminal_hangs_up(
+    name: str, tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    with started(COMMANDS[name], url) as process:
+        await_that(lambda: is_at_work(client))
+        process.send_signal(signal.SIGHUP)
+    assert process.returncode == (0 if name == "worker" else 130)
+    assert (family(str(tmp_path)), left_in(temporary), client.dbsize()) == ([], [], 0)
+
+
+def test_under_nohup_a_run_goes_on_without_its_terminal(
+    tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    words = ["run", "smoke", "--rate", "200/s", "--duration", "2s", "-o", "record.json"]
+    command = ["nohup", sys.executable, "-m", "bench", *words, "--redis-url", url]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        await_that(lambda: is_at_work(client))
+        process.send_signal(signal.SIGHUP)
+    assert run_record.load(Path("record.json")).verdict != "incomplete"
+
+
+def test_a_closed_terminal_leaves_no_process_and_no_key(
+    tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    child, terminal = pty.fork()
+    if child == 0:
+        words = [sys.executable, "-m", "bench", *RUN, "--redis-url", url]
+        os.execv(sys.executable, words)  # noqa: S606 - no shell
+    await_that(lambda: is_at_work(client))
+    os.close(terminal)
+    os.waitpid(child, 0)
+    await_that(lambda: not family(str(tmp_path)))
+    assert (left_in(temporary), client.dbsize()) == ([], 0)
+
+
+TRAPS = ("queue", "redis", "numpy", "select", "locust", "psutil", "typing")
+
+
+@pytest.mark.parametrize("words", [(), ("--distributed",)], ids=["alone", "distributed"])
+def test_files_with_the_names_of_modules_change_nothing(
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    words: tuple[str, ...],
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does an interpreter that prints as it starts, nor a file with settings for Locust."""
+    (folder / "bench").mkdir()
+    for name in (*TRAPS, "bench/queue"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('imported {name}')\n")
+    (folder / "locust.conf").write_text("run-time = 1s\nusers = 77\n")
+    printing = tmp_path_factory.mktemp("printing")
+    (printing / "sitecustomize.py").write_text("print('hello ' * 100, flush=True)\n")
+    monkeypatch.setenv("PYTHONPATH", str(printing))
+    monkeypatch.setenv("LOCUST_RUN_TIME", "1s")
+    load = ("--rate", "200/s", "--duration", "2s", "-o", "record.json", "--redis-url", url)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", "smoke", *load, *words, "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 4, 5), done.stderr
+    assert "imported" not in done.stderr + done.stdout
+    counts = run_record.load(folder / "record.json").counts
+    assert counts.due == counts.completed == 400
