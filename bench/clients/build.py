@@ -170,7 +170,9 @@ def _digest(sources: Path, version: str) -> str:
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        done = start.run(command, _TIMEOUT_S, folder=folder)
+        # The tool's own temporary files are removed with the folder of the build.
+        environment = {**os.environ, "TMPDIR": str(folder.parent)}
+        done = start.run(command, _TIMEOUT_S, environment, folder)
     except subprocess.TimeoutExpired:
         minutes = _TIMEOUT_S // 60
         raise Unavailable(f"{' '.join(command[:2])} took more than {minutes} minutes") from None

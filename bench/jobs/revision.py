@@ -28,9 +28,10 @@ def installed(ref: str) -> Iterator[Path]:
         try:
             python = environment / "bin" / "python"
             # Isolated, so that neither imports from the current folder.
-            _do([sys.executable, "-I", "-m", "venv", str(environment)], f"an environment for {ref}")
+            venv = [sys.executable, "-I", "-m", "venv", str(environment)]
+            _do(venv, folder, f"an environment for {ref}")
             install = [str(python), "-I", "-m", "pip", "install", "--quiet", "--editable"]
-            _do([*install, str(tree)], ref)
+            _do([*install, str(tree)], folder, ref)
             command = environment / "bin" / "bench"
             if not command.exists():
                 raise UsageError(
@@ -67,9 +68,11 @@ def _git(*words: str, ref: str | None = None) -> str:
     raise UsageError(f"--base-ref: git {words[0]}: {said[-1] if said else 'failed'}")
 
 
-def _do(command: Sequence[str], what: str) -> None:
+def _do(command: Sequence[str], temporary: Path, what: str) -> None:
+    """Run a command of the installation, whose own temporary files are removed with ours."""
+    environment = {**git.without_variables(os.environ), "TMPDIR": str(temporary)}
     try:
-        done = start.run(command, _INSTALL_TIMEOUT_S, git.without_variables(os.environ))
+        done = start.run(command, _INSTALL_TIMEOUT_S, environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UsageError(f"--base-ref: {what} could not be installed: {error}") from None
     if done.code != 0:
