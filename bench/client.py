@@ -90,7 +90,7 @@ def wait_for_result(task_id: str, timeout: float = 30.0, *, url: str | None = No
     deadline_s = time.monotonic() + timeout
     with _client(url) as client, translated_errors(_url(url)):
         while True:
-            state = state_of(_ask(client, _LAYOUT.state(_ANY_QUEUE, task_id)))
+            state = state_of(_values(_ask(client, _LAYOUT.state(_ANY_QUEUE, task_id))))
             # The result is read after the state, because a worker writes it before the state.
             stored = _ask(client, _LAYOUT.result(_ANY_QUEUE, task_id))
             if stored is not None:
@@ -123,6 +123,12 @@ def _fields(client: redis.Redis, task_id: str) -> dict[str, str]:
 
 def _ask(client: redis.Redis, command: Command) -> Any:
     return client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _values(reply: object) -> list[bytes | None]:
+    if not isinstance(reply, list):
+        raise redis.exceptions.InvalidResponse(f"its reply for fields of a task is {reply!r}")
+    return reply
 
 
 def _url(url: str | None) -> str:

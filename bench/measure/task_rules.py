@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bench import units
 from bench.measure.ledger import Counts
 from bench.measure.verdict_inputs import (
+    ENQUEUED_SHARE,
     Verdict,
     VerdictInputs,
     VerdictReason,
@@ -128,6 +129,13 @@ def lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             f"workers finished tasks again after their first completion, "
             f"{quantity(counts.duplicated, 'time')} in total: check whether a task is enqueued "
             "twice or given to two workers",
+            Verdict.LOSSY,
+        )
+    if counts.refused and counts.enqueued >= ENQUEUED_SHARE * counts.due:
+        yield VerdictReason(
+            "refused",
+            f"the server refused {quantity(counts.refused, 'task')}"
+            + server_error_or(inputs, ": check its configuration and log"),
             Verdict.LOSSY,
         )
     if counts.unknown:

@@ -11,6 +11,7 @@ import numpy as np
 from bench import units
 from bench.measure import priorities, task_rules
 from bench.measure.verdict_inputs import (
+    ENQUEUED_SHARE,
     Verdict,
     VerdictInputs,
     VerdictReason,
@@ -18,7 +19,6 @@ from bench.measure.verdict_inputs import (
     server_error_or,
 )
 
-ENQUEUED_SHARE = 0.99
 LAG_LIMIT_S = 0.010
 """p99 of schedule_lag above which the generator was too late for its figures to be trusted."""
 LONGEST_LAG_LIMIT_S = 0.25
@@ -221,6 +221,12 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "reconnected",
             f"producers lost their connection {quantity(inputs.reconnects, 'time')}: check the "
             "network, and the server's log and client limits",
+        )
+    if inputs.difficulties:
+        yield VerdictReason(
+            "difficulties",
+            f"workers met difficulties, waited for them to pass, and went on "
+            f"({'; '.join(inputs.difficulties)}), which latencies include: check the server's log",
         )
     if not inputs.is_steady:
         yield VerdictReason(

@@ -10,6 +10,9 @@ from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.wire.layout_contract import CounterRules
 
+ENQUEUED_SHARE = 0.99
+"""Share of the due tasks that must have been enqueued."""
+
 
 class Verdict(StrEnum):
     """Whether a run may be quoted, in order from best to worst."""
@@ -117,6 +120,8 @@ class VerdictInputs:
     lateness: Lateness = Lateness()
     server: ServerChange = ServerChange()
     others: OtherUsers = OtherUsers()
+    difficulties: Sequence[str] = ()
+    """What workers met and went on after, as clauses."""
     measured_tasks: int = 1
     """Tasks whose latency of enqueueing is in the figures."""
     drain_waited_for: str = ""

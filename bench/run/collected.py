@@ -25,8 +25,8 @@ class RemainingTasks:
     """Those that a worker has."""
     has_marker: bool | None = None
     """Whether the database still holds the run's marker; None where that is not known."""
-    others: int = 0
-    """Ids that are not of the run, where the run was to have the queues to itself."""
+    others: int | None = 0
+    """Ids that are not of the run; None where others may use the queues, too."""
     other_poppers: Sequence[str] = ()
     """Clients, by address and name, that take ids from lists and are not of the run; empty where
     workers of others are part of it."""

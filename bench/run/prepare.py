@@ -21,7 +21,6 @@ from bench.run.machine_sampler import MachineSampler
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
 from bench.run.workers import Workers
-from bench.wire import ids
 from bench.workload.scenario import Scenario
 
 
@@ -55,7 +54,11 @@ class PreparedRun:
 
 
 def prepare(
-    request: RunRequest, client: redis.Redis, fleet: Fleet, should_stop: StopRequested
+    request: RunRequest,
+    client: redis.Redis,
+    fleet: Fleet,
+    run_id: int,
+    should_stop: StopRequested,
 ) -> PreparedRun:
     """Check the server, and start every process of the run.
 
@@ -70,7 +73,6 @@ def prepare(
     clock = RunClock(offset.offset_us)
     producers = fleet.gather(request.scenario, should_stop)
     scenario = msgspec.structs.replace(request.scenario, producers=producers)
-    run_id = ids.new_run()
     board = fleet.make_progress_board(producers)
     workers = Workers(fleet, request, scenario, run_id, offset.offset_us, clock, board)
     _start_producers(fleet, request, scenario, run_id, offset, board)

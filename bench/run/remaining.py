@@ -29,7 +29,7 @@ def find_remaining(prepared: PreparedRun) -> RemainingTasks:
         pending.own,
         active.own,
         prepared.marker.is_there(),
-        0 if prepared.request.allow_shared else pending.others + active.others,
+        None if prepared.request.allow_shared else pending.others + active.others,
         poppers(prepared.client) if has_own_workers else (),
     )
 

@@ -3,6 +3,7 @@
 All phases of a run meet here. It takes a URL and never starts a server.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,15 +13,19 @@ import redis
 from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import hurry, open_client, translated_errors
+from bench.redisio.url import parse
+from bench.run import leftovers
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
+from bench.run.leftovers import LeftNote
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
 from bench.run.start import start
 from bench.run.subprocesses import SubprocessFleet
 from bench.run.supervisor import RunCallbacks, Supervisor
+from bench.wire import ids
 
 
 def execute(
@@ -50,27 +55,62 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
     """
     with open_client(request.url) as client:
         callbacks = replace(callbacks, should_stop=_hurrying(client, callbacks.should_stop))
-        with translated_errors(request.url):
-            prepared = prepare(request, client, fleet, callbacks.should_stop)
-        try:
-            supervisor = Supervisor(start(prepared), callbacks)
-            supervisor.watch()
-            supervisor.drain()
-            record = build_record(collect(supervisor))
-        except BaseException:
-            _end_all(fleet)
-            clean_up(prepared, None)
-            raise
-        # What was measured is worth more than a clean server: it is passed on before, and a
-        # failure here is a warning.
-        try:
-            callbacks.on_measured(record)
-        finally:
-            supervisor.show("cleaning")
-            problem = clean_up(prepared, record)
-        if problem is None:
-            return record
-        return msgspec.structs.replace(record, warnings=[*record.warnings, problem])
+        run_id = ids.new_run()
+        with _noted(client, request, run_id) as note:
+            with translated_errors(request.url):
+                left = 0 if note is None else note.remove_left(client)
+                prepared = prepare(request, client, fleet, run_id, callbacks.should_stop)
+            if note is not None:
+                note.is_clean = False
+            record, problems = _measure(prepared, callbacks)
+            if note is not None:
+                note.is_clean = not problems or request.keep
+    if left:
+        problems.append(_removed_left(left))
+    return msgspec.structs.replace(record, warnings=[*record.warnings, *problems])
+
+
+def _noted(
+    client: redis.Redis, request: RunRequest, run_id: int
+) -> contextlib.AbstractContextManager[LeftNote | None]:
+    """A note for the next run, in case that this one is killed; none if its server ends with it."""
+    if request.owns_server:
+        return contextlib.nullcontext()
+    return leftovers.noted(run_id, parse(request.url).address, request.scenario)
+
+
+def _removed_left(keys: int) -> RecordWarning:
+    return RecordWarning(
+        "removed_left",
+        f"before the run, {keys:,} keys were removed that a run which was killed had left on this "
+        "server: nothing needs to be done",
+    )
+
+
+def _measure(
+    prepared: PreparedRun, callbacks: RunCallbacks
+) -> tuple[RunRecord, list[RecordWarning]]:
+    """Measure a run that has been prepared, and clean its server.
+
+    Returns the record, and warnings about what stays in the server.
+    """
+    try:
+        supervisor = Supervisor(start(prepared), callbacks)
+        supervisor.watch()
+        supervisor.drain()
+        record = build_record(collect(supervisor))
+    except BaseException:
+        _end_all(prepared.fleet)
+        clean_up(prepared, None)
+        raise
+    # What was measured is worth more than a clean server: it is passed on before, and a failure
+    # here is a warning.
+    try:
+        callbacks.on_measured(record)
+    finally:
+        supervisor.show("cleaning")
+        problem = clean_up(prepared, record)
+    return record, [] if problem is None else [problem]
 
 
 def _hurrying(client: redis.Redis, should_stop: StopRequested) -> StopRequested:

@@ -77,8 +77,14 @@ def family(mark: str) -> list[psutil.Process]:
 
 
 def left_in(temporary: Path) -> list[Path]:
-    """What is in the temporary directory, beside the folder of folders."""
-    return [path for path in temporary.rglob("*") if path.parent != temporary]
+    """What is in the temporary directory, beside the folder of folders and notes of killed runs."""
+    found = [path for path in temporary.rglob("*") if path.parent != temporary]
+    return [path for path in found if path not in notes_in(temporary)]
+
+
+def notes_in(temporary: Path) -> list[Path]:
+    """The notes of runs that were killed before they had cleaned their server."""
+    return list(temporary.glob("*/run-on-a-server.*"))
 
 
 def started(words: Sequence[str], url: str) -> subprocess.Popen[bytes]:
@@ -103,6 +109,37 @@ def test_a_command_that_is_killed_leaves_no_process_and_no_folder(
         process.kill()
     await_that(lambda: not family(str(tmp_path)))
     assert left_in(temporary) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--queues", "inference_default=1"),
+        ("--layout", "asynq", "--queues", "inference.default=1", "--duplicate-check"),
+    ],
+    ids=["runqy", "asynq"],
+)
+def test_the_next_run_on_a_server_removes_what_a_killed_one_left_there(
+    words: tuple[str, ...], tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    with started((*RUN, *words, "--workers", "0"), url) as process:
+        await_that(lambda: is_at_work(client))
+        process.kill()
+    await_that(lambda: not family(str(tmp_path)))
+    client.set("theirs", 1)
+    assert client.dbsize() > 30
+    assert len(notes_in(temporary)) == 1
+    other = ("run", "smoke", "--workers", "0", "--tasks", "5", "-o", "next.json")
+    with started(other, url) as process:
+        assert process.wait(TIMEOUT_S) == 0
+    assert client.keys() == [b"theirs"]
+    assert notes_in(temporary) == []
+    (message,) = [
+        each.message
+        for each in run_record.load(Path("next.json")).warnings
+        if each.code == "removed_left"
+    ]
+    assert "keys were removed that a run which was killed had left" in message
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])

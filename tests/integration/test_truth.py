@@ -27,7 +27,7 @@ PENDING = f"asynq:{QUEUE}:pending"
 
 def connect(embedded: EmbeddedServer) -> Any:
     """A client; redis-py's types allow for decoded replies, which these are not."""
-    return redis.Redis(port=embedded.port)
+    return redis.Redis.from_url(embedded.url)
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:

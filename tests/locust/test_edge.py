@@ -93,7 +93,7 @@ def test_a_fault_in_a_greenlet_ends_the_test_with_one_line(tmp_path: Path) -> No
     ("words", "message"),
     [
         (("--trace", "missing.csv"), "bench: trace missing.csv: No such file or directory"),
-        (("--shape-duration", "x"), "bench: 'x' is not a duration: "),
+        (("--shape-duration", "x"), "bench: --shape-duration: 'x' is not a duration: "),
     ],
 )
 def test_a_shape_that_cannot_be_made_is_one_line(

@@ -19,6 +19,7 @@ from tests.run.values import (
     counting,
     measured,
     observer,
+    packed,
     producer,
     sample,
     scenario,
@@ -42,6 +43,13 @@ def stalled(longest_us: int) -> ProducerReport:
         Interval.ENQUEUE: 200,
     }
     return producer(measured=measured(times, tasks=500, every_us=2_000))
+
+
+def one_refused() -> ProducerReport:
+    """One task of a hundred was refused."""
+    return producer(
+        acknowledged=packed(range(99)), refused_set=packed([99]), enqueued=99, refused=1
+    )
 
 
 RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
@@ -69,6 +77,14 @@ RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
             "server_lost_data",
         ),
         ({}, {"others": 4}, "valid", "other_tasks"),
+        ({}, {"workers": [worker(foreign=2)]}, "valid", "other_tasks"),
+        ({}, {"workers": [worker(refusals={"BUSY": 3})]}, "valid", "difficulties"),
+        (
+            {},
+            {"producers": [one_refused()], "workers": [worker({0: range(99)})]},
+            "lossy",
+            "refused",
+        ),
         (
             {},
             {"workers": [worker({})], "producers": [producer(measured=measured({}))]},

@@ -1,5 +1,6 @@
 """What the verdict of a run is judged by."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from bench.measure import summary
@@ -68,7 +69,8 @@ def verdict_inputs(
         clocks=_clocks(run, histograms),
         lateness=_lateness(histograms),
         server=_server(run),
-        others=OtherUsers(run.remaining.others, run.remaining.other_poppers),
+        others=_others(run),
+        difficulties=_difficulties(run),
         measured_tasks=histograms[Interval.ENQUEUE, "all"].count,
         drain_waited_for=run.drain_waited_for,
         unfinished=_on_no_list(observed, counts),
@@ -98,6 +100,30 @@ def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
 
 def _server(run: CollectedRun) -> ServerChange:
     return ServerChange(lost_data(run), run.completed_gone, evicted_keys(run), unknown_costs(run))
+
+
+def _others(run: CollectedRun) -> OtherUsers:
+    served = sum(report.foreign for report in run.workers)
+    is_shared = run.remaining.others is None
+    return OtherUsers(
+        tasks=0 if is_shared else served + (run.remaining.others or 0),
+        poppers=run.remaining.other_poppers,
+    )
+
+
+def _difficulties(run: CollectedRun) -> list[str]:
+    """What workers met and went on after, as clauses."""
+    refusals: Counter[str] = Counter()
+    unserved: Counter[str] = Counter()
+    for report in run.workers:
+        refusals.update(report.refusals)
+        unserved.update(report.unserved)
+    lost = sum(report.reconnects for report in run.workers)
+    return [
+        *(f"commands refused with {code}: {count:,}" for code, count in sorted(refusals.items())),
+        *(f"tasks not served because {why}: {count:,}" for why, count in sorted(unserved.items())),
+        *([f"connections lost and replaced: {lost:,}"] if lost else []),
+    ]
 
 
 def _lateness(histograms: summary.LatencyTable) -> Lateness:
