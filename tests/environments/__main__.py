@@ -22,8 +22,8 @@ def main() -> int:
     for command in commands:
         for end in ENDS:
             if _is_chosen(end.name, options.only):
-                codes = {130, -2} if end.code == 130 else {end.code or 0}
-                faulty += _row(command.name, end.name, try_end(command, end), frozenset(codes))
+                right = frozenset({-9}) if end.name == "KILL" else command.ended_codes
+                faulty += _row(command.name, end.name, try_end(command, end), right)
         for place in PLACES:
             if _is_chosen(place.name, options.only):
                 codes = set(command.codes)

@@ -16,11 +16,14 @@ class Command:
 
     name: str
     words: Sequence[str]
-    """``{url}`` stands for the server's URL."""
-    long: Sequence[str]
-    """Words that make it last until it is ended."""
+    """``{url}`` stands for the server's URL, ``{length}`` for what decides how long it lasts."""
+    short: str = ""
+    long: str = ""
+    """A length at which it lasts until it is ended."""
     codes: frozenset[int] = frozenset({0})
     """Exit codes that are right where nothing ends it."""
+    ended_codes: frozenset[int] = frozenset({130})
+    """Exit codes that are right where a signal ends it."""
     ends_by_itself: bool = True
     needs_server: bool = True
 
@@ -29,64 +32,82 @@ _BENCH = str(BIN / "bench")
 COMMANDS: Sequence[Command] = (
     Command(
         "run",
-        (_BENCH, "run", "smoke", *_SMALL, "--duration", "1s", "-o", "run.json"),
-        ("--duration", "60s"),
+        (_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "-o", "run.json"),
+        "1s",
+        "60s",
         needs_server=False,
     ),
     Command(
         "run, server given",
-        (_BENCH, "run", "smoke", *_SMALL, "--duration", "1s", "--redis-url", "{url}"),
-        ("--duration", "60s"),
+        (_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "--redis-url", "{url}"),
+        "1s",
+        "60s",
     ),
     Command(
         "run, worker command",
         (
-            *(_BENCH, "run", "smoke", *_SMALL, "--duration", "1s", "--redis-url", "{url}"),
+            *(_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "--redis-url", "{url}"),
             *("--queues", "inference_default=1"),
             "--worker-command",
             f"{sys.executable} {Path(__file__).parents[1] / 'peers' / 'plain_worker.py'} own.json "
             "inference_default",
         ),
-        ("--duration", "60s"),
+        "1s",
+        "60s",
     ),
     Command(
         "ab",
         (
-            *(_BENCH, "ab", "smoke", *_SMALL, "--duration", "500ms", "--pairs", "1"),
+            *(_BENCH, "ab", "smoke", *_SMALL, "--duration", "{length}", "--pairs", "1"),
             *("--noise-pairs", "1", "--b", "--prefetch 1", "--redis-url", "{url}", "-o", "job"),
         ),
-        ("--duration", "20s"),
+        "500ms",
+        "20s",
         frozenset({0, 3, 4}),
     ),
     Command(
         "capacity",
         (
-            *(_BENCH, "capacity", "smoke", "--slo", "e2e.p99 < 500ms", "--workers", "1"),
-            *("--budget", "20s", "--redis-url", "{url}", "-o", "capacity.json"),
+            *(_BENCH, "capacity", "--slo", "e2e.p99 < 500ms", "--workers", "1"),
+            *("--budget", "3m", "--redis-url", "{url}", "-o", "capacity.json"),
         ),
-        (),
-        frozenset({0, 3, 4, 5}),
+        codes=frozenset({130}),  # it takes minutes: each place begins it only
+        ends_by_itself=False,
     ),
     Command(
         "clients",
         (
-            *(_BENCH, "clients", "--tasks", "500", "--repeat", "1"),
+            *(_BENCH, "clients", "--tasks", "{length}", "--repeat", "1"),
             *("--only", "python-seed,bench", "--redis-url", "{url}", "-o", "clients.json"),
         ),
-        ("--tasks", "200000"),
+        "500",
+        "200000",
     ),
     Command(
         "worker",
         (_BENCH, "worker", "inference", "--redis-url", "{url}"),
-        (),
+        ended_codes=frozenset({0}),
         ends_by_itself=False,
     ),
     Command(
         "locust",
         (
-            *(str(BIN / "locust"), "-f", str(_LOCUSTFILE), "--headless", "-u", "1", "-t", "2s"),
+            *(
+                str(BIN / "locust"),
+                "-f",
+                str(_LOCUSTFILE),
+                "--headless",
+                "-u",
+                "1",
+                "-t",
+                "{length}",
+            ),
             *("--rate", "300/s", "--start-worker", "1", "--record", "locust.json"),
         ),
-        ("-t", "60s"),
+        "2s",
+        "60s",
     ),
 )
+
+NEXT_RUN = (_BENCH, "run", "smoke", "--tasks", "5", "--redis-url", "{url}", "-o", "next.json")
+"""Removes from a server what a run that was killed has left there."""

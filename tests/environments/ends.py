@@ -1,10 +1,8 @@
 """How a command is ended, or what is odd about the place in which it runs."""
 
-import os
 import pty
 import resource
 import signal
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,26 +19,16 @@ class End:
     """A signal, or a closed terminal, while a command is at work."""
 
     name: str
-    code: int | None
-    """The exit code that is right; None where the system decides."""
-    strike: Callable[[subprocess.Popen[bytes], int], None]
-    """Takes the process, and the terminal's descriptor."""
-
-
-def _sending(number: signal.Signals) -> Callable[[subprocess.Popen[bytes], int], None]:
-    return lambda process, _: process.send_signal(number)
-
-
-def _close_terminal(_: subprocess.Popen[bytes], terminal: int) -> None:
-    os.close(terminal)
+    number: signal.Signals | None
+    """None for a closed terminal."""
 
 
 ENDS: Sequence[End] = (
-    End("INT", 130, _sending(signal.SIGINT)),
-    End("TERM", 130, _sending(signal.SIGTERM)),
-    End("HUP", 130, _sending(signal.SIGHUP)),
-    End("KILL", -signal.SIGKILL, _sending(signal.SIGKILL)),
-    End("terminal closed", 130, _close_terminal),
+    End("INT", signal.SIGINT),
+    End("TERM", signal.SIGTERM),
+    End("HUP", signal.SIGHUP),
+    End("KILL", signal.SIGKILL),
+    End("terminal closed", None),
 )
 
 
@@ -53,7 +41,7 @@ class Place:
     """None removes a variable."""
     prepare: Callable[[Path], None] = lambda _: None
     """Takes the working folder."""
-    in_child: Callable[[], None] | None = None
+    in_child: Callable[[], None] = lambda: None
     """Called in the new process."""
 
 

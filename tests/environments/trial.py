@@ -1,13 +1,16 @@
 """Runs one command in one place or to one end, and looks at what is left."""
 
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +19,7 @@ import psutil
 import redis
 
 from bench.redisio import embedded
-from tests.environments.commands import Command
+from tests.environments.commands import NEXT_RUN, Command
 from tests.environments.ends import End, Place, opened_terminal
 
 _MARK = "BENCH_TRIAL"
@@ -85,28 +88,33 @@ def _try(command: Command, place: Place, end: End | None) -> Outcome:
             environment.pop(name, None)
             if value is not None:
                 environment[name] = value
-        words = [word.replace("{url}", server.open_url) for word in command.words]
+        length = command.short if end is None else command.long
+        words = [
+            word.replace("{url}", server.open_url).replace("{length}", length)
+            for word in command.words
+        ]
         looking, shown = opened_terminal()
         said: list[bytes] = []
         began_s = time.monotonic()
         process = subprocess.Popen(
-            [*words, *(command.long if end is not None else ())],
+            words,
             cwd=work,
             env=environment,
             stdin=shown,
             stdout=shown,
             stderr=shown,
             start_new_session=True,
-            preexec_fn=place.in_child,  # noqa: PLW1509 - the limit must be the child's alone
+            preexec_fn=lambda: _enter(place),  # noqa: PLW1509 - its limits must be the child's alone
         )
         os.close(shown)
-        threading.Thread(target=_read, args=(os.dup(looking), said), daemon=True).start()
-        is_open = _strike(command, end, process, looking)
-        code = _code_of(process)
-        seconds = time.monotonic() - began_s
-        left = _left_running(mark)
-        if is_open:
-            os.close(looking)
+        with _reading(looking, said) as stop_reading:
+            _strike(command, end, process, stop_reading)
+            code = _code_of(process)
+            seconds = time.monotonic() - began_s
+            left = _left_running(mark)
+        if end is not None and end.name == "KILL" and command.needs_server:
+            words = [word.replace("{url}", server.open_url) for word in NEXT_RUN]
+            subprocess.run(words, cwd=work, env=environment, capture_output=True, check=False)
         with redis.Redis.from_url(server.url) as client:
             keys = client.dbsize()
         files = sorted(path.name for path in temporary.iterdir())
@@ -114,28 +122,55 @@ def _try(command: Command, place: Place, end: End | None) -> Outcome:
     return Outcome(code, seconds, left, keys, files, text)
 
 
-def _read(descriptor: int, said: list[bytes]) -> None:
+def _enter(place: Place) -> None:
+    """In the new process: its standard input becomes the terminal of its session."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    place.in_child()
+
+
+@contextmanager
+def _reading(terminal: int, said: list[bytes]) -> Iterator[Callable[[], None]]:
+    """Read what appears on a terminal, and close it in the end; yields what closes it earlier."""
+    is_over = threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            if select.select([terminal], [], [], 0.05)[0]:
+                try:
+                    said.append(os.read(terminal, 1 << 16))
+                except OSError:  # its other side is closed
+                    return
+
+    thread = threading.Thread(target=read)
+    thread.start()
+
+    def close() -> None:
+        if not is_over.is_set():
+            is_over.set()
+            thread.join()
+            os.close(terminal)
+
     try:
-        while data := os.read(descriptor, 1 << 16):
-            said.append(data)
-    except OSError:  # its other side is closed
-        pass
+        yield close
     finally:
-        os.close(descriptor)
+        close()
 
 
 def _strike(
-    command: Command, end: End | None, process: subprocess.Popen[bytes], looking: int
-) -> bool:
-    """Return whether the terminal is still open."""
-    if end is None:
-        if not command.ends_by_itself:
-            time.sleep(_START_S)
-            process.send_signal(signal.SIGTERM)
-        return True
+    command: Command,
+    end: End | None,
+    process: subprocess.Popen[bytes],
+    close_terminal: Callable[[], None],
+) -> None:
+    if end is None and command.ends_by_itself:
+        return
     time.sleep(_START_S)
-    end.strike(process, looking)
-    return end.name != "terminal closed"
+    if end is None:
+        process.send_signal(signal.SIGTERM)
+    elif end.number is None:
+        close_terminal()
+    else:
+        process.send_signal(end.number)
 
 
 def _code_of(process: subprocess.Popen[bytes]) -> int | None:
