@@ -27,6 +27,8 @@ _START_S = 1.5
 """A command is at work by then; how far it has come may differ, and must not matter."""
 _END_S = 25.0
 _GONE_S = 8.0
+_NEVER = -1
+"""What TTL answers for a key that does not expire."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Outcome:
     seconds: float
     processes: Sequence[str]
     keys: int
+    """Keys on its server that do not expire, once the next run has been there."""
     files: Sequence[str]
     """What is in its temporary folder."""
     said: str
@@ -116,7 +119,7 @@ def _try(command: Command, place: Place, end: End | None) -> Outcome:
             words = [word.replace("{url}", server.open_url) for word in NEXT_RUN]
             subprocess.run(words, cwd=work, env=environment, capture_output=True, check=False)
         with redis.Redis.from_url(server.url) as client:
-            keys = client.dbsize()
+            keys = sum(client.ttl(key) == _NEVER for key in client.scan_iter())
         files = sorted(path.name for path in temporary.iterdir())
         text = b"".join(said).decode(errors="replace")
     return Outcome(code, seconds, left, keys, files, text)
