@@ -14,11 +14,11 @@ from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import hurry, open_client, translated_errors
 from bench.redisio.url import parse
-from bench.run import leftovers
+from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
-from bench.run.leftovers import LeftNote
+from bench.run.killed_runs import LeftNote
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
@@ -76,7 +76,7 @@ def _noted(
     """A note for the next run, in case that this one is killed; none if its server ends with it."""
     if request.owns_server:
         return contextlib.nullcontext()
-    return leftovers.noted(run_id, parse(request.url).address, request.scenario)
+    return killed_runs.noted(run_id, parse(request.url).address, request.scenario)
 
 
 def _removed_left(keys: int) -> RecordWarning:

@@ -82,14 +82,22 @@ def _ending_of(case: Case, url: str, root: Path, streams: tuple[io.FileIO, io.Fi
         seconds = time.monotonic() - began_s
         written = {name: data for name, data in _files(folder).items() if before.get(name) != data}
     out, err = (_text_of(stream) for stream in streams)
-    peak = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    peak *= 1 if sys.platform == "darwin" else 1024
+    peak = _peak_bytes()
     return Ending(
         how=how, code=code, out=out, err=err, seconds=seconds, peak_bytes=peak, written=written
     )
+
+
+def _peak_bytes() -> int:
+    """The most memory of this process or a child of its."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+    try:
+        # getrusage counts what the parent had resident when this process was started.
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, children)
+    return max(int(status.partition("VmHWM:")[2].split()[0]) * 1024, children)
 
 
 @contextlib.contextmanager

@@ -188,6 +188,9 @@ def test_while_somebody_elses_worker_is_at_work_nothing_is_wrong(
     with subprocess.Popen(words, env=variables(embedded), stdout=subprocess.DEVNULL) as worker:
         try:
             answers = [look(embedded.url, layout, sample=300) for _ in range(10)]
+            deadline_s = time.monotonic() + 30
+            while answers[-1].ids == 20_000 and time.monotonic() < deadline_s:  # it starts slowly
+                answers.append(look(embedded.url, layout, sample=300))
         finally:
             worker.terminate()
     assert {each.code for answer in answers for each in answer.findings} <= {"no-worker"}

@@ -36,8 +36,7 @@ def verdict_inputs(
     histograms: summary.LatencyTable,
 ) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
-    scenario, observed = run.scenario, run.observed
-    counts = accounted.total
+    scenario, counts = run.scenario, accounted.total
     all_queues = [histograms[interval, "all"] for interval in Interval]
     return VerdictInputs(
         counts=counts,
@@ -73,7 +72,7 @@ def verdict_inputs(
         difficulties=_difficulties(run),
         measured_tasks=histograms[Interval.ENQUEUE, "all"].count,
         drain_waited_for=run.drain_waited_for,
-        unfinished=_on_no_list(observed, counts),
+        unfinished=_on_no_list(run.observed, counts),
         counter_rules=accounted.counter_rules,
         counter_excess=accounted.counter_excess,
         inversions=_inversions(run, histograms),

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import redis
 
+from bench.errors import UsageError
 from bench.layouts import registry
 from bench.processes import folders
 from bench.run.removal import CleanupScope, Removal, remove, remove_notes
@@ -62,7 +63,10 @@ class LeftNote:
             with _abandoned(path) as killed:
                 if killed is None or killed.address != self.address:
                     continue
-                removal = killed.remove(client)
+                try:
+                    removal = killed.remove(client)
+                except UsageError:  # its layout is not installed any more
+                    continue
                 deleted += removal.deleted
                 if not removal.refusals:
                     path.unlink(missing_ok=True)
