@@ -1,9 +1,10 @@
 """A redis-py client that takes no reply for what it is not.
 
-redis-py converts replies by the command's name, and lets whatever goes wrong in that pass: a server
-that is none, or a proxy, would look like a fault of this program.
+redis-py hands most replies on as they came, converts some by the command's name, and lets whatever
+goes wrong in that pass: a server that is none, or a proxy, would look like a fault of this program.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -13,6 +14,33 @@ from redis.exceptions import InvalidResponse
 _CONVERSION_FAULTS = (TypeError, ValueError, LookupError, AttributeError, OverflowError)
 
 
+def _is_integer(reply: object) -> bool:
+    return isinstance(reply, int)
+
+
+def _is_string(reply: object) -> bool:
+    return reply is None or isinstance(reply, bytes)
+
+
+def _are_strings(reply: object) -> bool:
+    return isinstance(reply, list) and all(map(_is_string, reply))
+
+
+def _is_scan(reply: object) -> bool:
+    return isinstance(reply, list) and len(reply) == 2 and _are_strings(reply[1])
+
+
+_REPLY_TYPES: dict[Callable[[object], bool], str] = {
+    _is_integer: "CLIENT_UNBLOCK DBSIZE DECRBY DEL EXISTS EXPIRE HLEN HSET LLEN LPUSH LREM RPUSH "
+    "SADD SCARD SISMEMBER SREM TTL UNLINK ZADD ZCARD ZCOUNT ZREM",
+    _is_string: "CLIENT_LIST GET HGET INFO PING SCRIPT_LOAD SET TYPE",
+    _are_strings: "CONFIG_GET HGETALL HMGET LRANGE MGET SMEMBERS TIME ZRANGE ZRANGEBYSCORE",
+    _is_scan: "SCAN",
+}
+"""What the replies to commands are, by the Redis documentation of RESP 2. Replies to others, such
+as EVALSHA, are checked where they are used."""
+
+
 class _CheckedReplies:
     """Raises InvalidResponse for a reply that redis-py cannot convert."""
 
@@ -20,18 +48,51 @@ class _CheckedReplies:
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
         except _CONVERSION_FAULTS as error:
-            raise InvalidResponse(f"its reply to {command_name} is none: {error}") from None
+            raise InvalidResponse(f"its reply to {_text(command_name)} is none: {error}") from None
 
 
 class _CheckingPipeline(_CheckedReplies, Pipeline):
     """Many commands at once."""
 
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        try:
+            return super().execute(raise_on_error)
+        except _CONVERSION_FAULTS as error:  # the reply to EXEC is converted apart
+            raise InvalidResponse(f"its reply to a transaction is none: {error}") from None
+
 
 class CheckingClient(_CheckedReplies, redis.Redis):
     """A client, and its pipelines. Raises InvalidResponse for replies that cannot be."""
+
+    def __init__(self, connection_pool: redis.ConnectionPool) -> None:
+        super().__init__(connection_pool=connection_pool)
+        callbacks: Any = self.response_callbacks  # its own class of dictionary has no types
+        for is_right, names in _REPLY_TYPES.items():
+            for name in names.split():
+                command = name.replace("_", " ")
+                callbacks[command] = _checked(command, is_right, callbacks.get(command))
+                # Commands of frames are bytes, which redis-py takes and does not convert.
+                callbacks[command.encode()] = _checked(command, is_right, None)
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         """Returns a pipeline, as redis-py's client does."""
         return _CheckingPipeline(
             self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
+
+
+def _checked(
+    command: str, is_right: Callable[[object], bool], convert: Callable[..., Any] | None
+) -> Callable[..., Any]:
+    """A callback of redis-py for the replies to a command."""
+
+    def callback(reply: Any, **options: Any) -> Any:
+        if not is_right(reply):
+            raise InvalidResponse(f"its reply to {command} is none: {str(reply)[:60]}")
+        return reply if convert is None else convert(reply, **options)
+
+    return callback
+
+
+def _text(command_name: str | bytes) -> str:
+    return command_name.decode() if isinstance(command_name, bytes) else command_name

@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from bench.errors import ServerUnreachable, UsageError
+from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient
 from bench.redisio.url import RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
@@ -274,6 +275,7 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
         connection_class=kind,
         db=parts.database,
         protocol=2,
+        parser_class=BoundedParser,
         socket_timeout=answer_timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=_Patience(),

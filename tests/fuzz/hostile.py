@@ -20,14 +20,15 @@ _PATIENCE_S = 30.0
 class HostileServer:
     """Listens on a loopback port of its own, with a thread for each connection."""
 
-    def __init__(self, replies: Sequence[Reply], real_port: int, password: str) -> None:
+    def __init__(self, replies: Sequence[Reply], real_port: int, password: str = "") -> None:
         self._replies = replies
         self._real_port = real_port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._over = threading.Event()
         self._open: list[socket.socket] = []
         port = self._listening.getsockname()[1]
-        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        user = f":{password}@" if password else ""
+        self.url = f"redis://{user}127.0.0.1:{port}/0"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()

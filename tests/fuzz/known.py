@@ -35,14 +35,7 @@ def _known(what: str, fault: str, cases: str, *, waits: bool = False) -> Known:
     )
 
 
-KNOWN: Sequence[Known] = (
-    _known(
-        "a reply that comes byte by byte is waited for without an end",
-        r"^(hung|slow)",
-        "servers: run-reply-byte-by-byte",
-        waits=True,
-    ),
-)
+KNOWN: Sequence[Known] = ()
 
 BY_CHANCE: frozenset[str] = frozenset()
 """Cases that may hold or fail: what they meet depends on what arrives together."""
