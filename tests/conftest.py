@@ -9,10 +9,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 from hypothesis import settings
 
+from bench.redisio import embedded as embedded_server
+from bench.redisio.embedded import EmbeddedServer
 from bench.usage import SINGLE_THREADED
 from tests.talk import talk
 
@@ -67,6 +71,34 @@ def trial_count(request: pytest.FixtureRequest) -> TrialCount:
     """``trial_count(quick, full)``: how many trials a simulation makes, by ``--nightly``."""
     is_full = bool(request.config.getoption("--nightly"))
     return lambda quick, full: full if is_full else quick
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedServer]:
+    """A server of the test's own."""
+    with embedded_server.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    """A server of the module's own."""
+    with embedded_server.running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def url(server: EmbeddedServer) -> str:
+    """The URL of the module's own server."""
+    return server.url
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Any]:
+    """A client of the module's own server, which is empty."""
+    with redis.Redis.from_url(url, protocol=2) as opened:
+        opened.flushall()
+        yield opened
 
 
 @pytest.fixture(scope="session")

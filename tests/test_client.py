@@ -10,17 +10,9 @@ import redis
 
 from bench import enqueue_task, task_status, wait_for_result
 from bench.errors import NoResult, TaskNotFound, UsageError
-from bench.redisio import embedded
 
 TIMEOUT_S = 20.0
 NOWHERE = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A server of this module's own."""
-    with embedded.running() as running:
-        yield running.url
 
 
 @pytest.fixture

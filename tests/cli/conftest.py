@@ -14,7 +14,6 @@ import pytest
 from bench.cli.app import main
 from bench.processes.signals import ending_signals
 from bench.records.run_record import RunRecord
-from bench.redisio import embedded
 
 _VARIABLES = ("BENCH_REDIS_URL", "REDIS_URL", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
 
@@ -88,10 +87,3 @@ def bench(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     yield run
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A server of this module's own."""
-    with embedded.running() as running:
-        yield running.url

@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import redis
 
 from bench.records import run_record
 from bench.secrets import address
@@ -36,14 +35,6 @@ COMMANDS = {
     "clients": CLIENTS,
     "worker": ("worker", "inference"),
 }
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    """A client of an empty server."""
-    with redis.Redis.from_url(url) as made:
-        made.flushall()
-        yield made
 
 
 @pytest.fixture

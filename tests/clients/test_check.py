@@ -1,7 +1,7 @@
 """What a client left is looked at field by field: nothing that is wrong passes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,6 @@ from bench.clients.check import CheckedQueue, ExpectedTasks, FoundTasks
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.layouts.asynq import codec
-from bench.redisio import embedded as embedded_server
-from bench.redisio.embedded import EmbeddedServer
 from bench.wire.task import Task
 
 QUEUE = "inference_default"
@@ -27,20 +25,6 @@ Client = redis.Redis
 IDS = [f"id-{number}" for number in range(TASKS)]
 KEY = "asynq:t:id-2"
 """Of the task that is spoiled."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with embedded_server.running() as started:
-        yield started
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[Client]:
-    """Of an empty server: it is this module's own."""
-    with redis.Redis.from_url(server.url, protocol=2) as opened:
-        opened.flushall()
-        yield opened
 
 
 def payload_of(number: int) -> str:

@@ -4,11 +4,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-import pytest
-
 from bench.records.run_record import RunRecord
-from bench.redisio import embedded as embedded_server
-from bench.redisio.embedded import EmbeddedServer
 from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.worker import standalone
@@ -18,13 +14,6 @@ from bench.workload.resolve import parent_queue, resolve
 from tests.seconds import in_seconds
 
 QUEUE = "inference_default"
-
-
-@pytest.fixture
-def embedded() -> Iterator[EmbeddedServer]:
-    """A server of the test's own."""
-    with embedded_server.running() as started:
-        yield started
 
 
 def run(

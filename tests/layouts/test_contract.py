@@ -4,18 +4,16 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-import redis
 
 from bench.clients import check
 from bench.clients.check import ExpectedTasks
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.measure.ledger import Counts
-from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.queue_keys import lengths, load_scripts
 from bench.run.cleanup import Cleanup
@@ -54,20 +52,6 @@ def _no_wait(_seconds: float) -> None:
 
 
 each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with embedded.running() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[Any]:
-    """The module's own server, empty."""
-    with redis.Redis.from_url(server.url, protocol=2) as opened:
-        opened.flushall()
-        yield opened
 
 
 @pytest.fixture(params=VARIANTS, ids=VARIANT_IDS)

@@ -13,8 +13,6 @@ import pytest
 
 from bench.records import run_record
 from bench.records.run_record import RunRecord
-from bench.redisio import embedded as embedded_server
-from bench.redisio.embedded import EmbeddedServer
 
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 TIMEOUT_S = 60
@@ -71,13 +69,6 @@ class LocustProcess:
 
 
 Start = Callable[..., LocustProcess]
-
-
-@pytest.fixture
-def embedded() -> Iterator[EmbeddedServer]:
-    """A server of the test's own."""
-    with embedded_server.running() as started:
-        yield started
 
 
 @pytest.fixture

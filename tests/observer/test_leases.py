@@ -1,26 +1,15 @@
 """Which tasks of a run were seen with a lease that had ended."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-import redis
 
 from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.observer.leases import LeaseWatch
-from bench.redisio import embedded
 from tests.observer.scripted import RUN, task_id
 
 QUEUE = "inference.default"
 LEASES = f"asynq:{{{QUEUE}}}:lease"
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
-        yield opened
 
 
 def test_leases_that_have_ended_are_noted_once_a_second(client: Any) -> None:

@@ -2,19 +2,16 @@
 
 import re
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import redis
 
 from bench.clock import RunClock
 from bench.measure.window import time_line
 from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.sinks import Sink, make_sink
-from bench.redisio import embedded
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.wire.answers import Answers
@@ -24,19 +21,6 @@ from tests.redisio.stream import PairedStream
 
 RUN = 77
 CLOCK = RunClock(1_700_000_000_000_000)
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded.running() as started:
-        yield started.url
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(url) as opened:
-        opened.flushall()  # the test's own server
-        yield opened
 
 
 class Sending:

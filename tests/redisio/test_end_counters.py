@@ -1,25 +1,14 @@
 """What queues count themselves, and which workers say that they keep the counts."""
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-import redis
 
 from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.endings import CountedEnds
-from bench.redisio import embedded
 from bench.redisio.end_counters import EndCounters
 from bench.redisio.registrations import registered_rules
 
 QUEUE, OTHER = "inference.default", "inference.low"
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
-        yield opened
 
 
 def test_counters_are_those_since_the_run_began(client: Any) -> None:

@@ -1,13 +1,11 @@
 """A run or a check with a layout that is not the one that lives on the server says so."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 
 from bench.layouts import registry
-from bench.redisio import embedded
 from bench.redisio.other_layouts import other_layout_note
 from tests.redisio.test_end_counters import register_asynq, register_runqy
 
@@ -15,12 +13,6 @@ RUNQY, ASYNQ, RUNQY_SERVER = (
     registry.get(name).layout for name in ("runqy", "asynq", "runqy-server")
 )
 QUEUE = "inference.default"
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
-        yield opened
 
 
 def braced_queue(client: Any) -> None:

@@ -1,24 +1,16 @@
 """The keys of one run's tasks are found by their names, and no others."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 
 from bench.layouts import registry
-from bench.redisio import embedded
 from bench.redisio.task_keys import scan
 from bench.wire import ids
 from bench.wire.layout_contract import Layout
 
 LAYOUTS = [entry.layout for entry in registry.loaded()]
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis(port=started.port, protocol=2) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=[layout.name for layout in LAYOUTS])

@@ -1,6 +1,5 @@
 """What a run leaves in a server beside its tasks, and that it takes away no more than that."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from bench.errors import UsageError
 from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.measure.ledger import Counts
-from bench.redisio import embedded
 from bench.redisio.queue_keys import CHUNK, lengths
 from bench.run.cleanup import Cleanup
 from bench.run.removal import CleanupScope, Removal
@@ -23,12 +21,6 @@ NOW_S = 1_800_000_000
 ONE_DONE = CleanupScope(1, {0: 0}, counts={QUEUE: Counts(completed=1)})
 DAY = f"asynq:{{{QUEUE}}}:processed:2027-01-15"
 TOTAL = f"asynq:{{{QUEUE}}}:processed"
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with embedded.running() as started, redis.Redis.from_url(started.url, protocol=2) as opened:
-        yield opened
 
 
 def finish_one(client: Any) -> None:

@@ -1,7 +1,7 @@
 """Which runs a standing worker reports to, on whose clock, and what it says of others' tasks."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from bench.ipc import remote
 from bench.ipc.remote import RunInfo
 from bench.measure.reports import WorkerReport
 from bench.measure.window import time_line
-from bench.redisio import clock_sync, embedded
+from bench.redisio import clock_sync
 from bench.redisio.connection import ConnectionLost
 from bench.wire import ids
 from bench.worker.batch import WorkerSettings
@@ -27,19 +27,6 @@ QUEUE = "inference_default"
 START_US = 1_800_000_000_000_000
 STARTED = Offset(1_000_000, 20.0)
 """The worker's own mapping, at its start."""
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded.running() as started:
-        yield started.url
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(url, protocol=2) as opened:
-        opened.flushall()  # the test's own server
-        yield opened
 
 
 def announce(

@@ -3,7 +3,7 @@
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from bench.layouts.runqy.layout import RUNQY
 from bench.measure.recorder import Interval
 from bench.measure.summary import latencies
 from bench.measure.window import time_line
-from bench.redisio import embedded
 from bench.redisio.connection import RawConnection, open_client
 from bench.wire import ids, stamps
 from bench.wire.task import Task
@@ -31,19 +30,6 @@ from tests.redisio.private_server import private_server
 RUN = 77
 HIGH, DEFAULT, LOW = "inference_high", "inference_default", "inference_low"
 WORKER = "w1"
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with embedded.running() as started:
-        yield started.url
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Any]:
-    with redis.Redis.from_url(url) as opened:
-        opened.flushall()  # the test's own server
-        yield opened
 
 
 def enqueue(client: Any, queue: str, count: int, first: int = 0) -> list[str]:

@@ -1,18 +1,16 @@
 """The runqy-server layout: what a real server holds after each move, in literal keys and fields."""
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import redis
 
 from bench.layouts import registry, rules
 from bench.layouts.asynq import codec
 from bench.layouts.client_check import UnexpectedTask
 from bench.layouts.inspected import InspectedTask
-from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.wire.layout_contract import Reservation
 from bench.wire.task import Task
@@ -28,20 +26,6 @@ LIFECYCLE = {
     b"pending_timeout": b"0",
     b"active_timeout": b"0",
 }
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with embedded.running() as running:
-        yield running
-
-
-@pytest.fixture
-def client(server: EmbeddedServer) -> Iterator[Any]:
-    """The module's own server, empty."""
-    with redis.Redis.from_url(server.url, protocol=2) as opened:
-        opened.flushall()
-        yield opened
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "duplicate-check"])
