@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis
 
+from bench.redisio.bounded_reply import MOST_BYTES
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
 from tests.fuzz.cases import Reply
@@ -80,3 +81,19 @@ def test_a_reply_that_comes_byte_by_byte_is_waited_for_as_long_as_any_other(
         with pytest.raises(redis.exceptions.TimeoutError, match="not whole"):
             client.get("a")
         assert client.ping()  # on another connection: nothing of that reply is taken for this one
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param([("$999999999\r\n", 1), ("a", 2 * MOST_BYTES)], id="string"),
+        pytest.param([("*9999999\r\n", 1), ("$8\r\naaaaaaaa\r\n", 9_999_999)], id="list"),
+    ],
+)
+def test_a_reply_without_an_end_takes_bounded_memory(
+    server: EmbeddedServer, text: list[tuple[str, int]]
+) -> None:
+    with client_of(server, Reply(text=text, command="MGET", then="close")) as client:
+        with pytest.raises(redis.exceptions.InvalidResponse, match="longer than 67108864 bytes"):
+            client.mget("a")
+        assert client.ping()
