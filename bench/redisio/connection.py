@@ -9,23 +9,21 @@ import contextlib
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient
+from bench.redisio.patience import Patience
 from bench.redisio.url import RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
-HURRIED_TIMEOUT_S = 2.0
 _READ_SIZE = 1 << 18
 _TLS_FILES = {
     "ssl_ca_certs": Path.is_file,
@@ -44,14 +42,18 @@ SERVER_FAULTS = (redis.exceptions.RedisError, ConnectionLost)
 """Every error of a connection, for the last resort: ``translated_errors`` says more of most."""
 
 
-def open_client(url: str, answer_timeout_s: float | None = ANSWER_TIMEOUT_S) -> redis.Redis:
+def open_client(
+    url: str,
+    answer_timeout_s: float | None = ANSWER_TIMEOUT_S,
+    wants_end: Callable[[], bool] = lambda: False,
+) -> redis.Redis:
     """Open a client and wait for the reply to one ``PING``.
 
-    redis-py's retries are off: a repeated enqueue would be two tasks. Raises UsageError for a URL
-    that cannot be read and for a node of a cluster, and ServerUnreachable when the server does not
-    answer or refuses.
+    Once ``wants_end`` holds, a server that is silent is waited for ``HURRIED_TIMEOUT_S`` in all. No
+    command is repeated. Raises UsageError for a URL that cannot be read and for a node of a
+    cluster, and ServerUnreachable when the server does not answer or refuses.
     """
-    client = CheckingClient(connection_pool=_pool(url, answer_timeout_s))
+    client = CheckingClient(_pool(url, answer_timeout_s, Patience(wants_end)))
     with translated_errors(url):
         client.ping()
         _refuse_cluster(client, url)
@@ -111,39 +113,6 @@ def translated_errors(url: str) -> Iterator[None]:
         ) from None
 
 
-class _Patience(Retry):
-    """Repeats no command. In a hurry, a server that was silent once is not asked again."""
-
-    def __init__(self) -> None:
-        super().__init__(NoBackoff(), 0)
-        self.is_in_a_hurry = False
-        self._is_over = False
-
-    def __deepcopy__(self, _: object) -> "_Patience":
-        return self  # all connections of a client share it
-
-    def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
-        """Make a call. Raises redis-py's TimeoutError at once where there is no point in one."""
-        if self._is_over:
-            raise redis.exceptions.TimeoutError("the server was silent before")
-        try:
-            return super().call_with_retry(*arguments, **options)
-        except redis.exceptions.TimeoutError:
-            self._is_over = self.is_in_a_hurry
-            raise
-
-
-def hurry(client: redis.Redis) -> None:
-    """Wait for the server no longer than ``HURRIED_TIMEOUT_S`` from now on, for all commands
-    together: the user wants an end. Commands that are answered are not affected."""
-    settings = client.connection_pool.connection_kwargs
-    patience = settings.get("retry")
-    if isinstance(patience, _Patience) and not patience.is_in_a_hurry:
-        patience.is_in_a_hurry = True
-        settings.update(socket_timeout=HURRIED_TIMEOUT_S, socket_connect_timeout=HURRIED_TIMEOUT_S)
-        client.connection_pool.disconnect()  # new connections have the new timeouts
-
-
 class ByteStream(Protocol):
     """What users of a ``RawConnection`` need of it: bytes out and bytes in, without blocking."""
 
@@ -186,7 +155,7 @@ class RawConnection:
     """
 
     def __init__(self, url: str) -> None:
-        pool = _pool(url, CONNECT_TIMEOUT_S)
+        pool = _pool(url, CONNECT_TIMEOUT_S, Patience())
         self._connection = cast(Any, pool.make_connection())  # its types know no socket
         with translated_errors(url):
             self._connection.connect()
@@ -268,7 +237,7 @@ class RawConnection:
         self._connection.disconnect()
 
 
-def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
+def _pool(url: str, answer_timeout_s: float | None, patience: Patience) -> redis.ConnectionPool:
     parts = parse(url)
     kind, place = _place(parts)
     return redis.ConnectionPool(
@@ -278,7 +247,7 @@ def _pool(url: str, answer_timeout_s: float | None) -> redis.ConnectionPool:
         parser_class=BoundedParser,
         socket_timeout=answer_timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=_Patience(),
+        retry=patience,
         retry_on_error=[],
         **place,
     )

@@ -5,14 +5,13 @@ All phases of a run meet here. It takes a URL and never starts a server.
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import redis
 
 from bench.measure.progress import Progress
 from bench.records.run_record import RecordWarning, RunRecord
-from bench.redisio.connection import hurry, open_client, translated_errors
+from bench.redisio.connection import open_client, translated_errors
 from bench.redisio.url import parse
 from bench.run import killed_runs
 from bench.run.build_record import build_record
@@ -53,8 +52,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
-    with open_client(request.url) as client:
-        callbacks = replace(callbacks, should_stop=_hurrying(client, callbacks.should_stop))
+    with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
         with _noted(client, request, run_id) as note:
             with translated_errors(request.url):
@@ -111,18 +109,6 @@ def _measure(
         supervisor.show("cleaning")
         problem = clean_up(prepared, record)
     return record, [] if problem is None else [problem]
-
-
-def _hurrying(client: redis.Redis, should_stop: StopRequested) -> StopRequested:
-    """Returns the condition of a stop. Once it holds, a silent server is no longer waited for."""
-
-    def condition() -> bool:
-        is_over = should_stop()
-        if is_over:
-            hurry(client)
-        return is_over
-
-    return condition
 
 
 def _end_all(fleet: Fleet) -> None:

@@ -1,5 +1,6 @@
 """A client of a run that the user has interrupted: a silent server does not hold it."""
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from bench.redisio import connection, embedded
-from bench.redisio.connection import hurry, open_client
+from bench.redisio import patience
+from bench.redisio.connection import open_client
 
 
 class SilentServer:
@@ -54,20 +55,29 @@ def silent() -> Iterator[SilentServer]:
 def test_in_a_hurry_a_silent_server_is_asked_once(
     silent: SilentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "HURRIED_TIMEOUT_S", 0.2)
-    with open_client(silent.url) as client:
-        hurry(client)
+    monkeypatch.setattr(patience, "HURRIED_TIMEOUT_S", 0.2)
+    with open_client(silent.url, wants_end=lambda: True) as client:
         for _ in range(20):
             with pytest.raises(redis.exceptions.TimeoutError):
                 client.dbsize()
             pipeline = client.pipeline().dbsize()
             with pytest.raises(redis.exceptions.TimeoutError):
                 pipeline.execute()
-        assert len(silent.visitors) == 2  # the first connection, and that of the one attempt
+        assert len(silent.visitors) == 1
 
 
-def test_in_a_hurry_a_server_that_answers_is_asked_as_before() -> None:
-    with embedded.running() as running, open_client(running.url) as client:
-        hurry(client)
-        hurry(client)
+def test_a_hurry_shortens_the_wait_that_it_meets(
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HURRIED_TIMEOUT_S", 0.2)
+    looked = itertools.count()
+    # None is no time-out at all: without the hurry, this would never end.
+    with open_client(silent.url, None, wants_end=lambda: next(looked) > 6) as client:
+        assert next(looked) < 6
+        with pytest.raises(redis.exceptions.TimeoutError):
+            client.dbsize()
+
+
+def test_in_a_hurry_a_server_that_answers_is_asked_as_before(url: str) -> None:
+    with open_client(url, wants_end=lambda: True) as client:
         assert [client.dbsize() for _ in range(3)] == [0, 0, 0]
