@@ -5,7 +5,11 @@ ties us to Locust's events. Importing the package alone, or its parts that know 
 neither.
 """
 
+import contextlib
 import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +33,22 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    importlib.import_module("bench.locust.hooks").register()
-    module = "users" if name.endswith("User") else "shapes"
-    return getattr(importlib.import_module(f"bench.locust.{module}"), name)
+    with _working_folder_last():
+        importlib.import_module("bench.locust.hooks").register()
+        module = "users" if name.endswith("User") else "shapes"
+        return getattr(importlib.import_module(f"bench.locust.{module}"), name)
+
+
+@contextlib.contextmanager
+def _working_folder_last() -> Iterator[None]:
+    """Let a file of the working folder, such as ``queue.py``, not be taken for a module of ours.
+
+    Locust puts that folder first, so that a locustfile finds what lies beside it.
+    """
+    before = list(sys.path)
+    here = ("", str(Path.cwd()))
+    sys.path.sort(key=here.__contains__)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
