@@ -1,5 +1,6 @@
 """Runs all clients in turn against one server: each is run, its keys are checked and removed."""
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,18 +9,21 @@ from dataclasses import dataclass
 import redis
 
 from bench import environment
-from bench.clients import build, check, processes
+from bench.clients import build, processes
 from bench.clients.build import Notify, Program, Unavailable
 from bench.clients.catalogue import Client, why_not
-from bench.clients.check import CheckedQueue, ExpectedTasks
 from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
 from bench.errors import MeasurementError, UsageError, quoted
 from bench.layouts import registry
 from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
-from bench.redisio import server_info
+from bench.redisio import client_tasks, server_info
+from bench.redisio.client_tasks import CheckedQueue, ExpectedTasks
 from bench.redisio.connection import open_client, translated_errors
+from bench.redisio.url import parse
+from bench.run import killed_runs
+from bench.run.killed_runs import KilledClients, LeftNote
 
 _MORE_INSPECTIONS = 20
 _MOST_TASKS = 10_000_000
@@ -71,7 +75,8 @@ def measure(
     started_at = timestamps.now()
     entry = registry.get(request.layout)
     with open_client(request.url) as client, translated_errors(request.url):
-        checked = check.begin(client, entry, request.queue)
+        _remove_left(request, client, notify)
+        checked = client_tasks.begin(client, entry, request.queue)
         if not request.owns_server and _has_blocked_clients(client):
             notify(
                 "a client is blocked on a list of this server: if it is a worker of "
@@ -81,12 +86,15 @@ def measure(
         all_tried = [ClientTrials(each, []) for each in request.clients]
         programs = dict(_programs(request, all_tried, notify))
         bench = _TrialRunner(request, client, checked, should_stop)
-        for number, tried in _turns(request, all_tried, programs):
-            if should_stop():
-                break
-            if not tried.failed:
-                notify(f"{tried.client.name}, {number} of {request.repeat}")
-                bench.attempt(tried, programs[tried.client.name])
+        with _noted(request, checked) as note:
+            note.is_clean = False
+            for number, tried in _turns(request, all_tried, programs):
+                if should_stop():
+                    break
+                if not tried.failed:
+                    notify(f"{tried.client.name}, {number} of {request.repeat}")
+                    bench.attempt(tried, programs[tried.client.name])
+            note.is_clean = True
     return ClientsRecord(
         started_at=started_at,
         duration_s=time.monotonic() - began_s,
@@ -99,6 +107,33 @@ def measure(
         environment=environment.describe(1, 0),
         server=server,
         clients=[tried.row() for tried in all_tried],
+    )
+
+
+def _remove_left(request: ClientsRequest, client: redis.Redis, notify: Notify) -> None:
+    """Remove what was left on this server by commands that were killed."""
+    if request.owns_server:
+        return
+    keys = killed_runs.remove_left(client, parse(request.url).address)
+    if keys:
+        notify(f"{keys:,} keys were removed that a run which was killed had left on this server")
+
+
+def _noted(
+    request: ClientsRequest, checked: CheckedQueue
+) -> contextlib.AbstractContextManager[LeftNote]:
+    """A note for the next run, in case that this process is killed; none if its server ends with
+    it."""
+    if request.owns_server:
+        return contextlib.nullcontext(LeftNote())
+    return killed_runs.noted(
+        KilledClients(
+            address=parse(request.url).address,
+            layout=request.layout,
+            queue=request.queue,
+            tasks=request.tasks,
+            was_registered=checked.was_registered,
+        )
     )
 
 
@@ -170,32 +205,41 @@ class _TrialRunner:
         before_s = self._server_cpu_s()
         fault = ""
         trial = None
+        has_ended = False
         try:
             line = processes.run(
                 client, program, request.open_url, request.tasks, request.queue, self.should_stop
             )
+            has_ended = True
             trial = ClientTrial(line, _grown(before_s, self._server_cpu_s()))
         except MeasurementError as error:
             fault = str(error)
         finally:
-            fault = self._inspect_and_remove(expected, fault)
+            fault = self._inspect_and_remove(expected, fault, has_ended=has_ended)
         if fault:
             raise MeasurementError(fault)
         return trial
 
-    def _inspect_and_remove(self, expected: ExpectedTasks, fault: str) -> str:
-        """Check and remove the keys. Returns the first fault: the given one, or one found here."""
+    def _inspect_and_remove(self, expected: ExpectedTasks, fault: str, *, has_ended: bool) -> str:
+        """Check and remove the keys. Returns the first fault: the given one, or one found here.
+
+        ``has_ended``: whether the client came to its end, so that each task's keys are complete.
+        """
         owns_server = self.request.owns_server
-        found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
-        left = check.remove(self.client, self.checked, found)
+        found = client_tasks.inspect(self.client, self.checked, expected, owns_server=owns_server)
+        left = client_tasks.remove(self.client, self.checked, found)
         fault = fault or found.fault or left
         # The server may still read commands of a client that was stopped.
-        for _ in range(_MORE_INSPECTIONS if left else 0):
-            found = check.inspect(self.client, self.checked, expected, owns_server=owns_server)
-            if not check.remove(self.client, self.checked, found):
+        for _ in range(_MORE_INSPECTIONS if left or not has_ended else 0):
+            found = client_tasks.inspect(
+                self.client, self.checked, expected, owns_server=owns_server
+            )
+            if not client_tasks.remove(self.client, self.checked, found) and not found.own:
                 break
+        if not has_ended and not owns_server:
+            client_tasks.remove_unlisted(self.client, self.checked, expected)
         if fault and owns_server:
-            check.remove_all(self.client, self.checked)
+            client_tasks.remove_all(self.client, self.checked)
         elif fault and len(found.own) + found.others < expected.tasks:
             fault += (
                 f"; up to {expected.tasks - len(found.own)} tasks that another client took from "

@@ -1,4 +1,4 @@
-"""The keys that belong to the tasks of one run, found on the server by their names."""
+"""The keys that belong to tasks, found on the server by their names."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -41,6 +41,19 @@ def scan_heartbeats(client: redis.Redis, layout: Layout, name: str) -> Iterator[
     prefix = layout.worker(name).encode()
     for keys in _scan(client, f"{_literal(prefix.decode())}*"):
         own = [key for key in keys if key[len(prefix) :].isdigit()]
+        if own:
+            yield own
+
+
+def scan_ids(client: redis.Redis, layout: Layout, queue: str) -> Iterator[list[str]]:
+    """The ids of all tasks that are on the server, in batches. In a layout that does not keep tasks
+    under their queues' names, they are those of all queues.
+
+    Goes once through all keys of the server. Raises redis-py's errors.
+    """
+    prefix = layout.task(queue, "").encode()
+    for keys in _scan(client, f"{_literal(prefix.decode())}*"):
+        own = [key[len(prefix) :].decode(errors="replace") for key in keys]
         if own:
             yield own
 

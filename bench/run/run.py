@@ -17,7 +17,7 @@ from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
-from bench.run.killed_runs import LeftNote
+from bench.run.killed_runs import KilledRun, LeftNote
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
@@ -54,27 +54,30 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
     """
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
-        with _noted(client, request, run_id) as note:
+        with _noted(request, run_id) as note:
             with translated_errors(request.url):
-                left = 0 if note is None else note.remove_left(client)
+                left = _removed_before(request, client)
                 prepared = prepare(request, client, fleet, run_id, callbacks.should_stop)
-            if note is not None:
-                note.is_clean = False
-            record, problems = _measure(prepared, callbacks)
-            if note is not None:
-                note.is_clean = not problems or request.keep
+            record, problems = _measure(prepared, callbacks, note)
     if left:
         problems.append(_removed_left(left))
     return msgspec.structs.replace(record, warnings=[*record.warnings, *problems])
 
 
-def _noted(
-    client: redis.Redis, request: RunRequest, run_id: int
-) -> contextlib.AbstractContextManager[LeftNote | None]:
+def _removed_before(request: RunRequest, client: redis.Redis) -> int:
+    """Remove what was left on the server by commands that were killed; returns how many keys."""
+    return 0 if request.owns_server else killed_runs.remove_left(client, _address(request))
+
+
+def _address(request: RunRequest) -> str:
+    return parse(request.url).address
+
+
+def _noted(request: RunRequest, run_id: int) -> contextlib.AbstractContextManager[LeftNote]:
     """A note for the next run, in case that this one is killed; none if its server ends with it."""
     if request.owns_server:
-        return contextlib.nullcontext()
-    return killed_runs.noted(run_id, parse(request.url).address, request.scenario)
+        return contextlib.nullcontext(LeftNote())
+    return killed_runs.noted(KilledRun.of(run_id, _address(request), request.scenario))
 
 
 def _removed_left(keys: int) -> RecordWarning:
@@ -86,12 +89,13 @@ def _removed_left(keys: int) -> RecordWarning:
 
 
 def _measure(
-    prepared: PreparedRun, callbacks: RunCallbacks
+    prepared: PreparedRun, callbacks: RunCallbacks, note: LeftNote
 ) -> tuple[RunRecord, list[RecordWarning]]:
     """Measure a run that has been prepared, and clean its server.
 
     Returns the record, and warnings about what stays in the server.
     """
+    note.is_clean = False
     try:
         supervisor = Supervisor(start(prepared), callbacks)
         supervisor.watch()
@@ -99,7 +103,7 @@ def _measure(
         record = build_record(collect(supervisor))
     except BaseException:
         _end_all(prepared.fleet)
-        clean_up(prepared, None)
+        note.is_clean = clean_up(prepared, None) is None or prepared.request.keep
         raise
     # What was measured is worth more than a clean server: it is passed on before, and a failure
     # here is a warning.
@@ -108,6 +112,7 @@ def _measure(
     finally:
         supervisor.show("cleaning")
         problem = clean_up(prepared, record)
+        note.is_clean = problem is None or prepared.request.keep
     return record, [] if problem is None else [problem]
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from bench.clients import build, check, processes
+from bench.clients import build, processes
 from bench.clients.catalogue import BY_NAME, CLIENTS, Client
-from bench.clients.check import ExpectedTasks
 from bench.clients.result import ClientResult
 from bench.errors import MeasurementError
 from bench.layouts import registry
-from bench.redisio import embedded
+from bench.redisio import client_tasks, embedded
+from bench.redisio.client_tasks import CheckedQueue, ExpectedTasks
 from bench.redisio.embedded import EmbeddedServer
 from tests.clients.conftest import require
 
@@ -50,10 +50,10 @@ def test_a_client_writes_what_the_guide_says_and_prints_its_line(
         assert len(line.latency_us) <= (-(-TASKS // each.batch) if each.batch else 1)
     # In a closed loop one thing comes after the other, so no latency is longer than the whole.
     assert line.histogram().max_us / 1e6 <= line.elapsed_s * 1.01 + 1e-3
-    checked = check.CheckedQueue(registry.get(each.layout), QUEUE)
+    checked = CheckedQueue(registry.get(each.layout), QUEUE)
     expected = ExpectedTasks(TASKS, each.is_ordered, each.is_stamped)
     with redis.Redis.from_url(embedded.url) as client:
-        found = check.inspect(client, checked, expected, owns_server=True)
+        found = client_tasks.inspect(client, checked, expected, owns_server=True)
     assert found.fault == ""
     assert len(found.own) == TASKS
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench.clients import check
-from bench.clients.check import ExpectedTasks
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.measure.ledger import Counts
+from bench.redisio import client_tasks
+from bench.redisio.client_tasks import ExpectedTasks
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.queue_keys import lengths, load_scripts
 from bench.run.cleanup import Cleanup
@@ -330,7 +330,7 @@ def test_the_client_check_accepts_what_enqueue_writes(
     server: EmbeddedServer, client: Any, entry: LayoutEntry, is_stamped: bool
 ) -> None:
     layout, queue = entry.layout, names_of(entry.layout)[0]
-    checked = check.begin(client, entry, queue)
+    checked = client_tasks.begin(client, entry, queue)
     load_scripts(client, layout)
     source = ContractQueue(server.port, entry, layout)
     for number in range(5):
@@ -340,10 +340,10 @@ def test_the_client_check_accepts_what_enqueue_writes(
             task = dataclasses.replace(task, payload=plain)
         source.do(layout.enqueue(task))
     expected = ExpectedTasks(5, is_ordered=True, is_stamped=is_stamped)
-    found = check.inspect(client, checked, expected, owns_server=True)
+    found = client_tasks.inspect(client, checked, expected, owns_server=True)
     assert found.fault == ""
     assert list(found.own) == [f"id-{number}" for number in range(5)]
-    assert check.remove(client, checked, found) == ""
+    assert client_tasks.remove(client, checked, found) == ""
     assert client.dbsize() == 0
 
 
@@ -352,9 +352,9 @@ def test_the_client_check_refuses_a_task_with_another_payload(
     server: EmbeddedServer, client: Any, entry: LayoutEntry
 ) -> None:
     queue = ContractQueue(server.port, entry, entry.layout)
-    checked = check.begin(client, entry, queue.name)
+    checked = client_tasks.begin(client, entry, queue.name)
     queue.do(entry.layout.enqueue(dataclasses.replace(queue.task(0), payload=b'{"input": 1}')))
-    found = check.inspect(client, checked, ExpectedTasks(1), owns_server=True)
+    found = client_tasks.inspect(client, checked, ExpectedTasks(1), owns_server=True)
     assert found.fault.startswith("task id-0: ")
     assert "payload" in found.fault
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import redis
 
-from bench.clients import check
-from bench.clients.check import CheckedQueue, ExpectedTasks, FoundTasks
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.layouts.asynq import codec
+from bench.redisio import client_tasks
+from bench.redisio.client_tasks import CheckedQueue, ExpectedTasks, FoundTasks
 from bench.wire.task import Task
 
 QUEUE = "inference_default"
@@ -47,7 +47,7 @@ def enqueue(client: Client, numbers: range = range(TASKS)) -> None:
 
 def look(client: Client, *, owns_server: bool = True, **changes: bool) -> FoundTasks:
     expected = ExpectedTasks(TASKS, **changes)
-    return check.inspect(client, RUNQY_QUEUE, expected, owns_server=owns_server)
+    return client_tasks.inspect(client, RUNQY_QUEUE, expected, owns_server=owns_server)
 
 
 def test_what_the_guide_writes_is_right(client: Client) -> None:
@@ -173,7 +173,7 @@ def test_on_a_server_of_others_only_the_clients_own_tasks_are_removed(client: Cl
     client.rpush(PENDING, "theirs")
     client.set("others:text", "value")
     found = look(client, owns_server=False)
-    assert check.remove(client, RUNQY_QUEUE, found) == ""
+    assert client_tasks.remove(client, RUNQY_QUEUE, found) == ""
     assert {*client.scan_iter()} == {b"asynq:t:theirs", PENDING.encode(), b"others:text"}
     assert client.lrange(PENDING, 0, -1) == [b"theirs"]
 
@@ -182,18 +182,18 @@ def test_what_comes_back_after_it_was_removed_is_told(client: Client) -> None:
     enqueue(client)
     found = look(client)
     client.lpush(PENDING, "late")
-    assert "1 list entries came back" in check.remove(client, RUNQY_QUEUE, found)
+    assert "1 list entries came back" in client_tasks.remove(client, RUNQY_QUEUE, found)
 
 
 @pytest.mark.parametrize("layout", ["runqy", "asynq"])
 @pytest.mark.parametrize("state", ["pending", "active"])
 def test_a_queue_that_holds_tasks_is_refused(client: Client, layout: str, state: str) -> None:
     entry = registry.get(layout)
-    check.begin(client, entry, QUEUE)
+    client_tasks.begin(client, entry, QUEUE)
     key = getattr(entry.layout, state)(QUEUE)
     client.lpush(key, "theirs")
     with pytest.raises(UsageError, match="already holds 1 tasks"):
-        check.begin(client, entry, QUEUE)
+        client_tasks.begin(client, entry, QUEUE)
 
 
 ASYNQ_KEY = "asynq:{inference_default}:t:id-2"
@@ -224,23 +224,23 @@ def enqueue_as_asynq(client: Client) -> None:
 
 
 def look_as_asynq(client: Client, checked: CheckedQueue, *, owns_server: bool = True) -> FoundTasks:
-    return check.inspect(client, checked, ExpectedTasks(TASKS), owns_server=owns_server)
+    return client_tasks.inspect(client, checked, ExpectedTasks(TASKS), owns_server=owns_server)
 
 
 def test_what_asynq_writes_is_right_and_removed_to_the_last_key(client: Client) -> None:
-    checked = check.begin(client, registry.get("asynq"), QUEUE)
+    checked = client_tasks.begin(client, registry.get("asynq"), QUEUE)
     enqueue_as_asynq(client)
     found = look_as_asynq(client, checked)
     assert found == FoundTasks(IDS)
-    assert check.remove(client, checked, found) == ""
+    assert client_tasks.remove(client, checked, found) == ""
     assert client.dbsize() == 0
 
 
 def test_a_queue_that_asynq_knew_before_stays_known(client: Client) -> None:
     client.sadd("asynq:queues", QUEUE)
-    checked = check.begin(client, registry.get("asynq"), QUEUE)
+    checked = client_tasks.begin(client, registry.get("asynq"), QUEUE)
     enqueue_as_asynq(client)
-    check.remove(client, checked, look_as_asynq(client, checked))
+    client_tasks.remove(client, checked, look_as_asynq(client, checked))
     assert client.smembers("asynq:queues") == {QUEUE.encode()}
 
 
@@ -283,3 +283,19 @@ def test_what_asynq_would_not_write_is_told(client: Client, name: str) -> None:
     enqueue_as_asynq(client)
     spoil(client)
     assert look_as_asynq(client, ASYNQ_QUEUE).fault.startswith(part)
+
+
+def test_a_task_that_is_on_no_list_is_removed_if_it_is_certainly_a_client_s(client: Client) -> None:
+    """As of one that was ended between the two commands that write it."""
+    enqueue(client)
+    active = f"asynq:{QUEUE}:active"
+    for number in (1, 2, 3):
+        client.lrem(PENDING, 1, f"id-{number}")
+    client.lpush(active, "id-1")
+    client.hset("asynq:t:id-3", "retry", "1")
+    client.set("asynq:t:theirs", "no hash")
+    expected = ExpectedTasks(TASKS)
+    assert client_tasks.remove_unlisted(client, RUNQY_QUEUE, expected) == 1
+    left = {f"asynq:t:{name}" for name in ("id-0", "id-1", "id-3", "id-4", "theirs")}
+    assert {key.decode() for key in client.scan_iter("asynq:t:*")} == left
+    assert client_tasks.remove_unlisted(client, RUNQY_QUEUE, ExpectedTasks(0)) == 0

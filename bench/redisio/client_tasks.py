@@ -1,4 +1,4 @@
-"""Checks what a client left in Redis, key by key, and removes it by id.
+"""The tasks of ``bench clients``' programs: checked key by key, and removed by id.
 
 A layout knows its keys and checks the fields of one task. Everything else is the same for all
 layouts and is done here: the pending list, whose ids may be on it, the set of queue names, the
@@ -17,6 +17,7 @@ import redis
 from bench.errors import UsageError
 from bench.layouts.client_check import Fields, UnexpectedTask
 from bench.layouts.entry import LayoutEntry
+from bench.redisio import task_keys
 from bench.redisio.queue_keys import length
 from bench.wire.layout_contract import QueueKey, pending_key
 
@@ -149,6 +150,55 @@ def remove(client: redis.Redis, checked: CheckedQueue, found: FoundTasks) -> str
     if left or waiting > found.others:
         return f"{left} keys of tasks and {waiting} list entries came back after they were removed"
     return ""
+
+
+def remove_unlisted(client: redis.Redis, checked: CheckedQueue, expected: ExpectedTasks) -> int:
+    """Removes tasks that are on none of the queue's lists: their client was ended between the two
+    commands that write a task. Returns the number of their keys.
+
+    Only tasks that are right in every field are removed. Goes once through all keys of the server.
+    Raises redis-py's errors.
+    """
+    layout = checked.entry.layout
+    listed = {
+        task_id
+        for key in layout.queue_keys(checked.queue)
+        if not key.is_sorted_set
+        for task_id in _oldest_first(client, key)
+    }
+    removed = 0
+    for found in task_keys.scan_ids(client, layout, checked.queue):
+        unlisted = [task_id for task_id in found if task_id not in listed]
+        for chunk in _chunks(unlisted):
+            own = [
+                task_id
+                for task_id, fields in _hashes(client, checked, chunk)
+                if _is_right(checked, expected, fields)
+            ]
+            if own:
+                removed += int(client.unlink(*checked.keys_of(own)))
+    return removed
+
+
+def _is_right(checked: CheckedQueue, expected: ExpectedTasks, fields: Fields | None) -> bool:
+    if not fields:
+        return False
+    try:
+        number = checked.entry.client_check(checked.queue, fields, is_stamped=expected.is_stamped)
+    except UnexpectedTask:
+        return False
+    return number < expected.tasks
+
+
+def remove_left(client: redis.Redis, checked: CheckedQueue, expected: ExpectedTasks) -> int:
+    """Removes all tasks that a client has left which was ended. Returns the number of their keys.
+
+    Raises redis-py's errors.
+    """
+    found = inspect(client, checked, expected, owns_server=False)
+    deleted = _keys_of(client, checked, found.own)
+    remove(client, checked, found)
+    return deleted + remove_unlisted(client, checked, expected)
 
 
 def remove_all(client: redis.Redis, checked: CheckedQueue) -> None:
