@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from bench.errors import UsageError
 
 RESULTS = Path("results")
 """Folder of records and pages for which the user names no file."""
+_LEAST_SPACE = 1 << 16
+"""Bytes: as much as the record of a short run."""
+_SHARED = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - only new files of this user's own
+"""Where there is room for what fits neither into its place nor into the temporary folder."""
 _LONGEST_NAME = 100
 """Letters of a default name that are the user's: the whole must fit into any file system."""
 _reserved: set[Path] = set()
@@ -38,7 +42,8 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def save(path: Path, data: bytes) -> None:
-    """Write what a measurement found: what cannot be saved there is saved in the temporary folder.
+    """Write what a measurement found: what cannot be saved there is saved in a folder for temporary
+    files, or in the user's home.
 
     As ``write_whole``. The message of the UsageError says where the data are.
     """
@@ -46,22 +51,22 @@ def save(path: Path, data: bytes) -> None:
         _write(path, data)
     except OSError as error:
         refusal = _refusal(path, error)
-        try:
-            # The end of a name, so that it is not the name that is too long.
-            descriptor, elsewhere = tempfile.mkstemp(
-                prefix="runqy-bench-", suffix=f"-{path.name[-40:]}"
-            )
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-        except OSError:
-            raise UsageError(f"{refusal}; nor can the temporary folder, so it is lost") from None
-        raise UsageError(f"{refusal}; it was saved as {elsewhere}") from None
+        for folder in _refuges():
+            try:
+                elsewhere = _saved_in(folder, path.name, data)
+            except OSError:
+                continue
+            raise UsageError(f"{refusal}; it was saved as {elsewhere}") from None
+        raise UsageError(
+            f"{refusal}; nor can any folder for temporary files, so it is lost: free space on the "
+            "disk, and repeat the measurement"
+        ) from None
 
 
 def require_writable(path: Path) -> None:
     """Raise UsageError when a file cannot be written, before a measurement rather than after it.
 
-    Missing folders are made.
+    Missing folders are made. A disk without space for a small record is told, too.
     """
     try:
         place = _Place.of(path)
@@ -70,8 +75,11 @@ def require_writable(path: Path) -> None:
         elif place.found is None:
             os.close(os.open(place.target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             place.target.unlink()
+            _require_space(place.target.parent)
         else:
             _require_access(place.target)
+            if os.access(place.target.parent, os.W_OK):
+                _require_space(place.target.parent)
     except OSError as error:
         raise UsageError(_refusal(path, error)) from None
 
@@ -134,6 +142,31 @@ def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
     raise AssertionError  # a count never ends
 
 
+def _refuges() -> Iterator[Path]:
+    """Folders in which something can be saved that nobody has asked for there."""
+    with contextlib.suppress(OSError):  # none of them can be written to
+        yield Path(tempfile.gettempdir())
+    yield from _SHARED
+    with contextlib.suppress(RuntimeError):  # nobody's home is known
+        yield Path.home()
+
+
+def _saved_in(folder: Path, name: str, data: bytes) -> Path:
+    """Write a new file, or none, in a folder. Raises OSError."""
+    # The end of a name, so that it is not the name that is too long.
+    descriptor, made = tempfile.mkstemp(prefix="runqy-bench-", suffix=f"-{name[-40:]}", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(made).unlink()
+        raise
+    return Path(made)
+
+
 def _refusal(path: Path, error: OSError) -> str:
     return f"cannot write {path}: {error.strerror or error}"
 
@@ -174,6 +207,12 @@ class _Place:
 def _require_access(path: Path) -> None:
     if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _require_space(folder: Path) -> None:
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_LEAST_SPACE))
+        file.flush()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,8 +1,11 @@
 """Files are written whole, keep what they were, and are never lost."""
 
 import os
+import resource
 import socket
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -132,6 +135,55 @@ def test_what_cannot_be_saved_is_saved_elsewhere_and_told(
     (name,) = names_in(folder)
     assert str(told.value).endswith(f"; it was saved as {folder / name}")
     assert (folder / name).read_bytes() == DATA
+
+
+def limited(size: int, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process none of whose files may be longer: like a disk that is full."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_full_disk_is_told_before_anything_is_measured(folder: Path) -> None:
+    code = (
+        "from pathlib import Path; from bench import files\n"
+        "files.require_writable(Path('run.json'))"
+    )
+    refused = limited(4096, code, folder)
+    assert refused.stderr.splitlines()[-1].endswith("cannot write run.json: File too large")
+    assert names_in(folder) == []
+    assert limited(1 << 20, code, folder).returncode == 0
+    assert names_in(folder) == []
+
+
+def test_what_can_be_saved_nowhere_is_told_and_leaves_no_half_file(folder: Path) -> None:
+    code = (
+        "from pathlib import Path; from bench import files\n"
+        "files.save(Path('run.json'), bytes(5000))"
+    )
+    refused = limited(4096, code, folder)
+    told = refused.stderr.splitlines()[-1]
+    assert "cannot write run.json: File too large; nor can any folder for temporary" in told
+    assert names_in(folder) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_where_the_temporary_folder_is_full_as_well_another_folder_is_taken(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "refuge").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder / "missing"))
+    monkeypatch.setattr(files, "_SHARED", (folder / "missing-too", folder / "refuge"))
+    with pytest.raises(UsageError, match=f"; it was saved as {folder}/refuge/runqy-bench-"):
+        files.save(Path("/dev/full"), DATA)
+    (made,) = (folder / "refuge").iterdir()
+    assert made.read_bytes() == DATA
 
 
 def test_default_names_never_name_the_same_file(folder: Path) -> None:

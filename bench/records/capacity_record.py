@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from bench.files import write_whole
+from bench import files
 from bench.records import formats
 from bench.workload.scenario import Scenario
 
@@ -217,8 +217,12 @@ def encode(record: CapacityRecord) -> bytes:
 
 
 def save(record: CapacityRecord, path: Path) -> None:
-    """Writes the record atomically. Raises UsageError when its folder cannot be written."""
-    write_whole(path, encode(record))
+    """Writes the record atomically; one with trials that cannot be saved there is saved elsewhere.
+
+    Raises UsageError, which then says where, when its folder cannot be written.
+    """
+    write = files.save if record.trials else files.write_whole
+    write(path, encode(record))
 
 
 def load(path: Path) -> CapacityRecord:

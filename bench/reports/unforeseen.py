@@ -5,20 +5,24 @@ needed here is imported when it is needed, as the fault may be that something ca
 """
 
 import contextlib
+import errno
 import os
 import tempfile
 import traceback
 from collections.abc import Collection
+from pathlib import Path
 
 from bench.errors import BenchError, InternalError, ServerUnreachable, UsageError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def translated(error: Exception, secrets: Collection[str] = ()) -> BenchError:
     """Returns the error that is shown for an exception that no other place has translated.
 
-    That is ServerUnreachable for errors of Redis, UsageError for a file that cannot be used, and
-    InternalError for a fault of this program, whose traceback is saved to a file, without
-    ``secrets``.
+    That is ServerUnreachable for errors of Redis, UsageError for a file that cannot be used and for
+    a full disk, and InternalError for a fault of this program, whose traceback is saved to a file,
+    without ``secrets``.
     """
     if isinstance(error, BenchError):
         return error
@@ -26,6 +30,11 @@ def translated(error: Exception, secrets: Collection[str] = ()) -> BenchError:
         return ServerUnreachable(f"the server's answer cannot be used: {_line(error)}")
     if isinstance(error, OSError) and error.filename is not None:
         return UsageError(f"cannot use {os.fsdecode(error.filename)}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return UsageError(
+            f"a file cannot be written: {error.strerror}: free space on the disk, or set TMPDIR to "
+            "a folder with space"
+        )
     where = _saved_traceback(error, secrets)
     return InternalError(f"internal error: {type(error).__name__}: {_line(error)} ({where})")
 
@@ -52,8 +61,12 @@ def _saved_traceback(error: Exception, secrets: Collection[str]) -> str:
     try:
         # Only the user may read it: a traceback may hold what this program knows of the system.
         descriptor, path = tempfile.mkstemp(prefix="runqy-bench-error-", suffix=".txt")
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+        except OSError:
+            Path(path).unlink()  # half of it helps nobody
+            raise
     except OSError as fault:
         return f"its traceback could not be saved: {fault.strerror}"
     return f"traceback in {path}"

@@ -1,5 +1,6 @@
 """Whatever happens to a command or to its output, it ends in a line and a documented code."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -89,6 +90,17 @@ def test_a_fault_is_told_where_its_traceback_cannot_be_saved(
     assert str(told) == (
         "internal error: RecursionError: no message (its traceback could not be saved: No such "
         "file or directory)"
+    )
+
+
+def test_a_full_disk_is_no_fault_of_the_program(bench: Bench, failing: Any) -> None:
+    """Wherever it is met: the error of a write to an open file does not name the file."""
+    failing(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    outcome = bench("scenarios")
+    assert outcome.code == 2
+    assert outcome.err == (
+        "bench: a file cannot be written: No space left on device: free space on the disk, or set "
+        "TMPDIR to a folder with space\n"
     )
 
 

@@ -1,7 +1,9 @@
 """However a command ends, it leaves nothing: no process, no folder, and no keys where it can."""
 
+import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 60.0
 MARK = "BENCH_TEST_FAMILY"
+LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 WORKER = Path(__file__).parents[1] / "peers" / "plain_worker.py"
 RUN = ("run", "smoke", "--rate", "200/s", "--duration", "10m", "-o", "record.json")
 SEARCH = ("capacity", "--workers", "1", "--slo", "e2e.p99 < 50ms", "-o", "record.json")
@@ -78,11 +81,13 @@ def notes_in(temporary: Path) -> list[Path]:
     return list(temporary.glob("*/run-on-a-server.*"))
 
 
-def started(words: Sequence[str], url: str) -> subprocess.Popen[bytes]:
+def started(
+    words: Sequence[str], url: str, errors: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "bench", *words, "--redis-url", address(url)],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         start_new_session=True,
     )
 
@@ -131,6 +136,66 @@ def test_the_next_run_on_a_server_removes_what_a_killed_one_left_there(
         if each.code == "removed_left"
     ]
     assert "keys were removed that a run which was killed had left" in message
+
+
+@pytest.mark.parametrize("layout", ["runqy", "asynq"])
+def test_the_next_command_removes_what_killed_clients_left_and_no_task_of_others(
+    layout: str, tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    """Clients choose ids of their own, and one may be ended between a task's two commands."""
+    name = "python-seed" if layout == "runqy" else "bench-asynq"
+    words = ("clients", "--only", name, "--layout", layout, "--tasks", "300000", "-o", "r.json")
+    with started(words, url) as process:
+        await_that(lambda: is_at_work(client))
+        process.kill()
+    await_that(lambda: not family(str(tmp_path)))
+    assert client.dbsize() > 30
+    unlisted = client.lpop("asynq:inference_default:pending")
+    if layout == "asynq":
+        unlisted = client.lpop("asynq:{inference_default}:pending")
+    assert unlisted is not None
+    client.hset("asynq:t:theirs", mapping={"type": "task", "queue": "inference_default"})
+    other = ("run", "smoke", "--workers", "0", "--tasks", "5", "-o", "next.json")
+    with started(other, url) as process:
+        assert process.wait(TIMEOUT_S) == 0
+    assert set(client.keys()) <= {b"asynq:t:theirs", b"asynq:queues"}
+    assert notes_in(temporary) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "words", [RUN[:6], (*CLIENTS[:3], "--tasks", "50")], ids=["run", "clients"]
+)
+def test_what_a_full_disk_cannot_take_is_saved_elsewhere_and_told(
+    words: tuple[str, ...], tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    words = tuple("1s" if word == "10m" else word for word in words)
+    with started((*words, "-o", "/dev/full", "--quiet"), url, subprocess.PIPE) as process:
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+    told = re.search(rb"^bench: cannot write /dev/full: .*; it was saved as (\S+)$", errors, re.M)
+    assert (process.returncode, told is not None) == (2, True), errors
+    assert told is not None
+    assert json.loads(Path(os.fsdecode(told[1])).read_bytes())["environment"]
+    assert (family(str(tmp_path)), left_in(temporary), client.dbsize()) == ([], [], 0)
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="needs limits of other processes")
+@pytest.mark.parametrize("name", ["run", "clients"])
+def test_a_disk_that_fills_up_in_the_middle_is_told_and_never_ends_in_success(
+    name: str, tmp_path: Path, temporary: Path, client: Any, url: str
+) -> None:
+    """Where nothing can be written any more, not even elsewhere."""
+    words = [{"10m": "2s", "300000": "2000"}.get(word, word) for word in COMMANDS[name]]
+    once = ("--repeat", "1") if name == "clients" else ()
+    with started((*words, *once, "--quiet"), url, subprocess.PIPE) as process:
+        await_that(lambda: is_at_work(client))
+        psutil.Process(process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, 0))
+        _, errors = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 2
+    assert errors.count(b"bench: cannot write record.json: File too large; nor can any folder") == 1
+    assert not Path("record.json").exists()
+    assert list(temporary.glob("runqy-bench-*")) == []
+    assert (family(str(tmp_path)), left_in(temporary), client.dbsize()) == ([], [], 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
@@ -214,3 +279,17 @@ def test_files_with_the_names_of_modules_change_nothing(
     assert "imported" not in done.stderr + done.stdout
     counts = run_record.load(folder / "record.json").counts
     assert counts.due == counts.completed == 400
+
+
+def test_a_locustfile_finds_this_package_s_modules_whatever_lies_in_the_working_folder(
+    folder: Path,
+) -> None:
+    """Locust looks there first, for what lies beside a locustfile."""
+    for name in (*TRAPS, "msgspec", "hiredis"):
+        (folder / f"{name}.py").write_text(f"raise SystemExit('imported {name}')\n")
+    locust, file = Path(sys.executable).parent / "locust", LOCUSTFILES / "runqy.py"
+    done = subprocess.run(
+        [str(locust), "-f", str(file), "--list"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "imported" in done.stderr) == (0, False), done.stderr
+    assert "RunqyUser" in done.stdout + done.stderr
