@@ -130,6 +130,7 @@ def ab(
             job = _new_job(scenario, which, flags or ScenarioFlags(), where, decision)
             name = f"ab-{_title(scenario)}"
             folder = which.output or files.new_folder(name)
+            ab_job.require_none(folder)
             files.require_writable(folder / ab_job.STATE)
         stack.enter_context(_base_of(job))
         return _finish(job, folder, outputs)

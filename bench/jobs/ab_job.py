@@ -8,6 +8,7 @@ at the end of the job, up to half of the planned number.
 
 import datetime
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,6 +265,15 @@ def _require_alike(folder: Path, job: Job) -> None:
         raise UsageError(
             f"the arms also differ in {comparability.described(found)}: make them equal, or add "
             f"--allow {found[0].field}"
+        )
+
+
+def require_none(folder: Path) -> None:
+    """Raise UsageError for a folder with records of a job: they would be mixed with another's."""
+    if (folder / STATE).exists() and any(folder.glob(f"{NOISE}-*.json")):
+        raise UsageError(
+            f"{folder} already holds a job: continue it with --resume {shlex.quote(str(folder))}, "
+            "or name another folder"
         )
 
 

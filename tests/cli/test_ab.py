@@ -109,6 +109,17 @@ def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(
     assert "open-sesame" not in outcome.err
 
 
+def test_records_of_another_job_are_not_mixed_with_those_of_a_new_one(bench: Bench) -> None:
+    folder = Path("my job")
+    folder.mkdir()
+    for name in ("job.json", "noise-01-1-A.json"):
+        (folder / name).write_text("before")
+    outcome = bench("ab", "smoke", "--b", "--prefetch 1", "-o", str(folder))
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert "already holds a job: continue it with --resume 'my job', or name" in outcome.err
+    assert {path.read_text() for path in folder.iterdir()} == {"before"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arm", "code", "said"),
