@@ -1,8 +1,8 @@
 """The commands that are tried, each made short."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -18,6 +18,8 @@ class Command:
     words: Sequence[str]
     """``{url}`` stands for the server's URL, ``{length}`` for what decides how long it lasts."""
     short: str = ""
+    middle: str = ""
+    """A length at which something can happen while it lasts, and at which it ends by itself."""
     long: str = ""
     """A length at which it lasts until it is ended."""
     codes: frozenset[int] = frozenset({0})
@@ -26,6 +28,15 @@ class Command:
     """Exit codes that are right where a signal ends it."""
     ends_by_itself: bool = True
     needs_server: bool = True
+    record: str = ""
+    """The file of what it measured, or a pattern for it; empty for a command that saves nothing."""
+
+    codes_at: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """Exit codes that are right in a place, where they are others than elsewhere."""
+
+    def codes_in(self, place: str) -> frozenset[int]:
+        """Exit codes that are right in a place."""
+        return self.codes_at.get(place, self.codes)
 
 
 _BENCH = str(BIN / "bench")
@@ -34,17 +45,21 @@ COMMANDS: Sequence[Command] = (
         "run",
         (_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "-o", "run.json"),
         "1s",
+        "4s",
         "60s",
         needs_server=False,
+        record="run.json",
     ),
     Command(
-        "run, server given",
+        "run on a server",
         (_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "--redis-url", "{url}"),
         "1s",
+        "4s",
         "60s",
+        record="results/*-smoke.json",
     ),
     Command(
-        "run, worker command",
+        "run with a command",
         (
             *(_BENCH, "run", "smoke", *_SMALL, "--duration", "{length}", "--redis-url", "{url}"),
             *("--queues", "inference_default=1"),
@@ -53,7 +68,9 @@ COMMANDS: Sequence[Command] = (
             "inference_default",
         ),
         "1s",
+        "4s",
         "60s",
+        record="results/*-smoke.json",
     ),
     Command(
         "ab",
@@ -62,8 +79,10 @@ COMMANDS: Sequence[Command] = (
             *("--noise-pairs", "1", "--b", "--prefetch 1", "--redis-url", "{url}", "-o", "job"),
         ),
         "500ms",
+        "1500ms",
         "20s",
         frozenset({0, 3, 4}),
+        record="job/gate.json",
     ),
     Command(
         "capacity",
@@ -73,6 +92,7 @@ COMMANDS: Sequence[Command] = (
         ),
         codes=frozenset({130}),  # it takes minutes: each place begins it only
         ends_by_itself=False,
+        record="capacity.json",
     ),
     Command(
         "clients",
@@ -81,7 +101,9 @@ COMMANDS: Sequence[Command] = (
             *("--only", "python-seed,bench", "--redis-url", "{url}", "-o", "clients.json"),
         ),
         "500",
+        "4000",
         "200000",
+        record="clients.json",
     ),
     Command(
         "worker",
@@ -92,29 +114,18 @@ COMMANDS: Sequence[Command] = (
     Command(
         "locust",
         (
-            *(
-                str(BIN / "locust"),
-                "-f",
-                str(_LOCUSTFILE),
-                "--headless",
-                "-u",
-                "1",
-                "-t",
-                "{length}",
-            ),
-            *(
-                "--rate",
-                "300/s",
-                "--start-worker",
-                "1",
-                "--redis-url",
-                "{url}",
-                "--record",
-                "l.json",
-            ),
+            *(str(BIN / "locust"), "-f", str(_LOCUSTFILE), "--headless", "-u", "1"),
+            *("-t", "{length}", "--rate", "300/s", "--start-worker", "1", "--redis-url", "{url}"),
+            *("--record", "l.json"),
         ),
         "2s",
+        "5s",
         "60s",
+        record="l.json",
+        # Locust puts the working folder before all others and then loads the locustfile, whose
+        # first line imports this package: a folder of its name there is taken for it, before a line
+        # of this project has been run. The exit code is that of what lies there.
+        codes_at={"package shadowed": frozenset({99})},
     ),
 )
 

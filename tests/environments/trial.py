@@ -1,7 +1,10 @@
 """Runs one command in one place or to one end, and looks at what is left."""
 
+import contextlib
 import fcntl
+import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -19,14 +22,19 @@ import psutil
 import redis
 
 from bench.redisio import embedded
+from tests.environments import mounts
 from tests.environments.commands import NEXT_RUN, Command
-from tests.environments.ends import End, Place, opened_terminal
+from tests.environments.ends import End, opened_terminal
+from tests.environments.places import Folders, Place
 
 _MARK = "BENCH_TRIAL"
 _START_S = 1.5
 """A command is at work by then; how far it has come may differ, and must not matter."""
 _END_S = 25.0
 _GONE_S = 8.0
+_WITH_RESULT = (0, 1, 3, 5)
+"""Exit codes that say that something was measured."""
+_REFUSED = 2
 _NEVER = -1
 """What TTL answers for a key that does not expire."""
 
@@ -41,8 +49,10 @@ class Outcome:
     processes: Sequence[str]
     keys: int
     """Keys on its server that do not expire, once the next run has been there."""
+    record: str
+    """``saved``, ``elsewhere``, ``none`` or ``broken``; empty for a command without one."""
     files: Sequence[str]
-    """What is in its temporary folder."""
+    """What is in its temporary folder and its home, beside what it has told of."""
     said: str
 
     @property
@@ -58,18 +68,31 @@ class Outcome:
             found.append(f"left running: {', '.join(self.processes)}")
         if self.keys:
             found.append(f"{self.keys} keys")
+        if self.files:
+            found.append("files left")
         if self.has_traceback:
             found.append("traceback")
+        if self.record == "broken" or (self.record == "none" and self.code in _WITH_RESULT):
+            found.append(f"record {self.record}")
+        if self.code == _REFUSED and len(self._own_lines) != 1:
+            found.append(f"{len(self._own_lines)} lines for one refusal")
         return found
+
+    @property
+    def _own_lines(self) -> list[str]:
+        return [line for line in self.said.splitlines() if "bench: " in line]
 
 
 @contextmanager
-def _folders() -> Iterator[tuple[Path, Path]]:
-    with tempfile.TemporaryDirectory(prefix="trial-") as top:
-        work, temporary = Path(top) / "work", Path(top) / "tmp"
-        work.mkdir()
-        temporary.mkdir()
-        yield work, temporary
+def _folders() -> Iterator[Folders]:
+    with tempfile.TemporaryDirectory(prefix="trial-", ignore_cleanup_errors=True) as top:
+        folders = Folders(Path(top) / "work", Path(top) / "tmp", Path(top) / "home")
+        for folder in folders.all:
+            folder.mkdir()
+        try:
+            yield folders
+        finally:
+            mounts.release(folders.all)
 
 
 def try_place(command: Command, place: Place) -> Outcome:
@@ -83,25 +106,17 @@ def try_end(command: Command, end: End) -> Outcome:
 
 
 def _try(command: Command, place: Place, end: End | None) -> Outcome:
-    with _folders() as (work, temporary), embedded.running() as server:
-        place.prepare(work)
+    with _folders() as folders, embedded.running() as server:
+        place.prepare(folders)
         mark = uuid.uuid4().hex
-        environment = {**os.environ, _MARK: mark, "TMPDIR": str(temporary)}
-        for name, value in place.variables.items():
-            environment.pop(name, None)
-            if value is not None:
-                environment[name] = value
-        length = command.short if end is None else command.long
-        words = [
-            word.replace("{url}", server.open_url).replace("{length}", length)
-            for word in command.words
-        ]
+        environment = _environment(place, folders, mark)
+        words = _words(command, place, end, server.open_url)
         looking, shown = opened_terminal()
         said: list[bytes] = []
         began_s = time.monotonic()
         process = subprocess.Popen(
             words,
-            cwd=work,
+            cwd=folders.work,
             env=environment,
             stdin=shown,
             stdout=shown,
@@ -111,18 +126,73 @@ def _try(command: Command, place: Place, end: End | None) -> Outcome:
         )
         os.close(shown)
         with _reading(looking, said) as stop_reading:
-            _strike(command, end, process, stop_reading)
-            code = _code_of(process)
+            if place.meanwhile is None:
+                _strike(command, end, process, stop_reading)
+            else:
+                time.sleep(_START_S)
+                place.meanwhile(folders)
+            code = _code_of(process, command)
             seconds = time.monotonic() - began_s
             left = _left_running(mark)
         if end is not None and end.name == "KILL" and command.needs_server:
             words = [word.replace("{url}", server.open_url) for word in NEXT_RUN]
-            subprocess.run(words, cwd=work, env=environment, capture_output=True, check=False)
+            subprocess.run(
+                words, cwd=folders.work, env=environment, capture_output=True, check=False
+            )
         with redis.Redis.from_url(server.url) as client:
             keys = sum(client.ttl(key) == _NEVER for key in client.scan_iter())
-        files = sorted(path.name for path in temporary.iterdir())
         text = b"".join(said).decode(errors="replace")
-    return Outcome(code, seconds, left, keys, files, text)
+        record = _record_of(command, folders, text)
+        files = [name for name in _left_files(folders) if name not in text]
+    return Outcome(code, seconds, left, keys, record, files, text)
+
+
+def _left_files(folders: Folders) -> list[str]:
+    """What is in the temporary folder beside what a place has put there, and in the home; of what a
+    command keeps for its locks only what is in it."""
+    found = [path.name for path in folders.home.iterdir()]
+    for path in folders.temporary.iterdir():
+        inner = path.is_dir() and path.name == f"runqy-bench.{os.getuid()}"
+        found += [each.name for each in path.iterdir()] if inner else [path.name]
+    return sorted(name for name in found if name != mounts.FILLER)
+
+
+def _environment(place: Place, folders: Folders, mark: str) -> dict[str, str]:
+    made = {
+        **os.environ,
+        _MARK: mark,
+        "TMPDIR": str(folders.temporary),
+        "HOME": str(folders.home),
+    }
+    for name, value in place.variables.items():
+        made.pop(name, None)
+        if value is not None:
+            made[name] = value
+    return made
+
+
+def _words(command: Command, place: Place, end: End | None, url: str) -> list[str]:
+    length = command.long if end is not None else command.short
+    if place.meanwhile is not None:
+        length = command.middle
+    return [word.replace("{url}", url).replace("{length}", length) for word in command.words]
+
+
+def _record_of(command: Command, folders: Folders, said: str) -> str:
+    """Where the record of a command is, and whether it can be read."""
+    if not command.record:
+        return ""
+    elsewhere = re.search(r"saved as (\S+)", " ".join(said.split()))
+    found = [Path(elsewhere[1])] if elsewhere else list(folders.work.glob(command.record))
+    if not found:
+        return "none"
+    try:
+        json.loads(found[0].read_bytes())
+    except ValueError:
+        return "broken"
+    if elsewhere and not found[0].is_relative_to(folders.work.parent):
+        found[0].unlink()  # it is none that anybody will look for
+    return "elsewhere" if elsewhere else "saved"
 
 
 def _enter(place: Place) -> None:
@@ -167,7 +237,9 @@ def _strike(
 ) -> None:
     if end is None and command.ends_by_itself:
         return
-    time.sleep(_START_S)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_START_S)
+        return
     if end is None:
         process.send_signal(signal.SIGTERM)
     elif end.number is None:
@@ -176,13 +248,17 @@ def _strike(
         process.send_signal(end.number)
 
 
-def _code_of(process: subprocess.Popen[bytes]) -> int | None:
-    try:
+def _code_of(process: subprocess.Popen[bytes], command: Command) -> int | None:
+    """The exit code of a process, which is ended where it does not end by itself."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
         return process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return None
+    if not command.ends_by_itself:
+        process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(_END_S)
+    process.kill()
+    process.wait()
+    return None
 
 
 def _left_running(mark: str) -> list[str]:
