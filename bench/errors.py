@@ -144,3 +144,8 @@ def error_of_process(exit_code: int, printed: str, program: str) -> BenchError:
     nothing = f"{program} printed nothing and ended with exit code {exit_code}"
     last = [nothing, *lines, *ours][-1]
     return error_for(exit_code, last.removeprefix(MESSAGE_PREFIX))
+
+
+def with_notes(message: str, error: BaseException) -> str:
+    """A message, and in the same line what was noted about an error since it was raised."""
+    return "; ".join([message, *getattr(error, "__notes__", ())])

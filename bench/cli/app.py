@@ -10,7 +10,7 @@ from bench import files
 from bench.cli import command_line
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
-from bench.errors import BenchError, ExitCode
+from bench.errors import BenchError, ExitCode, with_notes
 from bench.processes.signals import ending_signals
 from bench.reports.inert import visible
 from bench.reports.streams import unfailing
@@ -111,12 +111,12 @@ def _code_of(tokens: Sequence[str]) -> int:
     except cyclopts.CycloptsError as error:
         return _fail(_usage_line(error), ExitCode.USAGE)
     except BenchError as error:
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted", ExitCode.INTERRUPTED)
+        return _fail(with_notes(str(error), error), error.exit_code)
+    except KeyboardInterrupt as interrupt:
+        return _fail(with_notes("interrupted", interrupt), ExitCode.INTERRUPTED)
     except Exception as error:
         fault = translated(error, command_line.known_secrets())
-        return _fail(str(fault), fault.exit_code)
+        return _fail(with_notes(str(fault), error), fault.exit_code)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
 
 

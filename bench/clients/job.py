@@ -16,14 +16,14 @@ from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
 from bench.errors import MeasurementError, UsageError, quoted
 from bench.layouts import registry
+from bench.measure.verdict_inputs import quantity
 from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import client_tasks, server_info
 from bench.redisio.client_tasks import CheckedQueue, ExpectedTasks
 from bench.redisio.connection import open_client, translated_errors
-from bench.redisio.url import parse
 from bench.run import killed_runs
-from bench.run.killed_runs import KilledClients, LeftNote
+from bench.run.killed_runs import KilledClients, LeftNote, NotedServer
 
 _MORE_INSPECTIONS = 20
 _MOST_TASKS = 10_000_000
@@ -74,8 +74,9 @@ def measure(
     began_s = time.monotonic()
     started_at = timestamps.now()
     entry = registry.get(request.layout)
-    with open_client(request.url) as client, translated_errors(request.url):
-        _remove_left(request, client, notify)
+    with open_client(request.url, wants_end=should_stop) as client, translated_errors(request.url):
+        noted_server = killed_runs.server_of(client, request.url)
+        _remove_left(request, client, noted_server, notify, should_stop)
         checked = client_tasks.begin(client, entry, request.queue)
         if not request.owns_server and _has_blocked_clients(client):
             notify(
@@ -86,7 +87,7 @@ def measure(
         all_tried = [ClientTrials(each, []) for each in request.clients]
         programs = dict(_programs(request, all_tried, notify))
         bench = _TrialRunner(request, client, checked, should_stop)
-        with _noted(request, checked) as note:
+        with _noted(request, noted_server, checked) as note:
             note.is_clean = False
             for number, tried in _turns(request, all_tried, programs):
                 if should_stop():
@@ -110,17 +111,23 @@ def measure(
     )
 
 
-def _remove_left(request: ClientsRequest, client: redis.Redis, notify: Notify) -> None:
+def _remove_left(
+    request: ClientsRequest,
+    client: redis.Redis,
+    server: NotedServer,
+    notify: Notify,
+    should_stop: Callable[[], bool],
+) -> None:
     """Remove what was left on this server by commands that were killed."""
     if request.owns_server:
         return
-    keys = killed_runs.remove_left(client, parse(request.url).address)
+    keys = killed_runs.remove_left(client, server, should_stop)
     if keys:
-        notify(f"{keys:,} keys were removed that a run which was killed had left on this server")
+        notify(f"{quantity(keys, 'key')} of a command that was killed had to be removed")
 
 
 def _noted(
-    request: ClientsRequest, checked: CheckedQueue
+    request: ClientsRequest, server: NotedServer, checked: CheckedQueue
 ) -> contextlib.AbstractContextManager[LeftNote]:
     """A note for the next run, in case that this process is killed; none if its server ends with
     it."""
@@ -128,7 +135,7 @@ def _noted(
         return contextlib.nullcontext(LeftNote())
     return killed_runs.noted(
         KilledClients(
-            address=parse(request.url).address,
+            server=server,
             layout=request.layout,
             queue=request.queue,
             tasks=request.tasks,

@@ -18,7 +18,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError
+from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError, with_notes
 from bench.files import release, require_writable
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
@@ -255,7 +255,8 @@ class Hooks:
                 print_report(load_test.record, load_test.path)
 
     def _report_error(self, error: BenchError) -> None:
-        text = visible(hide(str(error), url_secrets(self._own_url or "")))
+        message = with_notes(str(error), error)
+        text = visible(hide(message, url_secrets(self._own_url or "")))
         if self._environment.web_ui is None:
             sys.stderr.write(f"{MESSAGE_PREFIX}{text}\n")
         else:

@@ -2,13 +2,17 @@
 
 Its input names process groups, one in each line: ``+GROUP`` for one that has been started, and
 ``-GROUP`` for one that is gone. When the input ends, the parent has ended: the groups that are left
-get SIGTERM, and after a while SIGKILL. The script's arguments are a command that removes what the
-parent left, and that takes its place; after the line ``done`` the parent has left nothing.
+get SIGTERM, and after a while SIGKILL. Until that is done, the script holds a lock on each file
+that a line ``hold PATH`` names and no later line ``free PATH``, with the path in hexadecimal:
+whoever gets that lock knows that nobody writes any more. The script's arguments are a command that
+removes what the parent left, and that takes its place; after the line ``done`` the parent has left
+nothing.
 
 It imports the standard library alone and runs without site-packages, so that it starts at once.
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -40,16 +44,31 @@ def main() -> None:
         with contextlib.suppress(OSError, ValueError):
             signal.signal(number, signal.SIG_IGN)
     groups: set[int] = set()
+    held: dict[bytes, int] = {}
     is_done = False
     for line in sys.stdin.buffer:
         if line.startswith(b"+"):
             groups.add(int(line[1:]))
         elif line.startswith(b"-"):
             groups.discard(int(line[1:]))
+        elif line.startswith((b"hold ", b"free ")):
+            _hold_or_free(held, line)
         is_done = line == b"done\n"
     end(groups)
     if not is_done and len(sys.argv) > 1:
         os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - without a shell, as our parent said
+
+
+def _hold_or_free(held: dict[bytes, int], line: bytes) -> None:
+    """Lock a file or free it again: ``held`` has the descriptors by their paths."""
+    path = bytes.fromhex(line[5:].decode())
+    with contextlib.suppress(OSError):
+        if line.startswith(b"hold"):
+            held[path] = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # Not flock, which the parent uses: on Linux the two do not exclude one another.
+            fcntl.lockf(held[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif path in held:
+            os.close(held.pop(path))
 
 
 def end(groups: Iterable[int]) -> None:

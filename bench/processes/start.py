@@ -123,6 +123,17 @@ def start(
     return process
 
 
+def hold(path: Path) -> None:
+    """Let the guardian hold a lock on a file, by ``fcntl.lockf``, until ``free``, or until this
+    process and all that it has started have ended."""
+    _tell(f"hold {os.fsencode(path.absolute()).hex()}")
+
+
+def free(path: Path) -> None:
+    """Let the guardian give back the lock that ``hold`` got."""
+    _tell(f"free {os.fsencode(path.absolute()).hex()}")
+
+
 @dataclass(frozen=True)
 class FinishedCommand:
     """What a command that has ended has printed, and its exit code."""

@@ -11,7 +11,7 @@ import redis
 from redis.connection import DefaultParser
 from redis.utils import SENTINEL
 
-from bench.redisio.patience import Patience
+from bench.redisio.no_retries import NoRetries
 
 MOST_BYTES = 1 << 26
 """The longest reply that is read: ids are read in chunks, and no task's fields are as long."""
@@ -20,7 +20,7 @@ _LOOK_EVERY_S = 0.25
 
 
 class BoundedParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis' or Python's
-    """redis-py's parser, for connections whose retry policy is a ``Patience``.
+    """redis-py's parser, for connections whose retry policy is a ``NoRetries``.
 
     Raises redis-py's TimeoutError for a reply that is not whole in time, and its InvalidResponse
     for one that is longer than ``MOST_BYTES``.
@@ -33,7 +33,7 @@ class BoundedParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis'
     def on_connect(self, connection: Any, **options: Any) -> None:
         """Get ready for the replies of a connection."""
         super().on_connect(connection, **options)
-        self._patience: Patience = connection.retry
+        self._retry: NoRetries = connection.retry
         self._timeout_s: float | None = connection.socket_timeout
 
     def read_response(self, *arguments: Any, **options: Any) -> Any:
@@ -42,7 +42,7 @@ class BoundedParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis'
         self._left_bytes = MOST_BYTES
         try:
             return super().read_response(*arguments, **options)
-        except MemoryError:  # the reader makes room for as many elements as it is told of
+        except MemoryError:  # the reader makes room for as many elements as were announced
             raise redis.exceptions.InvalidResponse("a reply is longer than the memory") from None
 
     def read_from_socket(self, timeout: Any = SENTINEL, raise_on_timeout: bool = True) -> bool:
@@ -59,7 +59,7 @@ class BoundedParser(DefaultParser):  # type: ignore[misc,valid-type]  # hiredis'
 
     def _wait_s(self) -> float:
         now_s = time.monotonic()
-        left_s = self._patience.deadline_s(self._began_s, self._timeout_s) - now_s
+        left_s = self._retry.deadline_s(self._began_s, self._timeout_s) - now_s
         if left_s <= 0:
             raise redis.exceptions.TimeoutError("a reply is not whole in time")
         return min(left_s, _LOOK_EVERY_S)

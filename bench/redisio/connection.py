@@ -18,7 +18,7 @@ import redis
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient
-from bench.redisio.patience import Patience
+from bench.redisio.no_retries import NoRetries
 from bench.redisio.url import RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
@@ -53,7 +53,7 @@ def open_client(
     command is repeated. Raises UsageError for a URL that cannot be read and for a node of a
     cluster, and ServerUnreachable when the server does not answer or refuses.
     """
-    client = CheckingClient(_pool(url, answer_timeout_s, Patience(wants_end)))
+    client = CheckingClient(_pool(url, answer_timeout_s, NoRetries(wants_end)))
     with translated_errors(url):
         client.ping()
         _refuse_cluster(client, url)
@@ -155,7 +155,7 @@ class RawConnection:
     """
 
     def __init__(self, url: str) -> None:
-        pool = _pool(url, CONNECT_TIMEOUT_S, Patience())
+        pool = _pool(url, CONNECT_TIMEOUT_S, NoRetries())
         self._connection = cast(Any, pool.make_connection())  # its types know no socket
         with translated_errors(url):
             self._connection.connect()
@@ -237,7 +237,7 @@ class RawConnection:
         self._connection.disconnect()
 
 
-def _pool(url: str, answer_timeout_s: float | None, patience: Patience) -> redis.ConnectionPool:
+def _pool(url: str, answer_timeout_s: float | None, retry: NoRetries) -> redis.ConnectionPool:
     parts = parse(url)
     kind, place = _place(parts)
     return redis.ConnectionPool(
@@ -247,7 +247,7 @@ def _pool(url: str, answer_timeout_s: float | None, patience: Patience) -> redis
         parser_class=BoundedParser,
         socket_timeout=answer_timeout_s,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=patience,
+        retry=retry,
         retry_on_error=[],
         **place,
     )

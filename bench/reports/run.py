@@ -171,7 +171,9 @@ def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     resources, server = record.resources, record.server
     yield Text(record.attribution)
-    yield Text("Redis per task: " + ", ".join(run_text.costs(record)))
+    costs = run_text.costs(record)
+    if costs:
+        yield Text(f"Redis per task: {', '.join(costs)}")
     yield Text(
         f"cores: server {cores(resources.server_cpu_cores)}, "
         f"workers {cores(resources.worker_cpu_cores)}, "

@@ -25,7 +25,7 @@ class Cleanup:
         self._client = client
         self._layout = layout
         self._queues = list(queues)
-        self._registered: list[str] = []
+        self.registered: list[str] = []
         """Queues whose names the run added to the registry."""
         self._counted: dict[str, int | None] = {}
         """The values of counters before the run; None for a counter that was not there."""
@@ -53,9 +53,14 @@ class Cleanup:
                 self._counted[key] = None if value is None else int(value)
         registry = self._layout.registry()
         if registry is not None:
-            self._registered = [
+            self.registered = [
                 queue for queue in self._queues if self._client.sadd(registry, queue)
             ]
+
+    @property
+    def new_counters(self) -> list[str]:
+        """Keys of the queues' counters that were not there before the run."""
+        return [key for key, value in self._counted.items() if value is None]
 
     def clean_up(self, scope: CleanupScope, now_s: int, *, keep: bool) -> RecordWarning | None:
         """Remove what the run wrote; its tasks stay where ``keep`` is set.
@@ -95,8 +100,8 @@ class Cleanup:
             counted = counted_for(scope.counts.get(queue, Counts()), rules)
             removal.attempt(functools.partial(self._uncount, queue, now_s, counted))
         registry = self._layout.registry()
-        if registry is not None and self._registered:
-            removal.attempt(functools.partial(self._client.srem, registry, *self._registered))
+        if registry is not None and self.registered:
+            removal.attempt(functools.partial(self._client.srem, registry, *self.registered))
 
     def _uncount(self, queue: str, now_s: int, counted: CountedEnds) -> None:
         """Subtract the run's own tasks from the counters, and never more than these have grown."""

@@ -46,6 +46,10 @@ class Removal:
     refusals: list[str] = field(default_factory=list)
     """What the server said to commands that it refused, each once."""
 
+    def delete(self, client: redis.Redis, keys: Sequence[str] | Sequence[bytes]) -> None:
+        """Delete keys, and count them. Raises redis-py's errors."""
+        self.deleted += delete(client, keys)
+
     def attempt(self, step: Callable[[], object]) -> None:
         """Carry out a step, and note a refusal. Raises redis-py's errors of the connection."""
         try:
@@ -116,7 +120,7 @@ def _remove_tasks(
 ) -> None:
     if scope.sent is None:
         for keys in task_keys.scan(client, layout, queues, scope.run):
-            removal.deleted += delete(client, keys)
+            removal.delete(client, keys)
         return
     removal.tasks_left = sum(scope.sent.values())
     for producer, count in scope.sent.items():
@@ -127,7 +131,7 @@ def _remove_tasks(
             # A layout may keep a task under its queue's name, and which queue that was is not
             # known here.
             found = {key for name in names for each in queues for key in layout.keys_of(each, name)}
-            removal.deleted += delete(client, sorted(found))
+            removal.delete(client, sorted(found))
             removal.tasks_left -= stop - start
 
 

@@ -7,17 +7,16 @@ import contextlib
 from collections.abc import Callable
 
 import msgspec
-import redis
 
 from bench.measure.progress import Progress
+from bench.measure.verdict_inputs import quantity
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
-from bench.redisio.url import parse
 from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
-from bench.run.killed_runs import KilledRun, LeftNote
+from bench.run.killed_runs import KilledRun, LeftNote, NotedServer
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
@@ -54,37 +53,36 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
     """
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
-        with _noted(request, run_id) as note:
+        with translated_errors(request.url):
+            server = killed_runs.server_of(client, request.url)
+            left = 0
+            if not request.owns_server:
+                left = killed_runs.remove_left(client, server, callbacks.should_stop)
+        with _noted(request, server, run_id) as note:
             with translated_errors(request.url):
-                left = _removed_before(request, client)
                 prepared = prepare(request, client, fleet, run_id, callbacks.should_stop)
+            note.add(prepared.cleanup.registered, prepared.cleanup.new_counters)
             record, problems = _measure(prepared, callbacks, note)
     if left:
         problems.append(_removed_left(left))
     return msgspec.structs.replace(record, warnings=[*record.warnings, *problems])
 
 
-def _removed_before(request: RunRequest, client: redis.Redis) -> int:
-    """Remove what was left on the server by commands that were killed; returns how many keys."""
-    return 0 if request.owns_server else killed_runs.remove_left(client, _address(request))
-
-
-def _address(request: RunRequest) -> str:
-    return parse(request.url).address
-
-
-def _noted(request: RunRequest, run_id: int) -> contextlib.AbstractContextManager[LeftNote]:
-    """A note for the next run, in case that this one is killed; none if its server ends with it."""
-    if request.owns_server:
+def _noted(
+    request: RunRequest, server: NotedServer, run_id: int
+) -> contextlib.AbstractContextManager[LeftNote]:
+    """A note for the next run, in case that this one is killed; none if what it writes is to be
+    kept, or goes with its server."""
+    if request.owns_server or request.keep:
         return contextlib.nullcontext(LeftNote())
-    return killed_runs.noted(KilledRun.of(run_id, _address(request), request.scenario))
+    return killed_runs.noted(KilledRun.of(run_id, server, request.scenario))
 
 
 def _removed_left(keys: int) -> RecordWarning:
     return RecordWarning(
         "removed_left",
-        f"before the run, {keys:,} keys were removed that a run which was killed had left on this "
-        "server: nothing needs to be done",
+        f"before the run, {quantity(keys, 'key')} of a command that was killed had to be removed "
+        "from the server: nothing needs to be done",
     )
 
 
@@ -101,9 +99,12 @@ def _measure(
         supervisor.watch()
         supervisor.drain()
         record = build_record(collect(supervisor))
-    except BaseException:
+    except BaseException as error:
         _end_all(prepared.fleet)
-        note.is_clean = clean_up(prepared, None) is None or prepared.request.keep
+        problem = clean_up(prepared, None)
+        note.is_clean = problem is None
+        if problem is not None:
+            error.add_note(problem.message)
         raise
     # What was measured is worth more than a clean server: it is passed on before, and a failure
     # here is a warning.
@@ -112,7 +113,7 @@ def _measure(
     finally:
         supervisor.show("cleaning")
         problem = clean_up(prepared, record)
-        note.is_clean = problem is None or prepared.request.keep
+        note.is_clean = problem is None
     return record, [] if problem is None else [problem]
 
 

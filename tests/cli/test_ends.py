@@ -1,5 +1,6 @@
 """However a command ends, it leaves nothing: no process, no folder, and no keys where it can."""
 
+import contextlib
 import json
 import os
 import pty
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from bench.records import run_record
+from bench.run import killed_runs
 from bench.secrets import address
 
 pytestmark = pytest.mark.slow
@@ -81,15 +83,21 @@ def notes_in(temporary: Path) -> list[Path]:
     return list(temporary.glob("*/run-on-a-server.*"))
 
 
+@contextlib.contextmanager
 def started(
     words: Sequence[str], url: str, errors: int = subprocess.DEVNULL
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
         [sys.executable, "-m", "bench", *words, "--redis-url", address(url)],
         stdout=subprocess.DEVNULL,
         stderr=errors,
         start_new_session=True,
-    )
+    ) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()  # it would be waited for
+            raise
 
 
 def is_at_work(client: Any) -> bool:
@@ -110,32 +118,45 @@ def test_a_command_that_is_killed_leaves_no_process_and_no_folder(
 @pytest.mark.parametrize(
     "words",
     [
-        ("--queues", "inference_default=1"),
+        ("--queues", "inference_default=1", "--workers", "0"),
         ("--layout", "asynq", "--queues", "inference.default=1", "--duplicate-check"),
+        ("--worker-command", f"{sys.executable} -m bench worker inference --service-time 6s"),
     ],
-    ids=["runqy", "asynq"],
+    ids=["runqy", "asynq", "a worker that holds tasks"],
 )
 def test_the_next_run_on_a_server_removes_what_a_killed_one_left_there(
     words: tuple[str, ...], tmp_path: Path, temporary: Path, client: Any, url: str
 ) -> None:
-    with started((*RUN, *words, "--workers", "0"), url) as process:
-        await_that(lambda: is_at_work(client))
+    """It waits for what the killed one had started, which may write until it has ended, and knows
+    the server by another address."""
+    with started((*RUN, *words), url) as process:
+        await_that(lambda: client.dbsize() > 30 or any(client.scan_iter("asynq:*:processed")))
         process.kill()
-    await_that(lambda: not family(str(tmp_path)))
     client.set("theirs", 1)
-    assert client.dbsize() > 30
     assert len(notes_in(temporary)) == 1
     other = ("run", "smoke", "--workers", "0", "--tasks", "5", "-o", "next.json")
-    with started(other, url) as process:
+    with started(other, url.replace("127.0.0.1", "localhost")) as process:
         assert process.wait(TIMEOUT_S) == 0
-    assert set(client.keys()) <= {b"theirs", b"asynq:queues"}  # a queue's name stays
+    await_that(lambda: not family(str(tmp_path)))
+    assert client.keys() == [b"theirs"]
     assert notes_in(temporary) == []
     (message,) = [
         each.message
         for each in run_record.load(Path("next.json")).warnings
         if each.code == "removed_left"
     ]
-    assert "keys were removed that a run which was killed had left" in message
+    assert re.search(
+        r"before the run, [\d,]+ keys? of a command that was killed had to be", message
+    )
+
+
+def test_what_a_killed_run_was_to_keep_stays(temporary: Path, client: Any, url: str) -> None:
+    with started((*RUN, "--workers", "0", "--keep"), url) as process:
+        await_that(lambda: is_at_work(client))
+        process.kill()
+    assert notes_in(temporary) == []
+    assert killed_runs.remove_left(client, killed_runs.server_of(client, url)) == 0
+    assert client.dbsize() > 30
 
 
 @pytest.mark.parametrize("layout", ["runqy", "asynq"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from bench.redisio import patience
+from bench.redisio import no_retries
 from bench.redisio.connection import open_client
 
 
@@ -55,7 +55,7 @@ def silent() -> Iterator[SilentServer]:
 def test_in_a_hurry_a_silent_server_is_asked_once(
     silent: SilentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "HURRIED_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(no_retries, "HURRIED_TIMEOUT_S", 0.2)
     with open_client(silent.url, wants_end=lambda: True) as client:
         for _ in range(20):
             with pytest.raises(redis.exceptions.TimeoutError):
@@ -69,7 +69,7 @@ def test_in_a_hurry_a_silent_server_is_asked_once(
 def test_a_hurry_shortens_the_wait_that_it_meets(
     silent: SilentServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "HURRIED_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(no_retries, "HURRIED_TIMEOUT_S", 0.2)
     looked = itertools.count()
     # None is no time-out at all: without the hurry, this would never end.
     with open_client(silent.url, None, wants_end=lambda: next(looked) > 6) as client:

@@ -12,7 +12,7 @@ from redis.retry import Retry
 HURRIED_TIMEOUT_S = 2.0
 
 
-class Patience(Retry):
+class NoRetries(Retry):
     """Repeats no command: a repeated enqueue would be two tasks.
 
     Once ``wants_end`` holds, the client is in a hurry: it waits ``HURRIED_TIMEOUT_S`` for a
@@ -26,7 +26,7 @@ class Patience(Retry):
         self._hurried_since_s = math.inf
         self._is_over = False
 
-    def __deepcopy__(self, _: object) -> "Patience":
+    def __deepcopy__(self, _: object) -> "NoRetries":
         return self  # all connections of a client share it
 
     def call_with_retry(self, *arguments: Any, **options: Any) -> Any:
