@@ -15,6 +15,7 @@ A failed task is not an error: it is a sample. These are for a broken set-up. Ea
 line that names the cause and then the cure.
 """
 
+import errno
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar
@@ -117,6 +118,20 @@ def quoted(written: object) -> str:
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         return "what was written"
     return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 1]}…"
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def of_full_disk(error: OSError) -> UsageError | None:
+    """The error that is shown where a file could not be written for want of space, in whichever
+    step; None for another error."""
+    if error.errno not in _FULL:
+        return None
+    return UsageError(
+        f"a file cannot be written: {error.strerror}: free space on the disk, or set TMPDIR to a "
+        "folder with space"
+    )
 
 
 def error_for(exit_code: int, message: str) -> BenchError:

@@ -100,7 +100,11 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         show = stack.enter_context(status_line(how.hides_progress))
         record = job.measure(_request(how, chosen, url, server), should_stop, show)
         code = _code(record, how.named)
-    files.save(path, clients_record.encode(record))
+    try:
+        files.save(path, clients_record.encode(record))
+    except UsageError:
+        _show(record, None, how, code)
+        raise
     if not how.quiet:
         where.warn_of_password()
     for failure in clients_text.failures(record):
@@ -148,10 +152,10 @@ def _draw(record: ClientsRecord, folder: Path) -> None:
     write_images([section(record)], folder)
 
 
-def _show(record: ClientsRecord, path: Path, how: ClientFlags, code: ExitCode) -> None:
+def _show(record: ClientsRecord, path: Path | None, how: ClientFlags, code: ExitCode) -> None:
     if how.json:
         sys.stdout.write(clients_record.encode(record).decode())
     elif not how.quiet or code is not ExitCode.PASSED:
         print_clients(record, path)
-        if how.images is not None:
+        if how.images is not None and path is not None:
             sys.stdout.write(f"pictures: {how.images}\n")

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from bench.errors import BenchError
+from bench.errors import BenchError, ExitCode, of_full_disk
 from bench.ipc.channel import ChannelClosed, Reader, Writer
 from bench.ipc.messages import Begin, ChildMessage, Failed, ParentMessage, Ready, Stop
 from bench.redisio.polling import wake_on_time
@@ -67,4 +67,8 @@ def run_child(serve: Callable[[ParentMessage, Control], None]) -> int:
             serve(reader.read_one(), control)
         except BenchError as error:
             control.send(Failed(str(error), int(error.exit_code)))
+        except OSError as error:
+            # On a full disk the run could not read it from standard error either.
+            full = of_full_disk(error)
+            control.send(Failed(str(full or error), int(ExitCode.INVALID)))
     return 0

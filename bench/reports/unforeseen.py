@@ -5,16 +5,19 @@ needed here is imported when it is needed, as the fault may be that something ca
 """
 
 import contextlib
-import errno
 import os
 import tempfile
 import traceback
 from collections.abc import Collection
 from pathlib import Path
 
-from bench.errors import BenchError, InternalError, ServerUnreachable, UsageError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+from bench.errors import (
+    BenchError,
+    InternalError,
+    ServerUnreachable,
+    UsageError,
+    of_full_disk,
+)
 
 
 def translated(error: Exception, secrets: Collection[str] = ()) -> BenchError:
@@ -30,11 +33,8 @@ def translated(error: Exception, secrets: Collection[str] = ()) -> BenchError:
         return ServerUnreachable(f"the server's answer cannot be used: {_line(error)}")
     if isinstance(error, OSError) and error.filename is not None:
         return UsageError(f"cannot use {os.fsdecode(error.filename)}: {error.strerror}")
-    if isinstance(error, OSError) and error.errno in _FULL:
-        return UsageError(
-            f"a file cannot be written: {error.strerror}: free space on the disk, or set TMPDIR to "
-            "a folder with space"
-        )
+    if isinstance(error, OSError) and (full := of_full_disk(error)) is not None:
+        return full
     where = _saved_traceback(error, secrets)
     return InternalError(f"internal error: {type(error).__name__}: {_line(error)} ({where})")
 
