@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import errno
+import fcntl
 import itertools
 import os
 import re
@@ -22,8 +23,10 @@ _SHARED = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - only new files of thi
 """Where there is room for what fits neither into its place nor into the temporary folder."""
 _LONGEST_NAME = 100
 """Letters of a default name that are the user's: the whole must fit into any file system."""
-_reserved: set[Path] = set()
-"""Files and folders that this process made for results, and that may still be empty."""
+_STAMP = "[0-9]" * 8 + "-" + "[0-9]" * 6
+_reserved: dict[Path, int] = {}
+"""Files and folders that this process made for results, and that may still be empty. Each has a
+descriptor that holds its lock: one of a process that was killed is known by its free lock."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -117,12 +120,9 @@ def new_folder(name: str) -> Path:
 def release() -> None:
     """Remove the results that this process reserved and never filled."""
     while _reserved:
-        path = _reserved.pop()
-        with contextlib.suppress(OSError):
-            if path.is_dir():
-                path.rmdir()  # refuses a folder that holds anything
-            elif path.stat().st_size == 0:
-                path.unlink()
+        path, lock = _reserved.popitem()
+        _remove_empty(path)
+        os.close(lock)
 
 
 def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
@@ -132,14 +132,64 @@ def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
         path = RESULTS / f"{stamped}{ending}{suffix}"
         try:
             make_folder(RESULTS)
+            _remove_abandoned()
             make(path)
+            lock = _held(path)
         except FileExistsError:
             continue
         except OSError as error:
             raise UsageError(_refusal(path, error)) from None
-        _reserved.add(path.absolute())
-        return path
+        if lock is not None:
+            _reserved[path.absolute()] = lock
+            return path
     raise AssertionError  # a count never ends
+
+
+def _remove_abandoned() -> None:
+    """Remove what processes reserved that were killed before they could fill it."""
+    for path in RESULTS.glob(f"{_STAMP}-*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            is_empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
+            if (is_empty or stat.S_ISDIR(status.st_mode)) and (lock := _locked(path)) is not None:
+                _remove_empty(path)
+                os.close(lock)
+
+
+def _remove_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            path.rmdir()  # refuses a folder that holds anything
+        elif path.stat().st_size == 0:
+            path.unlink()
+
+
+def _held(path: Path) -> int | None:
+    """As ``_locked``; without a lock on a file system that has none."""
+    try:
+        return _locked(path)
+    except OSError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor that holds the lock of a file or folder; None where another process holds it, or
+    has removed it. Raises OSError, also where there are no locks."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(path.lstat(), os.fstat(lock)):
+            return lock
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError:
+        os.close(lock)
+        raise
+    os.close(lock)
+    return None
 
 
 def _refuges() -> Iterator[Path]:

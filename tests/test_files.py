@@ -137,6 +137,27 @@ def test_what_cannot_be_saved_is_saved_elsewhere_and_told(
     assert (folder / name).read_bytes() == DATA
 
 
+def test_what_a_killed_process_had_reserved_is_removed_by_the_next_and_nothing_else(
+    folder: Path,
+) -> None:
+    """An empty file among the results would be taken for a record that cannot be read."""
+    code = (
+        "import os; from bench import files\n"
+        "files.new_file('killed'); files.new_folder('killed'); os.kill(os.getpid(), 9)"
+    )
+    living = files.new_file("living")
+    others = [files.RESULTS / name for name in ("empty.json", "20260101-000000-full.json")]
+    for path, text in zip(others, ("", "{}"), strict=True):
+        path.write_text(text)
+    killed = subprocess.run([sys.executable, "-c", code], cwd=folder, check=False)
+    assert killed.returncode == -9
+    assert len(names_in(files.RESULTS)) == 5
+    made = files.new_file("next")
+    assert set(files.RESULTS.iterdir()) == {living, made, *others}
+    files.release()
+    assert set(files.RESULTS.iterdir()) == set(others)
+
+
 def limited(size: int, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process none of whose files may be longer: like a disk that is full."""
     return subprocess.run(

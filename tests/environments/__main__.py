@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from tests.environments import mounts
 from tests.environments.commands import COMMANDS, Command
 from tests.environments.ends import ENDS
-from tests.environments.places import PLACES
+from tests.environments.places import PLACES, Place
 from tests.environments.trial import Outcome, try_end, try_place
 
 _KILLED = frozenset({-9})
 _REFUSED = frozenset({2})
+_INVALID = 4
+_MORE_ATTEMPTS = 2
 
 
 def main() -> int:
@@ -46,7 +48,16 @@ def _rows(command: Command, only: str) -> Iterator[bool]:
         right = command.codes_in(place.name)
         if place.may_refuse:
             right |= _REFUSED
-        yield _row(command.name, place.name, try_place(command, place), right)
+        yield _row(command.name, place.name, _tried(command, place, right), right)
+
+
+def _tried(command: Command, place: Place, right: frozenset[int]) -> Outcome:
+    """The outcome in a place; a measurement that is not valid is repeated, as on a busy machine."""
+    for _ in range(_MORE_ATTEMPTS):
+        outcome = try_place(command, place)
+        if outcome.code != _INVALID or outcome.code in right:
+            return outcome
+    return try_place(command, place)
 
 
 def _is_chosen(name: str, chosen: str) -> bool:

@@ -27,7 +27,6 @@ class Command:
     ended_codes: frozenset[int] = frozenset({130})
     """Exit codes that are right where a signal ends it."""
     ends_by_itself: bool = True
-    needs_server: bool = True
     record: str = ""
     """The file of what it measured, or a pattern for it; empty for a command that saves nothing."""
 
@@ -47,7 +46,6 @@ COMMANDS: Sequence[Command] = (
         "1s",
         "4s",
         "60s",
-        needs_server=False,
         record="run.json",
     ),
     Command(
@@ -129,5 +127,5 @@ COMMANDS: Sequence[Command] = (
     ),
 )
 
-NEXT_RUN = (_BENCH, "run", "smoke", "--tasks", "5", "--redis-url", "{url}", "-o", "next.json")
-"""Removes from a server what a run that was killed has left there."""
+NEXT_RUN = (_BENCH, "run", "smoke", "--tasks", "5", "--redis-url", "{url}", "--name", "next")
+"""Removes what a command that was killed has left on a server and among the results."""

@@ -134,7 +134,7 @@ def _try(command: Command, place: Place, end: End | None) -> Outcome:
             code = _code_of(process, command)
             seconds = time.monotonic() - began_s
             left = _left_running(mark)
-        if end is not None and end.name == "KILL" and command.needs_server:
+        if end is not None and end.name == "KILL":
             words = [word.replace("{url}", server.open_url) for word in NEXT_RUN]
             subprocess.run(
                 words, cwd=folders.work, env=environment, capture_output=True, check=False
