@@ -4,14 +4,16 @@ import os
 import signal
 
 from bench.errors import MESSAGE_PREFIX, ExitCode
+from bench.processes.signals import ending_signals
 from bench.usage import SINGLE_THREADED
 
 
 def main() -> int:
     """Run the command line."""
     is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if not is_ignored:
-        signal.signal(signal.SIGINT, _end_at_once)
+    for number in ending_signals():
+        if number is not signal.SIGINT or not is_ignored:
+            signal.signal(number, _end_at_once)
     _prepare_descriptors()
     for name, threads in SINGLE_THREADED.items():
         os.environ.setdefault(name, threads)  # before numpy is imported

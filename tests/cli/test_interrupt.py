@@ -96,3 +96,31 @@ def test_an_interrupt_while_the_processes_start_is_no_death_of_theirs() -> None:
     assert process.returncode == 130
     messages = [each.message for each in run_record.load(Path("record.json")).warnings]
     assert not any("died" in each or "no final report" in each for each in messages)
+
+
+ENDED_IN_THE_FIRST_STEPS = """
+import os, sys
+from bench import startup
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "bench.cli.app":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(startup.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_first_steps_ends_a_command_like_any_later_one(
+    number: signal.Signals,
+) -> None:
+    """While modules are still imported, which takes seconds on a busy machine."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_IN_THE_FIRST_STEPS, str(int(number))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "bench: interrupted\n")
