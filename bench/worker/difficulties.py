@@ -23,6 +23,8 @@ class Difficulties:
         """Number of tasks that were taken and could not be served, by the reason."""
         self.reconnects = 0
         """Number of connections that were lost and replaced."""
+        self.left = 0
+        """Most tasks that a worker which has ended may have left on active lists."""
 
     def refused(self, message: str) -> None:
         """Count one refused command."""
@@ -62,6 +64,11 @@ class Difficulties:
             f"tasks that could not be served ({reason}): {count:,}"
             for reason, count in self.unserved.items()
         ]
+        if self.left:
+            lines.append(
+                f"tasks that may stay on active lists, as the server did not answer the worker's "
+                f"last commands about them: up to {self.left:,}; `bench verify` lists them"
+            )
         if self.reconnects:
             lines.append(f"connections that were lost and replaced: {self.reconnects:,}")
         return lines

@@ -2,32 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-
-
-class Stage(Enum):
-    """What undoes the taking of tasks, if their worker ends here."""
-
-    POPPED = auto()
-    """Nothing was written: their ids are to be pushed again."""
-    MOVING = auto()
-    """Commands about them are not answered: what the server has done of them is not known."""
-    IN_SERVICE = auto()
-    """They are active: they are to be put back."""
 
 
 @dataclass
 class Hand:
-    """Tasks of one queue in the hands of one coroutine; without ids, it has none."""
+    """Tasks of one queue in the hands of one coroutine, by what undoes that they were taken."""
 
     queue: str = ""
-    task_ids: Sequence[bytes] = ()
-    stage: Stage = Stage.POPPED
+    popped: Sequence[bytes] = ()
+    """Nothing was written about them: their ids are to be pushed again."""
+    unanswered: Sequence[bytes] = ()
+    """Commands about them were sent and are not answered: what the server has done of them is not
+    known."""
+    in_service: Sequence[bytes] = ()
+    """They are active: they are to be put back."""
+
+    def __len__(self) -> int:
+        return len(self.popped) + len(self.unanswered) + len(self.in_service)
 
     def take(self, queue: str, task_ids: Sequence[bytes]) -> None:
         """Hold tasks that were popped."""
-        self.queue, self.task_ids, self.stage = queue, task_ids, Stage.POPPED
+        self.queue, self.popped = queue, task_ids
 
-    def clear(self) -> None:
-        """Hold none: they have ended, or something else holds them."""
-        self.task_ids = ()
+    def send(self, task_ids: Sequence[bytes]) -> None:
+        """Commands about some of the popped tasks are sent now."""
+        if len(task_ids) == len(self.popped):
+            self.popped = ()
+        else:
+            chosen = {*task_ids}
+            self.popped = [each for each in self.popped if each not in chosen]
+        self.unanswered = task_ids
+
+    def serve(self) -> None:
+        """The commands were answered: the tasks are in service."""
+        self.in_service, self.unanswered = self.unanswered, ()
+
+    def end_service(self) -> None:
+        """Commands that end the tasks in service are sent now."""
+        self.unanswered, self.in_service = self.in_service, ()
+
+    def settle(self) -> None:
+        """The commands were answered: the tasks have ended, or something else holds them."""
+        self.unanswered = ()

@@ -49,6 +49,11 @@ class LoopWorker(Protocol):
         """Tasks that wait in this worker for their next attempt."""
         ...
 
+    @property
+    def unanswered(self) -> int:
+        """Tasks with commands that were sent and are not answered, which ``undo`` leaves alone."""
+        ...
+
     def coroutines(self) -> Sequence[CoroutineFactory]:
         """Factories of all coroutines that the worker needs, one connection each."""
         ...
@@ -186,16 +191,22 @@ class WorkerLoop:
         """Put back what is still in hand, and take the heartbeat away."""
         self._event_loop.close()
         commands = self._worker.undo()
+        are_back = not commands
         with contextlib.suppress(redis.exceptions.RedisError, ServerUnreachable):
             self._client.close()
             with self._reopen() as client:
                 if commands:
-                    self._put_back(client, commands)
+                    are_back = self._put_back(client, commands)
                 client.delete(self._heartbeat_key)
+        worker = self._worker
+        held = worker.in_flight + worker.waiting_retry
+        worker.difficulties.left = worker.unanswered if are_back else held
 
-    def _put_back(self, client: redis.Redis, commands: Sequence[Command]) -> None:
+    def _put_back(self, client: redis.Redis, commands: Sequence[Command]) -> bool:
+        """Whether the server has carried out all of these commands."""
         load_scripts(client, self._layout)
         with client.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*map(resp.as_bytes, command))  # type: ignore[no-untyped-call]
-            pipeline.execute(raise_on_error=False)
+            replies = pipeline.execute(raise_on_error=False)
+        return not any(isinstance(reply, Exception) for reply in replies)

@@ -127,18 +127,31 @@ class ServerCalls:
                 self._difficulties.lost_connection()
 
     def move(
-        self, move: TaskMove, queue: str, task_ids: Sequence[bytes], messages: Sequence[bytes] = ()
+        self,
+        move: TaskMove,
+        queue: str,
+        task_ids: Sequence[bytes],
+        messages: Sequence[bytes] = (),
+        *,
+        pipelined: bool = False,
     ) -> MoveCall:
-        """Carry out a move of tasks (n,); returns those that were not moved."""
+        """Carry out a move of tasks (n,); returns those that were not moved.
+
+        ``pipelined``: with one request, even where commands are otherwise sent one by one.
+        """
         now_s = self._clock.now_us() // 1_000_000
         try:
-            errors = yield from self._send(move.step, task_ids, messages, now_s)
+            if self._one_by_one and not pipelined:
+                errors = yield from self._send_singly(move.step, task_ids, messages, now_s)
+            else:
+                data = move.step.render(task_ids, now_s, messages)
+                errors = yield RequestNoReply(data, move.step.replies_per_task * len(task_ids))
             if not errors:
                 return {}
             hopeless = yield from self._repeat(move.step, task_ids, messages, now_s, errors)
         except ConnectionLost:
             self._difficulties.lost_connection()
-            return (yield from self._settle(move, queue, task_ids, messages))
+            return (yield from self._settle(move, queue, task_ids, messages, pipelined))
         if hopeless and move.is_start:
             return (yield from self._give_back(move, queue, task_ids, hopeless))
         return hopeless
@@ -171,13 +184,9 @@ class ServerCalls:
             )
         return meaning
 
-    def _send(
+    def _send_singly(
         self, step: Transition, task_ids: Sequence[bytes], messages: Sequence[bytes], now_s: int
     ) -> Generator[Operation, Any, Errors]:
-        if not self._one_by_one:
-            replies = step.replies_per_task * len(task_ids)
-            errors: Errors = yield RequestNoReply(step.render(task_ids, now_s, messages), replies)
-            return errors
         refused: list[tuple[int, str]] = []
         for index, command in enumerate(_commands(step, task_ids, messages, now_s)):
             errors = yield RequestNoReply(resp.encode([command]), 1)
@@ -225,7 +234,12 @@ class ServerCalls:
             yield from patience.wait(messages[0])
 
     def _settle(
-        self, move: TaskMove, queue: str, task_ids: Sequence[bytes], messages: Sequence[bytes]
+        self,
+        move: TaskMove,
+        queue: str,
+        task_ids: Sequence[bytes],
+        messages: Sequence[bytes],
+        pipelined: bool,
     ) -> MoveCall:
         """Finish a move of which it is not known how far it has come."""
         not_moved: NotMoved = {}
@@ -243,7 +257,7 @@ class ServerCalls:
             chosen = [messages[index] for index in left] if messages else ()
             rest = move.after_start or move
             names = [task_ids[index] for index in left]
-            again = yield from self.move(rest, queue, names, chosen)
+            again = yield from self.move(rest, queue, names, chosen, pipelined=pipelined)
             not_moved |= {left[index]: message for index, message in again.items()}
         now_s = self._clock.now_us() // 1_000_000
         commands = [

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import redis
 
 from bench.clock import Offset, RunClock, host_identity
+from bench.errors import MeasurementError
 from bench.ipc import remote
 from bench.redisio import clock_sync
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client, translated_errors
@@ -219,8 +220,8 @@ def serve(
     ``on_ready`` is called once all connections are open.
 
     Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
-    MeasurementError when it refuses what a worker needs, and KeyboardInterrupt when a stop at once
-    was asked for.
+    MeasurementError when it refuses what a worker needs or when tasks may be left on active lists,
+    and KeyboardInterrupt when a stop at once was asked for.
     """
     wake_on_time()
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
@@ -246,3 +247,8 @@ def serve(
                 tell(line)
     if requests.asked is StopRequest.AT_ONCE:
         raise KeyboardInterrupt
+    if difficulties.left:
+        raise MeasurementError(
+            "the worker was told to stop and could not put all of its tasks back: look at the "
+            "server's log and the network to it, and at the active lists"
+        )

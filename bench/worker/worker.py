@@ -28,7 +28,7 @@ from bench.worker.batch import (
 )
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Coroutine, CoroutineFactory, Operation, Sleep, Wait
-from bench.worker.hand import Hand, Stage
+from bench.worker.hand import Hand
 from bench.worker.moves import QueueMoves
 from bench.worker.popping import Popping
 from bench.worker.recorder import AttemptBatch, AttemptOutcome
@@ -40,6 +40,8 @@ _BATCH_COROUTINES = 4
 _NO_TASK = "its key holds no hash"
 _UNREADABLE = "its hash cannot be read"
 _REFUSED = "the server refuses a command about it"
+_InService = tuple[int, int, int, TaskBatch]
+"""(end of service, order, start of service, one task)."""
 
 
 class Worker:
@@ -73,10 +75,14 @@ class Worker:
         }
         self._slots = [0] * settings.concurrency
         """When each slot is free again, in µs on the run's clock; a heap."""
-        self._in_service: list[tuple[int, int, int, TaskBatch]] = []
-        """(end of service, order, start of service, one task), a heap."""
+        self._in_service: list[_InService] = []
+        """A heap."""
+        self._due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
+        """Tasks, one a batch, whose service is over and whose last commands are not sent yet."""
         self._retries: list[tuple[int, int, str, bytes]] = []
         """(when to requeue, order, queue, id), a heap."""
+        self._requeues: dict[str, list[bytes]] = {}
+        """Ids, by queue, that are to be requeued now and whose commands are not sent yet."""
         self._order = 0
         self._hands: list[Hand] = []
         """What each coroutine that takes tasks holds."""
@@ -84,20 +90,28 @@ class Worker:
         self._requested = 0
         """Most tasks that the unanswered pops can return."""
         self._finishing = 0
-        """Tasks whose service is over and whose last commands are not acknowledged."""
+        """Tasks that leave the service and whose last commands are not answered."""
+        self._requeueing = 0
+        """Failed tasks whose return to their queue is not answered."""
         self.stopping = False
         self.wake_all: Callable[[], None] = lambda: None
 
     @property
     def waiting_retry(self) -> int:
         """Tasks that wait in this worker for their next attempt."""
-        return len(self._retries)
+        return len(self._retries) + sum(map(len, self._requeues.values())) + self._requeueing
 
     @property
     def in_flight(self) -> int:
         """Tasks taken and not yet ended."""
-        held = sum(len(hand.task_ids) for hand in self._hands)
-        return held + len(self._in_service) + self._finishing
+        due = sum(map(len, self._due.values()))
+        return sum(map(len, self._hands)) + len(self._in_service) + due + self._finishing
+
+    @property
+    def unanswered(self) -> int:
+        """Tasks with commands that were sent and are not answered, which ``undo`` leaves alone."""
+        held = sum(len(hand.unanswered) for hand in self._hands)
+        return held + self._finishing + self._requeueing
 
     def coroutines(self) -> list[CoroutineFactory]:
         """Factories of all coroutines that this worker needs, one connection each."""
@@ -115,17 +129,20 @@ class Worker:
         Tasks with unanswered commands are left as they are, since these may have taken effect.
         """
         now_s = self._now_s()
-        commands: list[Command] = []
-        in_service = [(batch.queue, batch.task_ids[0]) for *_, batch in sorted(self._in_service)]
         popped: list[Command] = []
+        in_service = [(batch.queue, batch.task_ids[0]) for *_, batch in sorted(self._in_service)]
+        for (queue, _), batches in self._due.items():
+            in_service += [(queue, batch.task_ids[0]) for batch in batches]
         for hand in self._hands:
-            if hand.task_ids and hand.stage is Stage.POPPED:
-                popped.append(undo_pop(self._layout, hand.queue, hand.task_ids))
-            elif hand.stage is Stage.IN_SERVICE:
-                in_service += [(hand.queue, task_id) for task_id in hand.task_ids]
+            if hand.popped:
+                popped.append(undo_pop(self._layout, hand.queue, hand.popped))
+            in_service += [(hand.queue, task_id) for task_id in hand.in_service]
+        commands: list[Command] = []
         for queue, task_id in reversed(in_service):
             commands += self._moves[queue].put_back.step.commands(task_id, now_s=now_s)
-        for _, _, queue, task_id in sorted(self._retries):
+        waiting = [(queue, each) for queue, task_ids in self._requeues.items() for each in task_ids]
+        waiting += [(queue, task_id) for _, _, queue, task_id in sorted(self._retries)]
+        for queue, task_id in waiting:
             commands += self._moves[queue].requeue.step.commands(task_id, now_s=now_s)
         return [*popped, *commands]
 
@@ -137,17 +154,18 @@ class Worker:
                 if task_ids:
                     hand.take(queue, task_ids)
                     yield from self._serve_one(hand)
-                    hand.clear()
 
     def _serve_one(self, hand: Hand) -> Coroutine:
         for batch in (yield from self._read_tasks(hand)):
+            hand.send(batch.task_ids)
             started = yield from self._start(batch)
             if started.service_us:
-                hand.stage = Stage.IN_SERVICE
+                hand.serve()
                 yield Sleep(self._clock.now_us() + started.service_us[0])
-                hand.stage = Stage.MOVING
+                hand.end_service()
             for outcome, part in started.by_outcome():
                 yield from self._end(self._moves[hand.queue].end(outcome), outcome, part)
+            hand.settle()
 
     def _in_batches(self) -> Coroutine:
         """Takes and starts tasks in batches; ends them at once where service takes no time."""
@@ -167,7 +185,6 @@ class Worker:
                 if task_ids:
                     hand.take(queue, task_ids)
                     yield from self._serve_batch(hand)
-                    hand.clear()
 
     @contextlib.contextmanager
     def _popping_hand(self) -> Iterator[Hand]:
@@ -184,17 +201,20 @@ class Worker:
     def _serve_batch(self, hand: Hand) -> Coroutine:
         for batch in (yield from self._read_tasks(hand)):
             if self._settings.takes_time:
+                hand.send(batch.task_ids)
                 started = yield from self._start(batch)
-                hand.task_ids = hand.task_ids[len(batch) :]
+                hand.settle()
                 self._begin_service(started)
                 continue
             for outcome, part in batch.by_outcome():
+                hand.send(part.task_ids)
                 yield from self._end(self._moves[hand.queue].whole(outcome), outcome, part)
+                hand.settle()
 
     def _read_tasks(self, hand: Hand) -> Generator[Operation, Any, Sequence[TaskBatch]]:
         """Read the tasks that were popped, and put aside those that cannot be served."""
         popped_us = self._clock.now_us()
-        queue, task_ids = hand.queue, hand.task_ids
+        queue, task_ids = hand.queue, hand.popped
         replies = yield from self._calls.load(self._moves[queue].load, task_ids)
         while True:
             try:
@@ -204,18 +224,21 @@ class Worker:
                 break
             except ConnectionLost:  # whose tasks these are is not known yet
                 yield Sleep(self._clock.now_us() + RETRY_EVERY_US)
-        hand.stage = Stage.MOVING
+        if not all(replies):
+            hand.popped = [each for each, reply in zip(task_ids, replies, strict=True) if reply]
         if read.unreadable:
-            yield from self._set_aside(hand, replies, read)
+            yield from self._set_aside(hand, task_ids, replies, read)
         return read.batches
 
-    def _set_aside(self, hand: Hand, replies: Sequence[Any], read: ReadTasks) -> Coroutine:
+    def _set_aside(
+        self, hand: Hand, task_ids: Sequence[bytes], replies: Sequence[Any], read: ReadTasks
+    ) -> Coroutine:
         """Archive tasks whose hashes cannot be read; leave on the active list what is no hash."""
         no_hashes: list[bytes] = []
         commands: list[Command] = []
         archived: list[tuple[bytes, TaskRecorder]] = []
         for index, recorder in read.unreadable:
-            task_id = hand.task_ids[index]
+            task_id = task_ids[index]
             name = task_id.decode(errors="surrogateescape")
             reservation = Reservation(hand.queue, name, self._now_s())
             if isinstance(replies[index], hiredis.ReplyError):
@@ -224,7 +247,9 @@ class Worker:
             else:
                 archived.append((task_id, recorder))
                 commands += self._layout.set_aside(reservation, replies[index])
+        hand.send([task_ids[index] for index, _ in read.unreadable])
         yield from self._calls.write(commands)
+        hand.settle()
         now_us = self._clock.now_us()
         for task_id, recorder in archived:
             attempt = AttemptBatch([task_id], [b""], [0], [now_us])
@@ -267,22 +292,26 @@ class Worker:
     def _finish_due(self) -> Coroutine:
         """Ends tasks when their service time is over."""
         while self._in_service or self._popping_coroutines or not self.stopping:
-            now_us = self._clock.now_us()
             if self.stopping and not self._popping_coroutines:  # only then, to keep their order
-                yield from self._put_back_unstarted(now_us)
-            due: dict[tuple[str, AttemptOutcome], list[TaskBatch]] = {}
-            while self._in_service and self._in_service[0][0] <= now_us:
-                batch = heapq.heappop(self._in_service)[3]
-                for outcome, part in batch.by_outcome():
-                    due.setdefault((part.queue, outcome), []).append(part)
-            self._finishing = sum(map(len, due.values()))
-            for (queue, outcome), parts in due.items():
-                yield from self._end_together(queue, outcome, parts)
-            self._finishing = 0
-            if due:
-                self.wake_all()
-            else:
+                yield from self._put_back_unstarted()
+            self._take_due(self._clock.now_us())
+            if not self._due:
                 yield Wait(self._in_service[0][0]) if self._in_service else Wait()
+                continue
+            while self._due:
+                (queue, outcome), parts = next(iter(self._due.items()))
+                del self._due[queue, outcome]
+                self._finishing = len(parts)
+                yield from self._end_together(queue, outcome, parts)
+                self._finishing = 0
+            self.wake_all()
+
+    def _take_due(self, now_us: int) -> None:
+        """Take out of service the tasks whose time is over."""
+        while self._in_service and self._in_service[0][0] <= now_us:
+            batch = heapq.heappop(self._in_service)[3]
+            for outcome, part in batch.by_outcome():
+                self._due.setdefault((part.queue, outcome), []).append(part)
 
     def _end_together(
         self, queue: str, outcome: AttemptOutcome, parts: Sequence[TaskBatch]
@@ -302,18 +331,22 @@ class Worker:
         """Makes failed tasks visible again when their delay is over; at the end, all at once."""
         while self._retries or self.in_flight or self._popping_coroutines or not self.stopping:
             now_us = self._clock.now_us()
-            due: dict[str, list[bytes]] = {}
             while self._retries and (self.stopping or self._retries[0][0] <= now_us):
                 _, _, queue, task_id = heapq.heappop(self._retries)
-                due.setdefault(queue, []).append(task_id)
-            for queue, task_ids in due.items():
-                yield from self._return(self._moves[queue].requeue, queue, task_ids)
-            if not due:
+                self._requeues.setdefault(queue, []).append(task_id)
+            if not self._requeues:
                 yield Wait(self._retries[0][0]) if self._retries else Wait()
+                continue
+            while self._requeues:
+                queue, task_ids = self._requeues.popitem()
+                self._requeueing = len(task_ids)
+                yield from self._return(self._moves[queue].requeue, queue, task_ids)
+                self._requeueing = 0
 
     def _return(self, move: TaskMove, queue: str, task_ids: Sequence[bytes]) -> Coroutine:
-        """Make tasks visible to workers again."""
-        not_moved = yield from self._calls.move(move, queue, task_ids)
+        """Make tasks visible to workers again; at a stop with one request, as time is short."""
+        pipelined = self.stopping
+        not_moved = yield from self._calls.move(move, queue, task_ids, pipelined=pipelined)
         refused = [index for index, message in not_moved.items() if message]
         if refused:
             names = [task_ids[index] for index in refused]
@@ -337,15 +370,24 @@ class Worker:
             heapq.heappush(self._in_service, (begins_us + service_us, self._order, begins_us, one))
         self.wake_all()
 
-    def _put_back_unstarted(self, now_us: int) -> Coroutine:
-        """At a stop, return tasks that no slot has begun to where they were taken from."""
-        unstarted = sorted(entry for entry in self._in_service if entry[2] > now_us)
-        if not unstarted:
-            return
-        self._in_service = [entry for entry in self._in_service if entry[2] <= now_us]
-        heapq.heapify(self._in_service)
-        for _, _, _, batch in reversed(unstarted):
-            yield from self._return(self._moves[batch.queue].put_back, batch.queue, batch.task_ids)
+    def _put_back_unstarted(self) -> Coroutine:
+        """At a stop, return tasks that no slot has begun to where they were taken from: those of a
+        queue with one request, the last one first."""
+        for queue, moves in self._moves.items():
+            now_us = self._clock.now_us()
+            stay: list[_InService] = []
+            unstarted: list[_InService] = []
+            for entry in self._in_service:
+                is_unstarted = entry[2] > now_us and entry[3].queue == queue
+                (unstarted if is_unstarted else stay).append(entry)
+            if not unstarted:
+                continue
+            heapq.heapify(stay)
+            self._in_service = stay
+            names = [batch.task_ids[0] for *_, batch in sorted(unstarted, reverse=True)]
+            self._finishing = len(names)
+            yield from self._return(moves.put_back, queue, names)
+            self._finishing = 0
 
     def _ended(self, outcome: AttemptOutcome, part: TaskBatch) -> None:
         now_us = self._clock.now_us()

@@ -44,6 +44,8 @@ class Client:
     def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
         self.fails = False
+        self.replies: list[object] = []
+        """What it answers to a pipeline."""
 
     def _call(self, *words: object) -> None:
         self.calls.append(words)
@@ -62,8 +64,9 @@ class Client:
     def execute_command(self, *words: bytes) -> None:
         self._call("command", *words)
 
-    def execute(self, *, raise_on_error: bool) -> None:
+    def execute(self, *, raise_on_error: bool) -> list[object]:
         self._call("execute")
+        return self.replies
 
     def __enter__(self) -> "Client":
         return self
@@ -96,6 +99,7 @@ class Asking:
         self.difficulties = Difficulties()
         self.in_flight = 3
         self.waiting_retry = 0
+        self.unanswered = 0
         self.held: list[Command] = []
         """What the worker returns if it ends at once."""
         self.answers = 0
@@ -287,6 +291,28 @@ def test_what_is_in_hand_when_the_worker_ends_is_put_back(running: Any, signals:
     assert made.client.of("command") == [("command", b"RPUSH", b"pending", b"id \xff")]
     assert made.client.calls[-2:] == [("delete", KEY), ("close",)]
     assert len(made.turns) == pytest.approx(7 if signals == 2 else 16, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("replies", "is_reachable", "left"),
+    [([1, 1], True, 1), ([1, redis.exceptions.ResponseError("OOM")], True, 3), ([], False, 3)],
+)
+def test_how_many_tasks_may_stay_on_active_lists_is_told(
+    running: Any, replies: list[object], is_reachable: bool, left: int
+) -> None:
+    """Those with unanswered commands; and any, if the server does not take them all back."""
+    worker = Asking()
+    worker.held = [("LREM", "active", "1", "id"), ("RPUSH", "pending", "id")]
+    worker.unanswered = 1
+    made: RunningWorker = running(worker)
+    made.client.replies = replies
+
+    def cut() -> None:
+        made.client.fails = not is_reachable
+
+    made.run(at({**end(made, 2), 1: cut}))
+    assert worker.difficulties.left == left
+    assert any(f"up to {left};" in line for line in worker.difficulties.summary())
 
 
 def test_a_second_request_to_stop_is_seen_while_the_first_is_carried_out(running: Any) -> None:

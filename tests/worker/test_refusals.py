@@ -17,6 +17,7 @@ from bench.worker.popping import UNUSABLE_US
 from bench.worker.server_calls import REFUSED_FOR_US, RETRY_EVERY_US
 from bench.workload.distribution import Distribution
 from tests.worker.test_coroutines import (
+    DEFAULT,
     HIGH,
     KEY,
     QUEUES,
@@ -358,3 +359,103 @@ def test_failed_tasks_that_wait_for_their_next_attempt_are_made_visible() -> Non
         operation = driver.coroutines[0].send([])
     requeue = RUNQY.requeue(Reservation(HIGH, task_id(0).decode(), START_US // 1_000_000))
     assert driver.worker.undo() == list(requeue)
+
+
+def put_back(*names: tuple[str, int]) -> list[Sequence[str | bytes]]:
+    return [
+        command
+        for queue, number in names
+        for command in RUNQY.put_back(
+            Reservation(queue, task_id(number).decode(), START_US // 1_000_000)
+        )
+    ]
+
+
+def test_tasks_whose_last_commands_are_not_sent_yet_are_put_back_at_the_end() -> None:
+    """Tasks of two queues have ended at the same moment, and those of one are being sent."""
+    driver = Driver(prefetch=16, concurrency=4, service_time=Distribution("constant", mean=0.3))
+    for popping, queue, number in zip(driver.coroutines, (HIGH, DEFAULT), (0, 1), strict=False):
+        next(popping)
+        popping.send([[RUNQY.pending(queue).encode(), [task_id(number)]]])
+        popping.send([fields()])
+        popping.send([])
+    finishing = driver.coroutines[-2]
+    next(finishing)
+    driver.clock.advance(300_000)
+    assert task_id(0) in asked(finishing.send(None))
+    assert driver.worker.undo() == put_back((DEFAULT, 1))
+    assert (driver.worker.in_flight, driver.worker.unanswered) == (2, 1)
+    assert task_id(1) in asked(finishing.send([]))
+    finishing.send([])
+    assert (driver.worker.in_flight, driver.worker.unanswered) == (0, 0)
+
+
+def test_a_stop_loses_sight_of_no_task_that_no_slot_has_begun() -> None:
+    """While those of one queue are on their way back, those of the other can still be put back."""
+    driver = Driver(prefetch=16, service_time=Distribution("constant", mean=0.3))
+    for popping, queue, numbers in zip(
+        driver.coroutines, (HIGH, DEFAULT), ([0, 1], [2, 3]), strict=False
+    ):
+        next(popping)
+        popping.send([[RUNQY.pending(queue).encode(), [task_id(each) for each in numbers]]])
+        popping.send([fields()] * 2)
+        popping.send([])
+    finishing = driver.coroutines[-2]
+    next(finishing)
+    driver.worker.stopping = True
+    for popping in driver.coroutines[:4]:
+        popping.close()
+    assert task_id(1) in asked(finishing.send(None))
+    assert driver.worker.undo() == put_back((DEFAULT, 3), (DEFAULT, 2), (HIGH, 0))
+    assert (driver.worker.in_flight, driver.worker.unanswered) == (4, 1)
+
+
+def test_failed_tasks_of_a_queue_whose_turn_has_not_come_are_made_visible_at_the_end() -> None:
+    driver = Driver(prefetch=16, failure_rate=1.0)
+    for popping, queue, number in zip(driver.coroutines, (HIGH, DEFAULT), (0, 1), strict=False):
+        next(popping)
+        popping.send([[RUNQY.pending(queue).encode(), [task_id(number)]]])
+        popping.send([fields(max_retry=3)])
+        popping.send([])
+    requeueing = driver.coroutines[-1]
+    next(requeueing)
+    driver.worker.stopping = True
+    sent = asked(requeueing.send(None))
+    (first, second), queues = sorted((0, 1), key=lambda each: task_id(each) not in sent), QUEUES
+    queue = [HIGH, DEFAULT][second]
+    assert queue in queues
+    left = Reservation(queue, task_id(second).decode(), START_US // 1_000_000)
+    assert driver.worker.undo() == list(RUNQY.requeue(left))
+    assert (driver.worker.waiting_retry, driver.worker.unanswered) == (2, 1)
+    assert task_id(first) in sent
+
+
+@pytest.mark.parametrize("prefetch", [1, 12])
+def test_a_stop_makes_failed_tasks_visible_with_one_request(prefetch: int) -> None:
+    driver = Driver(prefetch=prefetch, failure_rate=1.0)
+    popping = driver.coroutines[0]
+    next(popping)
+    for number in range(3):
+        popping.send([[KEY, task_id(number) if prefetch == 1 else [task_id(number)]]])
+        operation = popping.send([fields(max_retry=3)])
+        while isinstance(operation, RequestNoReply):
+            operation = popping.send([])
+    requeueing = driver.coroutines[-1]
+    next(requeueing)
+    driver.worker.stopping = True
+    sent = asked(requeueing.send(None))
+    assert [task_id(number) in sent for number in range(3)] == [True] * 3
+
+
+def test_of_several_runs_tasks_those_that_nothing_was_written_about_are_pushed_again() -> None:
+    """The tasks of two runs came with one pop: those of the first are being started."""
+    driver = Driver(prefetch=16)
+
+    class TwoRuns:
+        def split(self, task_ids: Sequence[bytes]) -> list[tuple[Any, Sequence[int]]]:
+            return [(driver.recorder, [0, 2]), (driver.recorder, [1, 3])]
+
+    driver.worker._lookup = TwoRuns()
+    sent = asked(started(driver, 0, 1, 2, 3))
+    assert [task_id(number) in sent for number in range(4)] == [True, False, True, False]
+    assert undone(driver) == [("RPUSH", KEY.decode(), task_id(3), task_id(1))]
