@@ -4,7 +4,8 @@
     bench:{run}:workers          set      names of the workers that report
     bench:{run}:worker:{name}    string   MessagePack ``WorkerReport``, cumulative
 
-All of them expire, and the run deletes them at its end.
+All of them expire. The run renews its announcement while it lasts, workers renew what they write
+with each report, and the run deletes all of them at its end.
 """
 
 from collections.abc import Iterable
@@ -15,9 +16,8 @@ import redis
 
 from bench.measure.reports import WorkerReport
 from bench.measure.window import TimeLine
+from bench.redisio.marker import EXPIRE_S
 from bench.wire.ids import run_text
-
-_EXPIRE_S = 3600
 
 Message = TypeVar("Message")
 
@@ -51,7 +51,7 @@ def worker_key(run: int, name: str) -> str:
 
 def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
     """Announce a run to workers. Raises redis-py's errors."""
-    client.set(info_key(run), msgspec.msgpack.encode(info), ex=_EXPIRE_S)
+    client.set(info_key(run), msgspec.msgpack.encode(info), ex=EXPIRE_S)
 
 
 def find(client: redis.Redis, run: int) -> RunInfo | None:
@@ -63,9 +63,9 @@ def find(client: redis.Redis, run: int) -> RunInfo | None:
 def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
     """Write a worker's newest report for the run to collect. Raises redis-py's errors."""
     with client.pipeline(transaction=False) as pipeline:
-        pipeline.set(worker_key(run, report.name), msgspec.msgpack.encode(report), ex=_EXPIRE_S)
+        pipeline.set(worker_key(run, report.name), msgspec.msgpack.encode(report), ex=EXPIRE_S)
         pipeline.sadd(workers_key(run), report.name)
-        pipeline.expire(workers_key(run), _EXPIRE_S)
+        pipeline.expire(workers_key(run), EXPIRE_S)
         pipeline.execute()
 
 

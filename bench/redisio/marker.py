@@ -7,14 +7,14 @@ reset at any time.
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis
 
 from bench.wire.ids import run_text
 
 EXPIRE_S = 3600
-"""After this a marker is gone whose run was killed."""
+"""After this the keys are gone that a run which was killed has written for itself."""
 _RENEW_EVERY_US = EXPIRE_S * 1_000_000 // 6
 
 
@@ -31,6 +31,8 @@ class Marker:
     run: int
     commands: int = 0
     """Commands sent so far that the server's statistics would take for a task's."""
+    _kept: list[str] = field(default_factory=list)
+    """Keys that are to live as long as the run."""
     _is_set: bool = False
     _next_renewal_us: int = 0
 
@@ -39,14 +41,20 @@ class Marker:
         with contextlib.suppress(redis.exceptions.NoPermissionError):
             self.client.set(marker_key(self.run), b"1", ex=EXPIRE_S)
             self._is_set = True
+            self.keep(marker_key(self.run))
         self._next_renewal_us = now_us + _RENEW_EVERY_US
 
+    def keep(self, key: str) -> None:
+        """Renew another key of the run as well, which was written to expire after ``EXPIRE_S``."""
+        self._kept.append(key)
+
     def renew(self, now_us: int) -> None:
-        """Let a marker live on that is still there; most calls do nothing. Raises redis-py's
+        """Let the keys live on that are still there; most calls do nothing. Raises redis-py's
         errors."""
-        if self._is_set and now_us >= self._next_renewal_us:
-            self.commands += 1
-            self.client.expire(marker_key(self.run), EXPIRE_S)
+        if now_us >= self._next_renewal_us:
+            for key in self._kept:
+                self.commands += 1
+                self.client.expire(key, EXPIRE_S)
             self._next_renewal_us = now_us + _RENEW_EVERY_US
 
     def is_there(self) -> bool | None:

@@ -67,3 +67,4 @@ def _announce(prepared: PreparedRun, line: TimeLine) -> None:
     )
     with translated_errors(prepared.request.url):
         remote.announce(prepared.client, prepared.run_id, info)
+    prepared.marker.keep(remote.info_key(prepared.run_id))
