@@ -116,12 +116,13 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     clock_error_us: float = 0.0
     """Bound of the error between the worker's stamps and the run's, apart from the run's own."""
     clock_offset_us: int | None = None
-    """The server's time minus the worker's monotonic time, as it was just measured; None where the
-    worker took the run's offset without measuring its own."""
+    """The server's time minus the worker's monotonic time, as it was just measured; None in the
+    report of a worker that the run has started."""
     clock_offset_error_us: float = 0.0
     """Bound of the error of ``clock_offset_us``."""
     shares_clock: bool = True
-    """Whether the worker took its monotonic clock for the run's, because both are on one host."""
+    """Whether the worker took its monotonic clock for the run's, because both are on one host;
+    the run checks it by the offset."""
     started_by_bin: list[int] = []
     finished_by_bin: list[int] = []
     failed_by_bin: list[int] = []

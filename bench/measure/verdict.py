@@ -114,6 +114,14 @@ def _clocks_apart(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "server's clock during the run",
             Verdict.INCOMPLETE,
         )
+    elif inputs.clocks.are_others:
+        yield VerdictReason(
+            "clocks_disagree",
+            f"a worker's clock is {units.format_duration(inputs.clocks.apart_s)} apart from the "
+            "run's, although both report the same host, so no latency is known: start workers in "
+            "the run's time namespace, and not on a copy of its machine",
+            Verdict.INCOMPLETE,
+        )
     elif inputs.clocks.disagree:
         yield VerdictReason(
             "clocks_disagree",

@@ -39,6 +39,8 @@ class Clocks:
 
     error_s: float = 0.0
     """How far the stamps of two processes can be apart."""
+    apart_s: float = 0.0
+    """The part of it by which clocks that were taken for one certainly differ."""
     least_latency_s: float = 0.0
     """The smallest latency between the stamps of two processes."""
     median_e2e_s: float | None = None
@@ -47,9 +49,17 @@ class Clocks:
     def disagree(self) -> bool:
         """Whether latencies between processes are unknown, because a task ended before it was due
         by more than the clocks may differ, or because these may differ by a typical latency."""
-        if self.least_latency_s < -self.error_s:
+        if self.least_latency_s < -self.error_s or self.are_others:
             return True
         return self.median_e2e_s is not None and self.error_s > self.median_e2e_s
+
+    @property
+    def are_others(self) -> bool:
+        """Whether clocks that were taken for one differ by more than a task takes.
+
+        Their difference is part of the measured latencies, of which it is then more than half.
+        """
+        return self.apart_s > 0 and 2 * self.apart_s > (self.median_e2e_s or 0.0)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import redis
 
@@ -35,15 +36,45 @@ def measure_offset(client: redis.Redis, samples: int = SAMPLES) -> Offset:
     return estimate_offset(taken)
 
 
-def error_us(client: redis.Redis, offset: Offset, errors_us: Sequence[float]) -> float:
-    """The bound of the error between the stamps of two hosts, in µs. Zero for a single host.
+@dataclass(frozen=True)
+class Agreement:
+    """How far the stamps of two processes of a run can be apart, in µs."""
 
-    ``errors_us`` are the bounds that the other hosts report for their own offsets. The bound is
-    the worst of them, plus that of the run's own ``offset``, plus the drift of the clocks since it
-    was measured. Raises redis-py's errors.
+    error_us: float = 0.0
+    """The bound; zero for a single host."""
+    apart_us: float = 0.0
+    """The part of it by which clocks that were taken for one certainly differ."""
+
+
+def agreement(
+    client: redis.Redis,
+    own: Offset,
+    errors_us: Sequence[float],
+    taken_for_own: Sequence[Offset] = (),
+) -> Agreement:
+    """How well the clocks of all processes agree at the end of a run. Raises redis-py's errors.
+
+    ``own`` is the run's offset as it was measured at the beginning, and ``errors_us`` are the
+    bounds that processes on other hosts report for theirs. The bound is the worst of them, plus
+    that of the run's own offset, plus the drift of the clocks since it was measured.
+    ``taken_for_own`` are offsets of processes that use the run's clock, as one of their own host:
+    where one is farther from the run's than both errors allow, the clock is another one.
     """
     worst_us = max(errors_us, default=0.0)
+    if not worst_us and not taken_for_own:
+        return Agreement()
+    now = measure_offset(client)
+    apart_us = max((_apart_us(own, now, each) for each in taken_for_own), default=0.0)
+    worst_us = max(worst_us, apart_us)
     if not worst_us:
-        return 0.0
-    drift_us = abs(measure_offset(client).offset_us - offset.offset_us)
-    return worst_us + offset.error_us + drift_us
+        return Agreement()
+    drift_us = abs(now.offset_us - own.offset_us)
+    return Agreement(worst_us + own.error_us + drift_us, apart_us)
+
+
+def _apart_us(first: Offset, last: Offset, other: Offset) -> float:
+    """How far an offset certainly is from all that lie between the first and the last one."""
+    error_us = other.error_us + max(first.error_us, last.error_us)
+    below_us = min(first.offset_us, last.offset_us) - other.offset_us
+    above_us = other.offset_us - max(first.offset_us, last.offset_us)
+    return max(below_us - error_us, above_us - error_us, 0.0)

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import redis
 
 from bench import environment
+from bench.clock import Offset
 from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
 from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.task_queries import TaskQueries
 from bench.redisio import clock_sync, server_info, task_keys
+from bench.redisio.clock_sync import Agreement
 from bench.redisio.connection import ConnectionLost, RawConnection
 from bench.redisio.server_info import ServerUsage, is_same_process
 from bench.run.collected import CollectedRun, RemainingTasks
@@ -50,11 +52,10 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     _stop(supervisor, prepared.workers.observers)
     duration_s = supervisor.running.offset_us() / 1e6
     _note_failures(supervisor)
-    clock_error_us = _clock_error_us(supervisor)
+    clocks = _clocks(supervisor)
     supervisor.show("stopping")
     workers = supervisor.worker_reports()
     producers = _producers(supervisor)
-    looked_up = _look_up(supervisor, producers, workers, remaining)
     return CollectedRun(
         run_id=prepared.run_id,
         started_at=supervisor.running.started_at,
@@ -70,7 +71,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         workers=workers,
         has_remote_workers=bool(state.remote_reports),
         remaining=remaining,
-        looked_up=looked_up,
+        looked_up=_look_up(supervisor, producers, workers, remaining),
         counted=_readings(counted, _counted(prepared)),
         samples=tuple(prepared.sampler.samples),
         machine=tuple(prepared.machine.samples),
@@ -80,7 +81,8 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         completed_gone=_completed_gone(prepared, workers, usage_after, remaining),
         own_commands=own_commands,
         own_peak_memory_bytes=peak_memory_bytes(),
-        clock_error_us=clock_error_us,
+        clock_error_us=clocks.error_us,
+        clocks_apart_us=clocks.apart_us,
         layout_note=prepared.layout_note,
         interruptions=tuple(state.interruptions),
         drain_waited_for=state.drain_waited_for,
@@ -254,14 +256,20 @@ def _note_failures(supervisor: Supervisor) -> None:
     supervisor.state.interruptions += errors
 
 
-def _clock_error_us(supervisor: Supervisor) -> float:
-    """How far the stamps of two processes can be apart, in µs; zero where that is not known."""
+def _clocks(supervisor: Supervisor) -> Agreement:
+    """How well the clocks of all processes agree; without an error where that is not known."""
     prepared, state = supervisor.prepared, supervisor.state
     try:
         supervisor.poll_remote_reports()
-        errors_us = [report.clock_error_us for report in state.remote_reports.values()]
+        remote = state.remote_reports.values()
+        errors_us = [report.clock_error_us for report in remote]
         errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
-        return clock_sync.error_us(prepared.client, prepared.offset, errors_us)
+        taken_for_own = [
+            Offset(report.clock_offset_us, report.clock_offset_error_us)
+            for report in remote
+            if report.shares_clock and report.clock_offset_us is not None
+        ]
+        return clock_sync.agreement(prepared.client, prepared.offset, errors_us, taken_for_own)
     except redis.exceptions.RedisError:
         state.interrupt(_SILENCE)
-        return 0.0
+        return Agreement()

@@ -72,6 +72,9 @@ class CollectedRun:
     own_peak_memory_bytes: int
     """The most memory that the process which leads the run had resident."""
     clock_error_us: float
+    """How far the stamps of two processes can be apart."""
+    clocks_apart_us: float = 0.0
+    """The part of it by which clocks that were taken for one certainly differ."""
     layout_note: str = ""
     """A sentence where another layout lives on the server; empty if none does."""
     interruptions: Sequence[str]

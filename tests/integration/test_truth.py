@@ -11,7 +11,7 @@ import psutil
 import pytest
 import redis
 
-from bench.clock import Offset
+from bench.clock import Offset, RunClock
 from bench.measure.ledger import Counts, imbalance
 from bench.records.run_record import RunRecord
 from bench.redisio import clock_sync
@@ -225,6 +225,38 @@ def test_negative_latencies_are_counted_and_kept(
     assert record.verdict == "incomplete"
     assert record.clock.domain == "server"
     assert record.clock.error_bound_s > 0
+
+
+@pytest.mark.parametrize("ahead_s", [100, -100])
+def test_a_clock_that_is_wrongly_taken_for_the_run_s_makes_no_valid_run(
+    embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, ahead_s: int
+) -> None:
+    """A worker on a copy of the run's machine: the same identity, and another monotonic clock."""
+    real = clock_sync.measure_offset
+
+    def elsewhere(client: Any, *samples: int) -> Offset:
+        offset = real(client, *samples)
+        is_run = threading.current_thread() is threading.main_thread()
+        return offset if is_run else Offset(offset.offset_us - ahead_s * 10**6, offset.error_us)
+
+    class OtherClock(RunClock):
+        def now_us(self) -> int:
+            return super().now_us() + ahead_s * 10**6
+
+    client = connect(embedded)
+    monkeypatch.setattr(clock_sync, "measure_offset", elsewhere)
+    monkeypatch.setattr(standalone, "RunClock", OtherClock)
+    with worker_thread(embedded.url, {}):
+        wait_until(lambda: bool(client.keys("asynq:workers:*")), "the worker is up")
+        record = run(
+            embedded.url,
+            {"rate": 100, "duration": 1, "workers": 0, "external_workers": True},
+        )
+    end_to_end = record.latency["e2e"]["all"]
+    assert end_to_end.p50_s == pytest.approx(ahead_s, rel=0.05)
+    assert "clocks_disagree" in codes(record)
+    assert record.verdict == "incomplete"
+    assert record.clock.error_bound_s == pytest.approx(100, rel=0.05)
 
 
 def test_tasks_that_the_server_refuses_are_counted_and_the_reason_is_told(

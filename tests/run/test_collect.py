@@ -10,6 +10,7 @@ from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
 from bench.records.run_record import RecordWarning
 from bench.redisio import clock_sync, queue_keys, server_info
+from bench.redisio.clock_sync import Agreement
 from bench.redisio.queue_keys import ListedTasks
 from bench.run.build_record import build_record
 from bench.run.collect import collect
@@ -43,7 +44,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "usage": usage(),
         "pending": ListedTasks(),
         "active": ListedTasks(),
-        "error_us": 0.0,
+        "clocks": Agreement(),
     }
 
     def answer(name: str) -> Any:
@@ -57,7 +58,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(server_info, "read_usage", lambda _: answer("usage"))
     monkeypatch.setattr(queue_keys, "find", find)
-    monkeypatch.setattr(clock_sync, "error_us", lambda *_: answer("error_us"))
+    monkeypatch.setattr(clock_sync, "agreement", lambda *_: answer("clocks"))
     monkeypatch.setattr(environment, "describe", lambda *counts: {"of": counts})
     monkeypatch.setattr("bench.run.collect.TaskQueries", NoQueries)
     monkeypatch.setattr("bench.run.remaining.poppers", lambda _: [])
@@ -68,7 +69,7 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     server: dict[str, Any],
 ) -> None:
     bits = Bits()
-    server |= {"pending": ListedTasks({0: bits}), "error_us": 12.5}
+    server |= {"pending": ListedTasks({0: bits}), "clocks": Agreement(12.5, 7.5)}
     sending, serving = producer(sent=3), worker(completed=3)
     serving.ends_at_stop = False
     scene = Scene(producers=[sending], workers=[serving])
@@ -81,7 +82,8 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     assert (found.producers, found.workers) == ([sending.report], [serving.report])
     assert (found.remaining.pending, found.remaining.active) == ({0: bits}, {})
     assert (found.usage_before, found.usage_after) == (usage(), usage())
-    assert (found.clock_error_us, found.interruptions) == (12.5, ())
+    assert (found.clock_error_us, found.clocks_apart_us) == (12.5, 7.5)
+    assert found.interruptions == ()
     assert found.environment == {"of": (1, 1)}
     assert found.own_peak_memory_bytes > 0
     assert scene.shown[-1].phase == "stopping"
@@ -142,10 +144,10 @@ def test_reasons_of_all_processes_are_told_once_each(server: dict[str, Any]) -> 
     assert collect(scene.supervisor).interruptions == ("worker 0 died", "no server")
 
 
-@pytest.mark.parametrize("what", ["pending", "active", "error_us"])
+@pytest.mark.parametrize("what", ["pending", "active", "clocks"])
 def test_a_server_that_stops_answering_is_told_once(server: dict[str, Any], what: str) -> None:
     server[what] = redis.exceptions.ConnectionError("gone")
-    server["error_us"] = redis.exceptions.ConnectionError("gone")
+    server["clocks"] = redis.exceptions.ConnectionError("gone")
     found = collect(Scene().supervisor)
     assert found.interruptions == (
         "the server stopped answering: what is left in its queues is not known",

@@ -101,6 +101,8 @@ RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
         ),
         ({}, {"clock_error_us": 1500.0}, "incomplete", "clocks_disagree"),
         ({}, {"clock_error_us": 200.0}, "valid", "clock_error"),
+        ({}, {"clock_error_us": 600.0, "clocks_apart_us": 550.0}, "incomplete", "clocks_disagree"),
+        ({}, {"clock_error_us": 600.0, "clocks_apart_us": 200.0}, "valid", "clock_error"),
         ({}, {"drain_waited_for": "an answer"}, "incomplete", "drain_timed_out"),
         (
             {},

@@ -92,6 +92,7 @@ def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
     median_us = e2e.percentile_us(50)
     return Clocks(
         error_s=run.clock_error_us / 1e6,
+        apart_s=run.clocks_apart_us / 1e6,
         least_latency_s=min((each.min_us for each in between if each.count), default=0) / 1e6,
         median_e2e_s=None if median_us is None else median_us / 1e6,
     )
