@@ -9,16 +9,20 @@ with each report, and the run deletes all of them at its end.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import msgspec
 import redis
 
+from bench.measure.report_checks import MOST, ReportLimits, require_readable
 from bench.measure.reports import WorkerReport
 from bench.measure.window import TimeLine
 from bench.redisio.marker import EXPIRE_S
 from bench.wire.ids import run_text
 
+_MOST_PARTS = 10_000
+"""Queues, and slices of the time line, that an announcement may have."""
 Message = TypeVar("Message")
 
 
@@ -57,7 +61,8 @@ def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
 def find(client: redis.Redis, run: int) -> RunInfo | None:
     """The announcement of a run; None where there is none of this version. Raises redis-py's
     errors."""
-    return _decoded(client.get(info_key(run)), RunInfo)
+    info = _decoded(client.get(info_key(run)), RunInfo)
+    return info if info is not None and _can_be_measured(info) else None
 
 
 def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:
@@ -74,14 +79,34 @@ def is_on(client: redis.Redis, run: int) -> bool:
     return bool(client.exists(info_key(run)))
 
 
-def collect(client: redis.Redis, run: int) -> list[WorkerReport]:
-    """The newest report of every worker, of those of this version. Raises redis-py's errors."""
+@dataclass(frozen=True)
+class FoundReports:
+    """The newest reports of a run's workers."""
+
+    reports: list[WorkerReport]
+    """Those that can be shown while the run lasts; ``require_whole`` checks the rest of them."""
+    unreadable: dict[str, str]
+    """By the name of their worker, why others are left out."""
+
+
+def collect(client: redis.Redis, run: int, limits: ReportLimits) -> FoundReports:
+    """The newest report of every worker. Raises redis-py's errors."""
+    found = FoundReports([], {})
     names = _names(client, run)
-    if not names:
-        return []
-    found = client.mget([worker_key(run, name) for name in names])
-    reports = (_decoded(data, WorkerReport) for data in found)
-    return [report for report in reports if report is not None]
+    values = client.mget([worker_key(run, name) for name in names]) if names else []
+    for name, data in zip(names, values, strict=True):
+        if data is None:  # it has expired, as its worker has ended long ago
+            continue
+        report = _decoded(data, WorkerReport)
+        try:
+            if report is None or report.name != name:
+                raise ValueError("it is none of a worker of this version")
+            require_readable(report, limits)
+        except ValueError as error:
+            found.unreadable[name] = str(error)
+        else:
+            found.reports.append(report)
+    return found
 
 
 def remove(client: redis.Redis, run: int) -> None:
@@ -93,6 +118,17 @@ def remove(client: redis.Redis, run: int) -> None:
 def _names(client: redis.Redis, run: int) -> list[str]:
     names = cast(Iterable[bytes], client.smembers(workers_key(run)))
     return sorted(name.decode(errors="replace") for name in names)
+
+
+def _can_be_measured(info: RunInfo) -> bool:
+    """Whether the numbers of an announcement are within bounds."""
+    edges_us = info.line.edges_us
+    return (
+        max(len(edges_us), len(info.queues)) <= _MOST_PARTS
+        and list(edges_us) == sorted({*edges_us})
+        and all(0 <= each <= MOST for each in (info.line.start_us, *edges_us))
+        and abs(info.offset_us) <= MOST
+    )
 
 
 def _decoded(data: object, kind: type[Message]) -> Message | None:

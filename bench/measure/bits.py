@@ -13,11 +13,12 @@ _SMALLEST = 1024
 class Bits:
     """A set of non-negative integers, stored as one bit for each number up to the largest.
 
-    ``packed`` is what ``pack`` returned; an empty value makes an empty set.
+    ``packed`` is what ``pack`` returned; an empty value makes an empty set. Raises ValueError for
+    what is none, and for a set that has a number which is not ``below``; memory is bounded by that.
     """
 
-    def __init__(self, packed: bytes = b"") -> None:
-        self._bytes = np.frombuffer(bytearray(zlib.decompress(packed) if packed else b""), np.uint8)
+    def __init__(self, packed: bytes = b"", below: int | None = None) -> None:
+        self._bytes = np.frombuffer(_unpacked(packed, below), np.uint8)
 
     def __len__(self) -> int:
         """Number of elements in the set."""
@@ -83,7 +84,9 @@ class Bits:
 
     def pack(self) -> bytes:
         """Returns the set as compressed bytes, from which ``Bits(packed)`` restores it."""
-        return zlib.compress(self._bytes.tobytes(), 1)
+        used = np.flatnonzero(self._bytes)
+        end = int(used[-1]) + 1 if len(used) else 0
+        return zlib.compress(self._bytes[:end].tobytes(), 1)
 
     def _reserve(self, number: int) -> None:
         if number >> 3 >= len(self._bytes):
@@ -105,3 +108,20 @@ class Bits:
             else:
                 stored[number >> 3] = byte | mask
         return np.array(repeated, np.int64) if repeated else numbers[:0]
+
+
+def _unpacked(packed: bytes, below: int | None) -> bytearray:
+    if not packed:
+        return bytearray()
+    most = 0 if below is None else (below + 7) >> 3  # for the decompressor, 0 is no bound
+    unpacker = zlib.decompressobj()
+    try:
+        stored = bytearray(unpacker.decompress(packed, most + 1 if below is not None else 0))
+    except zlib.error as error:
+        raise ValueError(f"not a set of numbers: {error}") from None
+    is_beyond = below is not None and len(stored) * 8 > below
+    if is_beyond and (len(stored) > most or stored[-1] >> (below or 0) % 8):
+        raise ValueError(f"a set of numbers below {below} holds others")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("not a set of numbers: it has no end, or something after it")
+    return stored

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
 from bench.measure.leases import Leases
+from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import BINS_PER_SECOND, add_bins
 from bench.workload.scenario import Scenario
@@ -71,7 +72,14 @@ def progress_of(
 
 
 def _recent(workers: Sequence[WorkerReport]) -> Histogram:
-    return merged(_unpack(packed) for each in workers for packed in each.e2e_by_second.values())
+    seconds = [second for each in workers for second in each.e2e_by_second]
+    first = max(seconds, default=0) + 1 - SECONDS_SHOWN
+    return merged(
+        _unpack(packed)
+        for each in workers
+        for second, packed in each.e2e_by_second.items()
+        if second >= first
+    )
 
 
 _unpack = lru_cache(_SECONDS_KEPT)(unpack)

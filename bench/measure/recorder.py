@@ -18,7 +18,7 @@ from bench.measure.window import SliceMask, Slices, TimeLine
 BIN_US = 100_000
 """Width of the bins in which the steady state is looked for."""
 SECOND_US = 1_000_000
-_LAST_BIN = 7 * 24 * 3600 * SECOND_US // BIN_US
+LAST_BIN = 7 * 24 * 3600 * SECOND_US // BIN_US
 """The bin one week after the start. Later moments come from a faulty clock or stamp and count in
 this bin, so that they cannot extend a series until it fills the memory."""
 
@@ -100,7 +100,7 @@ class IntervalRecorder:
 
 def _bin_index(offset_us: int) -> int:
     """The bin that holds a moment, given in µs after the start."""
-    return min(max(offset_us // BIN_US, 0), _LAST_BIN)
+    return min(max(offset_us // BIN_US, 0), LAST_BIN)
 
 
 class LatencySeries(msgspec.Struct):
@@ -115,7 +115,7 @@ class LatencySeries(msgspec.Struct):
         if first_us // BIN_US == last_us // BIN_US:
             self.add_sum(first_us, int(values_us.sum()), len(values_us))
             return
-        bins = np.clip(offsets_us // BIN_US, 0, _LAST_BIN)
+        bins = np.clip(offsets_us // BIN_US, 0, LAST_BIN)
         self._reserve(int(bins.max()))
         for bin_index in np.unique(bins).tolist():
             chosen = bins == bin_index

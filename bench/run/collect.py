@@ -199,13 +199,15 @@ def _look_up(
     remaining: RemainingTasks,
 ) -> ReconciledTasks | None:
     """What Redis holds of the tasks of which no report says how they ended; None where all
-    processes have sent their final reports. Without an answer it is marked as incomplete."""
+    processes have sent their final reports, and none was left out. Without an answer it is marked
+    as incomplete."""
     prepared = supervisor.prepared
     reports = [
         *(process.report for process in prepared.fleet.producers),
         *(process.report for process in prepared.workers.reporting),
     ]
-    if all(report is not None and report.final for report in reports):
+    is_whole = not supervisor.state.remote_faults
+    if is_whole and all(report is not None and report.final for report in reports):
         return None
     if _SILENCE in supervisor.state.interruptions:
         return ReconciledTasks(is_complete=False)
@@ -256,19 +258,29 @@ def _note_failures(supervisor: Supervisor) -> None:
     supervisor.state.interruptions += errors
 
 
-def _clocks(supervisor: Supervisor) -> Agreement:
-    """How well the clocks of all processes agree; without an error where that is not known."""
-    prepared, state = supervisor.prepared, supervisor.state
+def _read_remote_reports(supervisor: Supervisor) -> None:
+    """Read the last reports of remote workers, and leave out those that cannot be counted."""
     try:
         supervisor.poll_remote_reports()
-        remote = state.remote_reports.values()
-        errors_us = [report.clock_error_us for report in remote]
-        errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
-        taken_for_own = [
-            Offset(report.clock_offset_us, report.clock_offset_error_us)
-            for report in remote
-            if report.shares_clock and report.clock_offset_us is not None
-        ]
+    except redis.exceptions.RedisError:
+        supervisor.state.interrupt(_SILENCE)
+    supervisor.settle_remote_reports()
+
+
+def _clocks(supervisor: Supervisor) -> Agreement:
+    """How well the clocks of all processes agree by their last reports, which are read for it;
+    without an error where that is not known."""
+    _read_remote_reports(supervisor)
+    prepared, state = supervisor.prepared, supervisor.state
+    remote = state.remote_reports.values()
+    errors_us = [report.clock_error_us for report in remote]
+    errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
+    taken_for_own = [
+        Offset(report.clock_offset_us, report.clock_offset_error_us)
+        for report in remote
+        if report.shares_clock and report.clock_offset_us is not None
+    ]
+    try:
         return clock_sync.agreement(prepared.client, prepared.offset, errors_us, taken_for_own)
     except redis.exceptions.RedisError:
         state.interrupt(_SILENCE)

@@ -11,6 +11,7 @@ from bench.ipc import remote
 from bench.ipc.messages import Stop
 from bench.measure.leases import Leases
 from bench.measure.progress import Progress, progress_of
+from bench.measure.report_checks import ReportLimits, require_whole
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
@@ -21,6 +22,8 @@ from bench.run.start import ActiveRun
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
 _LISTEN_S = 0.1
+_SENT_SINCE = 1 << 24
+"""More tasks than a producer sends until its next report."""
 INTERRUPTED_TIMEOUT_S = 5.0
 """How long processes of a run that is cut short may take to send their final reports."""
 _REPORT_EVERY_US = INTERVAL_US // 4
@@ -55,6 +58,8 @@ class RunState:
     """Leases on tasks while the queues are drained; None where there are none."""
     remote_reports: dict[str, WorkerReport] = field(default_factory=dict)
     """The newest report of each remote worker, by its name."""
+    remote_faults: dict[str, str] = field(default_factory=dict)
+    """Why a report of a remote worker was left out, by its name."""
     next_sample_us: int = 0
     next_poll_us: int = 0
     next_progress_us: int = 0
@@ -171,8 +176,35 @@ class Supervisor:
     def poll_remote_reports(self) -> None:
         """Read the reports of remote workers. Raises redis-py's errors."""
         if self._scenario.external_workers:
-            for report in remote.collect(self.prepared.client, self.prepared.run_id):
+            found = remote.collect(self.prepared.client, self.prepared.run_id, self._limits())
+            for report in found.reports:
                 self.state.remote_reports[report.name] = report
+            self.state.remote_faults |= found.unreadable
+
+    def settle_remote_reports(self) -> None:
+        """At the end, leave out the reports of remote workers that cannot be counted."""
+        limits, state = self._limits(), self.state
+        for name, report in list(state.remote_reports.items()):
+            try:
+                require_whole(report, limits)
+            except ValueError as error:
+                state.remote_faults[name] = str(error)
+                del state.remote_reports[name]
+        for name, reason in state.remote_faults.items():
+            state.interrupt(
+                f"a report of worker {name} was left out, because {reason}: use workers of this "
+                "version, and let nothing else write to the keys of the run"
+            )
+
+    def _limits(self) -> ReportLimits:
+        """What bounds the reports of workers, by what producers have reported so far."""
+        sent: dict[int, int] = {}
+        for number, producer in enumerate(self.prepared.fleet.producers):
+            report = producer.report
+            noted = 0 if report is None else report.sent
+            is_final = report is not None and report.final
+            sent[number] = noted if is_final else 2 * noted + _SENT_SINCE
+        return ReportLimits(list(self._scenario.queues), self.running.line.slices, sent)
 
     def _have_producers_finished(self) -> bool:
         return all(producer.is_done for producer in self.prepared.fleet.producers)

@@ -3,7 +3,8 @@
 import os
 import random
 import struct
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,7 +15,14 @@ from bench.errors import BenchError
 from bench.ipc import channel, remote
 from bench.ipc.messages import ChildMessage, Failed, Ready
 from bench.measure.histogram import Packed, unpack
+from bench.measure.progress import progress_of
+from bench.measure.report_checks import ReportLimits, require_whole
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.summary import add_bins, cut_warmup, latencies, second_percentiles
+from bench.measure.window import TimeLine, time_line
+from bench.wire import ids, stamps
+from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
+from bench.workload.resolve import resolve
 from tests.fuzz import examples, nasty
 from tests.fuzz.cases import Case, Pieces, joined, once
 from tests.fuzz.ending import How
@@ -23,6 +31,12 @@ from tests.fuzz.records import HOSTILE_HISTOGRAMS
 _LINE = (
     '{"client":"go-seed","tasks":50,"elapsed_s":0.61,"cpu_s":0.3,"latency_us":[[113,7],[200,43]]}'
 )
+
+
+_QUEUE = "inference_default"
+_LINE_OF_RUN = time_line(1_800_000_000_000_000, 0, 0)
+_LIMITS = ReportLimits([_QUEUE], _LINE_OF_RUN.slices, {0: 10})
+_SCENARIO = resolve({"queues": {_QUEUE: 1}, "rate": 1, "tasks": 10})
 
 
 def generate(random_: random.Random) -> Case:
@@ -65,11 +79,23 @@ def _read_remote(data: bytes) -> None:
         mget=lambda names: [data] * len(names),
         get=lambda _: data,
     )
-    for read in (remote.collect, remote.find):
+    info = remote.find(cast(Any, client), 1)
+    if info is not None:
+        _worker_report(info.line, info.queues)
+    for report in remote.collect(cast(Any, client), 1, _LIMITS).reports:
+        progress_of("draining", 1.0, _SCENARIO, [], [report], [0])
         try:
-            read(cast(Any, client), 1)
-        except BenchError:
+            require_whole(report, _LIMITS)
+        except ValueError:
             continue
+        ledger = report.ledger()
+        in_sets = sum(map(len, (*ledger.completed.values(), *ledger.archived.values())))
+        most = sum(_LIMITS.sent.values())
+        assert in_sets <= 2 * most, "more tasks than there are"
+        assert sum(add_bins([report.finished_by_bin])) == report.ended
+        cut_warmup(_LINE_OF_RUN, 0.0, [report.measured.series])
+        latencies([report.measured], _LIMITS.queues, 0)
+        second_percentiles([report], 99, 3)
 
 
 def _read_histogram(data: bytes) -> None:
@@ -144,8 +170,56 @@ _PACKED = (
 
 
 def _report(random_: random.Random) -> Pieces:
-    kind = random_.choice(_reports())
-    return once(_damaged(random_, msgspec.msgpack.encode(kind)).decode("latin-1"))
+    kind = random_.choice((*_reports(), _announcement(), *[_worker_report(_LINE_OF_RUN)] * 4))
+    packed = msgspec.msgpack.encode(kind)
+    if random_.random() < 0.5:
+        tree = msgspec.msgpack.decode(packed)
+        tree[random_.choice(list(tree))] = random_.choice(_VALUES)()
+        packed = msgspec.msgpack.encode(tree)
+    else:
+        packed = _damaged(random_, packed)
+    return once(packed.decode("latin-1"))
+
+
+def _worker_report(line: TimeLine, queues: Sequence[str] = (_QUEUE,)) -> WorkerReport:
+    """A full report of a worker that has completed three tasks of run 1, and archived one."""
+    recorder = WorkerRecorder(1, line, queues, with_latency_counts=True)
+    now_us = line.start_us + 1_500_000
+    for sequence in range(4):
+        outcome = AttemptOutcome.ARCHIVED if sequence == 3 else AttemptOutcome.COMPLETED
+        name = ids.format_id(ids.TaskId(1, 0, sequence)).encode()
+        payload = stamps.head(line.start_us + 900_000, line.start_us + 900_050) + b"}"
+        recorder.started(1, now_us)
+        recorder.ended(_QUEUE, AttemptBatch([name], [payload], [0], [now_us]), outcome, now_us)
+    report = recorder.report(full=True)
+    report.name = "w1"
+    return report
+
+
+def _announcement() -> remote.RunInfo:
+    return remote.RunInfo(line=_LINE_OF_RUN, queues=[_QUEUE], host="", offset_us=1)
+
+
+_VALUES: tuple[Callable[[], object], ...] = (
+    lambda: -1,
+    lambda: 2**62,
+    lambda: float("nan"),
+    lambda: [2**62] * 3,
+    lambda: [0] * 100_000,
+    lambda: [-1],
+    lambda: {0: b"garbage"},
+    lambda: {0: zlib.compress(bytes(1 << 26), 9)},
+    lambda: {0: zlib.compress(b"\xff" * 100)},
+    lambda: {1 << 40: b""},
+    lambda: {0: ["HISTFAAAAA==", 0, 0, 0, 0, 0]},
+    lambda: {1 << 40: [examples.histogram_text(), 0, 0, 0, 0, 0]},
+    lambda: {0: [examples.histogram_text(), 2**62, -1, 2**62, -(2**62), 2**62]},
+    lambda: {_QUEUE: 2**62},
+    lambda: {"x" * 10_000: 1},
+    lambda: [-(2**62), [2**63, 1, -5]],
+    lambda: {"e2e": {5: {"values": {-(2**62): 2**62}}}},
+)
+"""What no field of a report or an announcement may hold, or few of them."""
 
 
 def _frames(random_: random.Random) -> Pieces:

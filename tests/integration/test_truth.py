@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 import redis
 
 from bench.clock import Offset, RunClock
+from bench.ipc import remote
 from bench.measure.ledger import Counts, imbalance
+from bench.measure.reports import WorkerReport
 from bench.records.run_record import RunRecord
 from bench.redisio import clock_sync
 from bench.redisio.embedded import EmbeddedServer
@@ -193,6 +196,54 @@ def test_lost_and_doubled_tasks_are_counted_to_the_task(embedded: EmbeddedServer
     assert record.counts == Counts(due=1000, enqueued=1000, completed=990, lost=10, duplicated=5)
     assert record.verdict == "lossy"
     assert {"lost", "duplicated"} <= codes(record)
+
+
+def test_what_redis_holds_decides_where_a_report_cannot_be_read(
+    embedded: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker elsewhere serves every task, and something damages its reports."""
+    real = remote.publish
+
+    def damaged(client: Any, number: int, report: WorkerReport) -> None:
+        report.completed_sets = dict.fromkeys(report.completed_sets, b"garbage")
+        real(client, number, report)
+
+    monkeypatch.setattr(remote, "publish", damaged)
+    with worker_thread(embedded.url, {}):
+        record = run(
+            embedded.url, {"rate": 200, "tasks": 100, "workers": 0, "external_workers": True}
+        )
+    require_balance(record)
+    assert (record.counts.completed, record.counts.lost) == (100, 0)
+    assert record.verdict == "incomplete"
+    assert any("was left out, because not a set" in each.message for each in record.warnings)
+
+
+def test_a_report_that_somebody_else_has_written_is_left_out_and_told(
+    embedded: EmbeddedServer,
+) -> None:
+    client = connect(embedded)
+
+    def write() -> None:
+        wait_until(lambda: bool(client.keys("bench:*:info")), "the run has begun")
+        (info,) = client.keys("bench:*:info")
+        prefix = info.decode().removesuffix("info")
+        forged = WorkerReport(name="forged", completed=3, finished_by_bin=[2**62] * 3)
+        client.set(f"{prefix}worker:forged", msgspec.msgpack.encode(forged))
+        client.sadd(f"{prefix}workers", "forged")
+
+    writer = in_background(write)
+    with worker_thread(embedded.url, {}):
+        record = run(
+            embedded.url, {"rate": 200, "tasks": 100, "workers": 0, "external_workers": True}
+        )
+    writer.join()
+    require_balance(record)
+    assert record.counts.completed == 100
+    assert record.rates.completed_per_s is not None
+    assert record.rates.completed_per_s < 1000
+    assert record.verdict == "incomplete"
+    assert any("worker forged was left out" in each.message for each in record.warnings)
 
 
 def test_negative_latencies_are_counted_and_kept(

@@ -121,3 +121,23 @@ def test_a_run_of_tasks_costs_a_bit_each_at_the_most() -> None:
         made.add(np.arange(start, start + 1000))
     assert made._bytes.nbytes <= 10**6 / 8 * 1.5
     assert len(made.pack()) < 2000
+
+
+@given(st.lists(NUMBERS, max_size=40), st.integers(0, 10**6 + 400))
+def test_a_packed_set_is_read_back_if_all_its_numbers_are_below_the_bound(
+    numbers: list[int], below: int
+) -> None:
+    packed = of(numbers).pack()
+    assert numbers_in(Bits(packed)) == {*numbers}
+    if max(numbers, default=-1) < below:
+        assert numbers_in(Bits(packed, below)) == {*numbers}
+    else:
+        with pytest.raises(ValueError, match="holds others"):
+            Bits(packed, below)
+
+
+@pytest.mark.parametrize("damaged", [b"garbage", of([5]).pack()[:-3], of([5]).pack() + b"x"])
+@pytest.mark.parametrize("below", [None, 100])
+def test_what_is_no_packed_set_is_an_error(damaged: bytes, below: int | None) -> None:
+    with pytest.raises(ValueError, match="not a set of numbers"):
+        Bits(damaged, below)

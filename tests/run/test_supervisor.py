@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from bench.ipc.messages import Begin, Stop
+from bench.ipc.remote import FoundReports
 from bench.measure.reports import WorkerReport
 from bench.run.start import START_DELAY_US, most_warmup_s, start
 from tests.run.scripted import Scene, done, kinds, producer, worker
@@ -205,7 +206,8 @@ def test_workers_elsewhere_are_awaited_until_one_has_reported(
 ) -> None:
     scene = Scene(scenario(workers=0, external_workers=True, drain_timeout=2))
     reports: list[WorkerReport] = []
-    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: reports)
+    found = FoundReports(reports, {})
+    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: found)
     scene.after(1_000_000, lambda: reports.append(WorkerReport(name="far", completed=3)))
     drained(scene, 1 << 50)
     awaited = scene.draining.awaited
@@ -219,7 +221,7 @@ def test_a_server_that_does_not_answer_leaves_the_reports_of_workers_elsewhere_a
 ) -> None:
     process = producer()
     scene = Scene(scenario(workers=0, external_workers=True), producers=[process])
-    answers: list[Any] = [[WorkerReport(name="far", completed=3)]]
+    answers: list[Any] = [FoundReports([WorkerReport(name="far", completed=3)], {})]
 
     def collect_reports(*_: object) -> Any:
         if answers:

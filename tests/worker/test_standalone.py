@@ -9,7 +9,8 @@ import redis
 
 from bench.clock import Offset, host_identity
 from bench.ipc import remote
-from bench.ipc.remote import RunInfo
+from bench.ipc.remote import FoundReports, RunInfo
+from bench.measure.report_checks import ReportLimits, require_whole
 from bench.measure.reports import WorkerReport
 from bench.measure.window import time_line
 from bench.redisio import clock_sync
@@ -25,6 +26,7 @@ from bench.workload.resolve import resolve
 RUN, OTHER_RUN = 77, 78
 QUEUE = "inference_default"
 START_US = 1_800_000_000_000_000
+LIMITS = ReportLimits([QUEUE, "inference_high"], 1, {0: 10})
 STARTED = Offset(1_000_000, 20.0)
 """The worker's own mapping, at its start."""
 
@@ -71,7 +73,11 @@ class Following:
 
     def report(self, run: int = RUN) -> WorkerReport:
         self.follower.publish_if_due(self._worker, final=True)
-        return next(each for each in remote.collect(self._client, run))
+        found = remote.collect(self._client, run, LIMITS)
+        assert found.unreadable == {}
+        (report,) = found.reports
+        require_whole(report, LIMITS)
+        return report
 
 
 def test_the_clock_is_mapped_again_when_a_run_is_met(
@@ -138,7 +144,7 @@ def test_an_announcement_that_is_none_is_that_of_no_run(
         client.rpush(remote.info_key(RUN), garbage)
     following = Following(client, monkeypatch, [STARTED])
     following.end(task_id(0))
-    assert remote.collect(client, RUN) == []
+    assert remote.collect(client, RUN, LIMITS) == FoundReports([], {})
 
 
 def test_a_server_that_does_not_say_whose_a_task_is_is_asked_again(

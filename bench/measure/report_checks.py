@@ -1,0 +1,143 @@
+"""Whether what was found at the key of a worker's report can be one of this run's; no I/O.
+
+Whoever may write to the server may write anything there. A report is taken only if its numbers
+are within bounds and agree with each other and with what was sent, so that no other code meets a
+damaged set or histogram, or a figure that cannot be.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.measure.bits import Bits
+from bench.measure.histogram import Packed, unpack
+from bench.measure.latency_counts import LatencyCounts
+from bench.measure.recorder import BIN_US, LAST_BIN, SECOND_US, Interval
+from bench.measure.reports import WorkerReport
+
+MOST = 1 << 53
+"""Most of anything: more than any run has, and exact as a floating-point number."""
+SECONDS_SHOWN = 3
+"""Seconds of a report whose latencies a display shows, counted from the last one."""
+_SIGNED = ("made_us", "clock_offset_us")
+_MOST_KINDS, _LONGEST_KIND = 100, 500
+"""Kinds of refusals and of tasks that could not be served, and the length of their names."""
+
+
+@dataclass(frozen=True)
+class ReportLimits:
+    """What bounds the reports of a run's workers."""
+
+    queues: Sequence[str]
+    slices: int
+    """Number of slices of the run's time line."""
+    sent: Mapping[int, int]
+    """By producer, the number below which all sequence numbers are that it may have sent."""
+
+
+def require_readable(report: WorkerReport, limits: ReportLimits) -> None:
+    """Raises ValueError, with a clause, for a report that cannot be shown while the run lasts.
+
+    It takes little time: sets, and most histograms, are not looked at.
+    """
+    for name in report.__struct_fields__:
+        _require_number(name, getattr(report, name))
+    if report.observed is not None or report.gone or report.gone_sets or report.waiting_sets:
+        raise ValueError("it is an observer's")
+    _require_bins("started", report.started_by_bin, report.started)
+    _require_bins("finished", report.finished_by_bin, report.ended)
+    _require_bins("failed", report.failed_by_bin, report.failed)
+    for counts in (report.duplicated, report.retried):
+        if not counts.keys() <= {*limits.queues}:
+            raise ValueError("it counts tasks of queues that the run does not have")
+        _require_counts(counts.values())
+    for kinds in (report.refusals, report.unserved):
+        if len(kinds) > _MOST_KINDS or max(map(len, kinds), default=0) > _LONGEST_KIND:
+            raise ValueError("it has too many kinds of difficulties")
+        _require_counts(kinds.values())
+    for by_queue in report.latency_counts.values():
+        _require_indices(by_queue, len(limits.queues), "queue")
+        for latencies in by_queue.values():
+            _require_latency_counts(latencies)
+    _require_indices(report.e2e_by_second, LAST_BIN * BIN_US // SECOND_US + 1, "second")
+    for second in sorted(report.e2e_by_second)[-SECONDS_SHOWN:]:
+        _count_of(report.e2e_by_second[second])
+
+
+def require_whole(report: WorkerReport, limits: ReportLimits) -> None:
+    """Raises ValueError, with a clause, for a report that cannot be counted at the end of a run."""
+    require_readable(report, limits)
+    sets = [*report.completed_sets.items(), *report.archived_sets.items()]
+    found = sum(_members(number, packed, limits) for number, packed in sets)
+    if found + sum(report.duplicated.values()) != report.ended:
+        raise ValueError(f"its sets hold {found:,} tasks, and it counts {report.ended:,}")
+    attempts = report.ended + sum(report.retried.values())
+    _require_at_most(sum(map(_count_of, report.e2e_by_second.values())), report.ended)
+    by_interval = dict.fromkeys(Interval, 0)
+    if len(report.measured.parts) > limits.slices * len(limits.queues) * len(Interval):
+        raise ValueError("it has too many histograms")
+    for part in report.measured.parts:
+        _require_indices([part.slice], limits.slices, "slice")
+        _require_indices([part.queue], len(limits.queues), "queue")
+        by_interval[part.interval] += _count_of(part.histogram)
+    for count in by_interval.values():
+        _require_at_most(count, attempts)
+    series = report.measured.series
+    if len(series.sums_us) != len(series.counts):
+        raise ValueError("its series are of different lengths")
+    _require_counts(map(abs, series.sums_us))
+    _require_bins("latencies", series.counts, sum(series.counts))
+    _require_at_most(sum(series.counts), report.ended)
+
+
+def _require_number(name: str, value: object) -> None:
+    if not isinstance(value, int | float):
+        return
+    least = -MOST if name in _SIGNED else 0
+    if not (math.isfinite(value) and least <= value <= MOST):
+        raise ValueError(f"its {name} is {value}")
+
+
+def _require_counts(counts: Iterable[int]) -> None:
+    for count in counts:
+        if not 0 <= count <= MOST:
+            raise ValueError(f"it counts {count}")
+
+
+def _require_bins(name: str, bins: Sequence[int], total: int) -> None:
+    if len(bins) > LAST_BIN + 1:
+        raise ValueError(f"its series of {name} is too long")
+    _require_counts(bins)
+    if sum(bins) != total:
+        raise ValueError(f"its series of {name} adds up to {sum(bins):,}, and it counts {total:,}")
+
+
+def _require_indices(indices: Iterable[int], end: int, what: str) -> None:
+    for index in indices:
+        if not 0 <= index < end:
+            raise ValueError(f"it has a {what} {index}, which the run does not have")
+
+
+def _require_at_most(count: int, attempts: int) -> None:
+    if count > attempts:
+        raise ValueError(f"it has {count:,} latencies of {attempts:,} attempts")
+
+
+def _require_latency_counts(latencies: LatencyCounts) -> None:
+    extremes = (latencies.sum_us, latencies.min_us, latencies.max_us)
+    _require_counts((latencies.count, latencies.failures, *map(abs, extremes)))
+    _require_counts(latencies.values.values())
+    _require_counts(map(abs, latencies.values))
+
+
+def _members(producer: int, packed: bytes, limits: ReportLimits) -> int:
+    if producer not in limits.sent:
+        raise ValueError(f"it has tasks of a producer {producer}, which the run does not have")
+    return len(Bits(packed, below=limits.sent[producer]))
+
+
+def _count_of(packed: Packed) -> int:
+    """The number of samples of a histogram. Raises ValueError for one that cannot be."""
+    _require_counts((packed.negative, packed.overflow))
+    _require_counts(map(abs, (packed.sum_us, packed.min_us, packed.max_us)))
+    return unpack(packed).count

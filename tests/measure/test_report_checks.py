@@ -1,0 +1,136 @@
+"""Which reports found in Redis are taken, and which are left out."""
+
+import tracemalloc
+import zlib
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.measure.bits import Bits
+from bench.measure.histogram import Histogram, Packed
+from bench.measure.latency_counts import LatencyCounts
+from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
+from bench.measure.report_checks import (
+    ReportLimits,
+    require_readable,
+    require_whole,
+)
+from bench.measure.reports import MeasuredLatencies, ObserverReport, WorkerReport
+from tests.run.values import packed
+
+QUEUE = "inference_default"
+LIMITS = ReportLimits([QUEUE], 2, {0: 10, 1: 0})
+HUGE = 1 << 62
+
+
+def latencies(count: int) -> Packed:
+    histogram = Histogram()
+    histogram.record(900, count)
+    return histogram.pack()
+
+
+def e2e(count: int, slice_number: int = 1, queue: int = 0) -> IntervalHistogram:
+    return IntervalHistogram(slice_number, Interval.E2E, queue, latencies(count))
+
+
+def report(**fields: Any) -> WorkerReport:
+    """A report of three completed tasks, one of them twice, and one that failed for good."""
+    whole: dict[str, Any] = {
+        "name": "w1",
+        "full": True,
+        "started": 6,
+        "completed": 4,
+        "failed": 1,
+        "made_us": -5,
+        "clock_offset_us": -5,
+        "started_by_bin": [1, 5],
+        "finished_by_bin": [0, 5],
+        "failed_by_bin": [0, 1],
+        "e2e_by_second": {0: latencies(5)},
+        "latency_counts": {Interval.E2E: {0: LatencyCounts(count=5, values={900: 5})}},
+        "measured": MeasuredLatencies([e2e(5)], LatencySeries([4500], [5])),
+        "completed_sets": {0: packed([0, 1, 9])},
+        "archived_sets": {0: packed([2])},
+        "duplicated": {QUEUE: 1},
+        "retried": {QUEUE: 1},
+        "refusals": {"BUSY": 3},
+        **fields,
+    }
+    return WorkerReport(**whole)
+
+
+def test_a_report_whose_numbers_agree_is_taken() -> None:
+    require_whole(report(), LIMITS)
+    require_whole(WorkerReport(name="idle"), LIMITS)
+
+
+SHOWN: list[dict[str, Any]] = [
+    {"completed": HUGE},
+    {"started": -1},
+    {"cpu_s": float("nan")},
+    {"clock_error_us": -1.0},
+    {"clock_offset_us": -HUGE},
+    {"observed": ObserverReport(method="polling")},
+    {"gone": 1},
+    {"gone_sets": {0: b""}},
+    {"finished_by_bin": [HUGE] * 3},
+    {"finished_by_bin": [-1, 6]},
+    {"finished_by_bin": [4]},
+    {"failed_by_bin": []},
+    {"started_by_bin": [0] * 10_000_000},
+    {"duplicated": {"another": 1}},
+    {"retried": {QUEUE: -1}},
+    {"refusals": {"x" * 501: 1}},
+    {"unserved": {str(number): 1 for number in range(101)}},
+    {"latency_counts": {Interval.E2E: {1: LatencyCounts()}}},
+    {"latency_counts": {Interval.E2E: {0: LatencyCounts(values={HUGE: 1})}}},
+    {"e2e_by_second": {0: Packed("HISTFAAAAA==", 0, 0, 0, 0, 0)}},
+    {"e2e_by_second": {-1: latencies(1)}},
+    {"e2e_by_second": {HUGE: latencies(1)}},
+    {"e2e_by_second": {0: msgspec.structs.replace(latencies(1), negative=-1)}},
+    {"e2e_by_second": {0: msgspec.structs.replace(latencies(1), sum_us=HUGE)}},
+]
+COUNTED: list[dict[str, Any]] = [
+    {"completed_sets": {0: b"garbage"}},
+    {"completed_sets": {0: packed([0, 1, 10])}},
+    {"completed_sets": {1: packed([0, 1, 2])}},
+    {"completed_sets": {2: packed([0, 1, 2])}},
+    {"completed_sets": {}},
+    {"e2e_by_second": {second: latencies(2) for second in range(4)}},
+    {"e2e_by_second": {0: Packed("", 0, 0, 0, 0, 0), **dict.fromkeys((1, 2, 3), latencies(1))}},
+    {"measured": MeasuredLatencies([e2e(7)])},
+    {"measured": MeasuredLatencies([e2e(1, slice_number=2)])},
+    {"measured": MeasuredLatencies([e2e(1, queue=1)])},
+    {"measured": MeasuredLatencies([e2e(0)] * 15)},
+    {"measured": MeasuredLatencies([], LatencySeries([0], []))},
+    {"measured": MeasuredLatencies([], LatencySeries([HUGE], [1]))},
+    {"measured": MeasuredLatencies([], LatencySeries([0], [6]))},
+]
+
+
+@pytest.mark.parametrize("fields", SHOWN)
+def test_a_report_that_cannot_be_shown_is_refused_at_once(fields: dict[str, Any]) -> None:
+    for check in (require_readable, require_whole):
+        with pytest.raises(ValueError, match=r"it|not a histogram|the histogram"):
+            check(report(**fields), LIMITS)
+
+
+@pytest.mark.parametrize("fields", COUNTED)
+def test_a_report_that_cannot_be_counted_is_refused_at_the_end(fields: dict[str, Any]) -> None:
+    require_readable(report(**fields), LIMITS)
+    with pytest.raises(ValueError, match=r"it|not a|a set of"):
+        require_whole(report(**fields), LIMITS)
+
+
+def test_a_set_that_unpacks_to_a_gigabyte_takes_no_memory() -> None:
+    packer = zlib.compressobj(9)
+    bomb = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(1 << 10)), packer.flush()])
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="others"):
+        require_whole(report(completed_sets={0: bomb}), LIMITS)
+    with pytest.raises(ValueError, match="others"):
+        Bits(bomb, below=1_000_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
