@@ -5,7 +5,7 @@ loop. A refused command has had no effect, so it is sent again once the server t
 whose reply was lost with its connection may have had one, so the state of its task decides.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from bench.redisio.connection import ConnectionLost
 from bench.wire import resp
 from bench.wire.layout_contract import (
     STATE_ACTIVE,
+    STATE_ARCHIVED,
     Command,
     Layout,
     Reservation,
@@ -41,6 +42,8 @@ NotMoved = dict[int, str]
 that is gone or waits in its queue again."""
 ListCall = Generator[Operation, Any, list[Any]]
 MoveCall = Generator[Operation, Any, NotMoved]
+Again = Callable[[], ListCall]
+"""A call that returns the commands to send once it is not known whether others took effect."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,12 @@ class ServerCalls:
             return (yield from self._give_back(move, queue, task_ids, hopeless))
         return hopeless
 
-    def write(self, commands: Sequence[Command]) -> ListCall:
-        """Carry out commands that may be repeated; returns the refusals that will not pass."""
+    def write(self, commands: Sequence[Command], again: Again) -> ListCall:
+        """Carry out commands; returns the refusals that will not pass.
+
+        Where the reply is lost with the connection, they may have taken effect: ``again`` is called
+        for those to be sent then.
+        """
         patience = Patience(self._clock)
         refused: list[str] = []
         while commands:
@@ -169,7 +176,49 @@ class ServerCalls:
                 yield from self._prepare_again([text for _, text in passing], patience)
             except ConnectionLost:
                 self._difficulties.lost_connection()
+                commands = yield from again()
         return refused
+
+    def push_back(
+        self, queue: str, task_ids: Sequence[bytes], commands: Sequence[Command]
+    ) -> ListCall:
+        """Carry out commands that push ids (n,) where they were popped, each of them once."""
+
+        def again() -> ListCall:
+            yield from ()
+            return [*_take_off(self._layout, queue, task_ids), *commands]
+
+        return (yield from self.write(commands, again))
+
+    def set_aside(self, queue: str, commands_of: Mapping[bytes, Sequence[Command]]) -> ListCall:
+        """Carry out commands, by id, that archive tasks, each of them once."""
+
+        def again() -> ListCall:
+            states = yield from self._states(queue, [*commands_of])
+            ended = (STATE_ARCHIVED, None)
+            left = [
+                each for each, state in zip(commands_of, states, strict=True) if state not in ended
+            ]
+            return [command for task_id in left for command in commands_of[task_id]]
+
+        commands = [command for each in commands_of.values() for command in each]
+        return (yield from self.write(commands, again))
+
+    def leave_active(self, queue: str, task_ids: Sequence[bytes]) -> ListCall:
+        """Put ids on the active list, each of them once, as nothing else can be done with them."""
+        now_s = self._clock.now_us() // 1_000_000
+        active = self._layout.active(queue)
+        commands = [
+            command
+            for task_id in task_ids
+            for command in self._layout.start(_reservation(queue, task_id, now_s))
+        ]
+
+        def again() -> ListCall:
+            yield from ()
+            return [*(("LREM", active, "1", task_id) for task_id in task_ids), *commands]
+
+        return (yield from self.write(commands, again))
 
     def noted(self, message: str) -> Refusal:
         """What a refusal means, having counted it. Raises MeasurementError for one that ends the
@@ -265,7 +314,7 @@ class ServerCalls:
             for index in reversed(unclear)
             for command in self._layout.put_back(_reservation(queue, task_ids[index], now_s))
         ]
-        yield from self.write(commands)
+        yield from self.push_back(queue, [task_ids[index] for index in unclear], commands)
         return not_moved
 
     def _give_back(
@@ -282,7 +331,7 @@ class ServerCalls:
             if state is not None:
                 back.append(task_ids[index])
         if back:
-            yield from self.write([undo_pop(self._layout, queue, back)])
+            yield from self.push_back(queue, back, [undo_pop(self._layout, queue, back)])
         return not_moved
 
     def _states(self, queue: str, task_ids: Sequence[bytes]) -> ListCall:
@@ -297,6 +346,13 @@ def undo_pop(layout: Layout, queue: str, task_ids: Sequence[bytes]) -> Command:
     """The command after which these ids are popped again, in the same order."""
     key = pending_key(layout, queue)
     return ("LPUSH" if key.pops_from_head else "RPUSH", key.key, *reversed(task_ids))
+
+
+def _take_off(layout: Layout, queue: str, task_ids: Sequence[bytes]) -> list[Command]:
+    """The commands that remove ids from the end of the list at which they are popped."""
+    key = pending_key(layout, queue)
+    count = "1" if key.pops_from_head else "-1"
+    return [("LREM", key.key, count, task_id) for task_id in task_ids]
 
 
 def _reservation(queue: str, task_id: bytes, now_s: int) -> Reservation:

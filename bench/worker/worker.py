@@ -235,20 +235,20 @@ class Worker:
     ) -> Coroutine:
         """Archive tasks whose hashes cannot be read; leave on the active list what is no hash."""
         no_hashes: list[bytes] = []
-        commands: list[Command] = []
+        commands: dict[bytes, Sequence[Command]] = {}
         archived: list[tuple[bytes, TaskRecorder]] = []
         for index, recorder in read.unreadable:
-            task_id = task_ids[index]
+            task_id, reply = task_ids[index], replies[index]
+            if isinstance(reply, hiredis.ReplyError):
+                no_hashes.append(task_id)
+                continue
+            archived.append((task_id, recorder))
             name = task_id.decode(errors="surrogateescape")
             reservation = Reservation(hand.queue, name, self._now_s())
-            if isinstance(replies[index], hiredis.ReplyError):
-                no_hashes.append(task_id)
-                commands += self._layout.start(reservation)
-            else:
-                archived.append((task_id, recorder))
-                commands += self._layout.set_aside(reservation, replies[index])
+            commands[task_id] = self._layout.set_aside(reservation, reply)
         hand.send([task_ids[index] for index, _ in read.unreadable])
-        yield from self._calls.write(commands)
+        yield from self._calls.leave_active(hand.queue, no_hashes)
+        yield from self._calls.set_aside(hand.queue, commands)
         hand.settle()
         now_us = self._clock.now_us()
         for task_id, recorder in archived:

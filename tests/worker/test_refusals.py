@@ -7,14 +7,16 @@ from typing import Any
 import hiredis
 import pytest
 
+from bench.clock import FakeClock
 from bench.errors import MeasurementError
 from bench.layouts import registry
 from bench.redisio.connection import ConnectionLost
 from bench.wire import resp
 from bench.wire.layout_contract import Layout, Reservation
+from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, RequestNoReply, Sleep
 from bench.worker.popping import UNUSABLE_US
-from bench.worker.server_calls import REFUSED_FOR_US, RETRY_EVERY_US
+from bench.worker.server_calls import REFUSED_FOR_US, RETRY_EVERY_US, ServerCalls, undo_pop
 from bench.workload.distribution import Distribution
 from tests.worker.test_coroutines import (
     DEFAULT,
@@ -459,3 +461,67 @@ def test_of_several_runs_tasks_those_that_nothing_was_written_about_are_pushed_a
     sent = asked(started(driver, 0, 1, 2, 3))
     assert [task_id(number) in sent for number in range(4)] == [True, False, True, False]
     assert undone(driver) == [("RPUSH", KEY.decode(), task_id(3), task_id(1))]
+
+
+# Writes whose reply is lost.
+
+
+def test_ids_that_are_given_back_are_on_the_list_once_although_the_reply_was_lost() -> None:
+    """Whether or not the server had carried out the first request."""
+    driver = Driver(prefetch=12, service_time=Distribution("constant", mean=0.3))
+    popping = driver.coroutines[0]
+    started(driver, 0, 1)
+    popping.send([(0, WRONGTYPE), (2, WRONGTYPE)])
+    pushed = resp.encode([("RPUSH", KEY.decode(), task_id(1), task_id(0))])
+    assert asked(popping.send([[b"active", b"t"], [b"active", b"t"]])) == pushed
+    again = popping.throw(ConnectionLost("cut"))
+    taken_off = [("LREM", KEY.decode(), "-1", task_id(number)) for number in (0, 1)]
+    assert asked(again) == resp.encode(taken_off) + pushed
+    assert HIGH not in popped_keys(popping.send([]))
+
+
+def test_a_task_that_was_put_aside_is_not_put_aside_again_although_the_reply_was_lost() -> None:
+    """So that its failure is counted once."""
+    driver = Driver(prefetch=12)
+    popping = driver.coroutines[0]
+    next(popping)
+    popping.send([[KEY, [task_id(0), task_id(1), task_id(2)]]])
+    broken = [b"retry", b"many"]
+    popping.send([broken, broken, broken])
+    states(3, popping.throw(ConnectionLost("cut")))
+    again = popping.send([[b"archived", b"t"], [None, b"t"], [None, None]])
+    reservation = Reservation(HIGH, task_id(1).decode(), START_US // 1_000_000)
+    assert asked(again) == resp.encode(RUNQY.archive(reservation, "the task cannot be read"))
+    popped_keys(popping.send([]))
+    assert driver.worker.difficulties.unserved == {"its hash cannot be read": 3}
+
+
+def test_what_is_no_hash_is_on_the_active_list_once_although_the_reply_was_lost() -> None:
+    driver = Driver(prefetch=12)
+    popping = driver.coroutines[0]
+    next(popping)
+    popping.send([[KEY, [task_id(0)]]])
+    left = asked(popping.send([error(WRONGTYPE)]))
+    taken_off = resp.encode([("LREM", RUNQY.active(HIGH), "1", task_id(0))])
+    assert asked(popping.throw(ConnectionLost("cut"))) == taken_off + left
+    popped_keys(popping.send([]))
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_the_server_holds_an_id_once_that_was_pushed_back_twice(client: Any, is_done: bool) -> None:
+    calls = ServerCalls(RUNQY, FakeClock(START_US), Difficulties(), one_by_one=False)
+    names = [task_id(0), task_id(1)]
+    client.rpush(KEY, b"behind")
+    call = calls.push_back(HIGH, names, [undo_pop(RUNQY, HIGH, names)])
+
+    def carry_out(operation: Operation) -> None:
+        parser = hiredis.Reader()
+        parser.feed(asked(operation))
+        while (command := parser.gets()) is not False:
+            client.execute_command(*command)
+
+    first = next(call)
+    if is_done:
+        carry_out(first)
+    carry_out(call.throw(ConnectionLost("cut")))
+    assert client.lrange(KEY, 0, -1) == [b"behind", task_id(1), task_id(0)]
