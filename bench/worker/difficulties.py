@@ -46,6 +46,14 @@ class Difficulties:
             "a second",
         )
 
+    def no_heartbeat(self, message: str) -> None:
+        """Note that the user may not write a heartbeat, or not let it expire."""
+        self._tell_once(
+            "heartbeat",
+            f"the worker writes no heartbeat, so that others do not see it: {inert(message)}; "
+            "grant HSET and EXPIRE in the ACL",
+        )
+
     def lost_connection(self) -> None:
         """Count one connection that was lost and replaced."""
         self.reconnects += 1

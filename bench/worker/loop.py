@@ -97,6 +97,8 @@ class WorkerLoop:
         self._disconnected_us: int | None = None
         """Since when a connection has been missing."""
         self._next_heartbeat_us = 0
+        self._may_expire = False
+        """Whether the user is known to have the right to let the heartbeat expire."""
         self._next_reconnect_us = 0
 
     def run(
@@ -173,9 +175,22 @@ class WorkerLoop:
             "queue": self._parent,
             "active_task": str(self._worker.in_flight),
         }
-        with contextlib.suppress(redis.exceptions.RedisError):
-            self._client.hset(self._heartbeat_key, mapping=fields)  # type: ignore[arg-type]
-            self._client.expire(self._heartbeat_key, HEARTBEAT_EXPIRES_S)
+        key = self._heartbeat_key
+        try:
+            if not self._may_expire:  # one that cannot expire would be there for ever
+                self._client.expire(key, HEARTBEAT_EXPIRES_S)
+                self._may_expire = True
+            with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.hset(key, mapping=fields)  # type: ignore[arg-type]
+                pipeline.expire(key, HEARTBEAT_EXPIRES_S)
+                pipeline.execute()
+        except redis.exceptions.NoPermissionError as error:
+            self._worker.difficulties.no_heartbeat(str(error))
+            self._may_expire = False
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self._client.delete(key)
+        except redis.exceptions.RedisError:
+            pass  # it is written again in a moment
 
     def _begin_stop(self) -> None:
         """Wake every coroutine that waits, including those that a command blocks in the server."""

@@ -64,7 +64,7 @@ class Client:
     def execute_command(self, *words: bytes) -> None:
         self._call("command", *words)
 
-    def execute(self, *, raise_on_error: bool) -> list[object]:
+    def execute(self, *, raise_on_error: bool = True) -> list[object]:
         self._call("execute")
         return self.replies
 
@@ -216,7 +216,8 @@ def test_a_heartbeat_is_written_at_once_and_every_five_seconds_and_deleted_at_th
     made.run(at(end(made, 11)), step_us=HEARTBEAT_US // 5)
     beat = ("hset", KEY, "3", "inference", "1")
     assert made.client.of("hset") == [beat] * 3
-    assert made.client.of("expire") == [("expire", KEY, HEARTBEAT_EXPIRES_S)] * 3
+    assert made.client.of("expire") == [("expire", KEY, HEARTBEAT_EXPIRES_S)] * 4
+    assert made.client.of("hset", "expire")[0][0] == "expire"
     assert made.client.calls[-2:] == [("delete", KEY), ("close",)]
 
 

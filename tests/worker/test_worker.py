@@ -19,6 +19,7 @@ from bench.redisio.connection import RawConnection, open_client
 from bench.wire import ids, stamps
 from bench.wire.task import Task
 from bench.worker.batch import WorkerSettings
+from bench.worker.difficulties import Difficulties
 from bench.worker.loop import HEARTBEAT_EXPIRES_S, WorkerLoop
 from bench.worker.process import OneRun, settings_of
 from bench.worker.recorder import WorkerRecorder
@@ -53,9 +54,11 @@ class Serving:
         settings: WorkerSettings = settings_of(scenario)
         clock = RunClock(time.time_ns() // 1000 - time.monotonic_ns() // 1000)
         self.recorder = WorkerRecorder(RUN, time_line(clock.now_us(), 0, 0), list(queues))
-        self.worker = Worker(settings, OneRun(self.recorder), clock)
+        self.told: list[str] = []
+        difficulties = Difficulties(self.told.append)
+        self.worker = Worker(settings, OneRun(self.recorder), clock, difficulties)
         self.requests = StopRequests()
-        loop = WorkerLoop(
+        self.loop = WorkerLoop(
             *(WORKER, "inference", settings.layout, self.worker, clock, open_client(url)),
             functools.partial(RawConnection, url),
             functools.partial(open_client, url),
@@ -65,7 +68,7 @@ class Serving:
             return clock.now_us() + 50_000
 
         self._thread = threading.Thread(
-            target=loop.run, args=(self.requests.fileno(), self.requests.take, on_turn)
+            target=self.loop.run, args=(self.requests.fileno(), self.requests.take, on_turn)
         )
         self._thread.start()
 
@@ -151,6 +154,31 @@ def test_a_heartbeat_is_there_while_the_worker_is(client: Any, url: str) -> None
     wait_until(lambda: 0 < client.ttl(key) <= HEARTBEAT_EXPIRES_S)  # should the worker be killed
     serving.stop()
     assert not client.exists(key)
+
+
+def test_a_user_who_may_not_let_a_heartbeat_expire_writes_none(tmp_path: Path) -> None:
+    """A worker that was killed would be there for ever; it serves its tasks all the same."""
+    with private_server(tmp_path) as server, server.client() as client:
+        client.execute_command(*["ACL", "SETUSER", "w", "on", ">secret", "~*", "+@all", "-expire"])
+        names = enqueue(client, DEFAULT, 3)
+        serving = Serving(server.url.replace("//", "//w:secret@"))
+        wait_until(lambda: client.hget(f"asynq:t:{names[-1]}", "state") == b"completed")
+        assert not client.exists(f"asynq:workers:{WORKER}")
+        serving.stop()
+        assert any("writes no heartbeat" in line for line in serving.told)
+
+
+def test_a_right_that_is_taken_away_takes_the_heartbeat_with_it(tmp_path: Path) -> None:
+    key = f"asynq:workers:{WORKER}"
+    with private_server(tmp_path) as server, server.client() as client:
+        client.execute_command(*["ACL", "SETUSER", "w", "on", ">secret", "~*", "+@all"])
+        serving = Serving(server.url.replace("//", "//w:secret@"))
+        wait_until(lambda: client.ttl(key) > 0)
+        client.execute_command(*["ACL", "SETUSER", "w", "-expire"])
+        client.delete(key)
+        serving.loop._write_heartbeat()
+        assert not client.exists(key)
+        serving.stop()
 
 
 @pytest.mark.parametrize("prefetch", [1, 10])
