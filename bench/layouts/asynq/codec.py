@@ -101,3 +101,11 @@ def completion(now_s: int) -> bytes:
     """Returns bytes that, put behind a message, make it say that it was completed at that Unix
     time."""
     return _codec()(completed_at=now_s).SerializeToString(deterministic=True)
+
+
+def map_key(text: str) -> bytes:
+    """Returns the bytes by which protobuf writes a text as the key of an entry of a map.
+
+    That is field 1 of the entry, as the type is of a task's message.
+    """
+    return _codec()(type=text).SerializeToString(deterministic=True)

@@ -288,8 +288,7 @@ class AsynqLayout(ListPops):
 
 def _is_in_message(text: bytes, queue: str) -> bool:
     """Whether the protobuf message of an asynq server has a queue among the keys of a map."""
-    name = queue.encode()
-    return b"\x0a" + bytes([len(name) & 0x7F]) + name + b"\x10" in text
+    return codec.map_key(queue) + b"\x10" in text
 
 
 def _is_in_map(text: bytes, queue: str) -> bool:

@@ -1,14 +1,17 @@
 """The asynq layout: keys against literals, messages against the wire format, moves on a server."""
 
 import datetime
+import re
 from collections.abc import Sequence
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.layouts.asynq import codec
 from bench.layouts.asynq.layout import ASYNQ, ASYNQ_UNIQUE, LEASE_S, RETENTION_S
+from bench.names import LONGEST
 from bench.wire import ids, stamps
 from bench.wire.layout_contract import Command, KeyRole, Layout, QueueKey, Reservation
 from bench.wire.task import Task
@@ -271,3 +274,38 @@ def test_active_and_pending_ids_count_as_such() -> None:
         *("pending", "scheduled", "retry"),
     }
     assert {name for name, where in meanings.items() if where is KeyRole.ACTIVE} == {"active"}
+
+
+# Longer than names may be, and around the lengths from which a length takes two bytes.
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST) | (
+    st.integers(120, LONGEST).map(lambda length: "q" * length)
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=3, unique=True), NAMES)
+def test_a_server_s_message_names_the_queues_of_its_map_and_no_other(
+    names: list[str], other: str
+) -> None:
+    """A map's keys, as the protobuf library writes them; asynq's values are numbers."""
+    message = Struct()
+    entries = b""
+    for name in names:
+        message.Clear()
+        message.fields[name].SetInParent()
+        (entry,) = re.findall(
+            rb"\A\x0a(?:[\x80-\xff]\x01|[\0-\x7f])(.*)\x12\0\Z", _bytes(message), re.S
+        )
+        entries += entry + b"\x10\x01"
+    serves = ASYNQ.registrations()[0].serves
+    assert all(serves(entries, name) for name in names)
+    assert serves(entries, other) == any(_ends_with_entry(name, other) for name in names)
+
+
+def _bytes(message: Struct) -> bytes:
+    written: bytes = message.SerializeToString()
+    return written
+
+
+def _ends_with_entry(name: str, other: str) -> bool:
+    """Whether a name holds, at its end, what looks like the entry of another one."""
+    return (b"\x0a" + codec.map_key(name)[1:]).endswith(codec.map_key(other))
