@@ -8,7 +8,7 @@ All of them expire. The run renews its announcement while it lasts, workers rene
 with each report, and the run deletes all of them at its end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -58,11 +58,12 @@ def announce(client: redis.Redis, run: int, info: RunInfo) -> None:
     client.set(info_key(run), msgspec.msgpack.encode(info), ex=EXPIRE_S)
 
 
-def find(client: redis.Redis, run: int) -> RunInfo | None:
-    """The announcement of a run; None where there is none of this version. Raises redis-py's
-    errors."""
-    info = _decoded(client.get(info_key(run)), RunInfo)
-    return info if info is not None and _can_be_measured(info) else None
+def find(client: redis.Redis, runs: Sequence[int]) -> dict[int, RunInfo]:
+    """The announcements of those runs that have one of this version, with one request. Raises
+    redis-py's errors."""
+    found = client.mget([info_key(run) for run in runs]) if runs else []
+    infos = {run: _decoded(data, RunInfo) for run, data in zip(runs, found, strict=True)}
+    return {run: info for run, info in infos.items() if info is not None and _can_be_measured(info)}
 
 
 def publish(client: redis.Redis, run: int, report: WorkerReport) -> None:

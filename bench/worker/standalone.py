@@ -34,6 +34,8 @@ from bench.worker.worker import Worker
 
 _NO_RUN = -1
 _PUBLISH_EVERY_US = 250_000
+_REMEMBERED = 10_000
+"""Runs that are remembered as unmeasured; the worker asks again for those that it has forgotten."""
 _CHECK_SAMPLES = 3
 """Readings of the server's clock for each report: they delay the tasks meanwhile."""
 
@@ -118,7 +120,9 @@ class RunFollower:
         self._name = name
         self._offset = offset
         self.clock = RunClock(offset.offset_us)
-        self._runs: dict[int, _Followed | None] = {}
+        self._runs: dict[int, _Followed] = {}
+        self._unmeasured = dict.fromkeys([_NO_RUN])
+        """Runs that are not announced or have ended, the last ones that were met at the end."""
         self._usage = ProcessUsage()
         self._next_us = 0
 
@@ -131,13 +135,14 @@ class RunFollower:
         for index, task_id in enumerate(task_ids):
             parsed = ids.parse_id(task_id.decode("ascii", "replace"))
             members.setdefault(_NO_RUN if parsed is None else parsed.run, []).append(index)
+        new = [run for run in members if run not in self._runs and run not in self._unmeasured]
+        if new:
+            self._meet(new)
         return [(self._recorder_of(run), indices) for run, indices in members.items()]
 
     def _recorder_of(self, run: int) -> TaskRecorder:
-        if run not in self._runs:
-            self._runs[run] = None if run == _NO_RUN else self._follow(run)
-        followed = self._runs[run]
         note_foreign = functools.partial(self._note_foreign, run)
+        followed = self._runs.get(run)
         if followed is None:
             return _Unmeasured(note_foreign)
         return _Shifted(followed, note_foreign)
@@ -145,21 +150,31 @@ class RunFollower:
     def _note_foreign(self, run: int, queue: str, count: int) -> None:
         """Note for all other runs on a queue that tasks ended there that are not theirs."""
         for number, followed in self._runs.items():
-            if followed is not None and number != run and queue in followed.queues:
+            if number != run and queue in followed.queues:
                 followed.recorder.foreign(count)
 
-    def _follow(self, run: int) -> _Followed | None:
+    def _meet(self, runs: Sequence[int]) -> None:
+        """Follow those of these runs that are announced; ask for all of them at once."""
         try:
-            info = remote.find(self._client, run)
-            if info is None:
-                return None
-            mapped = clock_sync.measure_offset(self._client)
+            for run, info in remote.find(self._client, runs).items():
+                mapped = clock_sync.measure_offset(self._client)
+                self._runs[run] = self._followed(run, info, mapped)
         except redis.exceptions.ResponseError as error:
             if refusal_of(str(error)) is Refusal.LATER:
                 raise ConnectionLost(str(error)) from None
-            return None
         except redis.exceptions.RedisError as error:
             raise ConnectionLost(str(error)) from None
+        for run in runs:
+            if run not in self._runs:
+                self._pass_over(run)
+
+    def _pass_over(self, run: int) -> None:
+        """Remember that a run is not measured, and forget the first of many."""
+        self._unmeasured[run] = None
+        if len(self._unmeasured) > _REMEMBERED:
+            del self._unmeasured[next(each for each in self._unmeasured if each != _NO_RUN)]
+
+    def _followed(self, run: int, info: remote.RunInfo, mapped: Offset) -> _Followed:
         shares_clock = bool(info.host) and info.host == host_identity()
         offset_us = info.offset_us if shares_clock else mapped.offset_us
         return _Followed(
@@ -176,13 +191,12 @@ class RunFollower:
         if now_us < self._next_us and not final:
             return self._next_us
         for run, followed in list(self._runs.items()):
-            if followed is None:
-                continue
             with contextlib.suppress(redis.exceptions.RedisError):
                 if remote.is_on(self._client, run):
                     self._publish(run, followed, worker, final)
                 else:  # the run has ended and deleted its keys: leave none behind
-                    self._runs[run] = None
+                    del self._runs[run]
+                    self._pass_over(run)
         self._next_us = self.clock.now_us() + _PUBLISH_EVERY_US
         return self._next_us
 

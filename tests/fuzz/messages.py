@@ -77,10 +77,8 @@ def _read_remote(data: bytes) -> None:
     client = SimpleNamespace(
         smembers=lambda _: [b"w1", data[:20]],
         mget=lambda names: [data] * len(names),
-        get=lambda _: data,
     )
-    info = remote.find(cast(Any, client), 1)
-    if info is not None:
+    for info in remote.find(cast(Any, client), [1]).values():
         _worker_report(info.line, info.queues)
     for report in remote.collect(cast(Any, client), 1, _LIMITS).reports:
         progress_of("draining", 1.0, _SCENARIO, [], [report], [0])

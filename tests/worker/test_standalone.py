@@ -16,6 +16,7 @@ from bench.measure.window import time_line
 from bench.redisio import clock_sync
 from bench.redisio.connection import ConnectionLost
 from bench.wire import ids
+from bench.worker import standalone
 from bench.worker.batch import WorkerSettings
 from bench.worker.process import settings_of
 from bench.worker.recorder import AttemptBatch, AttemptOutcome
@@ -155,7 +156,7 @@ def test_a_server_that_does_not_say_whose_a_task_is_is_asked_again(
     errors = [redis.exceptions.ConnectionError("cut"), redis.exceptions.ResponseError("BUSY x")]
     find = remote.find
 
-    def refusing(*arguments: Any) -> RunInfo | None:
+    def refusing(*arguments: Any) -> dict[int, RunInfo]:
         if errors:
             raise errors.pop()
         return find(*arguments)
@@ -166,3 +167,41 @@ def test_a_server_that_does_not_say_whose_a_task_is_is_asked_again(
             following.end(task_id(0))
     following.end(task_id(0))
     assert following.report().completed == 1
+
+
+def test_runs_that_are_not_announced_cost_one_request_a_batch_and_little_memory(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the tasks of many runs that were cut short are left on a queue."""
+    monkeypatch.setattr(standalone, "_REMEMBERED", 50)
+    announce(client)
+    following = Following(client, monkeypatch, [STARTED])
+    asked: list[Sequence[int]] = []
+    find = remote.find
+
+    def counted(client: Any, runs: Sequence[int]) -> dict[int, RunInfo]:
+        asked.append(runs)
+        return find(client, runs)
+
+    monkeypatch.setattr(remote, "find", counted)
+    for batch in range(10):
+        runs = range(1000 + 20 * batch, 1020 + 20 * batch)
+        following.end(b"nobody's", task_id(batch), *(task_id(0, run) for run in runs))
+        following.end(*(task_id(1, run) for run in runs))
+    assert [len(runs) for runs in asked] == [21, *[20] * 9]
+    assert len(following.follower._unmeasured) == 50
+    following.end(task_id(0, 1000))
+    assert asked[-1] == [1000]
+    assert following.report().completed == 10
+
+
+def test_a_run_that_has_ended_is_forgotten(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    announce(client)
+    following = Following(client, monkeypatch, [STARTED])
+    following.end(task_id(0))
+    following.report()
+    remote.remove(client, RUN)
+    following.follower.publish_if_due(following._worker, final=True)
+    assert following.follower._runs == {}
+    following.end(task_id(1))
+    assert client.keys("bench:*") == []
