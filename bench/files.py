@@ -8,11 +8,13 @@ import itertools
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import descriptors
 from bench.errors import UsageError
 
 RESULTS = Path("results")
@@ -32,9 +34,10 @@ descriptor that holds its lock: one of a process that was killed is known by its
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that a reader sees all of it or the previous one, and never a part.
 
-    Missing folders are made. Links are followed, and the mode of a file that exists is kept. A pipe
-    or a character device is written to. A file with several names, or whose owner or folder does
-    not allow a new file in its place, is overwritten where it is, and then not in one step.
+    Missing folders are made. Links are followed, and the mode of a file that exists is kept. A
+    pipe, a character device or an open descriptor is written to. A file with several names, or
+    whose owner or folder does not allow a new file in its place, is overwritten where it is, and
+    then not in one step.
 
     Raises UsageError when the file cannot be written.
     """
@@ -74,7 +77,11 @@ def require_writable(path: Path) -> None:
     try:
         place = _Place.of(path)
         if place.is_stream:
-            _require_access(path)
+            number = descriptors.opened(path)
+            if number is None:
+                _require_access(path)
+            else:
+                os.close(number)
         elif place.found is None:
             os.close(os.open(place.target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             place.target.unlink()
@@ -85,6 +92,35 @@ def require_writable(path: Path) -> None:
                 _require_space(place.target.parent)
     except OSError as error:
         raise UsageError(_refusal(path, error)) from None
+
+
+def require_file(path: Path, why: str) -> None:
+    """As ``require_writable``, and raise UsageError for a pipe, a device or an open descriptor.
+
+    ``why`` says what is done with the file that needs one: "the search is saved after each trial".
+    """
+    require_writable(path)
+    if is_stream(path):
+        raise UsageError(f"{path} is no file on a disk, but {why}: name a file")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written there is passed on rather than stored, so that nobody reads it from
+    there, and a second document would follow the first."""
+    try:
+        return _Place.of(path).is_stream
+    except OSError:
+        return False
+
+
+def is_standard_output(path: Path | None) -> bool:
+    """Whether what is written there comes out of standard output, where it is to stand alone."""
+    if path is None or not is_stream(path):
+        return False
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptors.STANDARD_OUTPUT))
+    except OSError:
+        return False
 
 
 def make_folder(folder: Path) -> None:
@@ -229,10 +265,13 @@ class _Place:
     """The file itself, behind all links."""
     found: os.stat_result | None
     """What is there; None where nothing is."""
+    is_descriptor: bool = False
 
     @classmethod
     def of(cls, path: Path) -> "_Place":
         """Looks, and makes missing folders. Raises OSError for what cannot be a file."""
+        if descriptors.is_descriptor(path):
+            return cls(path, None, is_descriptor=True)
         try:
             found = path.stat()
         except FileNotFoundError:
@@ -250,8 +289,9 @@ class _Place:
 
     @property
     def is_stream(self) -> bool:
-        """Whether bytes are passed on rather than stored: a pipe, a terminal, ``/dev/null``."""
-        return self.found is not None and not stat.S_ISREG(self.found.st_mode)
+        """Whether bytes are passed on: to a pipe, a terminal, ``/dev/null``, a descriptor."""
+        is_device = self.found is not None and not stat.S_ISREG(self.found.st_mode)
+        return self.is_descriptor or is_device
 
 
 def _require_access(path: Path) -> None:
@@ -268,8 +308,12 @@ def _require_space(folder: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     place = _Place.of(path)
     if place.is_stream:
-        # Without a reader, a pipe would block for good.
-        _pass_on(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY), data)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # it may lead there, too
+        number = descriptors.opened(path)
+        if number is None:  # a pipe without a reader would block for good
+            number = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        _pass_on(number, data)
     elif place.found is None:
         _replace(place.target, data, None)
     else:

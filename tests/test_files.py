@@ -125,7 +125,7 @@ def test_a_file_that_may_not_be_written_is_not_replaced(folder: Path) -> None:
     assert path.read_bytes() == b"before"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs a full device")
 def test_what_cannot_be_saved_is_saved_elsewhere_and_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +205,56 @@ def test_where_the_temporary_folder_is_full_as_well_another_folder_is_taken(
         files.save(Path("/dev/full"), DATA)
     (made,) = (folder / "refuge").iterdir()
     assert made.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("place", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+def test_what_leads_to_a_descriptor_is_written_as_it_was_opened(folder: Path, place: str) -> None:
+    """As ``-o /dev/stdout >> all.txt``: behind what is there, and without a file in its place."""
+    path = folder / "all.txt"
+    path.write_text("earlier\n")
+    before = path.stat()
+    with path.open("a") as opened:
+        Path("link").symlink_to(f"/dev/fd/{opened.fileno()}")
+        named = Path(place.format(opened.fileno()))
+        files.require_writable(named)
+        for data in (b"first\n", b"second\n"):
+            files.write_whole(named, data)
+        opened.write("later\n")
+    after = path.stat()
+    assert path.read_text() == "earlier\nfirst\nsecond\nlater\n"
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert files.is_stream(Path("/dev/fd/1"))
+    assert not files.is_stream(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_descriptor_of_another_process_is_appended_to(folder: Path) -> None:
+    """As ``-o /proc/1/fd/1`` does in a container."""
+    path = folder / "log"
+    path.write_text("earlier\n")
+    with path.open("a") as log, subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log) as cat:
+        named = Path(f"/proc/{cat.pid}/fd/1")
+        files.require_writable(named)
+        files.write_whole(named, DATA)
+    assert path.read_bytes() == b"earlier\n" + DATA
+
+
+def test_a_descriptor_that_cannot_be_written_is_told_before_anything_is_measured() -> None:
+    with Path(os.devnull).open() as opened:
+        number = opened.fileno()
+        named = Path(f"/dev/fd/{number}")
+        with pytest.raises(UsageError, match=f"^cannot write {named}: it is not open for writing"):
+            files.require_writable(named)
+    for closed in (number, 10**30):
+        with pytest.raises(UsageError, match=r"^cannot write /dev/fd/\d+: Bad file descriptor"):
+            files.require_writable(Path(f"/dev/fd/{closed}"))
+
+
+def test_what_is_read_again_needs_a_file(folder: Path) -> None:
+    files.require_file(folder / "run.json", "it is read again")
+    for path in (Path(os.devnull), Path("/dev/fd/1")):
+        with pytest.raises(UsageError, match=f"^{path} is no file on a disk, but it is read again"):
+            files.require_file(path, "it is read again")
 
 
 def test_default_names_never_name_the_same_file(folder: Path) -> None:

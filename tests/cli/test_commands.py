@@ -213,7 +213,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(saved: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="there is no /dev/full here")
 @pytest.mark.parametrize("words", [["report"], ["report", "--json"], ["export", "--csv"]])
 def test_output_that_cannot_be_written_is_one_line(saved: Path, words: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
