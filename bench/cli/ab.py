@@ -131,7 +131,7 @@ def ab(
             name = f"ab-{_title(scenario)}"
             folder = which.output or files.new_folder(name)
             ab_job.require_none(folder)
-            files.require_writable(folder / ab_job.STATE)
+        files.require_file(folder / ab_job.STATE, "the job is saved after each run")
         stack.enter_context(_base_of(job))
         return _finish(job, folder, outputs)
 

@@ -110,7 +110,7 @@ def capacity(
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
         path = how.output or files.new_file("capacity")
-        files.require_writable(path)
+    files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:
         sys.stderr.write(opening(record, str(path)) + "\n")
     with interruptible() as should_stop:

@@ -103,7 +103,8 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     try:
         files.save(path, clients_record.encode(record))
     except UsageError:
-        _show(record, None, how, code)
+        if how.shows_report(path, code):
+            _show(record, None, how)
         raise
     if not how.quiet:
         where.warn_of_password()
@@ -111,9 +112,8 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
         notify(failure)
     if how.images is not None:
         _draw(record, how.images)
-    with contextlib.suppress(BrokenPipeError):  # the reader of the output is gone
-        _show(record, path, how, code)
-        sys.stdout.flush()
+    if how.shows_report(path, code):
+        _show(record, path, how)
     return code
 
 
@@ -152,10 +152,10 @@ def _draw(record: ClientsRecord, folder: Path) -> None:
     write_images([section(record)], folder)
 
 
-def _show(record: ClientsRecord, path: Path | None, how: ClientFlags, code: ExitCode) -> None:
+def _show(record: ClientsRecord, path: Path | None, how: ClientFlags) -> None:
     if how.json:
         sys.stdout.write(clients_record.encode(record).decode())
-    elif not how.quiet or code is not ExitCode.PASSED:
+    else:
         print_clients(record, path)
         if how.images is not None and path is not None:
             sys.stdout.write(f"pictures: {how.images}\n")

@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 from cyclopts import Group, Parameter
 
@@ -40,19 +40,25 @@ class GateOutputs:
 
     def require_writable(self) -> None:
         """Raises UsageError for a file that cannot be written, before anything is measured."""
-        for path in (self.markdown, self.junit, self.json):
+        for path in self._files:
             if path is not None:
                 files.require_writable(path)
+
+    @property
+    def _files(self) -> Sequence[Path | None]:
+        return self.markdown, self.junit, self.json
 
     def write(self, gate: GateRecord, place: str | None) -> ExitCode:
         """Write every requested output, and return the exit code, which is the decision's.
 
         ``place`` is the folder of the runs' records, if any. A file that cannot be written is told;
-        it is a failure only where the decision is none.
+        it is a failure only where the decision is none. Where one of them is standard output, it
+        stands there alone.
         """
-        if not self.quiet:
+        is_alone = any(files.is_standard_output(path) for path in self._files)
+        if not self.quiet and not is_alone:
             print_gate(gate, place)
-        _write_to_github(gate)
+        _write_to_github(gate, sys.stderr if is_alone else sys.stdout)
         written = [
             self._write(self.json, lambda: comparison_record.encode(gate)),
             self._write(self.markdown, lambda: markdown(gate).encode()),
@@ -73,11 +79,14 @@ class GateOutputs:
         return True
 
 
-def _write_to_github(gate: GateRecord) -> None:
-    """Write to a GitHub Actions job, which nobody asked for, so that it cannot fail."""
+def _write_to_github(gate: GateRecord, log: TextIO) -> None:
+    """Write to a GitHub Actions job, which nobody asked for, so that it cannot fail.
+
+    Annotations are lines of the job's log, which is both standard output and standard error.
+    """
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in annotations(gate):
-            sys.stdout.write(line + "\n")
+            log.write(line + "\n")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         try:

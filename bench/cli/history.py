@@ -63,7 +63,8 @@ def history(
                 "--scenario and --metric"
             )
         save_trend(shown[0], image)
-    print_trends(shown)
+    if not files.is_standard_output(csv):
+        print_trends(shown)
     sys.stdout.flush()
     return 0
 

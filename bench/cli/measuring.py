@@ -6,8 +6,9 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
+from bench import files
 from bench.cli.options import ServerFlags
-from bench.errors import UsageError
+from bench.errors import ExitCode, UsageError
 from bench.secrets import URL_VARIABLE
 
 OUTPUT = Group("Output", sort_key=5)
@@ -34,6 +35,14 @@ class MeasuringFlags:
     def hides_progress(self) -> bool:
         """Whether nothing may be shown while the measurement lasts."""
         return self.quiet or self.json
+
+    def shows_report(self, path: Path, code: ExitCode) -> bool:
+        """Whether the report, or the record with ``--json``, is to be printed at the end.
+
+        Not where the record itself came out of standard output: it stands there alone.
+        """
+        is_asked = self.json or not self.quiet or code is not ExitCode.PASSED
+        return is_asked and not files.is_standard_output(path)
 
     def server_url(self, where: ServerFlags) -> str | None:
         """Returns the URL of a running server to use; None where one is to be started.

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.records import run_record
-from bench.records.run_record import RunRecord
+from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
@@ -134,9 +135,11 @@ def run(
     how.require_restarts()
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
-    files.require_writable(path)
     if how.restarts > 1:
+        files.require_file(path, "the record of all starts is saved after each")
         files.require_writable(file_of_start(path, how.restarts))
+    else:
+        files.require_writable(path)
 
     def measure(file: Path) -> tuple[RunRecord, bool]:
         return _measure(chosen, url, how, cluster, file)
@@ -150,7 +153,7 @@ def run(
         show = partial(_show, finished, path, as_json=how.json)
     if not how.quiet:
         where.warn_of_password()
-    if how.json or not how.quiet or code is not ExitCode.PASSED:
+    if how.shows_report(path, code):
         show()
     return code
 
@@ -163,7 +166,11 @@ def _measure(
     path: Path,
 ) -> tuple[RunRecord, bool]:
     """Returns the record of the run, which is saved, and whether the run was interrupted."""
-    with interruptible() as should_stop, contextlib.ExitStack() as stack:
+    with (
+        interruptible() as should_stop,
+        RecordFile(path) as file,
+        contextlib.ExitStack() as stack,
+    ):
         owns_server, open_url = url is None, None
         if url is None and cluster is None:
             server = stack.enter_context(embedded.running(how.server_binary))
@@ -178,19 +185,19 @@ def _measure(
             keep=how.keep,
         )
         show = stack.enter_context(live_view(scenario, is_quiet=how.hides_progress))
-        save = partial(_save, path=path, how=how)
         if cluster is None:
-            finished = execute(request, show, should_stop, on_measured=save)
+            on_measured = partial(_save, file.save_measured, how)
+            finished = execute(request, show, should_stop, on_measured)
         else:
             finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
-        save(finished)
+        _save(file.save, how, finished)
         return finished, should_stop()
 
 
-def _save(finished: RunRecord, path: Path, how: RunFlags) -> None:
+def _save(save: Callable[[RunRecord], None], how: RunFlags, finished: RunRecord) -> None:
     """Save a record. One that cannot be saved there is shown before the error is raised."""
     try:
-        run_record.save(finished, path)
+        save(finished)
     except UsageError:
         if how.json or not how.quiet:
             _show(finished, None, as_json=how.json)

@@ -19,7 +19,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError, with_notes
-from bench.files import release, require_writable
+from bench.files import is_standard_output, release, require_writable
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.fleet import LOCAL, LocustFleet
@@ -251,8 +251,14 @@ class Hooks:
         if load_test is not None:
             if load_test.error is not None:
                 self._report_error(load_test.error)
-            elif load_test.record is not None and PROGRESS_VARIABLE not in os.environ:
+            elif load_test.record is not None and self._prints(load_test.path):
                 print_report(load_test.record, load_test.path)
+
+    @staticmethod
+    def _prints(path: Path) -> bool:
+        """Whether the report is printed: not by a part of a ``bench run``, and not behind the
+        record in standard output."""
+        return PROGRESS_VARIABLE not in os.environ and not is_standard_output(path)
 
     def _report_error(self, error: BenchError) -> None:
         message = with_notes(str(error), error)

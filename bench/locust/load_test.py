@@ -18,7 +18,7 @@ from bench.locust.tables import StatsTables
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records import run_record
-from bench.records.run_record import RunRecord
+from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
 from bench.reports.unforeseen import translated
 from bench.run.request import RunRequest
@@ -119,7 +119,7 @@ class LoadTest:
 
     def _execute(self) -> None:
         tables = StatsTables(self.stats, list(self.scenario.queues))
-        with contextlib.ExitStack() as stack:
+        with RecordFile(self.path) as file, contextlib.ExitStack() as stack:
             url, open_url = self.setup.url, None
             if url is None:
                 server = stack.enter_context(embedded.running(self.setup.server_binary))
@@ -149,8 +149,8 @@ class LoadTest:
                 show,
                 should_stop=lambda: self._is_interrupted,
                 should_end=lambda: self._is_ending,
-                on_measured=lambda record: run_record.save(record, self.path),
+                on_measured=file.save_measured,
             )
             finished = execute_with(self.fleet, request, callbacks)
-        run_record.save(finished, self.path)
+            file.save(finished)
         self.record = finished

@@ -9,6 +9,7 @@ History of the format:
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -276,6 +277,36 @@ def _contradiction_of(summary: LatencySummary) -> str | None:
     if known and known[0] < 0 and not summary.negative:
         return "has a time below zero, and no negative sample"
     return None
+
+
+@dataclass
+class RecordFile:
+    """The file of a run's record: saved when the run is measured, and again when it has ended.
+
+    A pipe or a device gets one record: the last one, at the latest when the ``with`` block is left.
+    """
+
+    path: Path
+    _unsaved: RunRecord | None = None
+
+    def save_measured(self, record: RunRecord) -> None:
+        """Save a record that the run's end may still add warnings to. As ``save``."""
+        if files.is_stream(self.path):
+            self._unsaved = record
+        else:
+            save(record, self.path)
+
+    def save(self, record: RunRecord) -> None:
+        """Save the record of a run that has ended. As the function ``save``."""
+        self._unsaved = None
+        save(record, self.path)
+
+    def __enter__(self) -> "RecordFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._unsaved is not None:
+            self.save(self._unsaved)
 
 
 def save(record: RunRecord, path: Path) -> None:

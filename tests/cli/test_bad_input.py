@@ -1,5 +1,6 @@
 """Bad input ends in one clear line and exit code 2, before anything is sent or started."""
 
+import os
 import select
 import socket
 import subprocess
@@ -203,3 +204,31 @@ def test_no_server_is_one_line_and_exit_code_6(bench: Bench, words: list[str]) -
     assert outcome.err == (
         f"bench: no server at {address} (connection refused): start one, or check the URL\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["run", "smoke", "--restarts", "2"], "the record of all starts is saved after each"),
+        (
+            ["capacity", "--workers", "1", "--slo", "e2e.p99 < 1s"],
+            "the search is saved after each trial",
+        ),
+    ],
+    ids=["restarts", "capacity"],
+)
+@pytest.mark.parametrize("place", [os.devnull, "/dev/fd/1"])
+def test_what_is_saved_several_times_needs_a_file(
+    bench: Bench, words: list[str], why: str, place: str
+) -> None:
+    outcome = bench(*words, "-o", place)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == f"bench: {place} is no file on a disk, but {why}: name a file\n"
+
+
+def test_a_job_whose_state_would_be_a_pipe_is_refused(bench: Bench) -> None:
+    Path("job").mkdir()
+    os.mkfifo("job/job.json")
+    outcome = bench("ab", "smoke", "--b", "--prefetch 1", "-o", "job")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("bench: job/job.json is no file on a disk, but the job is saved")

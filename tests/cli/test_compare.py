@@ -2,6 +2,9 @@
 
 import datetime
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,6 +134,20 @@ def test_a_report_that_cannot_be_saved_fails_a_gate_that_passes(
     assert outcome.code == code
     assert outcome.err.startswith("bench: cannot write /dev/full: No space left on device; ")
     assert Path("gate.md").read_text().startswith("### ")
+
+
+@pytest.mark.slow
+def test_a_record_in_standard_output_stands_there_alone() -> None:
+    """Annotations of GitHub are then in standard error, which it reads as well."""
+    save(0.2)
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", *FOLDERS, "--json", "/dev/fd/1"],
+        env={**os.environ, "GITHUB_ACTIONS": "true"},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == json.loads(ended.stdout)["exit_code"] == 1
+    assert ended.stderr.count(b"::error title=bench priority::") == 2
 
 
 def test_metrics_and_the_margin_can_be_chosen(bench: Bench) -> None:

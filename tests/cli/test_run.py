@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -122,3 +124,13 @@ def test_restarts_that_cannot_be_made_are_refused(
     outcome = bench(*SHORT_RUN, *words)
     assert outcome.code == 2
     assert told in outcome.err
+
+
+def test_a_record_in_standard_output_stands_there_alone() -> None:
+    """Once, and without a report behind it, even where the run missed an objective."""
+    words = [*SHORT_RUN, "--slo", "e2e.p50 < 1us", "-o", "/dev/fd/1"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", *words], capture_output=True, check=False
+    )
+    assert ended.returncode == expected_code(msgspec.json.decode(ended.stdout, type=RunRecord))
+    assert not Path("results").exists()

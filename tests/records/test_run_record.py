@@ -1,10 +1,14 @@
 """The run record: written whole or not at all, and read only by those who know its format."""
 
+import contextlib
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from bench import files
 from bench.errors import RecordError, UsageError
@@ -209,3 +213,31 @@ def test_the_example_is_the_same_always_and_its_figures_fit_each_other() -> None
     assert sums["offered"] == sums["enqueued"] == each.counts.enqueued
     assert sums["finished"] == each.counts.completed + each.counts.failed
     assert sums["started"] == sums["finished"] + each.counts.retried
+
+
+def test_a_file_has_the_record_as_soon_as_the_run_is_measured(tmp_path: Path) -> None:
+    first, last = example_record(), replace(example_record(), id="of the end")
+    with run_record.RecordFile(tmp_path / "run.json") as file:
+        file.save_measured(first)
+        assert run_record.load(file.path) == first
+        file.save(last)
+    assert run_record.load(file.path) == last
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_a_pipe_gets_one_record_however_the_run_ends(ends_well: bool) -> None:
+    """The last one that there is: a reader takes what it gets for one document."""
+    first, last = example_record(), replace(example_record(), id="of the end")
+    reading, writing = os.pipe()
+    with ThreadPoolExecutor() as pool, os.fdopen(reading, "rb") as reader:
+        read = pool.submit(reader.read)
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            run_record.RecordFile(Path(f"/dev/fd/{writing}")) as file,
+        ):
+            file.save_measured(first)
+            if not ends_well:
+                raise KeyboardInterrupt
+            file.save(last)
+        os.close(writing)
+        assert read.result(timeout=10) == run_record.encode(last if ends_well else first)
