@@ -15,7 +15,14 @@ from bench import files
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import WHOLE, flags_of, read_flag, require_complete, require_within
+from bench.cli.arguments import (
+    WHOLE,
+    flags_of,
+    read_flag,
+    require_complete,
+    require_nothing_else,
+    require_within,
+)
 from bench.cli.command_line import command_line
 from bench.cli.compare import SAME, DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
@@ -30,7 +37,7 @@ from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
 from bench.jobs.revision import commit_of, installed
 from bench.jobs.runs import RunInterrupted
-from bench.records import comparison_record, timestamps
+from bench.records import timestamps
 from bench.workload import library
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
@@ -95,7 +102,7 @@ class Arms:
 
 
 def ab(
-    scenario: str = library.DEFAULT,
+    scenario: str | None = None,
     /,
     *,
     which: Arms | None = None,
@@ -112,26 +119,24 @@ def ab(
     Parameters
     ----------
     scenario
-        A built-in scenario ('bench scenarios' lists them) or a TOML file. Flags other than --a
-        and --b apply to both arms.
+        A built-in scenario ('default' by default; 'bench scenarios' lists them) or a TOML file.
+        Flags other than --a and --b apply to both arms.
     """
-    which, outputs = which or Arms(), outputs or GateOutputs()
+    which, flags, where = which or Arms(), flags or ScenarioFlags(), where or ServerFlags()
+    decision, outputs = decision or DecisionFlags(), outputs or GateOutputs()
     outputs.require_writable()
     with contextlib.ExitStack() as stack:
         if which.resume is not None:
-            if which.a or which.b or which.base_ref or (flags and flags.changes()):
-                raise UsageError(
-                    "--resume continues the job as it was started; remove all other flags"
-                )
+            require_nothing_else(which.resume, scenario, which, flags, where, decision)
             folder = which.resume if which.resume.is_dir() else which.resume.parent
             job = ab_job.load(which.resume)
         else:
-            where, decision = where or ServerFlags(), decision or DecisionFlags()
-            job = _new_job(scenario, which, flags or ScenarioFlags(), where, decision)
-            name = f"ab-{_title(scenario)}"
-            folder = which.output or files.new_folder(name)
+            name = scenario or library.DEFAULT
+            job = _new_job(name, which, flags, where, decision)
+            folder = which.output or files.new_folder(f"ab-{_title(name)}")
             ab_job.require_none(folder)
         files.require_file(folder / ab_job.STATE, "the job is saved after each run")
+        files.require_file(folder / ab_job.GATE, "the comparison is read from there later")
         stack.enter_context(_base_of(job))
         return _finish(job, folder, outputs)
 
@@ -147,8 +152,7 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
             notify(f"interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}")
             return ExitCode.INTERRUPTED
     gate = ab_job.conclude(folder, job)
-    files.save(folder / ab_job.GATE, comparison_record.encode(gate))
-    return outputs.write(gate, str(folder))
+    return outputs.write(gate, folder, folder / ab_job.GATE)
 
 
 def _new_job(

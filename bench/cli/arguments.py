@@ -1,7 +1,9 @@
 """What holds for the arguments of every command, and the way from values back to arguments."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import cyclopts
 
@@ -75,3 +77,24 @@ def flags_of(values: Mapping[str, object]) -> Iterator[str]:
         else:
             for each in value if isinstance(value, list) else [value]:
                 yield f"{flag}={each}"
+
+
+def require_nothing_else(
+    resume: Path, scenario: str | None, *groups: object, kept: Iterable[str] = ()
+) -> None:
+    """Raises UsageError for whatever is given beside ``--resume``: the job goes on as it began.
+
+    ``groups`` are dataclasses of flags, each of which must be as it is by default, except for
+    those that are ``kept``.
+    """
+    given = [] if scenario is None else [scenario]
+    for group in groups:
+        for each in fields(cast(Any, group)):
+            is_default = getattr(group, each.name) == each.default
+            if not is_default and each.name not in ("resume", *kept):
+                given.append(f"--{each.name.replace('_', '-')}")
+    if given:
+        raise UsageError(
+            f"--resume continues {resume} as it was started; remove {', '.join(given)}, or "
+            "start a new one"
+        )

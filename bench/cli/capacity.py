@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from bench import files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.cli.arguments import flags_of, read_flag, require_within
+from bench.cli.arguments import flags_of, read_flag, require_nothing_else, require_within
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
@@ -105,7 +105,7 @@ def capacity(
     flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
     url = how.server_url(where)
     if how.resume is not None:
-        _require_nothing_else(scenario, flags, how)
+        require_nothing_else(how.resume, scenario, flags, how, kept=("json", "quiet"))
         path, record = how.resume, capacity_record.load(how.resume)
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
@@ -175,24 +175,6 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         server={},
         is_complete=False,
     )
-
-
-def _require_nothing_else(scenario: str | None, flags: CapacityFlags, how: SearchFlags) -> None:
-    """Raises UsageError where a resumed search was given another workload or effort."""
-    levels = {"workers": flags.workers, "slots": flags.slots}
-    given = [f"--{name.replace('_', '-')}" for name in flags.changes()]
-    given += [f"--{name}" for name, value in levels.items() if value is not None]
-    fresh = SearchFlags()
-    for name in ("server_binary", "budget", "width", "output"):
-        if getattr(how, name) != getattr(fresh, name):
-            given.append(f"--{name.replace('_', '-')}")
-    if scenario is not None:
-        given.insert(0, scenario)
-    if given:
-        raise UsageError(
-            f"--resume continues {how.resume} as it was started; remove {', '.join(given)}, or "
-            "start a new search"
-        )
 
 
 def _levels(flag: str, text: str) -> list[int]:

@@ -48,18 +48,20 @@ class GateOutputs:
     def _files(self) -> Sequence[Path | None]:
         return self.markdown, self.junit, self.json
 
-    def write(self, gate: GateRecord, place: str | None) -> ExitCode:
+    def write(self, gate: GateRecord, folder: Path | None, record: Path | None = None) -> ExitCode:
         """Write every requested output, and return the exit code, which is the decision's.
 
-        ``place`` is the folder of the runs' records, if any. A file that cannot be written is told;
+        ``folder`` is that of the runs' records, if any, and ``record`` a file for the comparison's
+        that is written whatever was asked for. A file that cannot be written is told;
         it is a failure only where the decision is none. Where one of them is standard output, it
         stands there alone.
         """
         is_alone = any(files.is_standard_output(path) for path in self._files)
         if not self.quiet and not is_alone:
-            print_gate(gate, place)
+            print_gate(gate, None if folder is None else str(folder))
         _write_to_github(gate, sys.stderr if is_alone else sys.stdout)
         written = [
+            self._write(record, lambda: comparison_record.encode(gate)),
             self._write(self.json, lambda: comparison_record.encode(gate)),
             self._write(self.markdown, lambda: markdown(gate).encode()),
             self._write(self.junit, lambda: junit(gate).encode()),

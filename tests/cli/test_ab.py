@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import redis
 
+from bench.cli.gate_outputs import GateOutputs
 from bench.jobs import ab_job
 from bench.records import comparison_record, run_record
+from bench.records.comparison_record import GateRecord
 from bench.secrets import address
 from tests.cli.conftest import Bench, interrupted
+from tests.reports.test_gate import gate as worse
+from tests.reports.test_gate import passed
 from tests.talk import as_user
 
 SHORT = ("ab", "smoke", "--duration", "300ms", "--rate", "200/s", "--noise-pairs", "1")
@@ -95,8 +99,10 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
         (("--b", "--prefetch 1", "--gate", "speed"), "'speed' is not measured"),
         (("--b", "--prefetch 1", "-o", "file/job"), "cannot write file/job/job.json"),
         (("--base-ref", "nonesuch"), "--base-ref: this folder is in no git repository"),
-        (("--resume", "nowhere"), "nowhere: no job to resume"),
-        (("--resume", "nowhere", "--rate", "5/s"), "--resume continues the job as it was started"),
+        (
+            ("--resume", "nowhere", "--rate", "5/s"),
+            "continues nowhere as it was started; remove smoke, --rate, or start a new one",
+        ),
     ],
 )
 def test_a_request_that_makes_no_sense_is_one_line_and_exit_code_2(
@@ -118,6 +124,59 @@ def test_records_of_another_job_are_not_mixed_with_those_of_a_new_one(bench: Ben
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
     assert "already holds a job: continue it with --resume 'my job', or name" in outcome.err
     assert {path.read_text() for path in folder.iterdir()} == {"before"}
+
+
+def test_a_job_that_is_not_there_cannot_be_resumed(bench: Bench) -> None:
+    outcome = bench("ab", "--resume", "nowhere")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("bench: nowhere: no job to resume: ")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        *(("--gate", "e2e.p99"), ("--margin", "50%"), ("--pairs", "2"), ("--budget", "9m")),
+        *(("--noise-pairs", "5"), ("--allow", "server"), ("--a", "--prefetch 1")),
+        *(("--redis-url", "redis://127.0.0.1:1"), ("--base-ref", "v1"), ("--output", "other")),
+    ],
+    ids=lambda flag: flag[0],
+)
+def test_what_a_job_began_with_cannot_be_changed_when_it_is_resumed(
+    bench: Bench, flag: tuple[str, str]
+) -> None:
+    """Least of all what decides: the margin would be that of the beginning, without a word."""
+    outcome = bench("ab", "--resume", "nowhere", *flag)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        f"bench: --resume continues nowhere as it was started; remove {flag[0]}, or start a new one\n"
+    )
+
+
+def test_a_decision_that_could_not_be_saved_is_told_before_anything_is_measured(
+    bench: Bench,
+) -> None:
+    Path("job/gate.json").mkdir(parents=True)
+    outcome = bench("ab", "smoke", "--b", "--prefetch 1", "-o", "job")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "bench: cannot write job/gate.json: it is a folder; name a file\n"
+
+
+@pytest.mark.parametrize(("gate", "code"), [(worse(), 1), (passed(), 2)], ids=["worse", "passed"])
+def test_a_decision_that_cannot_be_saved_is_still_made_and_written_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    gate: GateRecord,
+    code: int,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    Path("gate.json").mkdir()
+    outputs = GateOutputs(junit=Path("junit.xml"))
+    assert outputs.write(gate, Path(), Path("gate.json")) == code
+    out, err = capsys.readouterr()
+    assert out.startswith(("REGRESSION  default", "NO WORSE  default"))
+    assert err.startswith("bench: cannot write gate.json: it is a folder; name a file; it was ")
+    assert Path("junit.xml").read_text().startswith("<?xml")
 
 
 @pytest.mark.slow
