@@ -50,7 +50,8 @@ def root() -> Path:
         ) from None
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise UsageError(f"{path} is not this user's folder: remove it, or set TMPDIR to another")
-    if stat.S_IMODE(status.st_mode) & ~_MODE:
+    # Not the group's bit: below a folder that has it, every new folder does.
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{path} is open to other users: remove it, or set TMPDIR to another")
     return path
 

@@ -148,7 +148,8 @@ def test_what_a_job_began_with_cannot_be_changed_when_it_is_resumed(
     outcome = bench("ab", "--resume", "nowhere", *flag)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == (
-        f"bench: --resume continues nowhere as it was started; remove {flag[0]}, or start a new one\n"
+        "bench: --resume continues nowhere as it was started; "
+        f"remove {flag[0]}, or start a new one\n"
     )
 
 

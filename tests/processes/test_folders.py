@@ -181,6 +181,16 @@ def test_what_others_may_have_put_in_the_place_of_the_folder_is_refused(
         folders.root()
 
 
+def test_a_temporary_directory_may_pass_its_group_on(temporary: Path) -> None:
+    """As one with the set-group-id bit does to all folders that are made in it."""
+    temporary.chmod(0o2700)
+    root = folders.root()
+    root.chmod(0o2700)  # as made there, whatever the group of this test's user
+    assert folders.root() == root
+    with folders.held("test") as folder:
+        assert folder.parent == root
+
+
 @pytest.mark.parametrize("value", ["/no/such/folder", "/etc/hostname"])
 def test_a_temporary_directory_that_cannot_be_used_is_named(
     monkeypatch: pytest.MonkeyPatch, value: str
