@@ -5,7 +5,7 @@ import signal
 
 from bench.errors import MESSAGE_PREFIX, ExitCode
 from bench.processes.signals import ending_signals
-from bench.usage import SINGLE_THREADED
+from bench.usage import limits_of_threads
 
 
 def main() -> int:
@@ -15,8 +15,7 @@ def main() -> int:
         if number is not signal.SIGINT or not is_ignored:
             signal.signal(number, _end_at_once)
     _prepare_descriptors()
-    for name, threads in SINGLE_THREADED.items():
-        os.environ.setdefault(name, threads)  # before numpy is imported
+    os.environ.update(limits_of_threads(os.environ))  # before numpy is imported
     try:
         from bench.cli.app import main as run_cli  # noqa: PLC0415 - so that children start lean
     except Exception as error:

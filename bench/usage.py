@@ -1,4 +1,4 @@
-"""CPU time and memory of the current process.
+"""CPU time and memory of the current process, and how many threads it may start.
 
 Imports the standard library alone, since every process of a run imports this module.
 """
@@ -6,10 +6,28 @@ Imports the standard library alone, since every process of a run imports this mo
 import resource
 import sys
 import time
+from collections.abc import Mapping
 
 SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """Environment that keeps numpy's linear algebra from starting a thread for each core. Nothing here
 needs it to be fast, and the threads double the CPU time of a process's start."""
+_MARK = "BENCH_SINGLE_THREADED"
+"""Variable with the names of those that were set here, and not by the user."""
+
+
+def limits_of_threads(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables to add to an environment for a process of this project, beside the user's."""
+    missing = [name for name in SINGLE_THREADED if name not in environment]
+    if not missing:
+        return {}
+    marked = " ".join([*environment.get(_MARK, "").split(), *missing])
+    return {_MARK: marked, **{name: SINGLE_THREADED[name] for name in missing}}
+
+
+def without_limits(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program of others: without what ``limits_of_threads`` has added."""
+    added = {_MARK, *environment.get(_MARK, "").split()}
+    return {name: each for name, each in environment.items() if name not in added}
 
 
 class ProcessUsage:

@@ -1,6 +1,12 @@
 """What a process itself uses."""
 
-from bench.usage import ProcessUsage, peak_memory_bytes
+from bench.usage import (
+    SINGLE_THREADED,
+    ProcessUsage,
+    limits_of_threads,
+    peak_memory_bytes,
+    without_limits,
+)
 
 
 def test_a_new_measurement_begins_at_nothing_and_only_grows() -> None:
@@ -30,3 +36,15 @@ def test_memory_that_was_used_shows_in_the_peak() -> None:
     del held
     assert during >= size
     assert peak_memory_bytes() >= during >= before
+
+
+def test_limits_of_threads_are_added_and_taken_away_again_through_any_number_of_processes() -> None:
+    """What the user has set is neither replaced nor taken away."""
+    user = {"PATH": "/bin", "OMP_NUM_THREADS": "4"}
+    first = {**user, **limits_of_threads(user)}
+    second = {**first, **limits_of_threads(first)}
+    assert {name: second[name] for name in SINGLE_THREADED} == {
+        **SINGLE_THREADED,
+        "OMP_NUM_THREADS": "4",
+    }
+    assert without_limits(first) == without_limits(second) == user

@@ -171,7 +171,7 @@ def _digest(sources: Path, version: str) -> str:
 def _run(command: list[str], folder: Path) -> None:
     try:
         # The tool's own temporary files are removed with the folder of the build.
-        environment = {**os.environ, "TMPDIR": str(folder.parent)}
+        environment = {**start.user_environment(), "TMPDIR": str(folder.parent)}
         done = start.run(command, _TIMEOUT_S, environment, folder)
     except subprocess.TimeoutExpired:
         minutes = _TIMEOUT_S // 60

@@ -47,7 +47,7 @@ def run(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        environment={**start.python_environment(), URL_VARIABLE: url},
+        environment={**_environment(client), URL_VARIABLE: url},
     ) as process:
         try:
             deadline_s = time.monotonic() + _START_S + tasks * _SLOWEST_TASK_S
@@ -62,6 +62,11 @@ def run(
         return decode(output, client.name, tasks)
     except ValueError as error:
         raise MeasurementError(str(error)) from None
+
+
+def _environment(client: Client) -> dict[str, str]:
+    is_python = client.toolchain in ("python", "redis-cli")  # which a module of this project starts
+    return start.python_environment() if is_python else start.user_environment()
 
 
 def _await(

@@ -1,7 +1,6 @@
 """Installs another revision of the project in a temporary environment."""
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -70,7 +69,7 @@ def _git(*words: str, ref: str | None = None) -> str:
 
 def _do(command: Sequence[str], temporary: Path, what: str) -> None:
     """Run a command of the installation, whose own temporary files are removed with ours."""
-    environment = {**git.without_variables(os.environ), "TMPDIR": str(temporary)}
+    environment = {**git.without_variables(start.python_environment()), "TMPDIR": str(temporary)}
     try:
         done = start.run(command, _INSTALL_TIMEOUT_S, environment)
     except (OSError, subprocess.TimeoutExpired) as error:

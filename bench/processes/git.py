@@ -44,7 +44,8 @@ def run(*words: str, folder: Path | None = None, timeout_s: float = TIMEOUT_S) -
     No hooks are run. Raises OSError where there is no git, and ``subprocess.TimeoutExpired``.
     """
     command = ["git", *_NO_HOOKS, *words]
-    return start.run(command, timeout_s, {**without_variables(os.environ), **_OWN}, folder)
+    environment = {**without_variables(start.user_environment()), **_OWN}
+    return start.run(command, timeout_s, environment, folder)
 
 
 def remove_worktree(path: Path) -> None:

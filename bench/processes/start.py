@@ -12,16 +12,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bench.usage import SINGLE_THREADED
+from bench.usage import limits_of_threads, without_limits
 
 _FOLDER = Path(__file__).resolve().parent
 _FIRST_FREE = 3
 """The first file descriptor that is none of the standard ones."""
+_SWEEP = "bench.processes.sweep"
+"""Module that removes what this process leaves if it is killed."""
 _PATH_VARIABLE = "PYTHONPATH"
 Stream = int | IO[bytes]
 
@@ -35,11 +37,18 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 def python_environment() -> dict[str, str]:
-    """The environment of a child interpreter of this project: one thread for linear algebra, and no
-    empty entry in the path of modules, which stands for the working folder."""
-    environment = {**os.environ, **SINGLE_THREADED}
+    """The environment of a child interpreter of this project: one thread for linear algebra where
+    the user has not said how many, and no empty entry in the path of modules, which stands for the
+    working folder."""
+    environment = {**os.environ, **limits_of_threads(os.environ)}
     path = [each for each in environment.pop(_PATH_VARIABLE, "").split(os.pathsep) if each]
     return environment | ({_PATH_VARIABLE: os.pathsep.join(path)} if path else {})
+
+
+def user_environment() -> dict[str, str]:
+    """The environment of a program of others: the user's, as it was before this project's limits,
+    which would change how fast the program is."""
+    return without_limits(os.environ)
 
 
 def pipe() -> tuple[int, int]:
@@ -106,15 +115,15 @@ def start(
 ) -> GuardedProcess:
     """Start a command; ``descriptors`` stay open in it. Raises OSError where it cannot be started.
 
-    ``environment`` and working ``folder`` are those of this process by default.
+    ``environment`` is the user's by default, and the working ``folder`` that of this process.
     """
-    _tell("")  # before the child, so that it is known as soon as it is there
+    _require_guardian()  # first: without one, there must be no child
     process = GuardedProcess(
         command,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        env=None if environment is None else dict(environment),
+        env=user_environment() if environment is None else dict(environment),
         cwd=folder,
         pass_fds=descriptors,
         start_new_session=True,
@@ -180,21 +189,21 @@ class _Guardian:
 _guardian = _Guardian()
 
 
-def _tell(line: str) -> None:
-    """Tell the guardian something; without a line, only make sure that there is one."""
+def _require_guardian() -> None:
+    """Start the guardian, unless there is one. Raises OSError where it cannot be started."""
     if _guardian.process is None:
         _guardian.process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_FOLDER / "guardian.py"), *python(_SWEEP)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=python_environment(),  # for the sweep
             start_new_session=True,
         )
-    if line:
-        _write(line)
 
 
-def _write(line: str) -> None:
+def _tell(line: str) -> None:
+    """Tell the guardian something, if there is one."""
     if _guardian.process is None or _guardian.process.stdin is None:
         return
     with contextlib.suppress(OSError):  # it was killed: that is no reason to stop
@@ -203,10 +212,9 @@ def _write(line: str) -> None:
 
 def _dismiss() -> None:
     """End the guardian: everything has been ended and removed by now."""
+    _tell("done")
     process, _guardian.process = _guardian.process, None
     if process is not None and process.stdin is not None:
-        with contextlib.suppress(OSError):
-            os.write(process.stdin.fileno(), b"done\n")
         process.stdin.close()
         process.wait()
 
@@ -219,7 +227,5 @@ def _forget() -> None:
         process.returncode = 0  # it is no child of the new process, which must not wait for it
 
 
-_SWEEP = "bench.processes.sweep"
-_at_exit: Callable[[], None] = _dismiss
-atexit.register(_at_exit)
+atexit.register(_dismiss)
 os.register_at_fork(after_in_child=_forget)

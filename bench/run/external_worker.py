@@ -86,7 +86,7 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
             )
         word = _HOST_IN_ADDRESS.sub(parts.bracketed_host, written)
         words.append(_PLACE.sub(lambda place: filled.get(place[0], place[0]), word))
-    return WorkerCommand(tuple(words), {**os.environ, URL_VARIABLE: url}, url)
+    return WorkerCommand(tuple(words), {**start.user_environment(), URL_VARIABLE: url}, url)
 
 
 def _require_known(places: Iterable[str], known: Sequence[str]) -> None:

@@ -1,6 +1,8 @@
 """Child processes: none outlives its parent, and none imports from the working folder."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+import bench
 from bench.processes import start
+from bench.usage import SINGLE_THREADED
 
 TIMEOUT_S = 20.0
 PARENT = """
@@ -26,9 +30,9 @@ sys.stdin.read()
 
 
 @contextmanager
-def parent(body: str) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
+def parent(body: str, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
     """A process that starts a child, and the child."""
-    command = [sys.executable, "-c", PARENT.format(body=textwrap.dedent(body))]
+    command = [sys.executable, *flags, "-c", PARENT.format(body=textwrap.dedent(body))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -112,12 +116,23 @@ def test_ctrl_c_does_not_reach_a_child() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started() -> None:
-    began_s = time.monotonic()
+def test_a_command_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    began_s, note = time.monotonic(), tmp_path / "group"
     with pytest.raises(subprocess.TimeoutExpired):
-        start.run(["sh", "-c", "sleep 601 & sleep 601"], 0.2)
+        start.run(["sh", "-c", f"echo $$ > {note}; sleep 600 & sleep 600"], 0.5)
     assert time.monotonic() - began_s < TIMEOUT_S
-    assert not [each for each in psutil.process_iter(["cmdline"]) if "601" in str(each.info)]
+    group = int(note.read_text())
+    await_that(lambda: not members_of(group))
+
+
+def members_of(group: int) -> list[psutil.Process]:
+    """The living processes of a process group."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and not is_gone(process):
+                found.append(process)
+    return found
 
 
 def test_a_program_that_is_missing_is_an_error_of_the_system() -> None:
@@ -150,29 +165,81 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 CHECK = "import bench, queue, redis; print(bench.__file__)"
 
 
-@pytest.mark.parametrize("path", [None, "", ":/nowhere", "/nowhere:"])
+@pytest.fixture
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of modules elsewhere, whose module ``check`` prints where the package is."""
+    folder = tmp_path_factory.mktemp("installed")
+    (folder / "check.py").write_text(CHECK)
+    return folder
+
+
+@pytest.mark.parametrize("path", ["{}", ":{}", "{}:"])
 def test_a_child_interpreter_imports_nothing_from_the_working_folder(
-    trap: Path, monkeypatch: pytest.MonkeyPatch, path: str | None
+    trap: Path, installed: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    if path is not None:
-        monkeypatch.setenv("PYTHONPATH", path)
-    done = start.run(start.python("bench", "--version"), TIMEOUT_S, start.python_environment())
+    monkeypatch.setenv("PYTHONPATH", path.format(installed))
+    done = start.run(start.python("check"), TIMEOUT_S, start.python_environment())
     assert (done.code, done.errors) == (0, "")
+    assert Path(done.output.strip()) == Path(bench.__file__)
     assert not (trap / "__pycache__").exists()
 
 
-def test_a_child_interpreter_has_the_package_of_its_parent(trap: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_child_interpreter_has_the_package_of_its_parent(tmp_path: Path, installed: Path) -> None:
     """Also where the parent found it in its working folder, as in a checkout."""
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    assert Path(start.__file__).parents[2] != trap
-    (other / "bench").symlink_to(Path(start.__file__).parents[1])
-    command = "start.run(start.python('bench', '--version'), 20)"
-    script = f"from bench.processes import start; print({command}.output)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=other, check=True, capture_output=True, text=True
+    package = tmp_path / "bench"
+    shutil.copytree(Path(bench.__file__).parent, package)
+    script = (
+        "from bench.processes import start; "
+        "print(start.run(start.python('check'), 20, start.python_environment()).output)"
     )
-    assert done.stdout.strip()
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert Path(done.stdout.strip()) == package / "__init__.py"
+
+
+def test_what_removes_the_folders_of_a_killed_parent_imports_nothing_from_there(
+    trap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(trap))
+    (trap / "shutil.py").write_text(f"open({str(trap / 'imported')!r}, 'w')\n")
+    body = """
+    from bench.processes import folders
+    os.environ["PYTHONPATH"] = ":"
+    process = start.start(['sleep', '600'])
+    held = folders.held("test")
+    held.__enter__()
+    """
+    with parent(body, "-P") as (process, child):
+        (folder,) = trap.glob("*/test-*")
+        process.kill()
+        await_that(lambda: is_gone(child) and not folder.exists())
+    assert not (trap / "imported").exists()
+
+
+def test_a_program_of_others_has_the_environment_of_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in SINGLE_THREADED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", ":/of/the/user")
+    before = dict(os.environ)
+    for name, value in start.python_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", ":/of/the/user")
+    done = start.run(["env", "-0"], TIMEOUT_S)
+    assert dict(line.split("=", 1) for line in done.output.split("\0") if line) == before
+
+
+def test_a_number_of_threads_that_the_user_has_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert start.python_environment()["OMP_NUM_THREADS"] == "4"
 
 
 def test_a_path_of_modules_that_the_user_has_set_is_kept(

@@ -9,6 +9,7 @@ from bench.errors import UsageError
 from bench.ipc.messages import Stop
 from bench.run import external_worker as external_worker_module
 from bench.run.external_worker import ExternalWorker, command_of
+from bench.usage import SINGLE_THREADED, limits_of_threads
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
@@ -174,3 +175,15 @@ def test_a_unix_socket_has_no_host_and_no_port_to_fill_in(place: str) -> None:
     """A default in its place would be a bystander's server."""
     with pytest.raises(UsageError, match="the server is a unix socket"):
         command_of(scenario(worker_command=f"w {place}"), "unix:///tmp/a.sock")
+
+
+def test_a_worker_has_the_threads_that_its_user_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits of this project's own processes would change what is measured."""
+    for name in SINGLE_THREADED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    for name, value in limits_of_threads(os.environ).items():
+        monkeypatch.setenv(name, value)
+    command = command_of(scenario(worker_command="w"), "redis://h:1/0")
+    assert {name for name in command.environment if "THREAD" in name} == {"OMP_NUM_THREADS"}
+    assert command.environment["OMP_NUM_THREADS"] == "4"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.redisio.url import parse
+from bench.usage import without_limits
 
 _PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the variable's name
 
@@ -17,7 +18,8 @@ def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subproc
     The password is passed in its environment, since other users can read a process's arguments.
     """
     password = parse(url).user.password
-    environment = {name: value for name, value in os.environ.items() if name != _PASSWORD}
+    environment = without_limits(os.environ)
+    environment.pop(_PASSWORD, None)
     if password is not None:
         environment[_PASSWORD] = password
     return subprocess.Popen(
