@@ -49,10 +49,16 @@ def commit_of(ref: str) -> str:
 
 def _git(*words: str, ref: str | None = None) -> str:
     try:
-        done = git.run(*words)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = git.run(*words, timeout_s=git.TIMEOUT_S)
+    except OSError as error:
+        reason = error.strerror or error
         raise UsageError(
-            f"--base-ref needs git, which cannot be run ({error}): install it"
+            f"--base-ref needs git, which cannot be run ({reason}): install it"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"--base-ref: git {words[0]} took more than {git.TIMEOUT_S:g} s: is its repository "
+            "on a slow or unreachable disk? Try it by hand, and then again"
         ) from None
     if done.code == 0:
         return done.output.strip()
@@ -72,8 +78,14 @@ def _do(command: Sequence[str], temporary: Path, what: str) -> None:
     environment = {**git.without_variables(start.python_environment()), "TMPDIR": str(temporary)}
     try:
         done = start.run(command, _INSTALL_TIMEOUT_S, environment)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"--base-ref: {what} could not be installed: {error}") from None
+    except OSError as error:
+        reason = f"{command[0]}: {error.strerror or error}"
+        raise UsageError(f"--base-ref: {what} could not be installed: {reason}") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"--base-ref: {what} could not be installed within {_INSTALL_TIMEOUT_S / 60:.0f} "
+            "minutes: look at the connection to the package index"
+        ) from None
     if done.code != 0:
         said = (hide(done.errors).strip() or hide(done.output).strip() or "no output").splitlines()
         raise UsageError(f"--base-ref: {what} could not be installed: {said[-1]}")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench import environment
+from bench.errors import UsageError
+from bench.jobs.revision import commit_of
 from bench.processes import folders, git
 
 
@@ -97,3 +99,67 @@ def test_the_repository_forgets_the_worktree_of_a_killed_command(tmp_path: Path)
     git.run("worktree", "add", "--detach", str(left / folders.WORKTREE), "HEAD", folder=mine)
     assert folders.remove_abandoned(left.parent) == [left]
     assert "revision-x" not in plain_git(mine, "worktree", "list")
+
+
+def test_settings_of_the_machine_are_kept_and_those_of_a_repository_are_not() -> None:
+    """CI names its safe directories in the environment, without which git refuses to work."""
+    given = {
+        "PATH": "/bin",
+        "GIT_DIR": "/elsewhere/.git",
+        "GIT_CONFIG_GLOBAL": "/etc/of-ci",
+        "GIT_CONFIG_COUNT": "4",
+        "GIT_CONFIG_KEY_0": "core.bare",
+        "GIT_CONFIG_VALUE_0": "true",
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
+        "GIT_CONFIG_KEY_2": "core.Worktree",
+        "GIT_CONFIG_VALUE_2": "/elsewhere",
+        "GIT_CONFIG_KEY_3": "http.proxy",
+        "GIT_CONFIG_VALUE_3": "",
+        "GIT_CONFIG_KEY_4": "not.counted",
+        "GIT_CONFIG_VALUE_4": "1",
+    }
+    assert git.without_variables(given) == {
+        "PATH": "/bin",
+        "GIT_CONFIG_GLOBAL": "/etc/of-ci",
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "GIT_CONFIG_KEY_1": "http.proxy",
+        "GIT_CONFIG_VALUE_1": "",
+    }
+
+
+@pytest.mark.parametrize("count", ["", "-1", "x", "٣", "99999999999999999999", "3"])
+def test_settings_that_cannot_be_counted_are_left_out(count: str) -> None:
+    given = {"GIT_CONFIG_COUNT": count, "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_KEY_1": "c.d"}
+    assert git.without_variables(given) == {}
+
+
+def test_git_reads_the_settings_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = repository(tmp_path / "mine")
+    for name, value in (("COUNT", "1"), ("KEY_0", "user.name"), ("VALUE_0", "of CI")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    assert git.run("config", "user.name", folder=mine).output == "of CI\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, r"^--base-ref needs git, which cannot be run \(No such file .*\): install it$"),
+        ("#!/bin/sh\nsleep 600\n", r"^--base-ref: git rev-parse took more than 0.2 s: "),
+    ],
+    ids=["missing", "slow"],
+)
+def test_why_git_gave_no_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None, said: str
+) -> None:
+    if script is not None:
+        (tmp_path / "git").write_text(script)
+        (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if script else str(tmp_path))
+    monkeypatch.setattr(git, "TIMEOUT_S", 0.2)
+    with pytest.raises(UsageError, match=said):
+        commit_of("HEAD")
