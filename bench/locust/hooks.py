@@ -261,8 +261,7 @@ class Hooks:
         return PROGRESS_VARIABLE not in os.environ and not is_standard_output(path)
 
     def _report_error(self, error: BenchError) -> None:
-        message = with_notes(str(error), error)
-        text = visible(hide(message, url_secrets(self._own_url or "")))
+        text = _shown(error, self._own_url)
         if self._environment.web_ui is None:
             sys.stderr.write(f"{MESSAGE_PREFIX}{text}\n")
         else:
@@ -277,6 +276,11 @@ class Hooks:
         producer: LocustProducer | None = getattr(environment, "bench_producer", None)
         if producer is not None:
             producer.receive(unpack(msg.data, CoordinatorMessage))
+
+
+def _shown(error: BenchError, url: str | None) -> str:
+    """Returns an error's message as one line, without the secrets of a URL."""
+    return visible(hide(with_notes(str(error), error), url_secrets(url or "")))
 
 
 def _interrupt_between_greenlets() -> None:
@@ -325,8 +329,8 @@ def register() -> None:
             try:
                 Hooks(environment).require_usable()
             except UsageError as error:
-                known = url_secrets(environment.parsed_options.redis_url or "")
-                sys.stderr.write(f"{MESSAGE_PREFIX}{hide(str(error), known)}\n")
+                shown = _shown(error, environment.parsed_options.redis_url)
+                sys.stderr.write(f"{MESSAGE_PREFIX}{shown}\n")
                 for forked in psutil.Process().children():  # by --processes: they await a test
                     with contextlib.suppress(psutil.Error):
                         forked.terminate()

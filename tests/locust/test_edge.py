@@ -106,3 +106,13 @@ def test_a_shape_that_cannot_be_made_is_one_line(
     assert done.returncode == 2
     assert [each for each in done.stderr.splitlines() if each.startswith(message)]
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_refused_at_the_start_cannot_control_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    words = ("--headless", "--embedded", "--record", r"$'file/\x1b[31mred.json'")
+    done = locust(tmp_path, LOCUSTFILES / "runqy.py", *words)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        r"bench: cannot write file/\x1b[31mred.json: Not a directory"
+    )
