@@ -40,8 +40,9 @@ class Client:
 
     @property
     def needs_plain_url(self) -> bool:
-        """Whether it cannot use a URL with a query, whose options are redis-py's own."""
-        return self.toolchain != "python"
+        """Whether it reads the URL by itself, and so not the options in its query, which are
+        redis-py's own."""
+        return self.toolchain in ("node", "go")
 
 
 def own_name(layout: str) -> str:

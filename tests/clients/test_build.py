@@ -8,6 +8,7 @@ import pytest
 from bench.clients import build, catalogue
 from bench.clients.build import Unavailable
 from bench.clients.catalogue import BY_NAME, CLIENTS, Client
+from bench.clients.redis_cli import process
 from bench.errors import UsageError
 
 NODE = "needs Node.js 18 or newer and npm: apt-get install nodejs npm"
@@ -156,10 +157,29 @@ def test_a_client_is_run_on_its_own_layout_alone(client: Client) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_options_of_a_url_are_for_redis_py_alone(client: Client) -> None:
+def test_options_of_a_url_are_for_clients_that_this_project_connects(client: Client) -> None:
     for url, has_options in (
         ("redis://127.0.0.1:6379/0?socket_timeout=5", True),
         ("redis://:se?same@127.0.0.1:6379/0", False),
     ):
         told = catalogue.why_not(client, client.layout, url)
-        assert bool(told) == (has_options and client.toolchain != "python")
+        assert bool(told) == (has_options and client.toolchain in ("node", "go"))
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments"),
+    [
+        ("redis://me:secret@h:7/3", "-h h -p 7 -n 3 --user me"),
+        ("unix:///tmp/a.sock?db=2", "-s /tmp/a.sock -n 2"),
+        ("rediss://10.0.0.1", "-h 10.0.0.1 -p 6379 --tls"),
+        ("rediss://[::1]:7/0", "-h ::1 -p 7 --tls"),
+        ("rediss://h/0?ssl_check_hostname=false", "-h h -p 6379 --tls --sni h"),
+        ("rediss://h?ssl_cert_reqs=none", "-h h -p 6379 --tls --sni h --insecure"),
+        (
+            "rediss://h?ssl_ca_certs=/ca&ssl_ca_path=/cas&ssl_certfile=/c&ssl_keyfile=/k",
+            "-h h -p 6379 --tls --sni h --cacert /ca --cacertdir /cas --cert /c --key /k",
+        ),
+    ],
+)
+def test_redis_cli_connects_as_the_url_says(url: str, arguments: str) -> None:
+    assert process.server_arguments(url) == arguments.split()

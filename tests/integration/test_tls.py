@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import shutil
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from bench.clients.redis_cli import process
 from bench.errors import ServerUnreachable
 from bench.redisio.embedded import EmbeddedServer
 from tests.integration.conftest import run
@@ -87,3 +90,24 @@ def test_every_task_of_a_run_over_tls_is_accounted_for(
 def test_a_certificate_that_nobody_vouches_for_is_refused(terminator: Terminator) -> None:
     with pytest.raises(ServerUnreachable, match=f"rediss://127.0.0.1:{terminator.port}"):
         run(f"rediss://127.0.0.1:{terminator.port}/0", {"tasks": 10, "rate": 10})
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="there is no redis-cli here")
+@pytest.mark.parametrize(
+    ("options", "is_trusted"),
+    [("", False), ("?ssl_cert_reqs=none", True), ("?ssl_ca_certs={}", True)],
+)
+def test_redis_cli_trusts_whom_the_url_says(
+    terminator: Terminator,
+    authority: trustme.CA,
+    tmp_path: Path,
+    options: str,
+    is_trusted: bool,
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    url = f"rediss://127.0.0.1:{terminator.port}/0{options.format(trusted)}"
+    with process.start(url, ["ECHO", "said"], subprocess.DEVNULL) as cli:
+        said = b"" if cli.stdout is None else cli.stdout.read()
+        process.await_end(cli)
+    assert (said.strip() == b"said") == is_trusted, said

@@ -1,12 +1,13 @@
 """Starts ``redis-cli`` and measures the CPU time of its process."""
 
+import ipaddress
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from bench.redisio.url import parse
+from bench.redisio.url import RedisUrl, parse
 from bench.usage import without_limits
 
 _PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the variable's name
@@ -23,7 +24,7 @@ def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subproc
     if password is not None:
         environment[_PASSWORD] = password
     return subprocess.Popen(
-        ["redis-cli", *_server_arguments(url), *arguments],  # noqa: S607 - the one on the user's PATH
+        ["redis-cli", *server_arguments(url), *arguments],  # noqa: S607 - the one on the user's PATH
         env=environment,
         stdin=stdin,
         stdout=subprocess.PIPE,
@@ -31,7 +32,18 @@ def start(url: str, arguments: Sequence[str], stdin: int | IO[bytes]) -> subproc
     )
 
 
-def _server_arguments(url: str) -> list[str]:
+_TLS = {
+    "ssl_ca_certs": "--cacert",
+    "ssl_ca_path": "--cacertdir",
+    "ssl_certfile": "--cert",
+    "ssl_keyfile": "--key",
+}
+"""Option of a URL to the argument of ``redis-cli``, which has none for ``ssl_check_hostname``: it
+never compares the host's name."""
+
+
+def server_arguments(url: str) -> list[str]:
+    """The arguments of ``redis-cli`` that lead to a server, without the password."""
     parts = parse(url)
     by_host = ["-h", parts.host, "-p", str(parts.port)]
     arguments = ["-s", parts.path] if parts.is_socket else by_host
@@ -39,7 +51,26 @@ def _server_arguments(url: str) -> list[str]:
         arguments += ["-n", str(parts.database)]
     if parts.user.name is not None:
         arguments += ["--user", parts.user.name]
-    return [*arguments, "--tls"] if parts.scheme == "rediss" else arguments
+    return [*arguments, *_tls_arguments(parts)] if parts.scheme == "rediss" else arguments
+
+
+def _tls_arguments(parts: RedisUrl) -> Iterator[str]:
+    yield "--tls"
+    if not _is_address(parts.host):
+        yield from ("--sni", parts.host)
+    if parts.tls.get("ssl_cert_reqs") == "none":
+        yield "--insecure"
+    for option, argument in _TLS.items():
+        if option in parts.tls:
+            yield from (argument, parts.tls[option])
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def cpu_so_far_s(process: "subprocess.Popen[bytes]") -> float:
