@@ -19,7 +19,7 @@ import redis
 
 from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.layouts import registry
-from bench.names import require_queue_name
+from bench.names import require_queue_name, require_utf8
 from bench.redisio.connection import open_client, translated_errors
 from bench.redisio.url import from_environment
 from bench.wire.layout_contract import (
@@ -34,6 +34,7 @@ from bench.wire.task import Task
 DEFAULT_URL = "redis://localhost:6379/0"
 MOST_RETRIES = 1000
 _POLL_S = 0.02
+_WHY_UTF8 = "as the names of tasks and queues are"
 _LAYOUT = registry.default.layout
 _ANY_QUEUE = ""
 """The queue of a task's keys, which do not depend on it in the default layout."""
@@ -47,7 +48,7 @@ def enqueue_task(
     Raises UsageError for a queue without a parent, a name or a payload that cannot be written as
     UTF-8 or as JSON, or a number of retries that is out of range, and ServerUnreachable.
     """
-    _require_text(queue)
+    require_utf8([queue], _WHY_UTF8)
     if not all(split_queue(queue, _LAYOUT.separator)):
         raise UsageError(
             f"{queue!r} is not a sub-queue: write PARENT{_LAYOUT.separator}NAME, for example "
@@ -72,7 +73,7 @@ def task_status(task_id: str, *, url: str | None = None) -> dict[str, str]:
 
     Bytes that are not UTF-8 are written as ``\\xff``. Raises TaskNotFound and ServerUnreachable.
     """
-    _require_text(task_id)
+    require_utf8([task_id], _WHY_UTF8)
     with _client(url) as client, translated_errors(_url(url)):
         fields = _fields(client, task_id)
     if not fields:
@@ -86,7 +87,7 @@ def wait_for_result(task_id: str, timeout: float = 30.0, *, url: str | None = No
     A result exists only if the workers store results. Raises NoResult if the task has ended without
     one or ``timeout`` seconds have passed, and TaskNotFound and ServerUnreachable.
     """
-    _require_text(task_id)
+    require_utf8([task_id], _WHY_UTF8)
     deadline_s = time.monotonic() + timeout
     with _client(url) as client, translated_errors(_url(url)):
         while True:
@@ -139,14 +140,6 @@ def _url(url: str | None) -> str:
 
 def _client(url: str | None) -> redis.Redis:
     return open_client(_url(url))
-
-
-def _require_text(name: str) -> None:
-    """Raises UsageError for a name whose bytes, on the command line, were not UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{name!r} is not UTF-8, as the names of tasks and queues are") from None
 
 
 def _decoded(stored: str | bytes) -> object:

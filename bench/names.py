@@ -1,11 +1,11 @@
-"""Which names of queues and scenarios are accepted. Pure: text in, text out.
+"""Which names and other texts of users are accepted. Pure: text in, text out.
 
 A name goes into Redis keys, file names, tables, CSV, JUnit, Markdown, HTML and command lines. Each
 output escapes what means something in it; refused here is what an output could not hold, or what
 means something to this project itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bench.errors import UsageError
 
@@ -39,13 +39,35 @@ def require_name(text: str, what: str) -> str:
     return require_printable(text, what)
 
 
-def require_utf8(arguments: Iterable[str]) -> None:
-    """Raises UsageError for an argument of a command line that a record could not hold."""
-    for argument in arguments:
+def require_utf8(texts: Iterable[str], why: str = "as a record must be") -> None:
+    """Raises UsageError for a text of a command line whose bytes were not UTF-8."""
+    for text in texts:
         try:
-            argument.encode()
+            text.encode()
         except UnicodeEncodeError:
-            raise UsageError(f"{argument!a} is not UTF-8, as a record must be") from None
+            raise UsageError(f"{text!a} is not UTF-8, {why}") from None
+
+
+def require_value(text: str, what: str) -> str:
+    """Returns a text that was given as it is. Raises UsageError where it is empty.
+
+    It never stands for one that was not given: most likely a variable of a script was not set.
+    ``what`` is what the message calls it.
+    """
+    if not text.strip():
+        raise UsageError(f"{what} is empty: give it a value, or remove it")
+    return text
+
+
+def variable(name: str, environment: Mapping[str, str]) -> str | None:
+    """Returns an environment variable, or None where it is not set.
+
+    Raises UsageError where it is set and empty, as it is where a secret of a CI system is missing.
+    """
+    text = environment.get(name)
+    if text is not None and not text.strip():
+        raise UsageError(f"{name} is set, but empty: give it a value, or unset it")
+    return text
 
 
 def require_queue_name(name: str) -> str:

@@ -27,6 +27,7 @@ from bench.cli.command_line import command_line
 from bench.cli.compare import SAME, DecisionFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.interrupts import interruptible
+from bench.cli.measuring import OUTPUT
 from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.cli.run import RunFlags
@@ -43,7 +44,6 @@ from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
 _ARMS = Group("Arms", sort_key=0)
-_OUTPUT = Group("Output", sort_key=5)
 _MOST_PAIRS = 1000
 """Each pair is two runs, and has a line in the report."""
 _NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
@@ -97,7 +97,7 @@ class Arms:
     ] = None
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), group=_OUTPUT, help="Folder for the job's records."),
+        Parameter(name=("--output", "-o"), group=OUTPUT, help="Folder for the job's records."),
     ] = None
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import cyclopts
 
 from bench.errors import UsageError, quoted
-from bench.names import require_utf8
+from bench.names import require_utf8, require_value
 from bench.workload.value_type import whole_number
 
 _MAY_BE_EMPTY = ("--a", "--b", "--description")
@@ -16,12 +16,8 @@ _MAY_BE_EMPTY = ("--a", "--b", "--description")
 
 
 def require_complete(arguments: Sequence[str]) -> None:
-    """Raises UsageError for an argument that is empty or is not UTF-8.
-
-    An empty one is most likely a variable of a script that was not set. It never stands for a
-    missing one: ``--slo ""`` would be a run without objectives. What is not UTF-8 could not be
-    written into a record.
-    """
+    """Raises UsageError for an argument that is empty or is not UTF-8: ``--slo ""`` would be a run
+    without objectives, and a record could not hold what is not UTF-8."""
     require_utf8(arguments)
     for before, argument in zip(["", *arguments], arguments, strict=False):
         flag, equals, value = argument.partition("=")
@@ -32,7 +28,7 @@ def require_complete(arguments: Sequence[str]) -> None:
         else:
             continue
         if name not in _MAY_BE_EMPTY:
-            raise UsageError(f"{name} is empty: give it a value, or remove it")
+            require_value("", name)
 
 
 def _whole(_type: object, tokens: Sequence[cyclopts.Token]) -> int:

@@ -10,16 +10,16 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench import files
-from bench.cli.arguments import WHOLE
+from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import OUTPUT, MeasuringFlags
 from bench.cli.messages import notify
-from bench.cli.options import ServerFlags
+from bench.cli.options import ServerFlags, layout_named
 from bench.clients import catalogue, job
 from bench.clients.catalogue import Client
 from bench.clients.job import ClientsRequest
-from bench.errors import ExitCode, UsageError, nearest
+from bench.errors import ExitCode, UsageError
 from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
@@ -61,11 +61,7 @@ class ClientFlags(MeasuringFlags):
 
     def clients(self) -> list[Client]:
         """Returns the clients to run. Raises UsageError for an unknown name or layout."""
-        entry = registry.find(self.layout)
-        if entry is None:
-            hint, known = nearest(self.layout, registry.names()), ", ".join(registry.names())
-            raise UsageError(f"--layout: {self.layout!r} is not one of {known}{hint}")
-        return catalogue.chosen(self.named, entry)
+        return catalogue.chosen(self.named, layout_named(self.layout))
 
     @property
     def named(self) -> list[str]:
@@ -86,7 +82,9 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     """
     how, where = how or ClientFlags(), where or ServerFlags()
     chosen = how.clients()
-    job.require_possible(how.queue, how.tasks, how.repeat)
+    read_flag("--queue", job.require_client_queue, how.queue)
+    require_within("--tasks", how.tasks, 1, job.MOST_TASKS)
+    require_within("--repeat", how.repeat, 1, job.MOST_REPEAT)
     url = how.server_url(where)
     path = how.output or files.new_file("clients")
     files.require_writable(path)

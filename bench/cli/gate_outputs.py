@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TextIO
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files
+from bench.cli.measuring import OUTPUT
 from bench.cli.messages import notify
 from bench.errors import ExitCode, UsageError
 from bench.records import comparison_record
@@ -19,8 +20,6 @@ from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
 from bench.reports.gate.terminal import print_gate
 
-_OUTPUT = Group("Output", sort_key=5)
-
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +27,15 @@ class GateOutputs:
     """Output files. On GitHub Actions, annotations and the job's summary are written as well."""
 
     markdown: Annotated[
-        Path | None, Parameter(group=_OUTPUT, help="Write Markdown, for a pull request's comment.")
+        Path | None, Parameter(group=OUTPUT, help="Write Markdown, for a pull request's comment.")
     ] = None
     junit: Annotated[
-        Path | None, Parameter(group=_OUTPUT, help="Write JUnit XML, for a CI's test report.")
+        Path | None, Parameter(group=OUTPUT, help="Write JUnit XML, for a CI's test report.")
     ] = None
     json: Annotated[
-        Path | None, Parameter(group=_OUTPUT, help="Write the comparison's record, as JSON.")
+        Path | None, Parameter(group=OUTPUT, help="Write the comparison's record, as JSON.")
     ] = None
-    quiet: Annotated[bool, Parameter(group=_OUTPUT, help="Print nothing.")] = False
+    quiet: Annotated[bool, Parameter(group=OUTPUT, help="Print nothing.")] = False
 
     def require_writable(self) -> None:
         """Raises UsageError for a file that cannot be written, before anything is measured."""

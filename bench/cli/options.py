@@ -14,7 +14,9 @@ from cyclopts import Parameter
 
 from bench.cli.arguments import WHOLE
 from bench.cli.messages import notify
-from bench.errors import UsageError
+from bench.errors import UsageError, nearest, quoted
+from bench.layouts import registry
+from bench.layouts.entry import LayoutEntry
 from bench.redisio.url import from_environment, parse
 from bench.secrets import URL_VARIABLE, has_password
 from bench.workload import library
@@ -121,6 +123,15 @@ class ServerFlags:
         if url is None:
             raise UsageError(f"no server given: use --redis-url, or set {URL_VARIABLE}")
         return url
+
+
+def layout_named(name: str) -> LayoutEntry:
+    """Returns the layout that ``--layout`` names. Raises UsageError for an unknown name."""
+    entry = registry.find(name)
+    if entry is None:
+        hint, known = nearest(name, registry.names()), ", ".join(registry.names())
+        raise UsageError(f"--layout: {quoted(name)} is not one of {known}{hint}")
+    return entry
 
 
 def _require_effect(changes: Mapping[str, object], scenario: Scenario) -> None:

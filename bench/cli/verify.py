@@ -6,11 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench.cli.arguments import WHOLE
-from bench.cli.options import ServerFlags
-from bench.errors import UsageError, nearest
+from bench.cli.arguments import WHOLE, read_flag, require_within
+from bench.cli.options import ServerFlags, layout_named
+from bench.errors import UsageError
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
+from bench.names import require_queue_name
 from bench.records import formats
 from bench.redisio.connection import open_client, translated_errors
 from bench.reports.verify import print_verification
@@ -40,12 +41,8 @@ def verify(
 
     Checks a sample of each queue's tasks and only reads. Exits 4 when an error was found.
     """
-    entry = registry.find(layout)
-    if entry is None:
-        hint, known = nearest(layout, registry.names()), ", ".join(registry.names())
-        raise UsageError(f"--layout: {layout!r} is not one of {known}{hint}")
-    if not 1 <= sample <= _LARGEST_SAMPLE:
-        raise UsageError(f"--sample: {sample} is out of range; use 1 to {_LARGEST_SAMPLE:,}")
+    entry = layout_named(layout)
+    require_within("--sample", sample, 1, _LARGEST_SAMPLE)
     names = _names(queues, entry)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
@@ -67,8 +64,5 @@ def _names(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
             raise UsageError(
                 f"--queues: the layout adds the braces of {name!r}; use {name.strip('{}')!r}"
             )
-        if not name or any(each.isspace() or not each.isprintable() for each in name):
-            raise UsageError(
-                f"--queues: {name!r} is not a queue name; use for example a_high,a_low"
-            )
+        read_flag("--queues", require_queue_name, name)
     return list(dict.fromkeys(names))

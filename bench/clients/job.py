@@ -1,7 +1,6 @@
 """Runs all clients in turn against one server: each is run, its keys are checked and removed."""
 
 import contextlib
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from bench.clients.build import Notify, Program, Unavailable
 from bench.clients.catalogue import Client, why_not
 from bench.clients.processes import ClientInterrupted
 from bench.clients.rows import ClientTrial, ClientTrials
-from bench.errors import MeasurementError, UsageError, quoted
+from bench.errors import MeasurementError, UsageError
 from bench.layouts import registry
 from bench.measure.verdict_inputs import quantity
+from bench.names import require_queue_name
 from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import client_tasks, server_info
@@ -26,10 +26,10 @@ from bench.run import killed_runs
 from bench.run.killed_runs import KilledClients, LeftNote, NotedServer
 
 _MORE_INSPECTIONS = 20
-_MOST_TASKS = 10_000_000
+MOST_TASKS = 10_000_000
 """Their ids are all read back, to check the order of the list."""
-_MOST_REPEAT = 1000
-_QUEUE = re.compile(r"[^\s{}'\"\\]+")
+MOST_REPEAT = 1000
+_MARKS_OF_REDIS_CLI = "'\"\\"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +50,16 @@ class ClientsRequest:
     """The command line, without secrets."""
 
 
-def require_possible(queue: str, tasks: int, repeat: int) -> None:
-    """Raise UsageError for an impossible request, before a server is used."""
-    if not _QUEUE.fullmatch(queue) or not queue.isprintable():
-        raise UsageError(
-            f"--queue: {queue!r} is not a queue name: write one without spaces, quotes and braces"
-        )
-    for flag, number, most in (("--tasks", tasks, _MOST_TASKS), ("--repeat", repeat, _MOST_REPEAT)):
-        if not 1 <= number <= most:
-            raise UsageError(f"{flag} must be from 1 to {most}, not {quoted(number)}")
+def require_client_queue(name: str) -> str:
+    """Return the name of a queue as it is. Raises UsageError where a client could not write it: in
+    the language of redis-cli, quotes and backslashes mean something."""
+    require_queue_name(name)
+    for character in name:
+        if character in _MARKS_OF_REDIS_CLI:
+            raise UsageError(
+                f"{name!r} is no queue name that every client can write: it holds {character!r}"
+            )
+    return name
 
 
 def measure(

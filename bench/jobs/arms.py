@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.errors import UsageError
+from bench.names import variable
 from bench.secrets import address, has_password, holds_secret
 
 BASE, CANDIDATE = "A", "B"
@@ -33,22 +34,19 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     def resolved_url(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The URL with its variables replaced by their values, or None without a URL.
 
-        Raises UsageError when a variable is not set.
+        Raises UsageError when a variable is not set, or empty.
         """
         if self.url is None:
             return None
 
         def value_of(match: re.Match[str]) -> str:
             name = match[1] or match[2]
-            if name not in environment:
+            value = variable(name, environment)
+            if value is None:
                 raise UsageError(
                     f"arm {self.label}: the environment variable {name} is not set: export it"
                 )
-            if not environment[name]:
-                raise UsageError(
-                    f"arm {self.label}: the environment variable {name} is empty: give it a value"
-                )
-            return environment[name]
+            return value
 
         return _VARIABLE.sub(value_of, self.url)
 

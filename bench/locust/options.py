@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from bench.errors import ScenarioError, UsageError
+from bench.names import require_value, variable
 from bench.reading import read_file
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
@@ -25,6 +26,7 @@ from bench.workload.quantities import MOST_DURATION_S
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
+_URL_OPTION = f"--redis-url (or {URL_VARIABLE})"
 _WITH_TEXT = ("server_binary", "record", "shape_duration", "trace", "scenario")
 """Options with a text that are no field of a scenario, beside the URL."""
 _ENDLESS_S = MOST_DURATION_S
@@ -115,9 +117,9 @@ def _add_load(ours: Any) -> None:
 
 def require_variables(environment: Mapping[str, str]) -> None:
     """Raises UsageError for a variable of Locust's that is set and empty, which it would ignore."""
-    for name, value in environment.items():
-        if name.startswith("LOCUST_") and not value.strip():
-            raise UsageError(f"{name} is set, but empty: give it a value, or unset it")
+    for name in environment:
+        if name.startswith("LOCUST_"):
+            variable(name, environment)
 
 
 def require_complete(options: Mapping[str, Any]) -> None:
@@ -128,10 +130,9 @@ def require_complete(options: Mapping[str, Any]) -> None:
     names = ["redis_url", *_WITH_TEXT, *(field.name for field in shown_by(FrontEnd.LOCUST))]
     for name in names:
         text = options.get(name)
-        if isinstance(text, str) and not text.strip():
+        if isinstance(text, str):
             flag = f"--{name.replace('_', '-')}"
-            shown = f"{flag} (or {URL_VARIABLE})" if name == "redis_url" else flag
-            raise UsageError(f"{shown} is empty: give it a value, or remove it")
+            require_value(text, _URL_OPTION if name == "redis_url" else flag)
 
 
 def setup_of(options: Mapping[str, Any]) -> TestSetup:
@@ -216,9 +217,7 @@ def scenario_of(
 
 def require_url(url: str) -> None:
     """Raises UsageError for a URL that is empty or cannot be read."""
-    if not url.strip():
-        raise UsageError(f"the Redis URL is empty: give it, or unset {URL_VARIABLE}")
-    parse(url)
+    parse(require_value(url, _URL_OPTION))
 
 
 def _started(options: Mapping[str, Any]) -> int:

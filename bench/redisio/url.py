@@ -18,6 +18,7 @@ from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from bench.errors import UsageError, nearest
+from bench.names import variable
 from bench.secrets import URL_VARIABLE, has_unencoded, split_url
 
 DEFAULT_PORT = 6379
@@ -89,12 +90,9 @@ class RedisUrl:
 def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
     """The URL of the environment variable, or None where that is not set.
 
-    Raises UsageError where it is set and empty, as it is where a secret is missing.
+    Raises UsageError where it is set and empty.
     """
-    url = environment.get(URL_VARIABLE)
-    if url is not None and not url.strip():
-        raise UsageError(f"{URL_VARIABLE} is set, but empty: give it a Redis URL, or unset it")
-    return url
+    return variable(URL_VARIABLE, environment)
 
 
 @functools.lru_cache(maxsize=64)

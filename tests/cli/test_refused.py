@@ -50,7 +50,7 @@ def test_a_node_of_a_cluster_is_refused_and_keeps_nothing(
 @pytest.mark.parametrize(
     ("url", "part"),
     [
-        ("", "BENCH_REDIS_URL is set, but empty: give it a Redis URL, or unset it"),
+        ("", "BENCH_REDIS_URL is set, but empty: give it a value, or unset it"),
         ("redis://127.0.0.1:1/prod", "names no database that can be read"),
         ("redis://127.0.0.1:1/0?decode_responses=True", "unknown option 'decode_responses'"),
     ],

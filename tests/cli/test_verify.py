@@ -108,8 +108,8 @@ def test_the_other_layout_is_named_where_its_keys_are_there(
             ["--layout", "asink"],
             "--layout: 'asink' is not one of runqy, asynq, runqy-server: did you mean",
         ),
-        (["--sample", "0"], "--sample: 0 is out of range; use 1 to 100,000"),
-        (["--sample", "100001"], "--sample: 100001 is out of range"),
+        (["--sample", "0"], "--sample must be from 1 to 100000, not 0"),
+        (["--sample", "100001"], "--sample must be from 1 to 100000, not 100001"),
         (["--queues", "a_b,,c_d"], "--queues: '' is not a queue name"),
         (["--queues", "a b"], "--queues: 'a b' is not a queue name"),
         (

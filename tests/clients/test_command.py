@@ -108,7 +108,7 @@ def test_the_table_the_record_and_the_picture(bench: Bench) -> None:
         (["--tasks", "0"], "--tasks must be from 1 to 10000000, not 0"),
         (["--repeat", "0"], "--repeat must be from 1 to 1000, not 0"),
         (["--queue", "a b"], "--queue: 'a b' is not a queue name"),
-        (["--queue", "a'b"], "is not a queue name"),
+        (["--queue", "a'b"], '--queue: "a\'b" is no queue name that every client can write'),
         (["--queue", ""], "--queue is empty"),
         (["--server-binary", "no-such-server"], "--server-binary no-such-server: no such program"),
         (["--redis-url", "redis://127.0.0.1:1/0", "--server-binary", "x"], "remove one of them"),

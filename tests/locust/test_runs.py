@@ -244,8 +244,8 @@ def test_a_broken_set_up_is_one_line_and_an_exit_code(
     [
         (("--rate", ""), {}, "--rate is empty: give it a value, or remove it"),
         (("--slo", "", "--processes", "2"), {}, "--slo is empty"),
-        (("--redis-url", ""), {}, "the Redis URL is empty"),
-        ((), {"BENCH_REDIS_URL": ""}, "the Redis URL is empty"),
+        (("--redis-url", ""), {}, "--redis-url (or BENCH_REDIS_URL) is empty"),
+        ((), {"BENCH_REDIS_URL": ""}, "--redis-url (or BENCH_REDIS_URL) is empty"),
         (("--embedded",), {"LOCUST_HOST": ""}, "LOCUST_HOST is set, but empty"),
         (("--redis-url", "redis://h/prod"), {}, "names no database that can be read"),
         (("--redis-url", "redis://:sesame@h?protocol=3"), {}, "unknown option 'protocol'"),
