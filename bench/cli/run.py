@@ -120,8 +120,8 @@ def run(
 ) -> int:
     """Enqueue tasks at a rate, serve them, measure, and save a record.
 
-    Exits 0 when the run is valid and met all objectives, 4 when it is not valid, and 5 when it
-    missed an objective.
+    Exits 0 when the run is valid and met all objectives, 4 when it is not valid, 5 when it missed
+    an objective, and 6 when no server can be reached, or keys of the run are left on it.
 
     Parameters
     ----------

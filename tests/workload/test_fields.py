@@ -1,10 +1,13 @@
 """Each field of a scenario: what it reads, what it refuses, and what its declaration promises."""
 
+import re
+
 import pytest
 
 from bench.errors import UsageError
 from bench.workload.fields import FIELDS, without_effect
 from bench.workload.scenario import Scenario
+from tests.sources import ROOT
 from tests.workload.written_values import ACCEPTED, REFUSED
 
 
@@ -115,3 +118,22 @@ def test_what_a_field_cannot_be_is_refused_in_words(
     with pytest.raises(UsageError) as caught:
         FIELDS[name].read(written)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("Durations", "duration"),
+        ("rates", "rate"),
+        ("sizes", "payload_size"),
+        ("shares", "failure_rate"),
+    ],
+)
+def test_the_page_says_how_a_value_may_be_written(kind: str, field: str) -> None:
+    text = " ".join((ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8").split())
+    found = re.search(rf"\b{kind} (?:are written )?as ([^;.]*(?:\.\d[^;.]*)*)", text)
+    assert found is not None
+    written = re.findall(r"`([^`]+)`", found[1])
+    assert len(written) > 1
+    for each in written:
+        FIELDS[field].read(each)
