@@ -26,7 +26,7 @@ def limits_of_threads(environment: Mapping[str, str]) -> dict[str, str]:
 
 def without_limits(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for a program of others: without what ``limits_of_threads`` has added."""
-    added = {_MARK, *environment.get(_MARK, "").split()}
+    added = {_MARK, *SINGLE_THREADED.keys() & environment.get(_MARK, "").split()}
     return {name: each for name, each in environment.items() if name not in added}
 
 

@@ -48,3 +48,4 @@ def test_limits_of_threads_are_added_and_taken_away_again_through_any_number_of_
         "OMP_NUM_THREADS": "4",
     }
     assert without_limits(first) == without_limits(second) == user
+    assert without_limits({**user, "BENCH_SINGLE_THREADED": "PATH"}) == user

@@ -75,7 +75,8 @@ def _git(*words: str, ref: str | None = None) -> str:
 
 def _do(command: Sequence[str], temporary: Path, what: str) -> None:
     """Run a command of the installation, whose own temporary files are removed with ours."""
-    environment = {**git.without_variables(start.python_environment()), "TMPDIR": str(temporary)}
+    environment = {**git.without_variables(start.user_environment()), "TMPDIR": str(temporary)}
+    environment.pop("PYTHONPATH", None)  # what builds the package would import from there
     try:
         done = start.run(command, _INSTALL_TIMEOUT_S, environment)
     except OSError as error:
