@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bench.errors import UsageError
+from bench.names import ALL_QUEUES
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.workload.metrics import Metric, parse_metric
 from bench.workload.scenario import Scenario
@@ -29,7 +30,9 @@ def value_of(metric: Metric, record: RunRecord) -> float | None:
         case "cost":
             found = getattr(record.resources, metric.subject.field)
         case "count":
-            counts = record.queues.get(metric.queue) if metric.queue != "all" else record.counts
+            counts = (
+                record.queues.get(metric.queue) if metric.queue != ALL_QUEUES else record.counts
+            )
             found = None if counts is None else float(getattr(counts, metric.subject.name))
         case "interval":
             summaries = record.latency.get(metric.subject.name, {})

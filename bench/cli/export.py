@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from bench.cli.messages import notify
 from bench.errors import UsageError
+from bench.names import ALL_QUEUES
 from bench.records import formats
 from bench.records import run_record as records
 from bench.reports import exports
@@ -24,7 +25,7 @@ def export(
     hdr: Annotated[bool, Parameter(help="Histogram log of all intervals and queues.")] = False,
     interval: Annotated[str | None, Parameter(help="Interval for --hgrm; e2e by default.")] = None,
     stage: Annotated[str | None, Parameter(show=False)] = None,
-    queue: Annotated[str, Parameter(help="Sub-queue for --hgrm, or all.")] = "all",
+    queue: Annotated[str, Parameter(help="Sub-queue for --hgrm, or all.")] = ALL_QUEUES,
 ) -> int:
     """Print a record's data in a format that other tools read.
 

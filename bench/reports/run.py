@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bench import units
 from bench.measure.ledger import Counts
+from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
 from bench.reports import run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
@@ -57,7 +58,7 @@ def _headline(record: RunRecord) -> Text:
     text = Text.assemble((run_text.verdict(record), style))
     if not is_valid:
         text.append("  do not quote these figures", style="red")
-    end_to_end = record.latency["e2e"]["all"]
+    end_to_end = record.latency["e2e"][ALL_QUEUES]
     text.append(f"  {record.scenario.name}: ")
     text.append(f"{units.format_rate(record.rates.enqueued_per_s)} enqueued")
     completed = run_text.completed(record)
@@ -100,7 +101,7 @@ def _intervals(record: RunRecord, width: int) -> Table:
     table = plain_table("interval", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
     for interval, meaning in run_columns.INTERVALS.items():
-        summary = record.latency[interval]["all"] if interval in record.latency else None
+        summary = record.latency[interval][ALL_QUEUES] if interval in record.latency else None
         if summary is not None and summary.count:
             names = [Text(interval), *([Text(meaning, style="dim")] if explains else [])]
             style = "bold" if interval == "e2e" else ""
@@ -132,7 +133,7 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     """Yields the counts as a table where it fits, else as a line per queue."""
     columns = run_columns.ledger_columns(record)
     rows = list(record.queues.items()) if len(record.queues) > 1 else []
-    rows.append(("all", record.counts))
+    rows.append((ALL_QUEUES, record.counts))
     if width < _WIDE or len(columns) > _MOST_LEDGER_COLUMNS:
         if _ledger_width(rows) <= width:
             yield _upright_ledger(rows, columns)
@@ -147,7 +148,7 @@ def _ledger(record: RunRecord, width: int) -> Iterable[RenderableType]:
     table = plain_table("ledger", *(name.replace("_", " ") for name in columns), text_columns=1)
     for name, counts in rows:
         values = [units.format_count(getattr(counts, column)) for column in columns]
-        table.add_row(name, *values, style="bold" if name == "all" else "")
+        table.add_row(name, *values, style="bold" if name == ALL_QUEUES else "")
     yield table
 
 

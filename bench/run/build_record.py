@@ -11,6 +11,7 @@ from bench.measure import observation, summary, verdict
 from bench.measure.observation import Observation
 from bench.measure.recorder import Interval, LatencySeries
 from bench.measure.reports import MeasuredLatencies
+from bench.names import ALL_QUEUES
 from bench.records.run_record import (
     ClockInfo,
     LatencySummary,
@@ -115,10 +116,12 @@ def _latency(
     shown = [
         interval
         for interval in Interval
-        if interval is not Interval.E2E_EARLIEST or histograms[interval, "all"].count
+        if interval is not Interval.E2E_EARLIEST or histograms[interval, ALL_QUEUES].count
     ]
     return {
-        str(interval): {queue: summarise(histograms[interval, queue]) for queue in ("all", *queues)}
+        str(interval): {
+            queue: summarise(histograms[interval, queue]) for queue in (ALL_QUEUES, *queues)
+        }
         for interval in shown
     }
 

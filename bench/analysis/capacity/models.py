@@ -9,6 +9,7 @@ import numpy as np
 from bench.analysis.capacity import scaling
 from bench.analysis.capacity.queueing import Queue, ServiceTimes, service_of
 from bench.analysis.capacity.scaling import Law, Level
+from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, LevelRow, ScalingRow, ServiceRow
 from bench.records.run_record import RunRecord
 from bench.records.summaries import decoded
@@ -62,8 +63,8 @@ def service_row(run: RunRecord) -> ServiceRow | None:
 
     None where no task was served.
     """
-    service, wait = run.latency["service"]["all"], run.latency["queue_wait"]["all"]
-    lag = run.latency["schedule_lag"]["all"]
+    service, wait = run.latency["service"][ALL_QUEUES], run.latency["queue_wait"][ALL_QUEUES]
+    lag = run.latency["schedule_lag"][ALL_QUEUES]
     if not service.count or wait.p50_s is None:
         return None
     shape = service_of(decoded(service.hdr))

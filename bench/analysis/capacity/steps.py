@@ -22,6 +22,7 @@ from bench.analysis.capacity.search import (
     closing_step,
     next_step,
 )
+from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction, Purpose, TrialRow
 
@@ -241,7 +242,7 @@ def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
     now = timestamps.now()
     if prediction.what == "e2e.p99":
         made = [each for each in record.trials if each.purpose == "load"]
-        value = made[-1].e2e_s.get("all", {}).get("p99") if made else None
+        value = made[-1].e2e_s.get(ALL_QUEUES, {}).get("p99") if made else None
         if value is None:
             return prediction
         return msgspec.structs.replace(prediction, measured=value, measured_at=now)

@@ -6,6 +6,7 @@ from bench import units
 from bench.analysis.capacity import answer
 from bench.analysis.capacity.models import best_level
 from bench.analysis.capacity.plan import CapacityPlan, PlanRequest, make_plan
+from bench.names import ALL_QUEUES
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
 from bench.reports import plan as plan_report
@@ -224,7 +225,7 @@ def _trials(record: CapacityRecord) -> Table:
 def _trial_row(trial: TrialRow) -> Sequence[str]:
     rate = trial.rate_per_s
     offered = "as fast as possible" if rate is None else units.format_rate(rate)
-    e2e = trial.e2e_s.get("all", {})
+    e2e = trial.e2e_s.get(ALL_QUEUES, {})
     return [
         trial.file,
         trial.purpose,

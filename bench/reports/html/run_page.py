@@ -6,6 +6,7 @@ from bench import units
 from bench.analysis.starvation import starvation
 from bench.measure import priorities
 from bench.measure.priorities import Inversion
+from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import run_columns, run_text
@@ -85,8 +86,8 @@ def answer(record: RunRecord) -> str:
 
 
 def _headline_interval(record: RunRecord) -> tuple[str, LatencySummary]:
-    interval = "e2e" if record.latency["e2e"]["all"].count else "enqueue"
-    return interval, record.latency[interval]["all"]
+    interval = "e2e" if record.latency["e2e"][ALL_QUEUES].count else "enqueue"
+    return interval, record.latency[interval][ALL_QUEUES]
 
 
 def _figures(record: RunRecord) -> dict[str, str]:
@@ -120,7 +121,7 @@ def _ledger(record: RunRecord) -> Table:
     parts = list(record.queues.items()) if len(record.queues) > 1 else []
     rows = [
         [name, *(units.format_count(getattr(counts, column)) for column in columns)]
-        for name, counts in [*parts, ("all", record.counts)]
+        for name, counts in [*parts, (ALL_QUEUES, record.counts)]
     ]
     return Table(
         "What became of every task",
@@ -133,7 +134,7 @@ def _ledger(record: RunRecord) -> Table:
 def _checks(record: RunRecord) -> facts.FactRows:
     """Returns the facts that the validity of the figures depends on."""
     resources, clock = record.resources, record.clock
-    lag = record.latency["schedule_lag"]["all"]
+    lag = record.latency["schedule_lag"][ALL_QUEUES]
     found = [("excluded", run_text.warmup(record) or "nothing: no warm-up was cut off")]
     if record.scenario.is_closed_loop:
         found.append(("schedule", run_text.CLOSED_LOOP))
@@ -157,9 +158,9 @@ _HEADINGS = [heading for heading, _ in run_columns.PERCENTILES]
 
 def _intervals(record: RunRecord) -> Table:
     rows = [
-        [interval, meaning, *run_columns.percentiles(record.latency[interval]["all"])]
+        [interval, meaning, *run_columns.percentiles(record.latency[interval][ALL_QUEUES])]
         for interval, meaning in run_columns.INTERVALS.items()
-        if interval in record.latency and record.latency[interval]["all"].count
+        if interval in record.latency and record.latency[interval][ALL_QUEUES].count
     ]
     return Table(
         f"Latency of each interval{_suffix(record)}",

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
@@ -21,7 +22,7 @@ def levels_picture(record: CapacityRecord) -> Picture | None:
         f"{record.axis} {level.units}": [
             (rate, value, trial.good)
             for trial in trials_of(record, level.units)
-            if (value := trial.e2e_s.get("all", {}).get("p99")) and (rate := trial.rate_per_s)
+            if (value := trial.e2e_s.get(ALL_QUEUES, {}).get("p99")) and (rate := trial.rate_per_s)
         ]
         for level in sorted(record.levels, key=lambda level: level.units)
     }
@@ -42,7 +43,7 @@ def percentiles_picture(record: CapacityRecord, number: int) -> Picture | None:
         name: [
             (rate, value, trial.good)
             for trial in trials_of(record, number)
-            if (value := trial.e2e_s.get("all", {}).get(name)) and (rate := trial.rate_per_s)
+            if (value := trial.e2e_s.get(ALL_QUEUES, {}).get(name)) and (rate := trial.rate_per_s)
         ]
         for name in _PERCENTILES
     }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.names import ALL_QUEUES
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
@@ -24,7 +25,7 @@ def queues_picture(record: RunRecord, banner: str) -> Picture | None:
     ``banner`` stands below the title.
     """
     # Workers that do not report leave the start of a task unknown; only its end is observed.
-    measured = [name for name in _INTERVALS if record.latency[name]["all"].count]
+    measured = [name for name in _INTERVALS if record.latency[name][ALL_QUEUES].count]
     interval = measured[0] if measured else "enqueue"
     waits = {
         queue: record.latency[interval][queue]

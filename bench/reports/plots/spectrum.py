@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench import units
 from bench.analysis.spectrum import spectrum
+from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
@@ -57,7 +58,7 @@ def _annotate_maximum(axes: Axes, end: tuple[float, float]) -> None:
 
 
 def _curve(record: RunRecord, interval: str) -> list[tuple[float, float]]:
-    return spectrum(record.latency[interval]["all"])
+    return spectrum(record.latency[interval][ALL_QUEUES])
 
 
 def _percentile_axis(axes: Axes, most: float, is_narrow: bool) -> None:
@@ -85,6 +86,6 @@ def _caption(record: RunRecord) -> str:
     )
     if record.observation is not None:
         text += "; the true latency of each task lies between e2e_earliest and e2e"
-    elif record.latency["e2e"]["all"].count and not record.scenario.is_closed_loop:
+    elif record.latency["e2e"][ALL_QUEUES].count and not record.scenario.is_closed_loop:
         text += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
     return text + "."

@@ -7,6 +7,7 @@ from bench.measure import endings, ledger
 from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.ledger import Counts
+from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
 from bench.wire.layout_contract import CounterRules
 from bench.workload.mix import queue_of_tasks
@@ -28,7 +29,7 @@ class Account:
     @property
     def total(self) -> Counts:
         """The counts of all queues together."""
-        return self.by_queue["all"]
+        return self.by_queue[ALL_QUEUES]
 
 
 def account(run: CollectedRun) -> Account:
@@ -48,7 +49,7 @@ def account(run: CollectedRun) -> Account:
             raise AssertionError(f"the ledger of {queue} does not add up: {problem}")
     is_retry_counted = not run.scenario.is_observed or (rules == "attempts" and not excess)
     return Account(
-        {**counts, "all": ledger.total(counts.values())},
+        {**counts, ALL_QUEUES: ledger.total(counts.values())},
         counter_rules=rules,
         uncounted=frozenset() if is_retry_counted else frozenset(("retried",)),
         counter_excess=excess,

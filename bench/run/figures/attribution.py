@@ -7,6 +7,7 @@ from bench.measure.bottleneck import Attribution, Load
 from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import LatencyTable
+from bench.names import ALL_QUEUES
 from bench.records.run_record import Rates, Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
@@ -62,7 +63,8 @@ def _busy_slots(
     them than slots.
     """
     scenario = run.scenario
-    attempts, ended = histograms[Interval.SERVICE, "all"], histograms[Interval.E2E, "all"].count
+    attempts = histograms[Interval.SERVICE, ALL_QUEUES]
+    ended = histograms[Interval.E2E, ALL_QUEUES].count
     mean_us = attempts.mean_us()
     if not slots or rates.finished_per_s is None or mean_us is None or not ended:
         return None

@@ -17,6 +17,7 @@ from bench.measure.verdict_inputs import (
     ServerChange,
     VerdictInputs,
 )
+from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
 from bench.run.figures.accounting import Account
 from bench.run.figures.rates import Window
@@ -37,7 +38,7 @@ def verdict_inputs(
 ) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
     scenario, counts = run.scenario, accounted.total
-    all_queues = [histograms[interval, "all"] for interval in Interval]
+    all_queues = [histograms[interval, ALL_QUEUES] for interval in Interval]
     return VerdictInputs(
         counts=counts,
         is_closed_loop=scenario.is_closed_loop,
@@ -61,7 +62,7 @@ def verdict_inputs(
         is_steady=cut.is_steady,
         most_warmup_s=run.most_warmup_s,
         seen_by=scenario.seen_by if scenario.is_observed else None,
-        ends_seen=histograms[Interval.E2E, "all"].count,
+        ends_seen=histograms[Interval.E2E, ALL_QUEUES].count,
         awaits_reports=scenario.external_workers and not run.has_remote_workers,
         are_outcomes_known=_are_outcomes_known(run),
         looked_up=None if run.looked_up is None else run.looked_up.counts,
@@ -70,7 +71,7 @@ def verdict_inputs(
         server=_server(run),
         others=_others(run),
         difficulties=_difficulties(run),
-        measured_tasks=histograms[Interval.ENQUEUE, "all"].count,
+        measured_tasks=histograms[Interval.ENQUEUE, ALL_QUEUES].count,
         drain_waited_for=run.drain_waited_for,
         unfinished=_on_no_list(run.observed, counts),
         counter_rules=accounted.counter_rules,
@@ -87,8 +88,8 @@ def unknown_latencies(inputs: VerdictInputs) -> Sequence[Interval]:
 
 def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
     """How well the clocks of all processes agree, and what shows that they do not."""
-    e2e = histograms[Interval.E2E, "all"]
-    between = [histograms[interval, "all"] for interval in _BETWEEN_PROCESSES]
+    e2e = histograms[Interval.E2E, ALL_QUEUES]
+    between = [histograms[interval, ALL_QUEUES] for interval in _BETWEEN_PROCESSES]
     median_us = e2e.percentile_us(50)
     return Clocks(
         error_s=run.clock_error_us / 1e6,
@@ -128,7 +129,7 @@ def _difficulties(run: CollectedRun) -> list[str]:
 
 def _lateness(histograms: summary.LatencyTable) -> Lateness:
     """How many tasks were sent late, and how late the latest of them."""
-    lags = histograms[Interval.SCHEDULE_LAG, "all"]
+    lags = histograms[Interval.SCHEDULE_LAG, ALL_QUEUES]
     p99_us = lags.percentile_us(99)
     if p99_us is None:
         return Lateness()
