@@ -46,7 +46,7 @@ def _prepare_descriptors() -> None:
 
 
 def _not_started(error: Exception) -> int:
-    from bench.reports.inert import visible  # noqa: PLC0415 - rarely needed
+    from bench.inert import visible  # noqa: PLC0415 - rarely needed
     from bench.reports.unforeseen import translated  # noqa: PLC0415
 
     fault = translated(error)

@@ -11,8 +11,8 @@ from bench.cli import command_line
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
 from bench.errors import BenchError, ExitCode, with_notes
+from bench.inert import visible
 from bench.processes.signals import ending_signals
-from bench.reports.inert import visible
 from bench.reports.streams import unfailing
 from bench.reports.unforeseen import translated
 from bench.version import __version__

@@ -4,7 +4,7 @@ import sys
 
 from bench.cli import command_line
 from bench.errors import MESSAGE_PREFIX
-from bench.reports.inert import visible
+from bench.inert import visible
 from bench.secrets import hide
 
 

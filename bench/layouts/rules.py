@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench import inert
 from bench.layouts.inspected import HASH, NOTHING, InspectedTask
 
 Severity = Literal["error", "warning"]
@@ -125,11 +126,7 @@ def missing_from(task: InspectedTask, names: Sequence[str]) -> str | None:
 def shown(text: bytes, most: int = 60) -> str:
     """Returns text that is safe to print: one line, no control characters, at most ``most``
     characters and an ellipsis."""
-    decoded = text.decode(errors="backslashreplace")
-    plain = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in decoded
-    )
-    return (f"{plain[:most]}…" if len(plain) > most else plain) or "(empty)"
+    return inert.excerpt(text.decode(errors="backslashreplace"), most) or "(empty)"
 
 
 EVERYWHERE: Sequence[CheckGroup] = (

@@ -20,6 +20,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError, with_notes
 from bench.files import is_standard_output, release, require_writable
+from bench.inert import visible
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.fleet import LOCAL, LocustFleet
@@ -50,7 +51,6 @@ from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
 from bench.reports import streams
-from bench.reports.inert import visible
 from bench.reports.run import print_report
 from bench.reports.unforeseen import translated
 from bench.run.subprocesses import SubprocessFleet

@@ -11,6 +11,7 @@ from bench.measure.histogram import Packed
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
+from bench.measure.unserved import Unserved
 from bench.wire.layout_contract import CounterRules
 
 
@@ -107,7 +108,7 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     """Number of tasks that ended on the run's queues and were not the run's."""
     refusals: dict[str, int] = {}
     """Number of commands that the server refused and that were repeated, by the error's code."""
-    unserved: dict[str, int] = {}
+    unserved: dict[Unserved, int] = {}
     """Number of tasks that were taken and could not be served, by the reason."""
     reconnects: int = 0
     cpu_s: float = 0.0

@@ -230,6 +230,12 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             f"producers lost their connection {quantity(inputs.reconnects, 'time')}: check the "
             "network, and the server's log and client limits",
         )
+    if inputs.unserved:
+        yield VerdictReason(
+            "not_served",
+            f"workers could not serve tasks that they took ({'; '.join(inputs.unserved)}): "
+            "'bench verify' shows what is wrong with tasks that are still there",
+        )
     if inputs.difficulties:
         yield VerdictReason(
             "difficulties",

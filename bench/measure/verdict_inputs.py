@@ -130,6 +130,8 @@ class VerdictInputs:
     lateness: Lateness = Lateness()
     server: ServerChange = ServerChange()
     others: OtherUsers = OtherUsers()
+    unserved: Sequence[str] = ()
+    """The tasks that workers took and could not serve, by the reason, as clauses."""
     difficulties: Sequence[str] = ()
     """What workers met and went on after, as clauses."""
     measured_tasks: int = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from bench.reports import inert
+from bench import inert
 from bench.reports.tables import ReportTable, fitting, inert_text
 
 _PLAIN_WIDTH = 100

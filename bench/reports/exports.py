@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from bench.inert import visible
 from bench.measure.histogram import Histogram, highest_equivalent
 from bench.records.run_record import RunRecord
 from bench.records.summaries import histogram_of
-from bench.reports.inert import visible
 
 _TICKS_PER_HALVING = 5
 

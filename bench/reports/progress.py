@@ -11,9 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench import units
+from bench import inert, units
 from bench.measure.progress import Progress
-from bench.reports import inert
 from bench.reports.console import console_for_progress
 from bench.reports.tables import inert_text
 from bench.workload.scenario import Scenario

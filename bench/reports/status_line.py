@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from rich.live import Live
 
-from bench.reports import inert
+from bench import inert
 from bench.reports.console import console_for_progress
 from bench.reports.tables import inert_text
 

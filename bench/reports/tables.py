@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Column, Table
 from rich.text import Span, Text
 
-from bench.reports import inert
+from bench import inert
 
 _GAP = 3
 """Spaces between two columns of a table."""

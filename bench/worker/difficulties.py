@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
+from bench.inert import excerpt
+from bench.measure.unserved import Unserved
 from bench.wire.refusals import code_of
-
-_SHOWN = 120
-"""Characters of the server's own words that are shown."""
 
 
 class Difficulties:
@@ -19,7 +18,7 @@ class Difficulties:
         self._told: set[str] = set()
         self.refusals: dict[str, int] = {}
         """Number of commands that the server refused, by the code of its error."""
-        self.unserved: dict[str, int] = {}
+        self.unserved: dict[Unserved, int] = {}
         """Number of tasks that were taken and could not be served, by the reason."""
         self.reconnects = 0
         """Number of connections that were lost and replaced."""
@@ -30,27 +29,27 @@ class Difficulties:
         """Count one refused command."""
         code = code_of(message)
         self.refusals[code] = self.refusals.get(code, 0) + 1
-        self._tell_once(code, f"the server refuses a worker's command for now: {inert(message)}")
+        self._tell_once(code, f"the server refuses a worker's command for now: {excerpt(message)}")
 
-    def not_served(self, reason: str, task_ids: list[bytes], consequence: str) -> None:
+    def not_served(self, reason: Unserved, task_ids: list[bytes], consequence: str) -> None:
         """Count tasks that could not be served."""
         self.unserved[reason] = self.unserved.get(reason, 0) + len(task_ids)
-        shown = inert(task_ids[0].decode(errors="backslashreplace"))
-        self._tell_once(reason, f"task {shown} cannot be served: {reason}; {consequence}")
+        shown = excerpt(task_ids[0].decode(errors="backslashreplace"))
+        self._tell_once(reason, f"task {shown} cannot be served: {reason.clause}; {consequence}")
 
     def unusable(self, queue: str, message: str) -> None:
         """Note that a queue cannot be served as it is."""
         self._tell_once(
             f"queue {queue}",
-            f"queue {inert(queue)} cannot be served for now: {inert(message)}; it is tried once "
-            "a second",
+            f"queue {excerpt(queue)} cannot be served for now: {excerpt(message)}; it is tried "
+            "once a second",
         )
 
     def no_heartbeat(self, message: str) -> None:
         """Note that the user may not write a heartbeat, or not let it expire."""
         self._tell_once(
             "heartbeat",
-            f"the worker writes no heartbeat, so that others do not see it: {inert(message)}; "
+            f"the worker writes no heartbeat, so that others do not see it: {excerpt(message)}; "
             "grant HSET and EXPIRE in the ACL",
         )
 
@@ -68,10 +67,7 @@ class Difficulties:
             f"commands that the server refused ({code}): {count:,}"
             for code, count in self.refusals.items()
         ]
-        lines += [
-            f"tasks that could not be served ({reason}): {count:,}"
-            for reason, count in self.unserved.items()
-        ]
+        lines += [f"not served: {reason.of(count)}" for reason, count in self.unserved.items()]
         if self.left:
             lines.append(
                 f"tasks that may stay on active lists, as the server did not answer the worker's "
@@ -85,9 +81,3 @@ class Difficulties:
         if kind not in self._told:
             self._told.add(kind)
             self._tell(line)
-
-
-def inert(text: str) -> str:
-    """Somebody else's text on one line, cut, and without effect on a terminal."""
-    shown = "".join(each if each.isprintable() else "�" for each in text)
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"

@@ -13,7 +13,7 @@ from bench.wire.pops import PopRenderer
 from bench.wire.refusals import Refusal, refusal_of
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, Sleep
-from bench.worker.server_calls import Patience, ServerCalls
+from bench.worker.server_calls import RetryPause, ServerCalls
 from bench.workload.scenario_fields import Priority
 
 BLOCK_S = 2
@@ -50,7 +50,7 @@ class Popping:
         self._calls = calls
         self._difficulties = difficulties
         self._pops = PopRenderer(layout, self._queues, BLOCK_S)
-        self._patience = Patience(clock)
+        self._pause = RetryPause(clock)
         self._unusable: dict[str, int] = {}
         """Queues that cannot be served, and until when they are left alone."""
         self._pops_many = in_batches and layout.pop_many_command is not None
@@ -75,7 +75,7 @@ class Popping:
         if isinstance(reply, hiredis.ReplyError):
             yield from self._refused(str(reply), queues, is_many=is_many)
             return _NOTHING
-        self._patience.reset()
+        self._pause.reset()
         try:
             queue, task_ids = self._pops.read(reply)
         except ValueError:
@@ -133,7 +133,7 @@ class Popping:
         elif self._calls.noted(message) is Refusal.KEY:
             yield from self._find_unusable(queues, message)
         else:
-            yield from self._patience.wait(message)
+            yield from self._pause.wait(message)
 
     def _find_unusable(
         self, queues: Sequence[str], message: str
@@ -144,7 +144,7 @@ class Popping:
         for queue in wrong:
             self.leave(queue, message)
         if not wrong:  # it is no list's fault, or was replaced meanwhile
-            yield from self._patience.wait(message)
+            yield from self._pause.wait(message)
 
     def _reconnect(self) -> Generator[Operation, Any, None]:
         try:

@@ -13,6 +13,7 @@ import hiredis
 
 from bench.clock import Clock
 from bench.errors import MeasurementError
+from bench.inert import excerpt
 from bench.redisio.connection import ConnectionLost
 from bench.wire import resp
 from bench.wire.layout_contract import (
@@ -26,7 +27,7 @@ from bench.wire.layout_contract import (
 )
 from bench.wire.refusals import Refusal, refusal_of
 from bench.wire.transitions import Transition
-from bench.worker.difficulties import Difficulties, inert
+from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, RequestNoReply, Sleep
 
 REFUSED_FOR_US = 300_000_000
@@ -59,7 +60,7 @@ class TaskMove:
     """What is left of it for a task that is active."""
 
 
-class Patience:
+class RetryPause:
     """Waits between attempts at something that the server refuses for now.
 
     Raises MeasurementError when it has been refused for ``REFUSED_FOR_US``.
@@ -77,7 +78,7 @@ class Patience:
         if now_us - self._since_us >= REFUSED_FOR_US:
             raise MeasurementError(
                 f"the server has refused a worker's commands for {REFUSED_FOR_US // 1_000_000} s "
-                f"({inert(message)}): look at its state, and start the worker again"
+                f"({excerpt(message)}): look at its state, and start the worker again"
             )
         yield Sleep(now_us + RETRY_EVERY_US)
 
@@ -102,7 +103,7 @@ class ServerCalls:
 
     def read(self, data: bytes, replies: int) -> ListCall:
         """Replies to commands that only read; there may be errors among them that will not pass."""
-        patience = Patience(self._clock)
+        pause = RetryPause(self._clock)
         while True:
             try:
                 found: list[Any] = yield Request(data, replies)
@@ -115,7 +116,7 @@ class ServerCalls:
             passing = [each for each in errors if self.noted(each) in _PASSING]
             if not passing:
                 return found
-            yield from patience.wait(passing[0])
+            yield from pause.wait(passing[0])
 
     def load(self, step: Transition, task_ids: Sequence[bytes]) -> ListCall:
         """What the layout reads of each task: a reply, or the error of a key that is no task."""
@@ -165,7 +166,7 @@ class ServerCalls:
         Where the reply is lost with the connection, they may have taken effect: ``again`` is called
         for those to be sent then.
         """
-        patience = Patience(self._clock)
+        pause = RetryPause(self._clock)
         refused: list[str] = []
         while commands:
             try:
@@ -173,7 +174,7 @@ class ServerCalls:
                 passing = [each for each in errors if self.noted(each[1]) in _PASSING]
                 refused += [text for _, text in errors if refusal_of(text) not in _PASSING]
                 commands = [commands[index] for index, _ in passing]
-                yield from self._prepare_again([text for _, text in passing], patience)
+                yield from self._prepare_again([text for _, text in passing], pause)
             except ConnectionLost:
                 self._difficulties.lost_connection()
                 commands = yield from again()
@@ -228,7 +229,7 @@ class ServerCalls:
             self._difficulties.refused(message)
         elif meaning is not Refusal.KEY:
             raise MeasurementError(
-                f"the server refuses a worker's command ({inert(message)}): grant it in the ACL, "
+                f"the server refuses a worker's command ({excerpt(message)}): grant it in the ACL, "
                 "or use a server that knows it"
             )
         return meaning
@@ -257,7 +258,7 @@ class ServerCalls:
         """
         commands = _commands(step, task_ids, messages, now_s)
         hopeless: NotMoved = {}
-        patience = Patience(self._clock)
+        pause = RetryPause(self._clock)
         while True:
             passing: list[tuple[int, str]] = []
             for index, message in errors:
@@ -267,20 +268,20 @@ class ServerCalls:
                     hopeless.setdefault(index // step.replies_per_task, message)
             if not passing:
                 return hopeless
-            yield from self._prepare_again([message for _, message in passing], patience)
+            yield from self._prepare_again([message for _, message in passing], pause)
             data = resp.encode([commands[index] for index, _ in passing])
             found: Errors = yield RequestNoReply(data, len(passing))
             errors = [(passing[index][0], message) for index, message in found]
 
     def _prepare_again(
-        self, messages: Sequence[str], patience: Patience
+        self, messages: Sequence[str], pause: RetryPause
     ) -> Generator[Operation, Any, None]:
         """Load scripts that the server does not know, and wait for it. Raises ConnectionLost."""
         if any(refusal_of(each) is Refusal.SCRIPT_UNKNOWN for each in messages):
             texts = self._layout.scripts
             yield Request(resp.encode([("SCRIPT", "LOAD", text) for text in texts]), len(texts))
         if messages:
-            yield from patience.wait(messages[0])
+            yield from pause.wait(messages[0])
 
     def _settle(
         self,

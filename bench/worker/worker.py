@@ -16,6 +16,7 @@ from typing import Any
 import hiredis
 
 from bench.clock import Clock
+from bench.measure.unserved import Unserved
 from bench.redisio.connection import ConnectionLost
 from bench.wire.layout_contract import Command, Reservation
 from bench.worker.batch import (
@@ -37,9 +38,6 @@ from bench.worker.server_calls import RETRY_EVERY_US, ServerCalls, TaskMove, und
 
 _BATCH_COROUTINES = 4
 """Coroutines that share a prefetch: while one waits for Redis, another can process its tasks."""
-_NO_TASK = "its key holds no hash"
-_UNREADABLE = "its hash cannot be read"
-_REFUSED = "the server refuses a command about it"
 _InService = tuple[int, int, int, TaskBatch]
 """(end of service, order, start of service, one task)."""
 
@@ -256,10 +254,12 @@ class Worker:
             recorder.started(1, now_us)
             recorder.ended(hand.queue, attempt, AttemptOutcome.ARCHIVED, now_us)
         if no_hashes:
-            self.difficulties.not_served(_NO_TASK, no_hashes, "it is left on the active list")
+            self.difficulties.not_served(
+                Unserved.NO_HASH, no_hashes, "it is left on the active list"
+            )
         if archived:
             names = [task_id for task_id, _ in archived]
-            self.difficulties.not_served(_UNREADABLE, names, "it is archived")
+            self.difficulties.not_served(Unserved.UNREADABLE, names, "it is archived")
 
     def _start(self, batch: TaskBatch) -> Generator[Operation, Any, TaskBatch]:
         """Make tasks active; returns those that now are."""
@@ -286,7 +286,7 @@ class Worker:
             self._popping.leave(batch.queue, not_moved[refused[0]])
         elif refused:
             names = [batch.task_ids[index] for index in refused]
-            self.difficulties.not_served(_REFUSED, names, not_moved[refused[0]])
+            self.difficulties.not_served(Unserved.REFUSED, names, not_moved[refused[0]])
         return batch.only([index for index in range(len(batch)) if index not in not_moved])
 
     def _finish_due(self) -> Coroutine:
@@ -350,7 +350,7 @@ class Worker:
         refused = [index for index, message in not_moved.items() if message]
         if refused:
             names = [task_ids[index] for index in refused]
-            self.difficulties.not_served(_REFUSED, names, not_moved[refused[0]])
+            self.difficulties.not_served(Unserved.REFUSED, names, not_moved[refused[0]])
 
     def _now_s(self) -> int:
         """Unix time, for what the layout writes down."""

@@ -11,13 +11,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
+from bench.inert import visible
 from bench.records import comparison_record
 from bench.records.comparison_record import GateRecord, GateRow, Side
 from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
 from bench.reports.gate.terminal import print_gate, render
-from bench.reports.inert import visible
 from tests import golden
 
 

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
+from bench import inert
 from bench.records.run_record import RecordWarning
-from bench.reports import inert
 from bench.reports.console import console_for_progress, fault_line, note_line, print_parts
 from bench.reports.run import print_report
 from bench.reports.tables import fitting, inert_text, plain_table

@@ -7,6 +7,7 @@ import pytest
 
 from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport
+from bench.measure.unserved import Unserved
 from bench.measure.window import time_line
 from bench.records import run_record
 from bench.run.build_record import build_record
@@ -79,6 +80,7 @@ RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
         ({}, {"others": 4}, "valid", "other_tasks"),
         ({}, {"workers": [worker(foreign=2)]}, "valid", "other_tasks"),
         ({}, {"workers": [worker(refusals={"BUSY": 3})]}, "valid", "difficulties"),
+        ({}, {"workers": [worker(unserved={Unserved.UNREADABLE: 3})]}, "valid", "not_served"),
         (
             {},
             {"producers": [one_refused()], "workers": [worker({0: range(99)})]},
@@ -338,3 +340,18 @@ def test_no_objective_over_a_latency_holds_where_the_clocks_disagree(least_us: i
         )
     )
     assert [(each.value, each.passed) for each in record.slo] == [(None, False), (100, True)]
+
+
+def test_tasks_that_were_not_served_are_no_part_of_what_passed() -> None:
+    """Each kind of difficulty is told once, and where it belongs."""
+    reports = [
+        worker(unserved={Unserved.UNREADABLE: 2, Unserved.NO_HASH: 1}, refusals={"BUSY": 3}),
+        worker({}, unserved={Unserved.UNREADABLE: 1}),
+    ]
+    record = build_record(collected(workers=reports))
+    messages = {each.code: each.message for each in record.warnings}
+    assert (
+        "(1 task whose key holds no hash; 3 tasks whose hashes cannot be read)"
+        in (messages["not_served"])
+    )
+    assert "(commands refused with BUSY: 3)" in messages["difficulties"]

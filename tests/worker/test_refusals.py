@@ -10,6 +10,7 @@ import pytest
 from bench.clock import FakeClock
 from bench.errors import MeasurementError
 from bench.layouts import registry
+from bench.measure.unserved import Unserved
 from bench.redisio.connection import ConnectionLost
 from bench.wire import resp
 from bench.wire.layout_contract import Layout, Reservation
@@ -222,7 +223,7 @@ def test_a_key_that_is_no_task_is_left_on_the_active_list_and_the_next_task_serv
     left = popping.send([error(WRONGTYPE)])
     assert asked(left) == b"".join(commands(RUNQY, "start", 0))
     popped_keys(popping.send([(1, WRONGTYPE)]))
-    assert driver.worker.difficulties.unserved == {"its key holds no hash": 1}
+    assert driver.worker.difficulties.unserved == {Unserved.NO_HASH: 1}
     assert driver.worker.in_flight == 0
 
 
@@ -248,7 +249,7 @@ def test_a_hash_that_cannot_be_read_is_archived_and_counted(broken: list[bytes])
     popping.send([])
     report = driver.recorder.report(full=False)
     assert (report.completed, report.failed, report.missing) == (1, 1, 0)
-    assert driver.worker.difficulties.unserved == {"its hash cannot be read": 1}
+    assert driver.worker.difficulties.unserved == {Unserved.UNREADABLE: 1}
 
 
 # Connections that are lost.
@@ -493,7 +494,7 @@ def test_a_task_that_was_put_aside_is_not_put_aside_again_although_the_reply_was
     reservation = Reservation(HIGH, task_id(1).decode(), START_US // 1_000_000)
     assert asked(again) == resp.encode(RUNQY.archive(reservation, "the task cannot be read"))
     popped_keys(popping.send([]))
-    assert driver.worker.difficulties.unserved == {"its hash cannot be read": 3}
+    assert driver.worker.difficulties.unserved == {Unserved.UNREADABLE: 3}
 
 
 def test_what_is_no_hash_is_on_the_active_list_once_although_the_reply_was_lost() -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from bench.analysis.rule import Decision
+from bench.inert import visible
 from bench.records.comparison_record import GateRecord
 from bench.reports.gate import text
-from bench.reports.inert import visible
 
 
 def annotations(gate: GateRecord) -> Iterable[str]:

@@ -3,9 +3,9 @@
 from xml.etree import ElementTree
 
 from bench.analysis.rule import Decision
+from bench.inert import visible
 from bench.records.comparison_record import GateRecord
 from bench.reports.gate import text
-from bench.reports.inert import visible
 
 
 def junit(gate: GateRecord) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from bench.analysis.rule import Decision
+from bench.inert import visible
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.gate import text
-from bench.reports.inert import visible
 
 
 def markdown(gate: GateRecord) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 import jinja2
 
 from bench.files import write_whole
+from bench.inert import visible
 from bench.reports.figures import NOTHING
 from bench.reports.html.section import Section
-from bench.reports.inert import visible
 from bench.reports.plots.picture import Picture
 from bench.version import __version__
 

@@ -22,7 +22,7 @@ from matplotlib.ticker import FuncFormatter
 from bench import units
 from bench.errors import UsageError
 from bench.files import write_whole
-from bench.reports.inert import visible
+from bench.inert import visible
 
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE = (
     *("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"),

@@ -6,7 +6,7 @@ the web server, such as that of Jenkins, allows no style of the page's own.
 
 import re
 
-from bench.reports.inert import visible
+from bench.inert import visible
 from bench.reports.plots.canvas import INK, PAPER
 
 _NOISE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)

@@ -9,6 +9,7 @@ from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion, find_inversions
 from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
+from bench.measure.unserved import Unserved
 from bench.measure.verdict import LAG_LIMIT_S
 from bench.measure.verdict_inputs import (
     Clocks,
@@ -45,9 +46,7 @@ def verdict_inputs(
         expects_completions=scenario.has_workers,
         watches_backlog=scenario.has_workers and scenario.worker_start == "with-run",
         asked_per_s=scenario.asked_per_s,
-        backlog=[
-            sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)
-        ],
+        backlog=_backlog(run, window),
         interruptions=run.interruptions,
         layout_note=run.layout_note,
         leases=run.leases,
@@ -71,6 +70,7 @@ def verdict_inputs(
         server=_server(run),
         others=_others(run),
         difficulties=_difficulties(run),
+        unserved=_unserved(run),
         measured_tasks=histograms[Interval.ENQUEUE, ALL_QUEUES].count,
         drain_waited_for=run.drain_waited_for,
         unfinished=_on_no_list(run.observed, counts),
@@ -112,19 +112,28 @@ def _others(run: CollectedRun) -> OtherUsers:
     )
 
 
+def _backlog(run: CollectedRun, window: Window) -> list[int]:
+    return [sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)]
+
+
 def _difficulties(run: CollectedRun) -> list[str]:
     """What workers met and went on after, as clauses."""
     refusals: Counter[str] = Counter()
-    unserved: Counter[str] = Counter()
     for report in run.workers:
         refusals.update(report.refusals)
-        unserved.update(report.unserved)
     lost = sum(report.reconnects for report in run.workers)
     return [
         *(f"commands refused with {code}: {count:,}" for code, count in sorted(refusals.items())),
-        *(f"tasks not served because {why}: {count:,}" for why, count in sorted(unserved.items())),
         *([f"connections lost and replaced: {lost:,}"] if lost else []),
     ]
+
+
+def _unserved(run: CollectedRun) -> list[str]:
+    """The tasks that workers took and could not serve, by the reason, as clauses."""
+    unserved: Counter[Unserved] = Counter()
+    for report in run.workers:
+        unserved.update(report.unserved)
+    return [reason.of(unserved[reason]) for reason in Unserved if unserved[reason]]
 
 
 def _lateness(histograms: summary.LatencyTable) -> Lateness:

@@ -31,6 +31,12 @@ def line(text: str) -> str:
     return "".join(letters(text))
 
 
+def excerpt(text: str, most: int = 120) -> str:
+    """Returns text as one line of a log, cut after ``most`` characters."""
+    shown = line(text[: most + 1])
+    return shown if len(shown) <= most else f"{shown[:most]}…"
+
+
 def letters(text: str) -> list[str]:
     """Returns what ``line`` shows, by the letter of ``text`` that it stands for."""
     shown = [visible(each) for each in text]
