@@ -89,6 +89,27 @@ class Standing:
     def _has_result(self, name: str) -> bool:
         return bool(self.client.execute_command(*self.layout.has_result(self.queue, name)))
 
+    @contextlib.contextmanager
+    def meeting(self, code: str) -> Iterator[None]:
+        """Wait, after what is done meanwhile, until the server has refused a command of the
+        worker's with that error, and the worker has told it."""
+        before = self._refused(code)
+        yield
+        self.wait_until(lambda: self._refused(code) > before)
+        self.wait_until(lambda: any(f"now: {code}" in line for line in self.told))
+
+    def _refused(self, code: str) -> int:
+        """How often the server has answered with that error."""
+        found = self.client.info("errorstats").get(f"errorstat_{code}", {"count": 0})
+        return int(found["count"])
+
+    def has_held_back(self) -> bool:
+        """Whether the server holds back a command of the worker's, other than a blocking pop."""
+        return any(
+            "b" in each["flags"] and each["cmd"] not in ("brpop", "blpop", "blmpop")
+            for each in self.client.client_list()
+        )
+
     def state(self, name: bytes) -> bytes | None:
         """The state of a task with any id."""
         key = self.layout.task(self.queue, name.decode(errors="surrogateescape"))
@@ -118,11 +139,17 @@ def standing(
 
 
 def pause(standing: Standing) -> None:
-    standing.client.client_pause(500, all=True)
+    """Writes are held back, those of the worker too."""
+    standing.client.client_pause(60_000, all=False)
+    standing.wait_until(standing.has_held_back)
+    standing.client.client_unpause()
 
 
 def forget_scripts(standing: Standing) -> None:
-    standing.client.script_flush()
+    if not standing.layout.scripts:
+        pytest.skip("the layout has no scripts")
+    with standing.meeting("NOSCRIPT"):
+        standing.client.script_flush()
 
 
 def be_busy(standing: Standing) -> None:
@@ -130,18 +157,19 @@ def be_busy(standing: Standing) -> None:
     client = standing.client
     client.config_set("busy-reply-threshold", 20)
     text = "local till = redis.call('TIME')[1] + 2 while redis.call('TIME')[1] + 0 < till do end"
-    client.eval(text, 0)
+    with standing.meeting("BUSY"):
+        client.eval(text, 0)
 
 
 def be_read_only(standing: Standing) -> None:
-    standing.client.replicaof("127.0.0.1", "1")
-    time.sleep(0.5)
+    with standing.meeting("READONLY"):
+        standing.client.replicaof("127.0.0.1", "1")
     standing.client.replicaof("NO", "ONE")
 
 
 def be_out_of_memory(standing: Standing) -> None:
-    standing.client.config_set("maxmemory", "1mb")
-    time.sleep(0.5)
+    with standing.meeting("OOM"):
+        standing.client.config_set("maxmemory", "1mb")
     standing.client.config_set("maxmemory", 0)
 
 
@@ -223,9 +251,10 @@ def test_a_list_that_is_replaced_by_something_else_is_waited_for(
     client = standing.client
     key = getattr(standing.layout, role)(standing.queue)
     client.delete(key)
-    client.set(key, "no list")
-    names = standing.enqueue(20) if role == "active" else []
-    time.sleep(0.3)
+    names = []
+    with standing.meeting("WRONGTYPE"):
+        client.set(key, "no list")
+        names += standing.enqueue(20) if role == "active" else []
     client.delete(key)
     standing.require_served([*names, *standing.enqueue(10)])
     active = standing.layout.active(standing.queue)
