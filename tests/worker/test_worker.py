@@ -26,6 +26,7 @@ from bench.worker.recorder import WorkerRecorder
 from bench.worker.stop_requests import StopRequests
 from bench.worker.worker import Worker
 from bench.workload.resolve import resolve
+from tests.integration.proxy import proxy
 from tests.redisio.private_server import private_server
 
 RUN = 77
@@ -289,3 +290,19 @@ def test_a_worker_that_ends_at_once_puts_its_tasks_back(
     assert sorted(waiting) == sorted(names)
     assert client.llen(RUNQY.active(DEFAULT)) == 0
     assert serving.recorder.report(full=True).completed == 0
+
+
+@pytest.mark.slow
+def test_a_second_request_to_stop_over_a_slow_network_leaves_no_task_active(
+    client: Any, url: str
+) -> None:
+    """It comes when the first tasks are on their way back."""
+    names = enqueue(client, DEFAULT, 64)
+    pending, active = RUNQY.pending(DEFAULT), RUNQY.active(DEFAULT)
+    with proxy(int(url.rpartition(":")[2].partition("/")[0]), reply_delay_s=0.06) as slow:
+        serving = Serving(slow.url, prefetch=64, service_time="60s")
+        wait_until(lambda: bool(client.llen(active) == serving.worker.in_flight == len(names)))
+        serving.requests.add()
+        wait_until(lambda: bool(client.llen(pending)))
+        serving.stop()
+    assert (client.llen(pending), client.llen(active)) == (64, 0)
