@@ -115,6 +115,8 @@ def _code_of(tokens: Sequence[str]) -> int:
     except KeyboardInterrupt as interrupt:
         return _fail(with_notes("interrupted", interrupt), ExitCode.INTERRUPTED)
     except Exception as error:
+        if _stems_from_interrupt(error):
+            return _fail(with_notes("interrupted", error), ExitCode.INTERRUPTED)
         fault = translated(error, command_line.known_secrets())
         return _fail(with_notes(str(fault), error), fault.exit_code)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
@@ -124,6 +126,15 @@ def _use_docstring_for_help(tokens: Sequence[str]) -> None:
     """Let a command's own help show its whole docstring, not only the line of the list."""
     if tokens and tokens[0] in COMMANDS and not _HELP_FLAGS.isdisjoint(tokens[1:]):
         app[tokens[0]].help = None
+
+
+def _stems_from_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: Python wraps it where a class is being made."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _fail(message: str, code: ExitCode) -> int:

@@ -73,12 +73,13 @@ def encode(line: ClientResult) -> bytes:
 def decode(text: bytes, client: str, tasks: int) -> ClientResult:
     """Read the result line of a client that was to enqueue ``tasks`` tasks.
 
-    Raises ValueError, with what is wrong, when there is not exactly one line, when it is not in the
-    format, or when client, number of tasks or number of latencies are not the expected ones.
+    What else it printed, or an interpreter with a sitecustomize of the user's, is passed over.
+    Raises ValueError, with what is wrong, when there is not exactly one such line, when it is not
+    in the format, or when client, number of tasks or number of latencies are not the expected ones.
     """
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if line.lstrip().startswith(b"{")]
     if len(lines) != 1:
-        raise ValueError(f"it printed {len(lines)} lines instead of one")
+        raise ValueError(f"it printed {len(lines)} result lines instead of one")
     try:
         line = msgspec.json.decode(lines[0], type=ClientResult)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

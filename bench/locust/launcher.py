@@ -56,7 +56,8 @@ def execute(
 ) -> RunRecord:
     """Runs a scenario on Locust and returns its record. Without a URL, a server is started.
 
-    Raises the BenchError that corresponds to the exit code of Locust's process.
+    Raises the BenchError that corresponds to the exit code of Locust's process, and
+    KeyboardInterrupt where it was stopped before there was anything to record.
     """
     with folders.held("run") as folder:
         scenario = folder / "scenario.json"
@@ -71,12 +72,14 @@ def execute(
             )
             os.close(write_end)
             try:
-                _follow(process, reader, on_progress, should_stop)
+                is_interrupted = _follow(process, reader, on_progress, should_stop)
             finally:
                 process.end()
             errors.seek(0)
             message = errors.read().decode(errors="replace")
         if not path.exists():
+            if is_interrupted:
+                raise KeyboardInterrupt
             shown = hide(message, url_secrets(request.url))
             raise error_of_process(process.returncode, shown, "Locust")
         return msgspec.structs.replace(run_record.load(path), command=request.command)
@@ -140,7 +143,8 @@ def _follow(
     reader: Reader[Progress],
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
-) -> None:
+) -> bool:
+    """Pass on the process's progress until it ends; return whether it was asked to stop."""
     is_interrupted = False
     is_open = True
     while process.poll() is None:
@@ -156,6 +160,7 @@ def _follow(
         elif not is_open:
             with contextlib.suppress(TimeoutExpired):
                 process.wait(_POLL_S)
+    return is_interrupted
 
 
 def require_free(host: str, port: int) -> None:

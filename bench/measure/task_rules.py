@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from bench import units
 from bench.measure.ledger import Counts
 from bench.measure.verdict_inputs import (
-    ENQUEUED_SHARE,
     Verdict,
     VerdictInputs,
     VerdictReason,
@@ -131,7 +130,7 @@ def lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "twice or given to two workers",
             Verdict.LOSSY,
         )
-    if counts.refused and counts.enqueued >= ENQUEUED_SHARE * counts.due:
+    if counts.refused:
         yield VerdictReason(
             "refused",
             f"the server refused {quantity(counts.refused, 'task')}"

@@ -65,7 +65,8 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
 
 def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
-    if counts.enqueued < ENQUEUED_SHARE * counts.due:
+    # What the server refused was sent: that is not the generator's.
+    if counts.enqueued + counts.refused < ENQUEUED_SHARE * counts.due:
         yield VerdictReason(
             "enqueued_too_few",
             f"only {counts.enqueued / counts.due:.1%} of the due tasks were enqueued"

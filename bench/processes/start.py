@@ -24,6 +24,7 @@ _FIRST_FREE = 3
 """The first file descriptor that is none of the standard ones."""
 _SWEEP = "bench.processes.sweep"
 """Module that removes what this process leaves if it is killed."""
+_GUARDIAN_END_S = 2.0
 _PATH_VARIABLE = "PYTHONPATH"
 Stream = int | IO[bytes]
 
@@ -216,7 +217,11 @@ def _dismiss() -> None:
     process, _guardian.process = _guardian.process, None
     if process is not None and process.stdin is not None:
         process.stdin.close()
-        process.wait()
+        try:
+            process.wait(_GUARDIAN_END_S)
+        except subprocess.TimeoutExpired:  # somebody has stopped it: nothing is left for it to do
+            process.kill()
+            process.wait()
 
 
 def _forget() -> None:

@@ -3,6 +3,7 @@
 A file may come from anywhere, so reading one takes bounded time and memory whatever it holds.
 """
 
+import codecs
 import contextlib
 import errno
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def decode(path: Path, data: bytes, kind: type[RecordT], what: str) -> RecordT:
     if data.count(b",") > _MOST_VALUES or data.count(b"[") + data.count(b"{") > _MOST_LISTS:
         raise RecordError(f"{path}: not {what}: it holds more values than any record has")
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
     except RecursionError:
         raise RecordError(f"{path}: not {what}: its values are nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -30,7 +30,7 @@ class TaskRecorder(Protocol):
         """Record that tasks were taken."""
         ...
 
-    def missing(self, count: int) -> None:
+    def missing(self, task_ids: Sequence[bytes]) -> None:
         """Record ids that were popped and had no task behind them."""
         ...
 
@@ -166,7 +166,7 @@ def read_batches(
         found = members
         if not all(map(replies.__getitem__, members)):  # an id without a hash reads as nothing
             found = [index for index in members if replies[index]]
-            recorder.missing(len(members) - len(found))
+            recorder.missing([task_ids[index] for index in sorted({*members} - {*found})])
         hashes, readable = _read(settings.layout, replies, found)
         if len(readable) < len(found):
             unreadable += [(index, recorder) for index in sorted({*found} - {*readable})]

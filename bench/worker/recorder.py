@@ -100,9 +100,11 @@ class WorkerRecorder:
         self._started_count += count
         self._started.add(now_us - self._start_us, count)
 
-    def missing(self, count: int) -> None:
-        """Record ids that were popped and had no task behind them."""
-        self._missing += count
+    def missing(self, task_ids: Sequence[bytes]) -> None:
+        """Record ids that were popped and had no task behind them, of the run or of others."""
+        own = int(np.count_nonzero(read_ids(task_ids, self._run).producer >= 0))
+        self._missing += own
+        self._foreign += len(task_ids) - own
 
     def foreign(self, count: int) -> None:
         """Record that tasks of others were ended that were on the run's queues."""

@@ -73,7 +73,7 @@ class _Unmeasured:
     def started(self, count: int, now_us: int) -> None:
         """Not measured."""
 
-    def missing(self, count: int) -> None:
+    def missing(self, task_ids: Sequence[bytes]) -> None:
         """Not measured."""
 
     def ended(
@@ -95,9 +95,9 @@ class _Shifted:
         """Record that tasks were taken."""
         self._followed.recorder.started(count, now_us + self._followed.shift_us)
 
-    def missing(self, count: int) -> None:
+    def missing(self, task_ids: Sequence[bytes]) -> None:
         """Record ids that had no task behind them."""
-        self._followed.recorder.missing(count)
+        self._followed.recorder.missing(task_ids)
 
     def ended(
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -85,3 +86,17 @@ def test_an_interrupt_saves_what_was_measured(folder: Path, url: str) -> None:
     assert code == 130, errors
     assert saved.verdict == "incomplete"
     assert saved.counts.enqueued > 0
+
+
+def test_an_interrupt_while_workers_are_waited_for_is_told_as_one(folder: Path, url: str) -> None:
+    words = ("run", "smoke", "--distributed", "--expect-workers", "1", "--redis-url", url)
+
+    def is_waiting() -> bool:
+        return any(
+            connection.status == psutil.CONN_LISTEN
+            for process in psutil.Process().children(recursive=True)
+            for connection in process.net_connections("inet")
+        )
+
+    code, said = interrupted(folder, words, is_waiting)
+    assert (code, said.splitlines()[-1]) == (130, "bench: interrupted")

@@ -195,3 +195,19 @@ def test_ctrl_c_while_modules_are_loaded_is_one_line(folder: Path) -> None:
         folder, ["run"], (folder / "importing").exists, {"PYTHONPATH": str(folder)}
     )
     assert (code, said) == (130, "bench: interrupted\n")
+
+
+def test_ctrl_c_that_python_has_made_another_error_is_still_ctrl_c(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does in the middle of a class that is being made."""
+
+    def interrupted_import(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr("bench.cli.app.app", interrupted_import)
+    outcome = bench("scenarios")
+    assert (outcome.code, outcome.err) == (130, "bench: interrupted\n")

@@ -182,8 +182,8 @@ WRONG = {
         "it ended with exit code 1: first | the last word of redis://127.0.0.1:",
     ),
     "prints more": (
-        'if number == 7: print("hello", flush=True)',
-        "it printed 2 lines instead of one",
+        'if number == 7: print("{}", flush=True)',
+        "it printed 2 result lines instead of one",
     ),
     "a key that nobody lists": (
         'client.hset("asynq:t:stray", "a", "b")',

@@ -30,15 +30,19 @@ def test_a_good_line_is_read_into_a_histogram() -> None:
     assert counted.percentile_us(50) == 2047
 
 
+def test_what_else_a_program_or_its_interpreter_prints_is_passed_over() -> None:
+    assert decode(b"sitecustomize\n" + written() + b"\nbye\n", "go-seed", 5).tasks == 5
+
+
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (b"", "printed 0 lines"),
-        (written() + b"\n" + written(), "printed 2 lines"),
-        (b"connected\n" + written(), "printed 2 lines"),
+        (b"", "printed 0 result lines"),
+        (b"connected\n", "printed 0 result lines"),
+        (written() + b"\n" + written(), "printed 2 result lines"),
         (written()[:-1], "cannot be read"),
-        (b"[]", "cannot be read"),
-        (b"\xff", "cannot be read"),
+        (b"{}", "cannot be read"),
+        (b"{\xff}", "cannot be read"),
         (written(client="go-pipelined"), "5 tasks of go-pipelined"),
         (written(tasks=4), "4 tasks of go-seed"),
         (written(tasks="5"), "$.tasks"),

@@ -100,6 +100,17 @@ def test_ids_of_others_on_a_run_s_queue_are_counted(embedded: EmbeddedServer, ot
     assert other.llen(f"asynq:{QUEUE}:pending") == 2  # theirs stay
 
 
+def test_ids_of_others_that_have_no_task_are_told_where_a_worker_takes_them(
+    embedded: EmbeddedServer, other: Any
+) -> None:
+    stop = once(
+        lambda: is_enqueueing(other), lambda: other.rpush(f"asynq:{QUEUE}:pending", "a", "b")
+    )
+    record = run(embedded.url, {**OPEN, "workers": 1}, owns_server=False, should_stop=stop)
+    assert "2 ids that the run did not enqueue" in warnings_of(record)["other_tasks"]
+    assert record.counts.lost == 0
+
+
 def test_another_client_that_takes_the_run_s_tasks_is_named(
     embedded: EmbeddedServer, other: Any
 ) -> None:

@@ -142,10 +142,10 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
             "counts": Counts(due=1000, enqueued=500, completed=500, not_sent=500, refused=500),
             "first_error": "OOM command not allowed",
         },
-        Verdict.GENERATOR_LIMITED,
-        "enqueued_too_few",
-        "only 50.0% of the due tasks were enqueued, because the server replied "
-        "'OOM command not allowed': resolve that error",
+        Verdict.LOSSY,
+        "refused",
+        "the server refused 500 tasks, because the server replied 'OOM command not allowed': "
+        "resolve that error",
     ),
     (
         {"lateness": Lateness(p99_s=0.0101)},

@@ -265,3 +265,14 @@ def test_the_command_itself_imports_nothing_from_the_working_folder(
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_guardian_that_somebody_has_stopped_holds_no_command() -> None:
+    code = """
+        import os, signal
+        from bench.processes import start
+        start.run(["true"], 10)
+        os.kill(start._guardian.process.pid, signal.SIGSTOP)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, timeout=TIMEOUT_S, check=False).returncode == 0

@@ -186,3 +186,11 @@ def test_a_histogram_that_cannot_be_used_is_told_with_the_file(encoded: str, mes
     with pytest.raises(RecordError) as caught, formats.naming(Path("run.json")):
         histogram_of(summary)
     assert str(caught.value).startswith(message)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Editors and shells of Windows put one in front."""
+    path = tmp_path / "record.json"
+    run_record.save(example_record(), path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert run_record.load(path) == example_record()

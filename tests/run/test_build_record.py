@@ -188,7 +188,7 @@ def test_there_is_no_inversion_without_priorities_or_within_the_error_of_the_clo
                 "workers": [worker({0: range(80)})],
             },
             Counts(due=100, enqueued=80, completed=80, not_sent=20, refused=20),
-            "generator_limited",
+            "lossy",
         ),
         (
             {"producers": [producer(80, due=100)], "workers": [worker({0: range(80)})]},
