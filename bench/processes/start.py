@@ -135,7 +135,8 @@ def start(
 
 def hold(path: Path) -> None:
     """Let the guardian hold a lock on a file, by ``fcntl.lockf``, until ``free``, or until this
-    process and all that it has started have ended."""
+    process and all that it has started have ended. Raises OSError where there can be none."""
+    _require_guardian()
     _tell(f"hold {os.fsencode(path.absolute()).hex()}")
 
 
