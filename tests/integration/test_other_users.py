@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 import redis
 
+from bench.errors import MeasurementError, with_notes
+from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.other_clients import poppers
 from bench.wire.ids import run_text
 from tests.integration.conftest import QUEUE, run
+from tests.talk import as_user
 
 pytestmark = pytest.mark.slow
 
@@ -133,3 +137,35 @@ def test_a_run_leaves_no_key_of_its_own_behind(embedded: EmbeddedServer, other: 
     assert record.counts.completed == 1000
     assert other.keys(f"*{run_text(int(record.id, 16))}*") == []
     assert other.dbsize() == 0
+
+
+def test_takers_of_another_database_are_none_of_a_run_s(embedded: EmbeddedServer) -> None:
+    with (
+        redis.Redis(port=embedded.port, db=5, protocol=2) as elsewhere,
+        redis.Redis(port=embedded.port, protocol=2) as here,
+    ):
+        for client in (elsewhere, here):
+            client.client_setname("importer")
+            client.rpop("a list")
+        with open_client(embedded.url) as reader:
+            assert [each.partition(" ")[2] for each in poppers(reader)] == ["(importer)"]
+
+
+def test_a_run_that_fails_tells_what_it_could_not_remove(
+    embedded: EmbeddedServer, other: Any
+) -> None:
+    with redis.Redis.from_url(embedded.url) as admin:
+        rules = ("on", ">secret", "~*", "&*", "+@all", "-unlink", "-del")
+        admin.execute_command("ACL", "SETUSER", "poor", *rules)
+
+    def fail() -> None:
+        raise MeasurementError("something went wrong")
+
+    stop = once(lambda: is_enqueueing(other), fail)
+    url = as_user(embedded.url, "poor", "secret")
+    with pytest.raises(MeasurementError) as failed:
+        run(url, IDLE, owns_server=False, should_stop=stop)
+    assert other.dbsize() > 10
+    message = with_notes(str(failed.value), failed.value)
+    assert message.startswith("something went wrong; not everything that the run wrote could be")
+    assert "'unlink' command" in message or "'del' command" in message
