@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import files
+from bench import files, result_files
 from bench.errors import UsageError
 
 DATA = b"measured\n"
@@ -142,20 +142,20 @@ def test_what_a_killed_process_had_reserved_is_removed_by_the_next_and_nothing_e
 ) -> None:
     """An empty file among the results would be taken for a record that cannot be read."""
     code = (
-        "import os; from bench import files\n"
-        "files.new_file('killed'); files.new_folder('killed'); os.kill(os.getpid(), 9)"
+        "import os; from bench.result_files import new_file, new_folder\n"
+        "new_file('killed'); new_folder('killed'); os.kill(os.getpid(), 9)"
     )
-    living = files.new_file("living")
-    others = [files.RESULTS / name for name in ("empty.json", "20260101-000000-full.json")]
+    living = result_files.new_file("living")
+    others = [result_files.RESULTS / name for name in ("empty.json", "20260101-000000-full.json")]
     for path, text in zip(others, ("", "{}"), strict=True):
         path.write_text(text)
     killed = subprocess.run([sys.executable, "-c", code], cwd=folder, check=False)
     assert killed.returncode == -9
-    assert len(names_in(files.RESULTS)) == 5
-    made = files.new_file("next")
-    assert set(files.RESULTS.iterdir()) == {living, made, *others}
-    files.release()
-    assert set(files.RESULTS.iterdir()) == set(others)
+    assert len(names_in(result_files.RESULTS)) == 5
+    made = result_files.new_file("next")
+    assert set(result_files.RESULTS.iterdir()) == {living, made, *others}
+    result_files.release()
+    assert set(result_files.RESULTS.iterdir()) == set(others)
 
 
 def limited(size: int, code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -258,18 +258,18 @@ def test_what_is_read_again_needs_a_file(folder: Path) -> None:
 
 
 def test_default_names_never_name_the_same_file(folder: Path) -> None:
-    made = [files.new_file("smoke") for _ in range(3)]
+    made = [result_files.new_file("smoke") for _ in range(3)]
     assert len(set(made)) == 3
     assert all(path.stat().st_size == 0 for path in made)
-    folders = [files.new_folder("ab-smoke") for _ in range(3)]
+    folders = [result_files.new_folder("ab-smoke") for _ in range(3)]
     assert len(set(folders)) == 3
     files.write_whole(made[1], DATA)
     files.write_whole(folders[1] / "job.json", DATA)
-    files.release()
-    assert names_in(files.RESULTS) == sorted([made[1].name, folders[1].name])
+    result_files.release()
+    assert names_in(result_files.RESULTS) == sorted([made[1].name, folders[1].name])
 
 
 def test_a_default_name_is_possible_whatever_the_scenario_is_called() -> None:
-    path = files.new_file("ä/" * 1000)
+    path = result_files.new_file("ä/" * 1000)
     assert path.exists()
-    files.release()
+    result_files.release()

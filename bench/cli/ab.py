@@ -11,7 +11,7 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Group, Parameter
 
-from bench import files
+from bench import files, result_files
 from bench.analysis import comparability, metric_values
 from bench.cli import run as run_command
 from bench.cli.ab_view import ab_view, opening
@@ -133,7 +133,7 @@ def ab(
         else:
             name = scenario or library.DEFAULT
             job = _new_job(name, which, flags, where, decision)
-            folder = which.output or files.new_folder(f"ab-{_title(name)}")
+            folder = which.output or result_files.new_folder(f"ab-{_title(name)}")
             ab_job.require_none(folder)
         files.require_file(folder / ab_job.STATE, "the job is saved after each run")
         files.require_file(folder / ab_job.GATE, "the comparison is read from there later")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cyclopts
 
-from bench import files
+from bench import result_files
 from bench.cli import command_line
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             code = _code_of(tokens)
         finally:
-            files.release()
+            result_files.release()
         output.flush()
         if output.failure is None or isinstance(output.failure, BrokenPipeError):
             return code

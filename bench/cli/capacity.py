@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from bench import files, units
+from bench import files, result_files, units
 from bench.analysis.capacity.effort import effort_for, held_out_levels
 from bench.cli.arguments import flags_of, read_flag, require_nothing_else, require_within
 from bench.cli.capacity_view import capacity_view, opening
@@ -109,7 +109,7 @@ def capacity(
         path, record = how.resume, capacity_record.load(how.resume)
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
-        path = how.output or files.new_file("capacity")
+        path = how.output or result_files.new_file("capacity")
     files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:
         sys.stderr.write(opening(record, str(path)) + "\n")

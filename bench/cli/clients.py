@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import files
+from bench import files, result_files
 from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
 from bench.cli.interrupts import interruptible
@@ -86,7 +86,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     require_within("--tasks", how.tasks, 1, job.MOST_TASKS)
     require_within("--repeat", how.repeat, 1, job.MOST_REPEAT)
     url = how.server_url(where)
-    path = how.output or files.new_file("clients")
+    path = how.output or result_files.new_file("clients")
     files.require_writable(path)
     if how.images is not None:
         files.require_writable(how.images / "picture.svg")

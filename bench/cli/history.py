@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import files
+from bench import files, result_files
 from bench.analysis import metric_values
 from bench.analysis.history import trends
 from bench.errors import UsageError
@@ -18,7 +18,7 @@ from bench.workload.metrics import Metric
 
 
 def history(
-    folder: Path = files.RESULTS,
+    folder: Path = result_files.RESULTS,
     /,
     *,
     metric: Annotated[

@@ -18,8 +18,9 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from bench import result_files
 from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError, with_notes
-from bench.files import is_standard_output, release, require_writable
+from bench.files import is_standard_output, require_writable
 from bench.inert import visible
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
@@ -141,7 +142,7 @@ class Hooks:
             environment.process_exit_code = int(self._error.exit_code)
         elif self._coordinates and environment.web_ui is None:
             environment.process_exit_code = int(ExitCode.INTERRUPTED)
-        release()
+        result_files.release()
 
     # The coordinator's side.
 

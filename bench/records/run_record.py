@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import files
+from bench import files, result_files
 from bench.errors import ExitCode, RecordError
 from bench.measure.bottleneck import MachineUse
 from bench.measure.ledger import Counts, total
@@ -177,7 +177,7 @@ def default_path(name: str) -> Path:
 
     Raises UsageError when it cannot be written.
     """
-    return files.new_file(name)
+    return result_files.new_file(name)
 
 
 class _FormatOnly(msgspec.Struct):
