@@ -29,6 +29,7 @@ app = cyclopts.App(
     help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
     "measurement, 5 objective missed, 6 no server, 70 internal error, 130 interrupted.",
     version=__version__,
+    suppress_keyboard_interrupt=False,  # it would end the process without a word
     default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
 )
 # Functions are given by name so that a run does not load what comparisons need. For the list of

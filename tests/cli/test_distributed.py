@@ -95,6 +95,7 @@ def test_an_interrupt_while_workers_are_waited_for_is_told_as_one(folder: Path, 
         return any(
             connection.status == psutil.CONN_LISTEN
             for process in psutil.Process().children(recursive=True)
+            if "bench.locust.process" in process.cmdline()
             for connection in process.net_connections("inet")
         )
 

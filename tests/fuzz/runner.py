@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 
 import redis
 
+from bench.errors import ExitCode
 from bench.redisio import embedded
 from tests.fuzz import child
 from tests.fuzz.cases import CANARY, Case
@@ -68,7 +69,7 @@ class Runner:
         began_s = time.monotonic()
         connection.send((case, url))
         wait_s = most_s(case) + 1.0
-        if (*case.arguments, "")[0] in _STANDING and case.measures:
+        if _stands(case):
             if connection.poll(STANDING_S):
                 return self._received(connection, began_s)
             self._ask_to_stop()
@@ -106,6 +107,12 @@ class Runner:
                 raise RuntimeError("the process for the cases does not start")
             self._connection.recv()
         return self._connection
+
+
+def _stands(case: Case) -> bool:
+    """Whether a command has to be ended: it measures, or waits, and is not to refuse its input."""
+    may_go_on = not case.codes or not {0, ExitCode.INTERRUPTED}.isdisjoint(case.codes)
+    return case.measures and may_go_on and (*case.arguments, "")[0] in _STANDING
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import shlex
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -177,10 +178,19 @@ def test_a_worker_command_that_dies_at_once_is_told_with_its_last_lines(
 
 
 def test_a_worker_that_dies_later_ends_the_run_which_keeps_what_it_measured(
-    embedded: EmbeddedServer,
+    embedded: EmbeddedServer, tmp_path: Path
 ) -> None:
-    command = shlex.join(["sh", "-c", "sleep 1.5; echo out of memory; kill -9 $$"])
-    record = run(embedded.url, {"rate": 100, "duration": 60, "worker_command": command})
+    is_time = tmp_path / "is-time"
+    dies = f"until test -e {is_time}; do sleep 0.05; done; echo out of memory; kill -9 $$"
+    fields = {"rate": 100, "duration": 60, "worker_command": shlex.join(["sh", "-c", dies])}
+    client: Any = redis.Redis(port=embedded.port, protocol=2)
+
+    def once_tasks_are_there() -> bool:
+        if client.llen(f"asynq:{QUEUE}:pending") > 20:
+            is_time.touch()
+        return False
+
+    record = run(embedded.url, fields, should_stop=once_tasks_are_there)
     assert record.verdict == "incomplete"
     assert "by SIGKILL: out of memory" in record.warnings[0].message
     assert 0 < record.counts.enqueued == record.counts.pending

@@ -327,7 +327,7 @@ def test_tasks_that_the_server_refuses_are_counted_and_the_reason_is_told(
     counts = record.counts
     assert counts.enqueued == counts.pending == int(client.llen(PENDING)) >= 100
     assert counts.refused == counts.not_sent == 1000 - counts.enqueued > 0
-    assert record.verdict == "generator_limited"
+    assert record.verdict == "lossy"
     assert "OOM" in " ".join(warning.message for warning in record.warnings)
 
 
