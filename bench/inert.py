@@ -5,9 +5,11 @@ own escapes, in the module that writes it. This module has what they share: char
 reader sees, and that terminals, CI systems and XML readers act upon.
 """
 
+import json
 import re
 import unicodedata
 
+_UNUSUAL = re.compile(r"[^\n -~]")
 _COMMAND = re.compile(r"(?<!\S)(::|##\[)")
 """What begins a command of GitHub Actions, in the log of a job."""
 
@@ -24,6 +26,14 @@ def visible(text: str, keep: str = "") -> str:
         each if each.isprintable() or each in keep or _is_space(each) else _written_out(each)
         for each in text
     )
+
+
+def in_json(text: str) -> str:
+    """Returns a JSON document with every such character escaped, so that it may be shown as it is.
+
+    They can only stand in strings, where the escape means the same.
+    """
+    return _UNUSUAL.sub(lambda found: _json_letter(found[0]), text)
 
 
 def line(text: str) -> str:
@@ -47,6 +57,10 @@ def letters(text: str) -> list[str]:
 
 def _is_space(letter: str) -> bool:
     return unicodedata.category(letter) == "Zs"
+
+
+def _json_letter(letter: str) -> str:
+    return letter if letter.isprintable() or _is_space(letter) else json.dumps(letter)[1:-1]
 
 
 def _written_out(letter: str) -> str:

@@ -7,6 +7,7 @@ from bench.analysis import rule
 from bench.analysis.compare import Comparison, Pair
 from bench.records import timestamps
 from bench.records.comparison_record import GateRecord, Side
+from bench.records.formats import server_name
 from bench.records.run_record import RunRecord
 
 
@@ -21,7 +22,7 @@ def side(label: str, what: str, records: Sequence[RunRecord]) -> Side:
         runs=len(records),
         verdicts=dict(Counter(record.verdict for record in records)),
         revision=_several(map(revision_of, records)),
-        server=_several(f"{each.server['product']} {each.server['version']}" for each in records),
+        server=_several(server_name(each.server) for each in records),
     )
 
 

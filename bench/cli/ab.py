@@ -32,6 +32,7 @@ from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.cli.run import RunFlags
 from bench.errors import ExitCode, UsageError
+from bench.inert import visible
 from bench.jobs import ab_job, arms
 from bench.jobs.ab_job import Job
 from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
@@ -143,7 +144,7 @@ def ab(
 
 def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
     if not outputs.quiet:
-        sys.stderr.write(opening(job, str(folder)) + "\n")
+        sys.stderr.write(visible(opening(job, str(folder)), keep="\n") + "\n")
     with interruptible() as should_stop:
         try:
             with ab_view(outputs.quiet) as watch:

@@ -20,6 +20,7 @@ from bench.cli.measuring import OUTPUT, MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError, quoted
+from bench.inert import visible
 from bench.jobs import capacity_job
 from bench.jobs.runs import RunInterrupted
 from bench.records import capacity_record, timestamps
@@ -112,7 +113,7 @@ def capacity(
         path = how.output or result_files.new_file("capacity")
     files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:
-        sys.stderr.write(opening(record, str(path)) + "\n")
+        sys.stderr.write(visible(opening(record, str(path)), keep="\n") + "\n")
     with interruptible() as should_stop:
         try:
             with capacity_view(how.hides_progress) as watch:

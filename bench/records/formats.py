@@ -6,13 +6,14 @@ A file may come from anywhere, so reading one takes bounded time and memory what
 import codecs
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from bench.errors import RecordError
+from bench.inert import in_json
 from bench.reading import read_file
 from bench.records.plausible import implausible
 
@@ -88,5 +89,12 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """Returns the value as indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+    """Returns the value as indented JSON, ending in a newline, that no terminal acts upon."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+    is_plain = text.isascii() and b"\x7f" not in text
+    return text if is_plain else in_json(text.decode()).encode()
+
+
+def server_name(server: Mapping[str, object]) -> str:
+    """The server of a record, for people: product and version."""
+    return f"{server.get('product', 'redis')} {server.get('version', '')}".rstrip()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bench import units
 from bench.records.clients_record import ClientRow, ClientsRecord, Figures
+from bench.records.formats import server_name
 from bench.reports.figures import NOTHING
 
 CAPTION = (
@@ -85,7 +86,7 @@ def footer(record: ClientsRecord) -> str:
     return (
         f"{units.format_count(record.tasks)} tasks in the {record.layout} layout enqueued to "
         f"{record.queue} {times}; figures are medians, CPU is per task · "
-        f"{server.get('product')} {server.get('version')} at {server.get('address')}"
+        f"{server_name(server)} at {server.get('address')}"
     )
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
+from bench.records.formats import server_name
 from bench.records.run_record import RunRecord
 from bench.reports import run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
@@ -179,7 +180,7 @@ def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
         f"cores: server {cores(resources.server_cpu_cores)}, "
         f"workers {cores(resources.worker_cpu_cores)}, "
         f"generator {cores(resources.generator_cpu_cores)}{run_text.machine(record)}"
-        f" · {server['product']} {server['version']} at {server['address']}"
+        f" · {server_name(server)} at {server.get('address')}"
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}",
         style="dim",

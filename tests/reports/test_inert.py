@@ -1,14 +1,19 @@
 """Text of others is shown in a terminal, and does nothing else there."""
 
 import io
+import json
 import sys
+import unicodedata
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
 from bench import inert
+from bench.inert import in_json
 from bench.records.run_record import RecordWarning
 from bench.reports.console import console_for_progress, fault_line, note_line, print_parts
 from bench.reports.run import print_report
@@ -139,3 +144,15 @@ def test_only_a_terminal_that_can_gets_lines_that_move(
     monkeypatch.setenv("TERM", term)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     assert (console_for_progress() is not None) == (is_terminal and term == "xterm")
+
+
+@given(st.text())
+def test_json_means_the_same_and_no_terminal_acts_upon_it(text: str) -> None:
+    shown = in_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(shown) == text
+    assert not any(unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") for each in shown)
+
+
+@pytest.mark.parametrize("letter", ["\x7f", "\x9b", "\u202e", "\u2028", "\ufeff", "\U000e0041"])
+def test_each_of_them_is_escaped_in_json(letter: str) -> None:
+    assert in_json(f'"{letter}"') == json.dumps(letter)

@@ -7,6 +7,7 @@ from bench import units
 from bench.analysis.capacity.models import best_level
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, Prediction
+from bench.records.formats import server_name
 from bench.workload.metrics import parse_objective
 
 _KINDS = {"interior": " (interpolated)", "extrapolated": " (extrapolated)", "load": ""}
@@ -19,7 +20,7 @@ def sentence(record: CapacityRecord) -> str:
     best = best_level(record)
     if best is None:
         return f"No tested rate meets {objectives}{_closest(record)}."
-    product = f"{record.server.get('product')} {record.server.get('version')}"
+    product = server_name(record.server)
     verb = "sustains" if best.units == 1 else "sustain"
     text = (
         f"{counted_units(best.units, record.axis)} on {product} {verb} "
