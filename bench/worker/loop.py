@@ -23,8 +23,8 @@ HEARTBEAT_EXPIRES_S = 30
 """After which the heartbeat of a worker that was killed is gone, as that of runqy's workers is."""
 RECONNECT_US = 50_000
 STOP_US = 10_000_000
-"""How long tasks in hand may take to end once the worker is told to stop; those that take longer
-are put back."""
+"""How long the tasks that a worker holds may take to end once it is told to stop; those that take
+longer are put back."""
 
 LAST_ANSWER_TIMEOUT_S = 1.0
 """How long a worker that ends waits for the server's last replies."""
@@ -203,7 +203,7 @@ class WorkerLoop:
         self._event_loop.wake_all()
 
     def _end(self) -> None:
-        """Put back what is still in hand, and take the heartbeat away."""
+        """Put back what is still held, and take the heartbeat away."""
         self._event_loop.close()
         commands = self._worker.undo()
         are_back = not commands

@@ -14,7 +14,7 @@ class StopRequest(Enum):
 
     NONE = auto()
     ORDERLY = auto()
-    """Take no more tasks, and end those in hand."""
+    """Take no more tasks, and end those it holds."""
     AT_ONCE = auto()
     """End now, and put back what can be put back."""
 

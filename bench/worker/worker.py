@@ -29,7 +29,7 @@ from bench.worker.batch import (
 )
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Coroutine, CoroutineFactory, Operation, Sleep, Wait
-from bench.worker.hand import Hand
+from bench.worker.held_tasks import HeldTasks
 from bench.worker.moves import QueueMoves
 from bench.worker.popping import Popping
 from bench.worker.recorder import AttemptBatch, AttemptOutcome
@@ -82,7 +82,7 @@ class Worker:
         self._requeues: dict[str, list[bytes]] = {}
         """Ids, by queue, that are to be requeued now and whose commands are not sent yet."""
         self._order = 0
-        self._hands: list[Hand] = []
+        self._held: list[HeldTasks] = []
         """What each coroutine that takes tasks holds."""
         self._popping_coroutines = 0
         self._requested = 0
@@ -103,12 +103,12 @@ class Worker:
     def in_flight(self) -> int:
         """Tasks taken and not yet ended."""
         due = sum(map(len, self._due.values()))
-        return sum(map(len, self._hands)) + len(self._in_service) + due + self._finishing
+        return sum(map(len, self._held)) + len(self._in_service) + due + self._finishing
 
     @property
     def unanswered(self) -> int:
         """Tasks with commands that were sent and are not answered, which ``undo`` leaves alone."""
-        held = sum(len(hand.unanswered) for hand in self._hands)
+        held = sum(len(each.unanswered) for each in self._held)
         return held + self._finishing + self._requeueing
 
     def coroutines(self) -> list[CoroutineFactory]:
@@ -131,10 +131,10 @@ class Worker:
         in_service = [(batch.queue, batch.task_ids[0]) for *_, batch in sorted(self._in_service)]
         for (queue, _), batches in self._due.items():
             in_service += [(queue, batch.task_ids[0]) for batch in batches]
-        for hand in self._hands:
-            if hand.popped:
-                popped.append(undo_pop(self._layout, hand.queue, hand.popped))
-            in_service += [(hand.queue, task_id) for task_id in hand.in_service]
+        for held in self._held:
+            if held.popped:
+                popped.append(undo_pop(self._layout, held.queue, held.popped))
+            in_service += [(held.queue, task_id) for task_id in held.in_service]
         commands: list[Command] = []
         for queue, task_id in reversed(in_service):
             commands += self._moves[queue].put_back.step.commands(task_id, now_s=now_s)
@@ -146,30 +146,30 @@ class Worker:
 
     def _one_by_one(self) -> Coroutine:
         """The worker in runqy's documentation: one task, one command, one reply at a time."""
-        with self._popping_hand() as hand:
+        with self._holding() as held:
             while not self.stopping:
                 queue, task_ids = yield from self._popping.take(1)
                 if task_ids:
-                    hand.take(queue, task_ids)
-                    yield from self._serve_one(hand)
+                    held.take(queue, task_ids)
+                    yield from self._serve_one(held)
 
-    def _serve_one(self, hand: Hand) -> Coroutine:
-        for batch in (yield from self._read_tasks(hand)):
-            hand.send(batch.task_ids)
+    def _serve_one(self, held: HeldTasks) -> Coroutine:
+        for batch in (yield from self._read_tasks(held)):
+            held.send(batch.task_ids)
             started = yield from self._start(batch)
             if started.service_us:
-                hand.serve()
+                held.serve()
                 yield Sleep(self._clock.now_us() + started.service_us[0])
-                hand.end_service()
+                held.end_service()
             for outcome, part in started.by_outcome():
-                yield from self._end(self._moves[hand.queue].end(outcome), outcome, part)
-            hand.settle()
+                yield from self._end(self._moves[held.queue].end(outcome), outcome, part)
+            held.settle()
 
     def _in_batches(self) -> Coroutine:
         """Takes and starts tasks in batches; ends them at once where service takes no time."""
         coroutines = min(_BATCH_COROUTINES, self._settings.prefetch)
         most = math.ceil(self._settings.prefetch / coroutines)
-        with self._popping_hand() as hand:
+        with self._holding() as held:
             while not self.stopping:
                 room = min(most, self._settings.prefetch - self.in_flight - self._requested)
                 if room <= 0:
@@ -181,38 +181,38 @@ class Worker:
                 finally:
                     self._requested -= room
                 if task_ids:
-                    hand.take(queue, task_ids)
-                    yield from self._serve_batch(hand)
+                    held.take(queue, task_ids)
+                    yield from self._serve_batch(held)
 
     @contextlib.contextmanager
-    def _popping_hand(self) -> Iterator[Hand]:
-        """The hand of a coroutine that takes tasks, for as long as it does."""
-        hand = Hand()
-        self._hands.append(hand)
+    def _holding(self) -> Iterator[HeldTasks]:
+        """What a coroutine that takes tasks holds, for as long as it does."""
+        held = HeldTasks()
+        self._held.append(held)
         self._popping_coroutines += 1
         try:
-            yield hand
+            yield held
         finally:
             self._popping_coroutines -= 1
             self.wake_all()
 
-    def _serve_batch(self, hand: Hand) -> Coroutine:
-        for batch in (yield from self._read_tasks(hand)):
+    def _serve_batch(self, held: HeldTasks) -> Coroutine:
+        for batch in (yield from self._read_tasks(held)):
             if self._settings.takes_time:
-                hand.send(batch.task_ids)
+                held.send(batch.task_ids)
                 started = yield from self._start(batch)
-                hand.settle()
+                held.settle()
                 self._begin_service(started)
                 continue
             for outcome, part in batch.by_outcome():
-                hand.send(part.task_ids)
-                yield from self._end(self._moves[hand.queue].whole(outcome), outcome, part)
-                hand.settle()
+                held.send(part.task_ids)
+                yield from self._end(self._moves[held.queue].whole(outcome), outcome, part)
+                held.settle()
 
-    def _read_tasks(self, hand: Hand) -> Generator[Operation, Any, Sequence[TaskBatch]]:
+    def _read_tasks(self, held: HeldTasks) -> Generator[Operation, Any, Sequence[TaskBatch]]:
         """Read the tasks that were popped, and put aside those that cannot be served."""
         popped_us = self._clock.now_us()
-        queue, task_ids = hand.queue, hand.popped
+        queue, task_ids = held.queue, held.popped
         replies = yield from self._calls.load(self._moves[queue].load, task_ids)
         while True:
             try:
@@ -223,13 +223,13 @@ class Worker:
             except ConnectionLost:  # whose tasks these are is not known yet
                 yield Sleep(self._clock.now_us() + RETRY_EVERY_US)
         if not all(replies):
-            hand.popped = [each for each, reply in zip(task_ids, replies, strict=True) if reply]
+            held.popped = [each for each, reply in zip(task_ids, replies, strict=True) if reply]
         if read.unreadable:
-            yield from self._set_aside(hand, task_ids, replies, read)
+            yield from self._set_aside(held, task_ids, replies, read)
         return read.batches
 
     def _set_aside(
-        self, hand: Hand, task_ids: Sequence[bytes], replies: Sequence[Any], read: ReadTasks
+        self, held: HeldTasks, task_ids: Sequence[bytes], replies: Sequence[Any], read: ReadTasks
     ) -> Coroutine:
         """Archive tasks whose hashes cannot be read; leave on the active list what is no hash."""
         no_hashes: list[bytes] = []
@@ -242,17 +242,17 @@ class Worker:
                 continue
             archived.append((task_id, recorder))
             name = task_id.decode(errors="surrogateescape")
-            reservation = Reservation(hand.queue, name, self._now_s())
+            reservation = Reservation(held.queue, name, self._now_s())
             commands[task_id] = self._layout.set_aside(reservation, reply)
-        hand.send([task_ids[index] for index, _ in read.unreadable])
-        yield from self._calls.leave_active(hand.queue, no_hashes)
-        yield from self._calls.set_aside(hand.queue, commands)
-        hand.settle()
+        held.send([task_ids[index] for index, _ in read.unreadable])
+        yield from self._calls.leave_active(held.queue, no_hashes)
+        yield from self._calls.set_aside(held.queue, commands)
+        held.settle()
         now_us = self._clock.now_us()
         for task_id, recorder in archived:
             attempt = AttemptBatch([task_id], [b""], [0], [now_us])
             recorder.started(1, now_us)
-            recorder.ended(hand.queue, attempt, AttemptOutcome.ARCHIVED, now_us)
+            recorder.ended(held.queue, attempt, AttemptOutcome.ARCHIVED, now_us)
         if no_hashes:
             self.difficulties.not_served(
                 Unserved.NO_HASH, no_hashes, "it is left on the active list"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Hand:
-    """Tasks of one queue in the hands of one coroutine, by what undoes that they were taken."""
+class HeldTasks:
+    """Tasks of one queue that one coroutine holds, by what undoes that they were taken."""
 
     queue: str = ""
     popped: Sequence[bytes] = ()
