@@ -240,7 +240,14 @@ def serve(
     wake_on_time()
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
     difficulties = Difficulties(tell)
-    with open_client(url) as client:
+    is_ready = False
+
+    def wants_end() -> bool:
+        """Whether a silent server is not worth waiting for: later, a report and tasks are."""
+        return requests.asked is not StopRequest.NONE if not is_ready else requests.is_at_once
+
+    open_ = functools.partial(open_client, url, wants_end=wants_end)
+    with open_() as client:
         with translated_errors(url):
             offset = clock_sync.measure_offset(client)
             load_scripts(client, settings.layout)
@@ -248,10 +255,11 @@ def serve(
         follower = RunFollower(client, name, offset)
         worker = Worker(settings, follower, clock, difficulties)
         loop = WorkerLoop(
-            *(name, parent, settings.layout, worker, clock, open_client(url)),
+            *(name, parent, settings.layout, worker, clock, open_()),
             functools.partial(RawConnection, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )
+        is_ready = True
         on_ready()
         try:
             loop.run(requests.fileno(), requests.take, lambda: follower.publish_if_due(worker))
@@ -259,7 +267,7 @@ def serve(
             follower.publish_if_due(worker, final=True)
             for line in difficulties.summary():
                 tell(line)
-    if requests.asked is StopRequest.AT_ONCE:
+    if requests.is_at_once:
         raise KeyboardInterrupt
     if difficulties.left:
         raise MeasurementError(

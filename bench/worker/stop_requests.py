@@ -51,6 +51,11 @@ class StopRequests:
             return StopRequest.NONE
         return StopRequest.ORDERLY if self._count == 1 else StopRequest.AT_ONCE
 
+    @property
+    def is_at_once(self) -> bool:
+        """Whether a stop at once was asked for."""
+        return self.asked is StopRequest.AT_ONCE
+
     def close(self) -> None:
         """Close the file descriptors."""
         os.close(self._read)
