@@ -19,11 +19,19 @@ def _is_integer(reply: object) -> bool:
 
 
 def _is_string(reply: object) -> bool:
+    return isinstance(reply, bytes)
+
+
+def _is_string_or_nil(reply: object) -> bool:
     return reply is None or isinstance(reply, bytes)
 
 
 def _are_strings(reply: object) -> bool:
     return isinstance(reply, list) and all(map(_is_string, reply))
+
+
+def _are_strings_or_nil(reply: object) -> bool:
+    return isinstance(reply, list) and all(map(_is_string_or_nil, reply))
 
 
 def _is_scan(reply: object) -> bool:
@@ -33,8 +41,10 @@ def _is_scan(reply: object) -> bool:
 _REPLY_TYPES: dict[Callable[[object], bool], str] = {
     _is_integer: "CLIENT_UNBLOCK DBSIZE DECRBY DEL EXISTS EXPIRE HLEN HSET LLEN LPUSH LREM RPUSH "
     "SADD SCARD SISMEMBER SREM TTL UNLINK ZADD ZCARD ZCOUNT ZREM",
-    _is_string: "CLIENT_LIST GET HGET INFO PING SCRIPT_LOAD SET TYPE",
-    _are_strings: "CONFIG_GET HGETALL HMGET LRANGE MGET SMEMBERS TIME ZRANGE ZRANGEBYSCORE",
+    _is_string: "CLIENT_LIST INFO PING SCRIPT_LOAD TYPE",
+    _is_string_or_nil: "GET HGET SET",
+    _are_strings: "CONFIG_GET HGETALL LRANGE SMEMBERS TIME ZRANGE ZRANGEBYSCORE",
+    _are_strings_or_nil: "HMGET MGET",
     _is_scan: "SCAN",
 }
 """What the replies to commands are, by the Redis documentation of RESP 2. Replies to others, such

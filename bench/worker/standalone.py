@@ -29,7 +29,7 @@ from bench.worker.difficulties import Difficulties
 from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
 from bench.worker.process import note_difficulties
 from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
-from bench.worker.stop_requests import StopRequest, StopRequests
+from bench.worker.stop_requests import StopRequests
 from bench.worker.worker import Worker
 
 _NO_RUN = -1
@@ -240,13 +240,7 @@ def serve(
     wake_on_time()
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
     difficulties = Difficulties(tell)
-    is_ready = False
-
-    def wants_end() -> bool:
-        """Whether a silent server is not worth waiting for: later, a report and tasks are."""
-        return requests.asked is not StopRequest.NONE if not is_ready else requests.is_at_once
-
-    open_ = functools.partial(open_client, url, wants_end=wants_end)
+    open_ = functools.partial(open_client, url, wants_end=requests.ends_waiting)
     with open_() as client:
         with translated_errors(url):
             offset = clock_sync.measure_offset(client)
@@ -259,7 +253,7 @@ def serve(
             functools.partial(RawConnection, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )
-        is_ready = True
+        requests.is_serving = True
         on_ready()
         try:
             loop.run(requests.fileno(), requests.take, lambda: follower.publish_if_due(worker))

@@ -27,6 +27,8 @@ class StopRequests:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
         self._count = 0
+        self.is_serving = False
+        """Whether there may be tasks and reports to wait for."""
 
     def fileno(self) -> int:
         """The file descriptor, which is readable when there is a request that was not taken."""
@@ -55,6 +57,10 @@ class StopRequests:
     def is_at_once(self) -> bool:
         """Whether a stop at once was asked for."""
         return self.asked is StopRequest.AT_ONCE
+
+    def ends_waiting(self) -> bool:
+        """Whether a silent server is not worth waiting for."""
+        return self.is_at_once if self.is_serving else self.asked is not StopRequest.NONE
 
     def close(self) -> None:
         """Close the file descriptors."""

@@ -54,6 +54,8 @@ def _pipeline(client: Any) -> object:
         ("MGET", NESTED, lambda client: client.mget("a")),
         ("MGET", "*1\r\n" + NUMBER, lambda client: client.mget("a")),
         ("SMEMBERS", NESTED, lambda client: client.smembers("a")),
+        ("SMEMBERS", "*1\r\n" + NOTHING, lambda client: client.smembers("a")),
+        ("TYPE", NOTHING, lambda client: client.type("a")),
         ("HGETALL", NUMBER, lambda client: client.hgetall("a")),
         ("ZRANGE", TEXT, lambda client: client.zrange("a", 0, -1)),
         ("SCAN", LIST, lambda client: client.scan()),
