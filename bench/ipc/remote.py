@@ -101,7 +101,7 @@ def collect(client: redis.Redis, run: int, limits: ReportLimits) -> FoundReports
         report = _decoded(data, WorkerReport)
         try:
             if report is None or report.name != name:
-                raise ValueError("it is none of a worker of this version")
+                raise ValueError("it is not one of a worker of this version")
             require_readable(report, limits)
         except ValueError as error:
             found.unreadable[name] = str(error)

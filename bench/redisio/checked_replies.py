@@ -1,7 +1,8 @@
 """A redis-py client that takes no reply for what it is not.
 
 redis-py hands most replies on as they came, converts some by the command's name, and lets whatever
-goes wrong in that pass: a server that is none, or a proxy, would look like a fault of this program.
+goes wrong in that pass: another server than Redis, or a proxy, would look like a fault of this
+program.
 """
 
 from collections.abc import Callable
@@ -51,6 +52,11 @@ _REPLY_TYPES: dict[Callable[[object], bool], str] = {
 as EVALSHA, are checked where they are used."""
 
 
+def not_valid(command: str, what: object) -> str:
+    """The message for a reply that cannot be one to ``command``; ``what`` is it, or its fault."""
+    return f"its reply to {command} is not valid: {str(what)[:60]}"
+
+
 class _CheckedReplies:
     """Raises InvalidResponse for a reply that redis-py cannot convert."""
 
@@ -58,7 +64,7 @@ class _CheckedReplies:
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
         except _CONVERSION_FAULTS as error:
-            raise InvalidResponse(f"its reply to {_text(command_name)} is none: {error}") from None
+            raise InvalidResponse(not_valid(_text(command_name), error)) from None
 
 
 class _CheckingPipeline(_CheckedReplies, Pipeline):
@@ -68,7 +74,7 @@ class _CheckingPipeline(_CheckedReplies, Pipeline):
         try:
             return super().execute(raise_on_error)
         except _CONVERSION_FAULTS as error:  # the reply to EXEC is converted apart
-            raise InvalidResponse(f"its reply to a transaction is none: {error}") from None
+            raise InvalidResponse(not_valid("a transaction", error)) from None
 
 
 class CheckingClient(_CheckedReplies, redis.Redis):
@@ -98,7 +104,7 @@ def _checked(
 
     def callback(reply: Any, **options: Any) -> Any:
         if not is_right(reply):
-            raise InvalidResponse(f"its reply to {command} is none: {str(reply)[:60]}")
+            raise InvalidResponse(not_valid(command, reply))
         return reply if convert is None else convert(reply, **options)
 
     return callback

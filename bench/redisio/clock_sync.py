@@ -26,7 +26,7 @@ def measure_offset(client: redis.Redis, samples: int = SAMPLES) -> Offset:
         seconds, microseconds = client.time()
         after_us = time.monotonic_ns() // 1000
         if not 0 <= int(seconds) < _LATEST_S:
-            raise redis.exceptions.InvalidResponse(f"its TIME is none: {seconds}")
+            raise redis.exceptions.InvalidResponse(f"its TIME is not valid: {seconds}")
         return Sample(before_us, int(seconds) * 1_000_000 + int(microseconds), after_us)
 
     began_s = time.monotonic()

@@ -17,7 +17,7 @@ import redis
 
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
-from bench.redisio.checked_replies import CheckingClient
+from bench.redisio.checked_replies import CheckingClient, not_valid
 from bench.redisio.no_retries import NoRetries
 from bench.redisio.url import RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
@@ -171,9 +171,12 @@ class RawConnection:
     def _ask_client_id(self) -> int | None:
         self._connection.send_command("CLIENT", "ID")
         try:
-            return int(self._connection.read_response())
+            reply: object = self._connection.read_response()
         except redis.exceptions.ResponseError:
             return None
+        if isinstance(reply, int):
+            return reply
+        raise redis.exceptions.InvalidResponse(not_valid("CLIENT ID", reply))
 
     def wake_from(self, least_bytes: int) -> None:
         """Let ``select`` report the socket as readable only once ``least_bytes`` have arrived.
