@@ -247,9 +247,10 @@ def serve(
             load_scripts(client, settings.layout)
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset)
+        heartbeats = open_client(url, wants_end=requests.were_made)
         worker = Worker(settings, follower, clock, difficulties)
         loop = WorkerLoop(
-            *(name, parent, settings.layout, worker, clock, open_()),
+            *(name, parent, settings.layout, worker, clock, heartbeats),
             functools.partial(RawConnection, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )

@@ -60,7 +60,11 @@ class StopRequests:
 
     def ends_waiting(self) -> bool:
         """Whether a silent server is not worth waiting for."""
-        return self.is_at_once if self.is_serving else self.asked is not StopRequest.NONE
+        return self.is_at_once if self.is_serving else self.were_made()
+
+    def were_made(self) -> bool:
+        """Whether a stop of any kind was asked for."""
+        return self.asked is not StopRequest.NONE
 
     def close(self) -> None:
         """Close the file descriptors."""
