@@ -111,8 +111,8 @@ def test_a_command_that_is_killed_leaves_no_process_and_no_folder(
     with started(COMMANDS[name], url) as process:
         await_that(lambda: is_at_work(client))
         process.kill()
-    await_that(lambda: not family(str(tmp_path)))
-    assert left_in(temporary) == []
+    # A process that becomes another program, as the guardian does, has no variables for a moment.
+    await_that(lambda: not family(str(tmp_path)) and not left_in(temporary))
 
 
 @pytest.mark.parametrize(
