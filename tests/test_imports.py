@@ -39,7 +39,14 @@ OWNERS = {
     "rich": {"bench.cli", "bench.reports"},
     "cyclopts": {"bench.cli"},
     "redis": {
-        *("bench.redisio", "bench.ipc", "bench.producer.sinks", "bench.worker", "bench.observer"),
+        *(
+            "bench.redisio",
+            "bench.ipc",
+            "bench.producer.client_sinks",
+            "bench.producer.sinks",
+            "bench.worker",
+            "bench.observer",
+        ),
         *("bench.run", "bench.verify", "bench.client", "bench.clients", "bench.locust.users"),
     },
     "scipy": {"bench.analysis"},

@@ -8,7 +8,8 @@ from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.sinks import load_scripts_again
 from bench.redisio.connection import ConnectionLost
-from bench.wire.frames import Batch, FrameRenderer
+from bench.wire.frame_renderer import FrameRenderer
+from bench.wire.frames import Batch
 
 _READ, _WRITE = 1, 2
 _MOST_UNSENT_BYTES = 1 << 20

@@ -16,7 +16,7 @@ from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.redisio import clock_sync
 from bench.redisio.connection import open_client, translated_errors
-from bench.wire.frames import FrameRenderer
+from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed
 from bench.workload.scenario import Scenario
 

@@ -69,7 +69,22 @@ class ProducerLedger:
     due: int = 0
     sent: int = 0
     acknowledged: Bits = field(default_factory=Bits)
+    """All that were answered, those that were refused included."""
     refused: Bits = field(default_factory=Bits)
+
+    def acknowledge(self, parts: Sequence[Integers]) -> None:
+        """Adds tasks that were answered, each of them once, in parts (n,)."""
+        together = np.concatenate(parts)
+        for sequences in [together] if _is_range(together) else parts:
+            if _is_range(sequences):  # mostly; it is the fastest by far
+                self.acknowledged.add_range(int(sequences.min()), int(sequences.max()) + 1)
+            else:
+                self.acknowledged.add(sequences)
+
+    def refuse(self, sequences: Integers) -> None:
+        """Adds tasks (n,) that were answered with an error."""
+        self.acknowledged.add(sequences)
+        self.refused.add(sequences)
 
 
 @dataclass
@@ -192,6 +207,11 @@ def _outcomes(
         "not_sent": unsent & ~enqueued,
         "unknown": ~(unsent | enqueued),
     }
+
+
+def _is_range(numbers: Integers) -> bool:
+    """Whether these numbers (n,), which are all different, are a range of numbers in any order."""
+    return int(numbers.max()) - int(numbers.min()) + 1 == len(numbers)
 
 
 def _occurrences(

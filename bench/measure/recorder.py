@@ -56,10 +56,6 @@ class IntervalRecorder:
         """The slices that tasks with these due times (n,) fall into."""
         return self._slices.split(due_us)
 
-    def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[SliceMask]:
-        """The slices of tasks whose earliest and latest due times are known already."""
-        return self._slices.split_between(due_us, first_us, last_us)
-
     def record(
         self, interval: Interval, queue: int, values_us: Integers, masks: Sequence[SliceMask]
     ) -> None:
@@ -67,14 +63,6 @@ class IntervalRecorder:
         for mask in masks:
             chosen_us = values_us if mask.chosen is None else values_us[mask.chosen]
             self._histogram(mask.slice, interval, queue).record_many(chosen_us)
-
-    def record_same(
-        self, interval: Interval, queue: int, value_us: int, count: int, masks: Sequence[SliceMask]
-    ) -> None:
-        """Records one latency for each of ``count`` tasks of one queue, split by slice."""
-        for mask in masks:
-            tasks = count if mask.chosen is None else int(np.count_nonzero(mask.chosen))
-            self._histogram(mask.slice, interval, queue).record(value_us, tasks)
 
     def by_interval(self) -> dict[Interval, dict[int, list[Histogram]]]:
         """Returns the histograms of all slices, by interval and queue index."""
@@ -164,10 +152,10 @@ class RateSeries:
         self.counts[bin_index] += count
 
     def add_many(self, offsets_us: Integers) -> None:
-        """Counts events at these ascending moments (n,), in µs after the run's start."""
+        """Counts events at these moments (n,), in µs after the run's start."""
         if not len(offsets_us):
             return
-        first, last = int(offsets_us[0]), int(offsets_us[-1])
+        first, last = int(offsets_us.min()), int(offsets_us.max())
         if first // BIN_US == last // BIN_US:
             self.add(first, len(offsets_us))
             return

@@ -65,10 +65,7 @@ class Slices:
 
     def split(self, due_us: Integers) -> Sequence[SliceMask]:
         """Returns the slices that tasks with these due times (n,), at least one, fall into."""
-        return self.split_between(due_us, int(due_us.min()), int(due_us.max()))
-
-    def split_between(self, due_us: Integers, first_us: int, last_us: int) -> Sequence[SliceMask]:
-        """Returns the slices of tasks whose earliest and latest due times are known already."""
+        first_us, last_us = int(due_us.min()), int(due_us.max())
         if first_us >= self._last_edge_us:
             return self._whole[self._last]
         first = bisect.bisect_right(self._edges_us, first_us - self._start_us)

@@ -44,10 +44,10 @@ class PipelinedConnection:
         try:
             self.raw.send(data)
         finally:
-            for group in frame.groups:
-                self.in_flight += len(group)
-                self._answers.expect(len(group))
-            recorder.sent(frame.groups, sent_us, self._number)
+            for size in frame.sizes:
+                self._answers.expect(size)
+            self.in_flight += len(frame.tasks)
+            recorder.sent(frame.tasks, sent_us, self._number)
             if self._in_batches:
                 self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
 

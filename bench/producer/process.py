@@ -5,8 +5,8 @@ import sys
 from bench.clock import RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartProducer
+from bench.producer.make_sink import make_sink
 from bench.producer.producer import Producer
-from bench.producer.sinks import make_sink
 
 
 def serve(message: ParentMessage, control: Control) -> None:

@@ -2,11 +2,13 @@
 
 Runs in a process of its own. In an open loop, everything that is due is sent once per tick, in
 batches of at most ``pipeline`` tasks. Nothing is skipped, however late it is, and each task keeps
-its due time.
+its due time. Whatever can be done at another time is done in the pauses between: preparing the next
+tasks, and counting what has become of the last ones.
 """
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Generic
 
 import numpy as np
 
@@ -17,20 +19,24 @@ from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
+from bench.producer.lookahead import Lookahead
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
-from bench.producer.sinks import Sink
+from bench.producer.sinks import Prepared, Sink
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
-from bench.wire.frames import Batch
 from bench.workload.feed import Feed
 
-TICK_US = 250
+TICK_US = 350
 """Least time between two buffers: tasks due in between go out together."""
 FAST_TICK_US = 500
 """Least time between two buffers at high rates: half the work for the same rate."""
 FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
+_WORK_IN_PAUSE_US = 150
+"""Least pause in which work is done ahead; a piece of it takes about as long."""
+_COUNT_FROM = 256
+"""Number of notes that are counted together in a pause."""
 _REPORT_EVERY_US = 250_000
 _NOTE_EVERY_US = 5_000
 """How often progress is noted where nobody but the run reads it, should this process die: finding
@@ -42,11 +48,16 @@ _LAST_REPLIES_US = 1_000_000
 """How long to wait for replies once the run is told to stop."""
 
 
-class Producer:
+class Producer(Generic[Prepared]):
     """One producer: a feed of tasks, a sink that sends them, a recorder of what became of them."""
 
     def __init__(
-        self, start: StartProducer, sink: Sink, line: TimeLine, clock: Clock, control: Control
+        self,
+        start: StartProducer,
+        sink: Sink[Prepared],
+        line: TimeLine,
+        clock: Clock,
+        control: Control,
     ) -> None:
         self._scenario = start.scenario
         self._sink = sink
@@ -55,7 +66,9 @@ class Producer:
         self._backlog = BacklogReader(start.url, scenario.wire_layout, list(scenario.queues))
         self._clock = clock
         self._control = control
+        self._control_descriptor = control.fileno()
         self._feed = Feed(start.scenario, start.number)
+        self._lookahead = Lookahead(self._feed, line.start_us, sink.prepare)
         self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
@@ -91,22 +104,39 @@ class Producer:
 
     def _run_open_loop(self) -> None:
         next_tick_us = self._start_us
-        while not self._control.stopped and (next_due_us := self._feed.next_due_us()) is not None:
+        while not self._control.stopped and (due_us := self._lookahead.next_due_us()) is not None:
             now_us = self._clock.now_us()
-            due = self._feed.count_due(now_us - self._start_us)
-            if not due or now_us < next_tick_us:
-                self._wait(max(self._start_us + next_due_us, next_tick_us))
+            pause_us = max(due_us, next_tick_us) - now_us
+            if pause_us > 0:
+                if not (pause_us >= _WORK_IN_PAUSE_US and self._work_ahead()):
+                    self._wait(now_us + pause_us)
             elif self._sink.is_congested:
                 self._wait(now_us + _REPORT_EVERY_US)
             else:
                 next_tick_us = now_us + self._tick_us
-                self._send_due(now_us - self._start_us)
+                self._send_due(now_us)
+
+    def _work_ahead(self) -> bool:
+        """Do a piece of work that is better done now than at a tick; whether there was any.
+
+        Not while a reply is awaited, whose arrival would be noted late.
+        """
+        if self._recorder.in_flight:
+            return False
+        if not self._lookahead.is_full:
+            self._lookahead.prepare_more()
+        elif self._recorder.uncounted >= _COUNT_FROM:
+            self._recorder.count()
+        else:
+            return False
+        return True
 
     def _send_due(self, now_us: int) -> None:
         """Send everything that is due by then, in buffers of the pipeline's depth; usually one."""
-        while (due := self._feed.count_due(now_us)) and not self._sink.is_congested:
-            batch = self._feed.take(min(due, self._pipeline))
-            self._submit(replace(batch, due_us=batch.due_us + self._start_us))
+        while (taken := self._lookahead.take(now_us, self._pipeline)) is not None:
+            self._send(*taken)
+            if self._sink.is_congested:
+                return
 
     def _run_closed_loop(self) -> None:
         duration_s = self._scenario.duration_s
@@ -122,26 +152,32 @@ class Producer:
                 self._await_workers(end_us)
             else:
                 batch = self._feed.take(self._pipeline)
-                self._submit(replace(batch, due_us=np.full(len(batch), now_us)))
+                batch = replace(batch, due_us=np.full(len(batch), now_us))
+                self._send(self._sink.prepare(batch), 0, len(batch))
 
-    def _submit(self, batch: Batch) -> None:
+    def _send(self, prepared: Prepared, start: int, stop: int) -> None:
         if self._progress_board is not None:
-            self._progress_board.will_send(self._number, len(batch))
+            self._progress_board.will_send(self._number, stop - start)
         try:
-            self._sink.submit(batch, self._recorder)
+            self._sink.send(prepared, start, stop, self._recorder)
         except ConnectionLost:
             self._reconnect()
-        self._note_progress()
-        if self._clock.now_us() >= self._next_report_us:
-            self._report()
+        self._tell()
 
-    def _note_progress(self, *, is_final: bool = False) -> None:
-        """Note on the board what was answered: at once for an observer, else now and then."""
-        recorder, board = self._recorder, self._progress_board
+    def _tell(self) -> None:
+        """Tell the run and an observer how far this is, where that has become due."""
         now_us = self._clock.now_us()
-        if not is_final and now_us < self._next_note_us:
-            return
-        self._next_note_us = now_us + self._note_every_us
+        if now_us >= self._next_note_us:
+            self._next_note_us = now_us + self._note_every_us
+            self._note_progress()
+        if now_us >= self._next_report_us:
+            self._next_report_us = now_us + _REPORT_EVERY_US
+            if now_us >= self._start_us:
+                self._control.send(self._reporter.state())
+
+    def _note_progress(self) -> None:
+        """Note on the board what was answered."""
+        recorder, board = self._recorder, self._progress_board
         unconfirmed = recorder.take_unconfirmed()
         if board is None:
             return
@@ -176,15 +212,13 @@ class Producer:
 
     def _wait(self, until_us: int) -> None:
         """Take replies and messages until then, or until the first of them has come."""
-        if self._clock.now_us() >= self._next_report_us:
-            self._report()
         until_us = min(until_us, self._next_report_us)
         try:
-            if self._sink.wait(until_us, self._recorder, self._control.fileno()):
+            if self._sink.wait(until_us, self._recorder, self._control_descriptor):
                 self._control.read()
         except ConnectionLost:
             self._reconnect()
-        self._note_progress()
+        self._tell()
 
     def _reconnect(self) -> None:
         """Go on with a new connection. Tasks in flight become unknown, and are never sent again.
@@ -205,17 +239,11 @@ class Producer:
                 self._reporter.reconnects += 1
                 return
 
-    def _report(self) -> None:
-        now_us = self._clock.now_us()
-        self._next_report_us = now_us + _REPORT_EVERY_US
-        if now_us >= self._start_us:
-            self._control.send(self._reporter.state())
-
     def _final_report(self) -> ProducerReport:
         """The final report, including the tasks that were due by now and not sent."""
         unsent = 0
         if not self._scenario.is_closed_loop:
-            unsent = self._feed.due_by(self._clock.now_us() - self._start_us)
+            unsent = self._lookahead.due_by(self._clock.now_us())
         report = self._reporter.final(unsent)
-        self._note_progress(is_final=True)  # tasks that were not answered by now never will be
+        self._note_progress()  # tasks that were not answered by now never will be
         return report

@@ -1,68 +1,55 @@
-"""Records a producer's tasks from due over sent to acknowledged."""
+"""Records a producer's tasks from due over sent to acknowledged.
+
+What happens is only noted while tasks are sent and answered. It is counted once enough has come
+together: many tasks cost hardly more than one, and no task waits for it. Each moment is that at
+which it was noted, so nothing depends on when it is counted.
+"""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from bench.arrays import Integers
 from bench.measure.latency_counts import LatencyCounts, latency_counts_by_interval
 from bench.measure.ledger import ProducerLedger
-from bench.measure.recorder import (
-    BIN_US,
-    Interval,
-    IntervalRecorder,
-    LatencySeries,
-    RateSeries,
-)
+from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, RateSeries
 from bench.measure.reports import MeasuredLatencies
-from bench.measure.window import SliceMask, TimeLine
-from bench.wire.frames import Group
+from bench.measure.window import TimeLine
+from bench.wire.frames import Tasks
+
+_COUNT_FROM = 1024
+"""Number of notes that are counted at the latest."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Sent:
     """Tasks that were sent together, and how far their replies have come."""
 
-    groups: Sequence[Group]
+    tasks: Tasks
     sent_us: int
-    group: int = 0
-    """The group whose replies come next."""
     answered: int = 0
-    """Tasks of that group that were answered."""
-    refused: list[int] = field(default_factory=list)
-    """Sequence numbers that the server answered with an error."""
 
     @property
-    def unanswered(self) -> int:
-        """Number of tasks that are still to be answered."""
-        return sum(map(len, self.groups[self.group :])) - self.answered
+    def unanswered(self) -> Tasks:
+        """The tasks that are still to be answered."""
+        return self.tasks.part(self.answered, len(self.tasks))
 
-    @property
-    def first_unanswered(self) -> int:
-        """The smallest sequence number that is still to be answered."""
-        first = int(self.groups[self.group].sequence[self.answered])
-        return min([first, *(int(group.sequence[0]) for group in self.groups[self.group + 1 :])])
 
-    def unanswered_sequences(self) -> Integers:
-        """The sequence numbers of all tasks that are still to be answered."""
-        left = [group.sequence for group in self.groups[self.group :]]
-        left[0] = left[0][self.answered :]
-        return np.concatenate(left)
+class _Acknowledged(NamedTuple):
+    """Tasks of which the replies came at the same moment, and that were not refused."""
 
-    def answered_sequences(self) -> Integers:
-        """The sequence numbers of all tasks that were answered so far."""
-        done = [group.sequence for group in self.groups[: self.group]]
-        if self.group < len(self.groups):
-            done.append(self.groups[self.group].sequence[: self.answered])
-        return np.concatenate(done)
+    tasks: Tasks
+    latency_us: int
+    acked_us: int
 
 
 class ProducerRecorder:
     """Histograms, series and the ledger of one producer.
 
-    On one connection replies come in the order of the tasks, so one queue of sent batches for each
+    On one connection replies come in the order of the tasks, so one queue of what was sent for each
     connection is enough. All times are absolute, in µs on the run's clock.
     """
 
@@ -71,11 +58,15 @@ class ProducerRecorder:
         self._is_closed_loop = is_closed_loop
         self._intervals = IntervalRecorder(line)
         self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
-        """Batches that await replies, by connection."""
+        """What awaits replies, by connection."""
+        self._sent: list[_Sent] = []
+        """What was sent and is not counted yet."""
+        self._acknowledged: list[_Acknowledged] = []
+        """What was acknowledged and is not counted yet."""
         self._latency_series = LatencySeries()
         self._ledger = ProducerLedger()
-        self.offered = RateSeries()
-        self.enqueued = RateSeries()
+        self._offered = RateSeries()
+        self._enqueued = RateSeries()
         self.enqueued_count = 0
         self.refused_count = 0
         self._refused_by_queue: dict[int, int] = {}
@@ -85,18 +76,30 @@ class ProducerRecorder:
         self.first_error = ""
         self.last_reply_us: int | None = None
 
-    def sent(self, groups: Sequence[Group], sent_us: int, connection: int = 0) -> None:
-        """Record tasks that were handed to the socket; their sequence numbers are consecutive."""
-        self._waiting[connection].append(_Sent(groups, sent_us))
-        for group in groups:
-            self.sent_count += len(group)
-            self.in_flight += len(group)
-            self.offered.add_many(group.due_us - self._start_us)
-            if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
-                parts = self._split(group.due_us)
-                self._intervals.record(
-                    Interval.SCHEDULE_LAG, group.queue, sent_us - group.due_us, parts
-                )
+    @property
+    def offered(self) -> RateSeries:
+        """Tasks by due time."""
+        self.count()
+        return self._offered
+
+    @property
+    def enqueued(self) -> RateSeries:
+        """Tasks by the time at which they were acknowledged."""
+        self.count()
+        return self._enqueued
+
+    @property
+    def uncounted(self) -> int:
+        """Number of notes that are not counted yet."""
+        return len(self._sent) + len(self._acknowledged)
+
+    def sent(self, tasks: Tasks, sent_us: int, connection: int = 0) -> None:
+        """Record tasks that were handed to the socket, at least one."""
+        sent = _Sent(tasks, sent_us)
+        self._waiting[connection].append(sent)
+        self._sent.append(sent)
+        self.sent_count += len(tasks)
+        self.in_flight += len(tasks)
 
     def answered(
         self, count: int, acked_us: int, refused: Sequence[int] = (), connection: int = 0
@@ -109,30 +112,35 @@ class ProducerRecorder:
             raise ValueError(f"{count} replies for {self.in_flight} tasks")
         self.in_flight -= count
         self.last_reply_us = acked_us
-        first = 0
+        self.enqueued_count += count - len(refused)
         waiting = self._waiting[connection]
+        first = 0
         while first < count:
             sent = waiting[0]
-            group = sent.groups[sent.group]
-            tasks = min(count - first, len(group) - sent.answered)
-            errors = [index - first for index in refused if first <= index < first + tasks]
-            self._acknowledge(sent, group, tasks, acked_us, errors)
-            first += tasks
-            sent.answered += tasks
-            if sent.answered == len(group):
-                sent.group, sent.answered = sent.group + 1, 0
-                if sent.group == len(sent.groups):
-                    self._close(waiting.popleft())
+            start = sent.answered
+            stop = sent.answered = min(start + count - first, len(sent.tasks))
+            is_whole = stop - start == len(sent.tasks)
+            tasks = sent.tasks if is_whole else sent.tasks.part(start, stop)
+            if refused:
+                tasks = self._without_refused(
+                    tasks, [index - first for index in refused if 0 <= index - first < len(tasks)]
+                )
+            if len(tasks):
+                latency_us = acked_us - sent.sent_us
+                self._acknowledged.append(_Acknowledged(tasks, latency_us, acked_us))
+            first += stop - start
+            if stop == len(sent.tasks):
+                waiting.popleft()
+        if self.uncounted >= _COUNT_FROM:
+            self.count()
 
     def connection_lost(self, connection: int | None = None) -> None:
         """Record that a connection (None for all) is lost: its tasks in flight stay unknown."""
         for number in [*self._waiting] if connection is None else [connection]:
-            waiting = self._waiting.pop(number, None)
-            if waiting:
-                self.in_flight -= sum(sent.unanswered for sent in waiting)
-                for sent in waiting:
-                    self._unconfirmed.extend(sent.unanswered_sequences().tolist())
-                self._close(waiting[0])  # replies are in order: only the first may have some
+            for sent in self._waiting.pop(number, ()):
+                unanswered = sent.unanswered
+                self.in_flight -= len(unanswered)
+                self._unconfirmed.extend(unanswered.sequence.tolist())
 
     def take_unconfirmed(self) -> list[int]:
         """Sequence numbers of tasks that may never have been in Redis, since the last call: the
@@ -143,8 +151,12 @@ class ProducerRecorder:
     @property
     def answered_before(self) -> int:
         """The sequence number before which every task was answered, or never will be."""
-        waiting = [sent[0].first_unanswered for sent in self._waiting.values() if sent]
-        return min(waiting, default=self.sent_count)
+        first = [
+            int(sent.unanswered.sequence.min())
+            for waiting in self._waiting.values()
+            for sent in [*waiting][:1]
+        ]
+        return min(first, default=self.sent_count)
 
     def note_error(self, message: str) -> None:
         """Keep the server's first error message."""
@@ -152,6 +164,7 @@ class ProducerRecorder:
 
     def latency_counts(self) -> dict[Interval, dict[int, LatencyCounts]]:
         """Latencies so far, by interval and queue; refused tasks have no enqueue latency."""
+        self.count()
         histograms = self._intervals.by_interval()
         enqueued = histograms.setdefault(Interval.ENQUEUE, {})
         for queue in self._refused_by_queue:
@@ -162,58 +175,72 @@ class ProducerRecorder:
 
     def measured(self) -> MeasuredLatencies:
         """All latencies so far."""
+        self.count()
         return MeasuredLatencies(self._intervals.parts(), self._latency_series)
 
     def ledger(self) -> ProducerLedger:
         """What was sent, acknowledged and refused. To be called at the end: no reply may follow."""
         self.connection_lost()
+        self.count()
         self._ledger.due = self._ledger.sent = self.sent_count
         return self._ledger
 
-    def _acknowledge(
-        self, sent: _Sent, group: Group, tasks: int, acked_us: int, errors: Sequence[int]
-    ) -> None:
-        due_us = group.due_us[sent.answered : sent.answered + tasks]
-        if errors:
-            accepted = np.ones(tasks, np.bool_)
-            accepted[list(errors)] = False
-            sequence = group.sequence[sent.answered : sent.answered + tasks]
-            refused = sequence[~accepted].tolist()
-            sent.refused.extend(refused)
-            self._unconfirmed.extend(refused)
-            self.refused_count += len(errors)
-            refused_before = self._refused_by_queue.get(group.queue, 0)
-            self._refused_by_queue[group.queue] = refused_before + len(errors)
-            due_us = due_us[accepted]
-            tasks = len(due_us)
-        if tasks:
-            self.enqueued_count += tasks
-            self.enqueued.add(acked_us - self._start_us, tasks)
-            latency_us = acked_us - sent.sent_us
-            parts = self._split(due_us)
-            self._intervals.record_same(Interval.ENQUEUE, group.queue, latency_us, tasks, parts)
-            self._add_to_series(due_us, latency_us)
+    def count(self) -> None:
+        """Count everything that was noted."""
+        sent, self._sent = self._sent, []
+        if sent:
+            self._count_sent(sent)
+        acknowledged, self._acknowledged = self._acknowledged, []
+        if acknowledged:
+            self._count_acknowledged(acknowledged)
 
-    def _close(self, sent: _Sent) -> None:
-        """Enter a batch's replies into the ledger: mostly a whole range of numbers at once."""
-        is_whole = sent.group == len(sent.groups)
-        if is_whole:
-            first = min(int(group.sequence[0]) for group in sent.groups)
-            last = max(int(group.sequence[-1]) for group in sent.groups)
-            self._ledger.acknowledged.add_range(first, last + 1)
-        else:
-            self._ledger.acknowledged.add(sent.answered_sequences())
-        if sent.refused:
-            self._ledger.refused.add(np.array(sent.refused, np.int64))
+    def _count_sent(self, sent: Sequence[_Sent]) -> None:
+        tasks = _together([each.tasks for each in sent])
+        self._offered.add_many(tasks.due_us - self._start_us)
+        if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
+            sent_us = np.repeat([each.sent_us for each in sent], [len(each.tasks) for each in sent])
+            self._record(Interval.SCHEDULE_LAG, tasks, sent_us - tasks.due_us)
 
-    def _split(self, due_us: Integers) -> Sequence[SliceMask]:
-        # Within a group due times ascend.
-        return self._intervals.split_between(due_us, int(due_us[0]), int(due_us[-1]))
+    def _count_acknowledged(self, acknowledged: Sequence[_Acknowledged]) -> None:
+        tasks = _together([each.tasks for each in acknowledged])
+        sizes = [len(each.tasks) for each in acknowledged]
+        for each, size in zip(acknowledged, sizes, strict=True):
+            self._enqueued.add(each.acked_us - self._start_us, size)
+        latency_us = np.repeat([each.latency_us for each in acknowledged], sizes)
+        self._record(Interval.ENQUEUE, tasks, latency_us)
+        self._latency_series.add(tasks.due_us - self._start_us, latency_us)
+        self._ledger.acknowledge([each.tasks.sequence for each in acknowledged])
 
-    def _add_to_series(self, due_us: Integers, latency_us: int) -> None:
-        first_us = int(due_us[0]) - self._start_us
-        last_us = int(due_us[-1]) - self._start_us
-        if first_us // BIN_US == last_us // BIN_US:
-            self._latency_series.add_sum(first_us, latency_us * len(due_us), len(due_us))
-        else:
-            self._latency_series.add(due_us - self._start_us, np.full(len(due_us), latency_us))
+    def _record(self, interval: Interval, tasks: Tasks, values_us: Integers) -> None:
+        """Record a latency (n,) of each task."""
+        queues = np.flatnonzero(np.bincount(tasks.queue)).tolist()
+        for queue in queues:
+            due_us, chosen_us = tasks.due_us, values_us
+            if len(queues) > 1:
+                members = tasks.queue == queue
+                due_us, chosen_us = due_us[members], chosen_us[members]
+            self._intervals.record(interval, queue, chosen_us, self._intervals.split(due_us))
+
+    def _without_refused(self, tasks: Tasks, refused: Sequence[int]) -> Tasks:
+        """Count those of the tasks that the server refused; returns the others."""
+        if not refused:
+            return tasks
+        sequences = tasks.sequence[refused]
+        self.refused_count += len(refused)
+        self._unconfirmed.extend(sequences.tolist())
+        self._ledger.refuse(sequences)
+        for queue in tasks.queue[refused].tolist():
+            self._refused_by_queue[queue] = self._refused_by_queue.get(queue, 0) + 1
+        accepted = np.ones(len(tasks), np.bool_)
+        accepted[refused] = False
+        return Tasks(tasks.sequence[accepted], tasks.due_us[accepted], tasks.queue[accepted])
+
+
+def _together(parts: Sequence[Tasks]) -> Tasks:
+    if len(parts) == 1:
+        return parts[0]
+    return Tasks(
+        np.concatenate([part.sequence for part in parts]),
+        np.concatenate([part.due_us for part in parts]),
+        np.concatenate([part.queue for part in parts]),
+    )

@@ -198,22 +198,27 @@ class RawConnection:
         Raises ConnectionLost.
         """
         view = memoryview(data)
-        self._unsent.append(view)
-        self.unsent_bytes += len(view)
-        self.flush()
+        if not self._unsent:
+            view = view[self._hand_over(view) :]
+        if len(view):
+            self._unsent.append(view)
+            self.unsent_bytes += len(view)
 
     def flush(self) -> None:
         """Send as many kept bytes as the socket takes. Raises ConnectionLost."""
+        while self._unsent and (taken := self._hand_over(self._unsent[0])):
+            self.unsent_bytes -= taken
+            if taken == len(self._unsent[0]):
+                self._unsent.popleft()
+            else:
+                self._unsent[0] = self._unsent[0][taken:]
+
+    def _hand_over(self, view: memoryview) -> int:
+        """Send what the socket takes at once; returns its length. Raises ConnectionLost."""
         try:
-            while self._unsent:
-                taken = self._socket.send(self._unsent[0])
-                self.unsent_bytes -= taken
-                if taken == len(self._unsent[0]):
-                    self._unsent.popleft()
-                else:
-                    self._unsent[0] = self._unsent[0][taken:]
+            return int(self._socket.send(view))
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            return
+            return 0
         except OSError as error:
             raise ConnectionLost(str(error)) from None
 

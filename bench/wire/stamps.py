@@ -25,10 +25,15 @@ def head(due_us: int, sent_us: int) -> bytes:
 
     Raises ValueError if a stamp does not have sixteen digits.
     """
-    for stamp in (due_us, sent_us):
-        if not MIN_US <= stamp <= MAX_US:
-            raise ValueError(f"stamp {stamp} does not have {DIGITS} digits: is the clock set?")
+    require_digits(due_us)
+    require_digits(sent_us)
     return b"%b%d%b%d" % (_DUE_NAME, due_us, _SENT_NAME, sent_us)
+
+
+def require_digits(stamp_us: int) -> None:
+    """Raises ValueError if a stamp does not have sixteen digits."""
+    if not MIN_US <= stamp_us <= MAX_US:
+        raise ValueError(f"stamp {stamp_us} does not have {DIGITS} digits: is the clock set?")
 
 
 def read(payload: bytes) -> tuple[int, int] | None:

@@ -9,7 +9,8 @@ import pytest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.wire import ids, resp, stamps
-from bench.wire.frames import Batch, FrameRenderer
+from bench.wire.frame_renderer import FrameRenderer
+from bench.wire.frames import Batch
 from bench.wire.layout_contract import Command, KeyRole, Layout, Reservation, pending_key
 from bench.wire.pops import PopRenderer
 from bench.wire.task import Task

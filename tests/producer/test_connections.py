@@ -9,9 +9,10 @@ import pytest
 
 from bench.clock import RunClock
 from bench.measure.window import time_line
+from bench.producer.make_sink import make_sink
 from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
-from bench.producer.sinks import Sink, make_sink
+from bench.producer.sinks import Sink
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.wire.answers import Answers
@@ -30,7 +31,7 @@ class Sending:
         queue = "inference_default" if "layout" not in fields else "inference.default"
         chosen = {"queues": {queue: 1}, "rate": 1000, "tasks": 1000, **fields}
         self.recorder = ProducerRecorder(time_line(CLOCK.now_us(), 0, 0), is_closed_loop=False)
-        self.sink: Sink = make_sink(url, resolve(chosen), RUN, 0, CLOCK)
+        self.sink: Sink[Any] = make_sink(url, resolve(chosen), RUN, 0, CLOCK)
         self._sent = 0
 
     def send(self, count: int) -> None:
@@ -39,7 +40,8 @@ class Sending:
         self._sent += count
         due_us = np.full(count, CLOCK.now_us())
         bodies: list[bytes] = [b"}"] * count
-        self.sink.submit(Batch(numbers, due_us, np.zeros(count, np.int64), bodies), self.recorder)
+        batch = Batch(numbers, due_us, np.zeros(count, np.int64), bodies)
+        self.sink.send(self.sink.prepare(batch), 0, count, self.recorder)
         reading, writing = socket.socketpair()
         with reading, writing:
             while self.recorder.in_flight:

@@ -16,7 +16,7 @@ from bench.producer.producer import FAST_PER_S, FAST_TICK_US, TICK_US, Producer
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
-from bench.wire.frames import Batch, Group
+from bench.wire.frames import Batch
 from bench.workload.resolve import resolve
 from tests.seconds import in_seconds
 
@@ -44,16 +44,14 @@ class Memory:
     def is_congested(self) -> bool:
         return self.clock.now_us() - START_US in self.stall
 
-    def submit(self, batch: Batch, recorder: ProducerRecorder) -> None:
+    def prepare(self, batch: Batch) -> Batch:
+        return batch
+
+    def send(self, prepared: Batch, start: int, stop: int, recorder: ProducerRecorder) -> None:
         now_us = self.clock.now_us()
+        batch = prepared.part(start, stop)
         self.batches.append(len(batch))
-        groups = [
-            Group(
-                int(queue), batch.due_us[batch.queue == queue], batch.sequence[batch.queue == queue]
-            )
-            for queue in sorted(set(batch.queue.tolist()))
-        ]
-        recorder.sent(groups, now_us)
+        recorder.sent(batch.tasks, now_us)
         if self.lose_at == len(self.batches):
             raise ConnectionLost("cut")
         for sequence, due_us in zip(batch.sequence.tolist(), batch.due_us.tolist(), strict=True):
@@ -102,8 +100,8 @@ def produce(fields: dict[str, object], sink: Memory, number: int = 0) -> Produce
     scenario = resolve({"queues": {"inference_default": 1}, **in_seconds(fields)})
     task = StartProducer("redis://nowhere", scenario, 1, number, 0)
     line = time_line(START_US, 0, 0)
-    producer = Producer(task, sink, line, sink.clock, Quiet(sink.clock))  # type: ignore[arg-type]
-    return producer.run()
+    control = Quiet(sink.clock)
+    return Producer(task, sink, line, sink.clock, control).run()  # type: ignore[arg-type]
 
 
 def fresh(**options: object) -> Memory:
@@ -124,7 +122,7 @@ def test_every_task_leaves_within_a_tick_of_its_due_time_and_never_before(rate: 
 def test_what_is_due_in_a_tick_goes_out_in_one_buffer() -> None:
     sink = fresh()
     produce({"rate": 100_000, "duration": 0.1, "pipeline": 1000}, sink)
-    blocks = 10_000 / 2048  # tasks are drawn in blocks, and a buffer ends where one does
+    blocks = 10_000 / 512  # tasks are prepared in batches, and a buffer ends where one does
     assert len(sink.batches) <= 0.1e6 / FAST_TICK_US + 1 + blocks
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from bench.layouts.asynq.layout import ASYNQ, ASYNQ_UNIQUE
 from bench.layouts.runqy.layout import RUNQY
-from bench.wire import frames, ids, resp, stamps
-from bench.wire.frames import Batch, Bodies, FrameRenderer
+from bench.wire import frame_renderer, ids, resp, stamps
+from bench.wire.frame_renderer import FrameRenderer
+from bench.wire.frames import Batch, Bodies
 from bench.wire.ids import TaskId
 from bench.wire.layout_contract import Command, Layout
 from bench.wire.task import Task, decode
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 LAYOUTS: list[Layout] = [RUNQY, ASYNQ, ASYNQ_UNIQUE, THIRD]
 
-VECTOR_FROM = frames._VECTOR_FROM
+VECTOR_FROM = frame_renderer._VECTOR_FROM
 MOMENTS = st.integers(stamps.MIN_US, stamps.MAX_US)
 QUEUE_NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12)
 DUE_US = 1_700_000_000_000_000
@@ -62,30 +63,31 @@ def body_of(bodies: Bodies, index: int) -> bytes:
 def tasks_of(
     batch: Batch, queues: Sequence[str], run: int, producer: int, max_retry: int, sent_us: int
 ) -> list[Task]:
-    """The batch by queue, as the slow way makes it."""
+    """The batch in its order, as the slow way makes it."""
     return [
         Task(
             id=ids.format_id(TaskId(run, producer, int(batch.sequence[index]))),
-            queue=queues[queue],
+            queue=queues[int(batch.queue[index])],
             payload=stamps.head(int(batch.due_us[index]), sent_us) + body_of(batch.bodies, index),
             max_retry=max_retry,
             sent_us=sent_us,
         )
-        for queue in range(len(queues))
         for index in range(len(batch))
-        if batch.queue[index] == queue
     ]
 
 
 def encode_plainly(
-    tasks: Sequence[Task], by_command: bool = False, layout: Layout = RUNQY
+    tasks: Sequence[Task],
+    queues: Sequence[str] = (),
+    layout: Layout = RUNQY,
 ) -> bytes:
-    if not by_command:
+    """Task by task; with ``queues`` by queue, in their order, and then by command."""
+    if not queues:
         return b"".join(resp.encode(layout.enqueue(task)) for task in tasks)
     commands: list[Command] = []
-    for _, queue in itertools.groupby(tasks, key=lambda task: task.queue):
-        columns = zip(*(layout.enqueue(task) for task in queue), strict=True)
-        commands += [command for column in columns for command in column]
+    for queue in queues:
+        of_queue = [layout.enqueue(task) for task in tasks if task.queue == queue]
+        commands += itertools.chain.from_iterable(zip(*of_queue, strict=True))
     return resp.encode(commands)
 
 
@@ -127,13 +129,13 @@ def test_a_frame_is_what_the_plain_encoder_makes_of_its_tasks(
     by_command: bool,
     layout: Layout,
 ) -> None:
-    """Grouped by queue in the order of the queues; within a queue in the order of the batch, or
-    of the commands."""
+    """In the order of the batch, or by queue, in the order of the queues, and then by command."""
     batch = data.draw(batches(len(queues)))
     renderer = FrameRenderer(layout, queues, run, producer, max_retry, by_command)
     rendered = renderer.render(batch).stamped(sent_us)
     tasks = tasks_of(batch, queues, run, producer, max_retry, sent_us)
-    assert rendered.tobytes() == encode_plainly(tasks, by_command, layout)
+    by_queue = queues if by_command else ()
+    assert rendered.tobytes() == encode_plainly(tasks, by_queue, layout)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["runqy", "asynq", "asynq-unique", "third"])
@@ -154,29 +156,59 @@ def test_both_sides_of_the_vector_threshold_give_the_same_bytes(
     assert rendered.tobytes() == encode_plainly(tasks, layout=layout)
 
 
-def test_a_crowded_queue_and_a_sparse_one_share_a_frame() -> None:
-    """One group is filled by vectors, the other by templates."""
+@pytest.mark.parametrize("by_command", [False, True])
+def test_a_crowded_queue_and_a_sparse_one_share_a_frame(by_command: bool) -> None:
+    """One queue's tasks are filled in by vectors, the other's by templates."""
     names = ["inference_high", "inference_low"]
     count = VECTOR_FROM + 2
     queue = [1 if n in (3, 9) else 0 for n in range(count)]
     batch = make_batch(range(count), [DUE_US + n for n in range(count)], queue, equal_bodies(count))
-    frame = FrameRenderer(RUNQY, names, 7, 3, 3).render(batch)
-    assert [(group.queue, len(group)) for group in frame.groups] == [(0, VECTOR_FROM), (1, 2)]
-    plain = encode_plainly(tasks_of(batch, names, 7, 3, 3, SENT_US))
+    frame = FrameRenderer(RUNQY, names, 7, 3, 3, by_command).render(batch)
+    assert list(frame.sizes) == ([VECTOR_FROM, 2] if by_command else [count])
+    plain = encode_plainly(tasks_of(batch, names, 7, 3, 3, SENT_US), names if by_command else ())
     assert frame.stamped(SENT_US).tobytes() == plain
 
 
-@given(data=st.data(), queues=st.integers(1, 4))
-def test_groups_say_which_tasks_stand_where(data: st.DataObject, queues: int) -> None:
+@given(data=st.data(), queues=st.integers(1, 4), by_command=st.booleans())
+def test_a_frame_says_which_tasks_are_answered_in_which_order(
+    data: st.DataObject, queues: int, by_command: bool
+) -> None:
     batch = data.draw(batches(queues))
     names = [f"inference_{number}" for number in range(queues)]
-    groups = FrameRenderer(RUNQY, names, 1, 2, 3).render(batch).groups
-    assert [group.queue for group in groups] == sorted(set(batch.queue.tolist()))
-    for group in groups:
-        members = batch.queue == group.queue
-        assert group.due_us.tolist() == batch.due_us[members].tolist()
-        assert group.sequence.tolist() == batch.sequence[members].tolist()
-        assert len(group) == int(members.sum())
+    frame = FrameRenderer(RUNQY, names, 1, 2, 3, by_command).render(batch)
+    order = np.argsort(batch.queue, kind="stable") if by_command else np.arange(len(batch))
+    assert frame.tasks.sequence.tolist() == batch.sequence[order].tolist()
+    assert frame.tasks.due_us.tolist() == batch.due_us[order].tolist()
+    assert frame.tasks.queue.tolist() == batch.queue[order].tolist()
+    by_queue = [int((batch.queue == queue).sum()) for queue in sorted(set(batch.queue.tolist()))]
+    assert list(frame.sizes) == (by_queue if by_command else [len(batch)])
+
+
+@given(data=st.data(), queues=st.integers(1, 3), layout=st.sampled_from(LAYOUTS))
+def test_parts_of_a_frame_are_the_frames_of_its_parts(
+    data: st.DataObject, queues: int, layout: Layout
+) -> None:
+    """Each with its own time of sending, whatever was sent before or after."""
+    batch = data.draw(batches(queues))
+    names = [f"inference_{number}" for number in range(queues)]
+    frame = FrameRenderer(layout, names, 1, 2, 3).render(batch)
+    cuts = sorted({0, len(batch), *data.draw(st.lists(st.integers(0, len(batch)), max_size=6))})
+    for start, stop in itertools.pairwise(cuts):
+        sent_us = data.draw(MOMENTS)
+        part = frame.part(start, stop)
+        tasks = tasks_of(batch.part(start, stop), names, 1, 2, 3, sent_us)
+        assert part.stamped(sent_us).tobytes() == encode_plainly(tasks, layout=layout)
+        assert part.tasks.sequence.tolist() == batch.sequence[start:stop].tolist()
+        assert list(part.sizes) == [stop - start]
+
+
+def test_a_frame_by_command_is_sent_as_a_whole() -> None:
+    frame = FrameRenderer(RUNQY, ["a_b"], 1, 2, 3, by_command=True).render(
+        simple_batch(5, equal_bodies(5))
+    )
+    assert frame.part(0, 5) is frame
+    with pytest.raises(ValueError, match="only be sent as a whole"):
+        frame.part(0, 4)
 
 
 @pytest.mark.parametrize("count", [VECTOR_FROM - 1, VECTOR_FROM])
@@ -203,7 +235,7 @@ def test_batches_of_one_renderer_do_not_touch_each_other() -> None:
 
 def test_more_lengths_than_a_renderer_keeps_shapes_of() -> None:
     names = ["inference_default"]
-    count = frames._SHAPES_KEPT + 10
+    count = frame_renderer._SHAPES_KEPT + 10
     bodies = [b" " * (n % count) + b"}" for n in range(count)]
     batch = simple_batch(count, [*bodies])
     renderer = FrameRenderer(RUNQY, names, 7, 3, 3)
@@ -214,7 +246,7 @@ def test_more_lengths_than_a_renderer_keeps_shapes_of() -> None:
 def test_an_empty_batch_is_no_bytes() -> None:
     frame = FrameRenderer(RUNQY, ["inference_default"], 7, 3, 3).render(simple_batch(0, []))
     assert frame.stamped(SENT_US).tobytes() == b""
-    assert list(frame.groups) == []
+    assert len(frame.tasks) == 0
 
 
 @pytest.mark.parametrize("wrong_us", [0, stamps.MIN_US - 1, stamps.MAX_US + 1])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import ScenarioError
-from bench.wire.frames import FrameRenderer
+from bench.wire.frame_renderer import FrameRenderer
 from bench.workload import library
 from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed

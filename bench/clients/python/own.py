@@ -23,8 +23,8 @@ from bench.measure.histogram import Histogram, highest_equivalent, merged
 from bench.measure.recorder import Interval, by_queue
 from bench.measure.reports import ProducerReport
 from bench.measure.window import time_line
+from bench.producer.make_sink import make_sink
 from bench.producer.producer import Producer
-from bench.producer.sinks import make_sink
 from bench.redisio.connection import open_client
 from bench.run.cleanup import Cleanup
 from bench.wire import ids

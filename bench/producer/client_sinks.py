@@ -1,0 +1,140 @@
+"""Ways to hand tasks to Redis that exist for comparison, and block until they are answered.
+
+They are redis-py's pipelines, and the example function of runqy's guide with its two round trips
+per task.
+"""
+
+import select
+
+import numpy as np
+import redis
+
+from bench.clock import Clock
+from bench.producer.recorder import ProducerRecorder
+from bench.producer.sinks import load_scripts_again, moment_of_sending
+from bench.redisio.connection import ConnectionLost, open_client, translated_errors
+from bench.redisio.queue_keys import load_scripts
+from bench.wire import ids, stamps
+from bench.wire.frames import Batch
+from bench.wire.task import Task
+from bench.workload.scenario import Scenario
+
+
+class _BlockingSink:
+    """The common part of the comparison sinks: a redis-py client whose calls wait for replies."""
+
+    def __init__(self, url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._layout = scenario.wire_layout
+        self._queues = list(scenario.queues)
+        self._max_retry = scenario.max_retry
+        self._is_closed_loop = scenario.is_closed_loop
+        self._run = run
+        self._number = number
+        self._client = open_client(url)
+        self.last_list_length: int | None = None
+
+    @property
+    def is_congested(self) -> bool:
+        """Always False: each batch is answered before the next."""
+        return False
+
+    def prepare(self, batch: Batch) -> Batch:
+        """The batch itself: a client renders its commands when it sends them."""
+        return batch
+
+    def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
+        """Let time pass until then, or until ``control`` is readable; no task is ever in flight.
+
+        Returns whether ``control``, a file descriptor, is readable.
+        """
+        timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
+        return bool(select.select([control], [], [], timeout_s)[0])
+
+    def reconnect(self) -> None:
+        """Open a new client. Raises ServerUnreachable."""
+        self.close()
+        self._client = open_client(self._url)
+        with translated_errors(self._url):
+            load_scripts(self._client, self._layout)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._client.close()
+
+    def _task(self, batch: Batch, index: int, sent_us: int) -> Task:
+        body = batch.bodies[index]
+        text = body.tobytes() if isinstance(body, np.ndarray) else body
+        return Task(
+            id=ids.format_id(ids.TaskId(self._run, self._number, int(batch.sequence[index]))),
+            queue=self._queues[int(batch.queue[index])],
+            payload=stamps.head(int(batch.due_us[index]), sent_us) + text,
+            max_retry=self._max_retry,
+            sent_us=sent_us,
+        )
+
+
+class PipelineSink(_BlockingSink):
+    """Sends each batch as one pipeline of redis-py, without a transaction."""
+
+    def send(self, prepared: Batch, start: int, stop: int, recorder: ProducerRecorder) -> None:
+        """Build the pipeline call by call, execute it, and read all replies.
+
+        Raises ConnectionLost.
+        """
+        batch = prepared.part(start, stop)
+        sent_us = moment_of_sending(batch.tasks, self._clock, self._is_closed_loop)
+        pipeline = self._client.pipeline(transaction=False)
+        commands = 0
+        for index in range(len(batch)):
+            for command in self._layout.enqueue(self._task(batch, index, sent_us)):
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                commands += 1
+        recorder.sent(batch.tasks, sent_us)
+        try:
+            replies = pipeline.execute(raise_on_error=False)
+        except redis.exceptions.RedisError as error:
+            raise ConnectionLost(str(error)) from None
+        acked_us = self._clock.now_us()
+        per_task = commands // len(batch)
+        errors = [
+            (index, str(reply))
+            for index, reply in enumerate(replies)
+            if isinstance(reply, Exception)
+        ]
+        for _, message in errors:
+            recorder.note_error(message)
+        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+            load_scripts_again(self._url, self._layout, ())
+        refused = sorted({index // per_task for index, _ in errors})
+        recorder.answered(len(batch), acked_us, refused)
+        if isinstance(replies[-1], int):
+            self.last_list_length = replies[-1]
+
+
+class SnippetSink(_BlockingSink):
+    """Sends as ``enqueue_task`` in runqy's guide does: two round trips per task. Its client
+    stays open."""
+
+    def send(self, prepared: Batch, start: int, stop: int, recorder: ProducerRecorder) -> None:
+        """Send task by task; each command waits for its reply. Raises ConnectionLost."""
+        for index in range(start, stop):
+            tasks = prepared.tasks.part(index, index + 1)
+            sent_us = moment_of_sending(tasks, self._clock, self._is_closed_loop)
+            task = self._task(prepared, index, sent_us)
+            recorder.sent(tasks, sent_us)
+            refused: list[int] = []
+            try:
+                self._client.hset(
+                    self._layout.task(task.queue, task.id), mapping=dict(task.fields())
+                )
+                self.last_list_length = int(
+                    self._client.lpush(self._layout.pending(task.queue), task.id)
+                )
+            except redis.exceptions.ResponseError as error:
+                recorder.note_error(str(error))
+                refused = [0]
+            except (redis.exceptions.RedisError, TypeError, ValueError) as error:
+                raise ConnectionLost(str(error)) from None  # a reply may answer no command at all
+            recorder.answered(1, self._clock.now_us(), refused)

@@ -1,0 +1,19 @@
+"""The sink that a scenario asks for."""
+
+from typing import Any
+
+from bench.clock import Clock
+from bench.producer.client_sinks import PipelineSink, SnippetSink
+from bench.producer.sinks import FrameSink, Sink
+from bench.workload.scenario import Scenario
+
+
+def make_sink(url: str, scenario: Scenario, run: int, number: int, clock: Clock) -> Sink[Any]:
+    """The sink that the scenario asks for, connected. Raises ServerUnreachable."""
+    match scenario.producer:
+        case "frames":
+            return FrameSink(url, scenario, run, number, clock)
+        case "redis-py":
+            return PipelineSink(url, scenario, run, number, clock)
+        case "snippet":
+            return SnippetSink(url, scenario, run, number, clock)
