@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bench.errors import BenchError, ExitCode, of_full_disk
 from bench.ipc.channel import ChannelClosed, Reader, Writer
 from bench.ipc.messages import Begin, ChildMessage, Failed, ParentMessage, Ready, Stop
-from bench.redisio.polling import wake_on_time
+from bench.punctual import collect_little, wake_on_time
 
 
 class Control:
@@ -42,6 +42,7 @@ class Control:
 
         Returns None when the run ends before it begins. Raises ChannelClosed.
         """
+        collect_little()
         self.send(Ready())
         message = self._reader.read_one()
         self._take(self._reader.ready())

@@ -6,9 +6,7 @@ wait that expects a prompt reply therefore polls for a moment before it sleeps, 
 compiled languages do.
 """
 
-import ctypes
 import select
-import sys
 import time
 from collections.abc import Sequence
 
@@ -33,17 +31,3 @@ def wait_for(
                 return readable, writable
     readable, writable, _ = select.select(reading, writing, [], timeout_s)
     return readable, writable
-
-
-_PR_SET_TIMERSLACK = 29
-
-
-def wake_on_time() -> None:
-    """Ask the kernel not to delay this process's timed waits.
-
-    Linux delays every timed wait by up to 50 µs, so as to wake the CPU for several at once. On
-    other systems, or where it is not permitted, this has no effect: waits are then a little longer,
-    which schedule_lag shows.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

@@ -17,9 +17,9 @@ import redis
 from bench.clock import Offset, RunClock, host_identity
 from bench.errors import MeasurementError
 from bench.ipc import remote
+from bench.punctual import collect_little, wake_on_time
 from bench.redisio import clock_sync
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client, translated_errors
-from bench.redisio.polling import wake_on_time
 from bench.redisio.queue_keys import load_scripts
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.wire import ids
@@ -254,6 +254,7 @@ def serve(
             functools.partial(RawConnection, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )
+        collect_little()
         requests.is_serving = True
         on_ready()
         try:
