@@ -110,8 +110,14 @@ def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Inte
     """
     if scenario.arrivals == "max":
         return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
-    chunks = schedule.arrivals(scenario.profile, scenario.arrivals, scenario.seed, scenario.tasks)
-    return schedule.share(chunks, producer, scenario.producers)
+    return schedule.arrivals(
+        scenario.profile,
+        scenario.arrivals,
+        scenario.seed,
+        scenario.tasks,
+        producer=producer,
+        producers=scenario.producers,
+    )
 
 
 def due_by(scenario: Scenario, producer: int, now_us: int) -> int:

@@ -7,7 +7,7 @@ this is the time-rescaling theorem, so ramps keep their exponential gaps (Lewis 
 in its inverse form).
 """
 
-import math
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 from bench.arrays import Floats, Integers
 
 CHUNK = 8192
-"""Number of arrivals made at a time."""
+"""Number of arrivals made at a time. The sums of Poisson gaps depend on it in their last digits."""
 
 
 class RateStage(msgspec.Struct, frozen=True):
@@ -79,49 +79,58 @@ def arrivals(
     kind: Literal["constant", "poisson"],
     seed: int,
     limit: int | None = None,
-) -> Iterator[tuple[int, Integers]]:
-    """Yields (number of the first task, due times in µs from the start (n,)) in ascending order.
+    *,
+    producer: int = 0,
+    producers: int = 1,
+) -> Iterator[tuple[Integers, Integers]]:
+    """Yields (task numbers (n,), due times in µs from the start (n,)) of one producer, in order.
 
-    It ends with the profile, or after ``limit`` tasks.
+    Each of several producers sends every n-th task of the schedule. It ends with the profile, or
+    before the task with the number ``limit``.
     """
-    first = 0
-    reached = 0.0
-    generator = np.random.Generator(np.random.Philox(seed))
-    remaining = math.inf if limit is None else limit
+    if kind == "constant":
+        chunks = _even_units(producer, producers)
+    else:
+        chunks = _poisson_units(seed, producer, producers)
     # Rounding may make a sum of stages a little too large: that must not add a task.
     total = profile.total * (1 - 1e-12) - 1e-9
-    while remaining > 0:
-        if kind == "constant":
-            units = np.arange(first, first + CHUNK, dtype=np.float64)
-        else:
-            units = reached + np.cumsum(generator.standard_exponential(CHUNK))
-            reached = float(units[-1])
-        kept = int(min(np.searchsorted(units, total), remaining))
+    for numbers, units in chunks:
+        kept = int(np.searchsorted(units, total))
+        if limit is not None:
+            kept = min(kept, int(np.searchsorted(numbers, limit)))
         if kept:
-            yield first, _whole_us(profile.time_of(units[:kept]))
-        if kept < CHUNK:
+            yield numbers[:kept], _whole_us(profile.time_of(units[:kept]))
+        if kept < len(numbers):
             return
-        first += kept
-        remaining -= kept
+
+
+def _even_units(producer: int, producers: int) -> Iterator[tuple[Integers, Floats]]:
+    """Yields (task numbers (n,), evenly placed units (n,)) of one producer, without an end.
+
+    Only the producer's own are computed, so a task costs the same however many producers there are.
+    """
+    for first in itertools.count(producer, CHUNK * producers):
+        numbers = np.arange(first, first + CHUNK * producers, producers)
+        yield numbers, numbers.astype(np.float64)
+
+
+def _poisson_units(seed: int, producer: int, producers: int) -> Iterator[tuple[Integers, Floats]]:
+    """Yields (task numbers (n,), units of a Poisson process (n,)) of one producer, without an end.
+
+    A unit is the sum of all gaps before it, so every producer draws those of all tasks.
+    """
+    generator = np.random.Generator(np.random.Philox(seed))
+    reached = 0.0
+    for first in itertools.count(0, CHUNK):
+        units = reached + np.cumsum(generator.standard_exponential(CHUNK))
+        reached = float(units[-1])
+        own = (producer - first) % producers
+        yield np.arange(first + own, first + CHUNK, producers), units[own::producers]
 
 
 def _whole_us(times_s: Floats) -> Integers:
     """Converts seconds to whole µs, rounded down after a correction for floating point."""
     return np.floor(times_s * 1e6 + 1e-3).astype(np.int64)
-
-
-def share(
-    chunks: Iterator[tuple[int, Integers]], producer: int, producers: int
-) -> Iterator[tuple[Integers, Integers]]:
-    """Yields (task numbers (n,), due times in µs from the start (n,)) of one producer, in order.
-
-    Each of several producers sends every n-th task of the schedule.
-    """
-    for first, due_us in chunks:
-        offset = (producer - first) % producers
-        if offset < len(due_us):
-            numbers = np.arange(first + offset, first + len(due_us), producers)
-            yield numbers, due_us[offset::producers]
 
 
 def unscheduled(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.arrays import Integers
-from bench.workload.schedule import CHUNK, RateProfile, RateStage, arrivals, share, unscheduled
+from bench.arrays import Floats, Integers
+from bench.workload.schedule import CHUNK, RateProfile, RateStage, arrivals, unscheduled
 
 RATES = st.one_of(st.just(0.0), st.floats(1, 1000))
 STAGES = st.lists(
@@ -26,7 +26,7 @@ def steady(rate_per_s: float, duration_s: float = math.inf) -> RateProfile:
     return RateProfile([RateStage(duration_s, rate_per_s, rate_per_s)])
 
 
-def due_times(chunks: Iterable[tuple[int, Integers]]) -> list[int]:
+def due_times(chunks: Iterable[tuple[Integers, Integers]]) -> list[int]:
     return [due for _, chunk in chunks for due in chunk.tolist()]
 
 
@@ -156,7 +156,7 @@ def test_a_limit_ends_the_schedule_after_that_many_tasks(
     chunks = list(arrivals(steady(1000), kind, 1, limit))
     sizes = [len(due_us) for _, due_us in chunks]
     assert sum(sizes) == limit
-    assert [first for first, _ in chunks] == [sum(sizes[:n]) for n in range(len(sizes))]
+    assert [number for numbers, _ in chunks for number in numbers.tolist()] == list(range(limit))
     longer = due_times(arrivals(steady(1000), kind, 1, limit + 10))
     assert due_times(chunks) == longer[:limit]
 
@@ -225,44 +225,56 @@ def tasks_in(parts: Iterable[tuple[Integers, Integers]]) -> Part:
     ]
 
 
+def plain_schedule(
+    profile: RateProfile, kind: Literal["constant", "poisson"], seed: int, count: int
+) -> Part:
+    """The first tasks of a schedule from its definition, all of them computed, for nobody alone."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    reached, chunks = 0.0, list[Floats]()
+    for _ in range(-(-count // CHUNK)):
+        if kind == "poisson":
+            chunks.append(reached + np.cumsum(generator.standard_exponential(CHUNK)))
+        else:
+            chunks.append(np.arange(reached, reached + CHUNK))
+        reached = chunks[-1][-1] if kind == "poisson" else reached + CHUNK
+    units = np.concatenate([*chunks, np.empty(0)])[:count]
+    units = units[: np.searchsorted(units, profile.total * (1 - 1e-12) - 1e-9)]
+    due_us = np.floor(profile.time_of(units) * 1e6 + 1e-3).astype(np.int64)
+    return list(enumerate(due_us.tolist()))
+
+
 @given(
-    chunks=st.lists(st.integers(1, 30), max_size=6),
-    producers=st.integers(1, 7),
+    stages=STAGES,
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 2**64),
+    limit=st.integers(0, 2 * CHUNK + 5),
+    producers=st.one_of(st.integers(1, 33), st.sampled_from([CHUNK - 1, CHUNK, CHUNK + 1])),
 )
-def test_the_shares_of_all_producers_are_the_schedule_without_overlap_or_gap(
-    chunks: list[int], producers: int
+def test_the_producers_shares_are_every_nth_task_of_the_schedule(
+    stages: list[RateStage],
+    kind: Literal["constant", "poisson"],
+    seed: int,
+    limit: int,
+    producers: int,
 ) -> None:
-    """Each task once, due when the schedule says; each producer's own in order."""
-    firsts = [sum(chunks[:n]) for n in range(len(chunks))]
-    schedule = [
-        (first, 10 * np.arange(first, first + count))
-        for first, count in zip(firsts, chunks, strict=True)
-    ]
-    parts = [tasks_in(share(iter(schedule), each, producers)) for each in range(producers)]
-    for producer, part in enumerate(parts):
-        assert part == [(n, 10 * n) for n in range(producer, sum(chunks), producers)]
-    merged = sorted(task for part in parts for task in part)
-    assert merged == [(n, 10 * n) for n in range(sum(chunks))]
+    """To the last bit of each due time: together, they are the schedule without overlap or gap."""
+    profile = RateProfile(stages)
+    whole = plain_schedule(profile, kind, seed, limit)
+    for producer in {*range(min(producers, 33)), producers - 1}:
+        part = arrivals(profile, kind, seed, limit, producer=producer, producers=producers)
+        assert tasks_in(part) == whole[producer::producers]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("producers", [1, 2, 3, CHUNK, CHUNK + 1])
-def test_real_schedules_are_shared_out_across_their_chunks(
+@pytest.mark.parametrize("producers", [1, 5, 32])
+def test_a_share_holds_no_empty_pieces(
     producers: int, kind: Literal["constant", "poisson"]
 ) -> None:
-    count = 2 * CHUNK + 5
-    whole = due_times(arrivals(steady(1000), kind, 1, limit=count))
-    for producer in {0, 1 % producers, producers - 1}:
-        part = tasks_in(share(arrivals(steady(1000), kind, 1, limit=count), producer, producers))
-        assert part == [(n, whole[n]) for n in range(producer, count, producers)]
-
-
-def test_a_share_holds_no_empty_pieces() -> None:
     """So that the first task of a piece always exists."""
-    for producer in range(5):
-        chunks = iter([(0, np.arange(2)), (2, np.arange(2, 3)), (3, np.arange(3, 4))])
-        pieces = list(share(chunks, producer, 5))
-        assert [len(numbers) for numbers, _ in pieces] == ([] if producer == 4 else [1])
+    profile = steady(1000, duration_s=0.003)
+    for producer in range(producers):
+        part = list(arrivals(profile, kind, 1, producer=producer, producers=producers))
+        assert all(len(numbers) for numbers, _ in part)
 
 
 @given(producers=st.integers(1, 7), limit=st.integers(0, 3 * CHUNK))
