@@ -60,6 +60,11 @@ def test_a_measurement_pairs_its_trees_in_turns() -> None:
     assert rows[0][0] in table.header("server", "HEAD~1") + table.line(rows[0])
 
 
+def test_an_error_that_is_nearly_zero_has_no_ratio() -> None:
+    figure = Figure("off by", float, ".3f", "%", is_compared=False)
+    assert figure.paired_row([0.001], [0.011]) == ["off by", "0.001 %", "0.011 %", "–", ""]
+
+
 def test_without_a_base_this_tree_alone_is_measured() -> None:
     rows = Measurement(lambda tree: tree.label == "B", [Figure("B", float)]).rows({"B": B}, 3)
     assert rows == [["B", "1 (1 to 1)", ""]]

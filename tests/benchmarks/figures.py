@@ -22,6 +22,8 @@ class Figure:
     """Format specification."""
     unit: str = ""
     target: str = ""
+    is_compared: bool = True
+    """Whether a base's and this tree's have a ratio; errors that are nearly zero have none."""
 
     def row(self, found: Sequence[Any]) -> list[str]:
         """Cells of one tree's repetitions."""
@@ -32,7 +34,7 @@ class Figure:
         """Cells of the pairs of a base and this tree."""
         arms = [[self.value(each) for each in found] for found in (base, candidate)]
         spreads = [table.spread(values, self.form, self.unit) for values in arms]
-        ratio = table.spread(table.paired_ratios(*arms), ".3f")
+        ratio = table.spread(table.paired_ratios(*arms) if self.is_compared else [], ".3f")
         return [self.label, *spreads, ratio, self.target]
 
 

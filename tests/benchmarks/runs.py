@@ -65,7 +65,7 @@ def _paced(rate: int, cores: str, lag: str) -> Measurement:
         [
             Figure(f"open loop at {rate:,}/s, producer's CPU", generator_cores, ".3f", "", cores),
             Figure("… schedule_lag p99", lag_ms, ".2f", "ms", lag),
-            Figure("… rate off by", off_percent, ".3f", "%", "≤ 0.1 %"),
+            Figure("… rate off by", off_percent, ".3f", "%", "≤ 0.1 %", is_compared=False),
         ],
     )
 
@@ -74,7 +74,14 @@ def _slowly_paced(rate: str) -> Measurement:
     return Measurement(
         run_of("default", "--workers", "0", "--duration", "60s", "--rate", rate),
         [
-            Figure(f"open loop at {rate}, rate off by", off_percent, ".3f", "%", "≤ 0.1 %"),
+            Figure(
+                f"open loop at {rate}, rate off by",
+                off_percent,
+                ".3f",
+                "%",
+                "≤ 0.1 %",
+                is_compared=False,
+            ),
             Figure("… schedule_lag max", milliseconds("schedule_lag", "max_s"), ".2f", "ms"),
             Figure("… producer's CPU", generator_cores, ".4f"),
         ],
@@ -139,7 +146,7 @@ E2E = (
         run_of("e2e-max"),
         [
             Figure("end to end, sustained", completed_per_s, ",.0f", "tasks/s", "≥ 45,000"),
-            Figure("… lost", lost, ",.0f", "", "0"),
+            Figure("… lost", lost, ",.0f", "", "0", is_compared=False),
         ],
     ),
 )
