@@ -76,10 +76,22 @@ def _zeros() -> Integers:
 class Histogram:
     """Counts of latencies in µs, with an exact minimum, maximum and mean."""
 
-    __slots__ = ("counts", "max_us", "min_us", "negative", "overflow", "recorded", "sum_us")
+    __slots__ = (
+        "_filled",
+        "_filled_at",
+        "counts",
+        "max_us",
+        "min_us",
+        "negative",
+        "overflow",
+        "recorded",
+        "sum_us",
+    )
 
     def __init__(self) -> None:
         self.counts = _zeros()
+        self._filled, self._filled_at = slice(0), 0
+        """What ``filled`` returned, and what ``recorded`` was then."""
         self.recorded = 0
         self.negative = 0
         self.overflow = 0
@@ -162,8 +174,22 @@ class Histogram:
 
         Code that adds or copies counters should touch only these, as the others occupy no memory.
         """
-        used = np.flatnonzero(self.counts)
-        return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0)
+        if self._filled_at != self.recorded:
+            is_used = self.counts != 0  # its ends are found faster than all its indices
+            stop = len(is_used) - int(is_used[::-1].argmax())
+            self._filled, self._filled_at = slice(int(is_used.argmax()), stop), self.recorded
+        return self._filled
+
+    def by_value(self) -> dict[int, int]:
+        """Returns the number of samples within the range by their value in µs, ascending: the
+        largest value that is counted with theirs."""
+        filled = self.filled()
+        counts = self.counts[filled]
+        used = np.flatnonzero(counts)
+        indices = used + (filled.start or 0)
+        buckets = np.maximum((indices >> _HALF_BITS) - 1, 0)
+        highest = ((indices - (buckets << _HALF_BITS) + 1) << buckets) - 1
+        return dict(zip(highest.tolist(), counts[used].tolist(), strict=True))
 
     def encode(self) -> str:
         """Returns the compressed V2 encoding in base64; it holds the samples within the range."""

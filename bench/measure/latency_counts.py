@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-import numpy as np
 
-from bench.measure.histogram import Histogram, highest_equivalent, merged
+from bench.measure.histogram import Histogram, merged
 from bench.measure.recorder import Interval
 
 
@@ -33,8 +32,7 @@ def latency_counts(
     ``are_measured`` says whether the histograms include the failures.
     """
     total = merged(histograms)
-    filled = np.flatnonzero(total.counts).tolist()
-    values = {highest_equivalent(index): int(total.counts[index]) for index in filled}
+    values = total.by_value()
     for outside, extreme_us in ((total.negative, total.min_us), (total.overflow, total.max_us)):
         if outside:
             values[extreme_us] = values.get(extreme_us, 0) + outside

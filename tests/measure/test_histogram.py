@@ -3,6 +3,7 @@
 import gc
 import math
 import mmap
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -55,7 +56,8 @@ def counts_of(theirs: HdrHistogram) -> list[int]:
 
 def everything(each: Histogram) -> dict[str, object]:
     """All that a histogram holds."""
-    slots = {name: getattr(each, name) for name in Histogram.__slots__}
+    public = [name for name in Histogram.__slots__ if not name.startswith("_")]
+    slots = {name: getattr(each, name) for name in public}
     return {**slots, "counts": each.counts.tolist()}
 
 
@@ -274,3 +276,20 @@ def test_a_histogram_that_is_gone_gives_its_memory_back_whatever_else_stays() ->
             kept.append(each)
     size = kept[0].counts.nbytes
     assert resident_bytes() - before < 2 * len(kept) * size
+
+
+def test_the_filled_range_follows_what_is_recorded_after_it_was_asked_for() -> None:
+    found = of([])
+    assert found.filled() == slice(0)
+    for value_us, expected in ((5, slice(5, 6)), (9, slice(5, 10)), (2, slice(2, 10))):
+        found.record(value_us)
+        assert found.filled() == expected
+    found.merge(of([20]))
+    assert found.filled() == slice(2, 21)
+
+
+@given(lists(ANY))
+def test_samples_by_value_are_all_those_within_the_range(values: list[int]) -> None:
+    indices = [histogram._index(value) for value in values if 0 <= value <= HIGHEST_US]
+    expected = Counter(histogram.highest_equivalent(index) for index in sorted(indices))
+    assert list(of(values).by_value().items()) == list(expected.items())
