@@ -30,6 +30,8 @@ LOCAL = "local"
 _STRAGGLER_S = 2.0
 """How long to wait for a process's Hello once Locust has spawned all users."""
 
+_PAUSE_S = 0.0005
+
 
 @dataclass
 class LocustProcess:
@@ -214,5 +216,16 @@ class LocustFleet:
         """Let other greenlets run, and take messages of the workers, for at most that long."""
         if self.subprocesses.workers:
             self.subprocesses.receive(seconds)
+            give_way()
         else:
             gevent.sleep(seconds)
+
+
+def give_way() -> None:
+    """Let everything else run that has something to do, and whatever is due within a millisecond.
+
+    The run's own steps take milliseconds: without pauses between them, they add up to time in
+    which no user of this process can send. ``gevent.sleep(0)`` would not do, as it does not let
+    the event loop look at its timers and sockets.
+    """
+    gevent.sleep(_PAUSE_S)

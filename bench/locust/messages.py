@@ -32,6 +32,8 @@ class Assignment(msgspec.Struct, frozen=True, tag="assignment"):
     start: StartProducer
     host: str
     """Identity of the coordinator's host: a process on the same host shares its clock."""
+    is_same_process: bool = False
+    """Whether the process is the coordinator, so that there is no doubt about the clock."""
 
 
 class Ack(msgspec.Struct, frozen=True, tag="ack"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.clock import Offset, RunClock, host_identity
 from bench.errors import BenchError
 from bench.ipc.messages import StartProducer
+from bench.locust.alarm import Alarm
 from bench.locust.messages import Assignment
 from bench.locust.shared_feed import SharedFeed
 from bench.measure.reports import ProducerReport
@@ -59,6 +60,7 @@ class Producing:
     batches: SharedFeed
     recorder: ProducerRecorder
     reporter: ProducerReporter
+    alarm: Alarm
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
         ),
         recorder=recorder,
         reporter=ProducerReporter(assigned.start.number, recorder),
+        alarm=Alarm(assigned.clock),
     )
 
 

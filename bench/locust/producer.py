@@ -11,6 +11,7 @@ from typing import Any
 import gevent
 from gevent import Greenlet
 from gevent.event import Event
+from gevent.lock import Semaphore
 
 from bench.clock import host_identity
 from bench.errors import BenchError, ServerUnreachable
@@ -40,6 +41,9 @@ _REPORT_EVERY_S = 0.25
 _LATENCY_COUNTS_EVERY = 4
 """One report in so many carries latency counts."""
 _ACK_TIMEOUT_S = 10.0
+_CONNECTING_AT_ONCE = 4
+"""Users that open their connections at the same time before the run begins: where there are many
+users, those in hand must not keep the first tasks waiting."""
 _RECONNECT_EVERY_S = 0.05
 _RECONNECT_FOR_S = 10.0
 
@@ -59,11 +63,13 @@ class LocustProducer:
         self._own_url = own_url
         self._phase: Phase = Idle()
         self._stop_us: int | None = None
+        self._about_to_begin = Event()
         self._begun = Event()
         self._over = Event()
         self._acknowledged = Event()
         self._connections: list[GeventConnection] = []
         self._connection_number = 0
+        self._connecting = Semaphore(_CONNECTING_AT_ONCE)
         self._supervisor: Greenlet[..., None] | None = None
         self._loop_lag = LoopLag()
 
@@ -104,12 +110,23 @@ class LocustProducer:
         start = self._assigned.start
         return ids.format_id(ids.TaskId(start.run, start.number, sequence))
 
-    def enter(self) -> None:
-        """Register a user, and wait until the run begins; for good if it never does."""
+    def enter(self) -> GeventConnection | None:
+        """Register a user, and wait until the run begins; for good if it never does.
+
+        Returns a connection for the user, opened before the first task is due; None where there
+        was no time for it, or no server, so that the user opens it with its first batch.
+        """
         if isinstance(self._phase, Idle):
             self._phase = Registered()
             self._send(Hello(self._test, host_identity()))
+        self._about_to_begin.wait()
+        connection = None
+        with self._connecting:
+            if not self._begun.is_set():
+                with contextlib.suppress(ServerUnreachable):
+                    connection = self.connection()
         self._begun.wait()
+        return connection
 
     def wait_for_the_end(self) -> None:
         """Wait until Locust ends the user, as nothing is left to do."""
@@ -163,7 +180,7 @@ class LocustProducer:
         may_be_sent = False
         failure: BenchError | None = None
         try:
-            self._sleep_until(int(batch.due_us[-1]))
+            self._producing.alarm.wait_until(int(batch.due_us[-1]))
             may_be_sent = True
             yield batch
         except BenchError as error:  # there is no connection to send it on
@@ -194,6 +211,8 @@ class LocustProducer:
         self._loop_lag.end()
         for connection in self._connections:
             connection.close()
+        if isinstance(self._phase, Producing | Finished):
+            self._producing.alarm.close()
 
     # The phases.
 
@@ -227,9 +246,10 @@ class LocustProducer:
         producing = self._phase = begin(self._assigned, line)
         if self._stop_us is not None:
             producing.batches.stop(self._stop_us)
-        self._sleep_until(producing.start_us)
+        self._about_to_begin.set()
+        producing.alarm.wait_until(producing.start_us)
         producing.reporter.begin()
-        self._loop_lag.begin()
+        self._loop_lag.begin(producing.alarm, producing.assigned.clock)
         self._begun.set()
         self._report_until_over(producing)
         self._over.set()
@@ -248,10 +268,6 @@ class LocustProducer:
             self._stop_us = self.now_us() if self._begun.is_set() else 0
             if isinstance(self._phase, Producing):
                 self._phase.batches.stop(self._stop_us)
-
-    def _sleep_until(self, moment_us: int) -> None:
-        while (wait_us := moment_us - self.now_us()) > 0:
-            gevent.sleep(wait_us / 1e6)
 
     def _report_until_over(self, producing: Producing) -> None:
         reports = 0

@@ -6,7 +6,7 @@ lost or arrives twice changes nothing, and rows keep fractions of a millisecond.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,15 @@ ENQUEUE, E2E = "enqueue", "e2e"
 
 @dataclass
 class StatsTables:
-    """Feeds Locust's statistics during one test."""
+    """Feeds Locust's statistics during one test.
+
+    ``pause`` is called after each row: there may be thousands of values in one, and tasks that
+    become due meanwhile must not wait for all rows.
+    """
 
     stats: RequestStats
     queues: Sequence[str]
+    pause: Callable[[], None] = lambda: None
     _seen: dict[tuple[str, str, int], LatencyCounts] = field(default_factory=dict)
 
     def feed(self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]) -> None:
@@ -54,6 +59,7 @@ class StatsTables:
             self._seen[kind, source, queue] = counts_now
             if counts_now.count > before.count:
                 self._enter(kind, self.queues[queue], before, counts_now, error)
+                self.pause()
 
     def _enter(
         self, kind: str, queue: str, before: LatencyCounts, counts_now: LatencyCounts, error: str

@@ -40,8 +40,7 @@ class _ScenarioUser(User):
     def on_start(self) -> None:
         """Waits until the run begins. Called by Locust."""
         self.producer: LocustProducer = self.environment.bench_producer
-        self.producer.enter()
-        self._connection: GeventConnection | None = None
+        self._connection: GeventConnection | None = self.producer.enter()
 
     def send(self, batch: Batch) -> GeventConnection:
         """Sends a batch on this user's connection, or on a new one if that was lost.
