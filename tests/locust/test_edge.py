@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 WORDS = (
     *("--headless", "--only-summary", "--loglevel", "ERROR", "-u", "1"),
     *("--embedded", "--tasks", "50", "--rate", "500/s", "--record", "record.json"),
+    *("--drain-timeout", "0.3s"),  # nobody serves the queues
 )
 BROKEN = """
 from bench.locust import OpenLoopUser, hooks
