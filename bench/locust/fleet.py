@@ -20,6 +20,7 @@ from bench.ipc.messages import (
     Stop,
 )
 from bench.locust.messages import Ack, Assignment, CoordinatorMessage, Hello, ProcessMessage
+from bench.measure.report_checks import ProducerLimits, require_producer
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.run.subprocesses import READY_TIMEOUT_S, ChildProcess, SubprocessFleet
@@ -29,8 +30,9 @@ LOCAL = "local"
 """Locust's name for its only process, where it has no workers."""
 _STRAGGLER_S = 2.0
 """How long to wait for a process's Hello once Locust has spawned all users."""
-
 _PAUSE_S = 0.0005
+_MOST_PER_S = 10_000_000
+"""More tasks than any process sends in a second, as a bound of what a report may count."""
 
 
 @dataclass
@@ -49,6 +51,9 @@ class LocustProcess:
     is_missing: bool = False
     given_up: str = ""
     """Why the run goes on without it; empty if it does not."""
+    _start: StartProducer | None = None
+    _slices: int = 0
+    _begun_s: float = 0.0
 
     @property
     def is_done(self) -> bool:
@@ -63,10 +68,14 @@ class LocustProcess:
 
     def send(self, message: ParentMessage) -> None:
         """Pass a message of the run on to the process."""
+        if isinstance(message, Begin):
+            self._slices, self._begun_s = message.line.slices, time.monotonic()
         if isinstance(message, Begin | Stop):
             self.post(CoordinatorMessage(self.test, message))
         elif isinstance(message, StartProducer):
-            self.post(CoordinatorMessage(self.test, Assignment(message, host_identity())))
+            self._start = message
+            assignment = Assignment(message, host_identity(), self.client == LOCAL)
+            self.post(CoordinatorMessage(self.test, assignment))
 
     def exit_reason(self) -> str | None:
         """How it ended before its final report, as a sentence, or None."""
@@ -92,6 +101,13 @@ class LocustProcess:
         elif isinstance(message, Failed):
             self.failure = message
         elif self.report is None or message.revision > self.report.revision:
+            if self.client != LOCAL and (fault := self._fault(message)):
+                self.give_up(
+                    f"a report of {self.name}, Locust's {self.client}, was left out, because "
+                    f"{fault}: use workers of this version, and let nothing else reach Locust's "
+                    "master"
+                )
+                return
             # Only some reports carry latency counts.
             if self.report is not None and not message.latency_counts:
                 message.latency_counts = self.report.latency_counts
@@ -100,6 +116,21 @@ class LocustProcess:
             self.report = message
             if message.final:
                 self.post(CoordinatorMessage(self.test, Ack()))
+
+    def _fault(self, report: ProducerReport) -> str:
+        """Why a report cannot be this producer's, as a clause; empty if it can."""
+        if self._start is None or not self._begun_s:
+            return "the run had not begun"
+        scenario = self._start.scenario
+        most_sent = int(_MOST_PER_S * (time.monotonic() - self._begun_s + 1))
+        if scenario.tasks is not None:
+            most_sent = min(most_sent, scenario.tasks)
+        limits = ProducerLimits(self._start.number, list(scenario.queues), self._slices, most_sent)
+        try:
+            require_producer(report, limits)
+        except ValueError as error:
+            return str(error)
+        return ""
 
 
 @dataclass

@@ -3,6 +3,7 @@
 Each is a frozen value that holds everything there is in its phase.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 from bench.clock import Offset, RunClock, host_identity
@@ -39,8 +40,10 @@ class Assigned:
     start: StartProducer
     url: str
     """This process's own way to the server."""
-    offset: Offset | None
-    """Its own mapping to the server's clock; None where it shares the coordinator's clock."""
+    mapped: Offset | None
+    """Its own mapping to the server's clock; None where it is the coordinator's process."""
+    shares_clock: bool
+    """Whether it uses the coordinator's mapping, as one of the same host."""
     clock: RunClock
     feed: Feed
     renderer: FrameRenderer
@@ -81,16 +84,18 @@ def assign(assignment: Assignment, own_url: str | None) -> Assigned:
     """
     start = assignment.start
     scenario, url = start.scenario, own_url or start.url
-    shares_clock = bool(assignment.host) and assignment.host == host_identity()
-    offset: Offset | None = None
+    is_same_host = bool(assignment.host) and assignment.host == host_identity()
+    shares_clock = is_same_host or assignment.is_same_process
+    mapped: Offset | None = None
     with open_client(url) as client, translated_errors(url):
-        if not shares_clock:
-            offset = clock_sync.measure_offset(client)
+        if not assignment.is_same_process:
+            mapped = clock_sync.measure_offset(client)
     return Assigned(
         start=start,
         url=url,
-        offset=offset,
-        clock=RunClock(start.offset_us if offset is None else offset.offset_us),
+        mapped=mapped,
+        shares_clock=shares_clock,
+        clock=RunClock(start.offset_us if mapped is None or shares_clock else mapped.offset_us),
         feed=Feed(scenario, start.number),
         renderer=FrameRenderer(
             scenario.wire_layout,
@@ -122,17 +127,24 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
     )
 
 
-def clock_error_us(assigned: Assigned) -> float:
-    """The error of the clock's mapping and its drift since; zero where the clock is shared.
+def note_clock(report: ProducerReport, assigned: Assigned) -> None:
+    """Enter into a final report how the process's clock is mapped now, and the bound of the error of
+    its stamps by both mappings: zero where they are in the coordinator's clock.
 
-    Where the server is gone, the drift is not known and left out.
+    Where the server is gone, the mapping is the one of the beginning, and the drift is not known.
     """
-    offset = assigned.offset
-    if offset is None:
-        return 0.0
-    try:
-        with open_client(assigned.url) as client, translated_errors(assigned.url):
-            now = clock_sync.measure_offset(client)
-    except BenchError:
-        return offset.error_us
-    return offset.error_us + abs(now.offset_us - offset.offset_us)
+    mapped = assigned.mapped
+    if mapped is None:
+        return
+    now = mapped
+    with (
+        contextlib.suppress(BenchError),
+        open_client(assigned.url) as client,
+        translated_errors(assigned.url),
+    ):
+        now = clock_sync.measure_offset(client)
+    report.clock_offset_us, report.clock_offset_error_us = now.offset_us, now.error_us
+    report.shares_clock = assigned.shares_clock
+    if not assigned.shares_clock:
+        apart_us = abs(now.offset_us - mapped.offset_us)
+        report.clock_error_us = max(mapped.error_us, apart_us + now.error_us)

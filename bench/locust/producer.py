@@ -28,7 +28,7 @@ from bench.locust.phases import (
     Registered,
     assign,
     begin,
-    clock_error_us,
+    note_clock,
 )
 from bench.locust.shared_feed import LAST_REPLIES_US
 from bench.measure.reports import ProducerReport
@@ -308,7 +308,7 @@ class LocustProducer:
         stranded = producing.batches.returned_tasks
         final.due += stranded
         final.sent += stranded
-        final.clock_error_us = clock_error_us(producing.assigned)
+        note_clock(final, producing.assigned)
         return final
 
     def _report(self, report: ProducerReport) -> None:

@@ -1,6 +1,7 @@
-"""Whether what was found at the key of a worker's report can be one of this run's; no I/O.
+"""Whether a report from elsewhere can be one of this run's processes; no I/O.
 
-Whoever may write to the server may write anything there. A report is taken only if its numbers
+Whoever may write to the server may write anything at the key of a worker's report, and whoever
+reaches Locust's master may send it anything as a producer's. A report is taken only if its numbers
 are within bounds and agree with each other and with what was sent, so that no other code meets a
 damaged set or histogram, or a figure that cannot be.
 """
@@ -13,7 +14,7 @@ from bench.measure.bits import Bits
 from bench.measure.histogram import Packed, unpack
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import BIN_US, LAST_BIN, SECOND_US, Interval
-from bench.measure.reports import WorkerReport
+from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
 
 MOST = 1 << 53
 """Most of anything: more than any run has, and exact as a floating-point number."""
@@ -33,6 +34,18 @@ class ReportLimits:
     """Number of slices of the run's time line."""
     sent: Mapping[int, int]
     """By producer, the number below which all sequence numbers are that it may have sent."""
+
+
+@dataclass(frozen=True)
+class ProducerLimits:
+    """What bounds the reports of one of a run's producers."""
+
+    number: int
+    queues: Sequence[str]
+    slices: int
+    """Number of slices of the run's time line."""
+    most_sent: int
+    """The number of tasks that it can have sent by now, at most."""
 
 
 def require_readable(report: WorkerReport, limits: ReportLimits) -> None:
@@ -55,10 +68,7 @@ def require_readable(report: WorkerReport, limits: ReportLimits) -> None:
         if len(kinds) > _MOST_KINDS or max(map(len, kinds), default=0) > _LONGEST_KIND:
             raise ValueError("it has too many kinds of difficulties")
         _require_counts(kinds.values())
-    for by_queue in report.latency_counts.values():
-        _require_indices(by_queue, len(limits.queues), "queue")
-        for latencies in by_queue.values():
-            _require_latency_counts(latencies)
+    _require_latency_counts(report.latency_counts, len(limits.queues))
     _require_indices(report.e2e_by_second, LAST_BIN * BIN_US // SECOND_US + 1, "second")
     for second in sorted(report.e2e_by_second)[-SECONDS_SHOWN:]:
         _count_of(report.e2e_by_second[second])
@@ -73,21 +83,58 @@ def require_whole(report: WorkerReport, limits: ReportLimits) -> None:
         raise ValueError(f"its sets hold {found:,} tasks, and it counts {report.ended:,}")
     attempts = report.ended + sum(report.retried.values())
     _require_at_most(sum(map(_count_of, report.e2e_by_second.values())), report.ended)
-    by_interval = dict.fromkeys(Interval, 0)
-    if len(report.measured.parts) > limits.slices * len(limits.queues) * len(Interval):
-        raise ValueError("it has too many histograms")
-    for part in report.measured.parts:
-        _require_indices([part.slice], limits.slices, "slice")
-        _require_indices([part.queue], len(limits.queues), "queue")
-        by_interval[part.interval] += _count_of(part.histogram)
+    by_interval = _require_measured(report.measured, len(limits.queues), limits.slices)
     for count in by_interval.values():
         _require_at_most(count, attempts)
-    series = report.measured.series
+    _require_at_most(sum(report.measured.series.counts), report.ended)
+
+
+def require_producer(report: ProducerReport, limits: ProducerLimits) -> None:
+    """Raises ValueError, with a clause, for a report that cannot be this producer's.
+
+    The sets and histograms, which only a final report has, must be no more than it counts.
+    """
+    for name in report.__struct_fields__:
+        _require_number(name, getattr(report, name))
+    if report.number != limits.number:
+        raise ValueError(f"it is one of a producer {report.number}")
+    if not report.enqueued + report.refused <= report.sent <= min(report.due, limits.most_sent):
+        raise ValueError(
+            f"it counts {report.due:,} tasks that were due, {report.sent:,} sent, "
+            f"{report.enqueued:,} enqueued and {report.refused:,} refused"
+        )
+    _require_bins("offered", report.offered_by_bin, sum(report.offered_by_bin))
+    _require_at_most(sum(report.offered_by_bin), report.sent)
+    _require_bins("enqueued", report.enqueued_by_bin, report.enqueued)
+    _require_latency_counts(report.latency_counts, len(limits.queues))
+    answered = len(Bits(report.acknowledged, below=report.sent))
+    refused = len(Bits(report.refused_set, below=report.sent))
+    counted = (report.enqueued + report.refused, report.refused)
+    if report.final and (answered, refused) != counted:
+        raise ValueError(
+            f"its sets hold {answered:,} answered tasks and {refused:,} refused ones, and it "
+            f"counts {counted[0]:,} and {counted[1]:,}"
+        )
+    by_interval = _require_measured(report.measured, len(limits.queues), limits.slices)
+    for count in (*by_interval.values(), sum(report.measured.series.counts)):
+        _require_at_most(count, report.sent)
+
+
+def _require_measured(measured: MeasuredLatencies, queues: int, slices: int) -> dict[Interval, int]:
+    """Returns the number of latencies by interval."""
+    by_interval = dict.fromkeys(Interval, 0)
+    if len(measured.parts) > slices * queues * len(Interval):
+        raise ValueError("it has too many histograms")
+    for part in measured.parts:
+        _require_indices([part.slice], slices, "slice")
+        _require_indices([part.queue], queues, "queue")
+        by_interval[part.interval] += _count_of(part.histogram)
+    series = measured.series
     if len(series.sums_us) != len(series.counts):
         raise ValueError("its series are of different lengths")
     _require_counts(map(abs, series.sums_us))
     _require_bins("latencies", series.counts, sum(series.counts))
-    _require_at_most(sum(series.counts), report.ended)
+    return by_interval
 
 
 def _require_number(name: str, value: object) -> None:
@@ -123,11 +170,16 @@ def _require_at_most(count: int, attempts: int) -> None:
         raise ValueError(f"it has {count:,} latencies of {attempts:,} attempts")
 
 
-def _require_latency_counts(latencies: LatencyCounts) -> None:
-    extremes = (latencies.sum_us, latencies.min_us, latencies.max_us)
-    _require_counts((latencies.count, latencies.failures, *map(abs, extremes)))
-    _require_counts(latencies.values.values())
-    _require_counts(map(abs, latencies.values))
+def _require_latency_counts(
+    by_interval: Mapping[Interval, Mapping[int, LatencyCounts]], queues: int
+) -> None:
+    for by_queue in by_interval.values():
+        _require_indices(by_queue, queues, "queue")
+        for latencies in by_queue.values():
+            extremes = (latencies.sum_us, latencies.min_us, latencies.max_us)
+            _require_counts((latencies.count, latencies.failures, *map(abs, extremes)))
+            _require_counts(latencies.values.values())
+            _require_counts(map(abs, latencies.values))
 
 
 def _members(producer: int, packed: bytes, limits: ReportLimits) -> int:

@@ -40,6 +40,14 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     busiest_second_cores: float = 0.0
     elapsed_s: float = 0.0
     clock_error_us: float = 0.0
+    clock_offset_us: int | None = None
+    """The server's time minus the producer's monotonic time, as it was last measured; None where
+    the run has started the producer."""
+    clock_offset_error_us: float = 0.0
+    """Bound of the error of ``clock_offset_us``."""
+    shares_clock: bool = True
+    """Whether the producer took its monotonic clock for the run's, because both are on one host;
+    the run checks it by the offset."""
     loop_lag_p99_us: float = 0.0
     """How late a shared event loop runs the producer; zero if it has a process of its own."""
     finished_us: int | None = None

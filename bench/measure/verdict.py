@@ -118,9 +118,10 @@ def _clocks_apart(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     elif inputs.clocks.are_others:
         yield VerdictReason(
             "clocks_disagree",
-            f"a worker's clock is {units.format_duration(inputs.clocks.apart_s)} apart from the "
-            "run's, although both report the same host, so no latency is known: start workers in "
-            "the run's time namespace, and not on a copy of its machine",
+            f"the clock of another process is {units.format_duration(inputs.clocks.apart_s)} apart "
+            "from the run's, although both report the same host, so no latency is known: start "
+            "workers, and those of Locust, in the run's time namespace, and not on a copy of its "
+            "machine",
             Verdict.INCOMPLETE,
         )
     elif inputs.clocks.disagree:

@@ -272,12 +272,13 @@ def _clocks(supervisor: Supervisor) -> Agreement:
     without an error where that is not known."""
     _read_remote_reports(supervisor)
     prepared, state = supervisor.prepared, supervisor.state
-    remote = state.remote_reports.values()
-    errors_us = [report.clock_error_us for report in remote]
-    errors_us += [report.clock_error_us for report in supervisor.producer_reports()]
+    reports: list[WorkerReport | ProducerReport] = []
+    reports += state.remote_reports.values()
+    reports += supervisor.producer_reports()
+    errors_us = [report.clock_error_us for report in reports]
     taken_for_own = [
         Offset(report.clock_offset_us, report.clock_offset_error_us)
-        for report in remote
+        for report in reports
         if report.shares_clock and report.clock_offset_us is not None
     ]
     try:

@@ -12,11 +12,18 @@ from bench.measure.histogram import Histogram, Packed
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
 from bench.measure.report_checks import (
+    ProducerLimits,
     ReportLimits,
+    require_producer,
     require_readable,
     require_whole,
 )
-from bench.measure.reports import MeasuredLatencies, ObserverReport, WorkerReport
+from bench.measure.reports import (
+    MeasuredLatencies,
+    ObserverReport,
+    ProducerReport,
+    WorkerReport,
+)
 from tests.run.values import packed
 
 QUEUE = "inference_default"
@@ -123,12 +130,90 @@ def test_a_report_that_cannot_be_counted_is_refused_at_the_end(fields: dict[str,
         require_whole(report(**fields), LIMITS)
 
 
+PRODUCER_LIMITS = ProducerLimits(1, [QUEUE], 2, 10)
+
+
+def produced(**fields: Any) -> ProducerReport:
+    """A final report of six tasks that were due, of which five were sent, the last without an
+    answer, and one refused."""
+    measured = MeasuredLatencies(
+        [
+            IntervalHistogram(0, Interval.SCHEDULE_LAG, 0, latencies(5)),
+            IntervalHistogram(1, Interval.ENQUEUE, 0, latencies(3)),
+        ],
+        LatencySeries([2700], [3]),
+    )
+    whole: dict[str, Any] = {
+        "number": 1,
+        "final": True,
+        "due": 6,
+        "sent": 5,
+        "enqueued": 3,
+        "refused": 1,
+        "clock_offset_us": -5,
+        "finished_us": 7,
+        "offered_by_bin": [2, 3],
+        "enqueued_by_bin": [0, 3],
+        "latency_counts": {Interval.ENQUEUE: {0: LatencyCounts(count=4, values={900: 3})}},
+        "measured": measured,
+        "acknowledged": packed([0, 1, 2, 3]),
+        "refused_set": packed([1]),
+        **fields,
+    }
+    return ProducerReport(**whole)
+
+
+def test_a_producer_s_report_whose_numbers_agree_is_taken() -> None:
+    require_producer(produced(), PRODUCER_LIMITS)
+    # While tasks are sent there are no sets, and what no connection took is not in the series.
+    light = {"final": False, "acknowledged": b"", "refused_set": b""}
+    require_producer(produced(**light, measured=MeasuredLatencies()), PRODUCER_LIMITS)
+    require_producer(produced(due=10, sent=10), PRODUCER_LIMITS)
+    require_producer(ProducerReport(number=1), PRODUCER_LIMITS)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"number": 0},
+        {"due": HUGE, "sent": HUGE},
+        {"due": 11, "sent": 11},
+        {"due": 4},
+        {"sent": 3},
+        {"cpu_s": float("nan")},
+        {"loop_lag_p99_us": -1.0},
+        {"offered_by_bin": [2, 4]},
+        {"offered_by_bin": [-1, 2]},
+        {"offered_by_bin": [0] * 10_000_000},
+        {"enqueued_by_bin": [3, 3]},
+        {"latency_counts": {Interval.ENQUEUE: {1: LatencyCounts()}}},
+        {"latency_counts": {Interval.ENQUEUE: {0: LatencyCounts(sum_us=HUGE)}}},
+        {"acknowledged": b"garbage"},
+        {"acknowledged": packed([0, 1, 2])},
+        {"acknowledged": packed([0, 1, 2, 5])},
+        {"refused_set": b""},
+        {"refused_set": packed([1, 5])},
+        {"measured": MeasuredLatencies([e2e(6)])},
+        {"measured": MeasuredLatencies([e2e(1, slice_number=2)])},
+        {"measured": MeasuredLatencies([e2e(1, queue=1)])},
+        {"measured": MeasuredLatencies([e2e(0)] * 15)},
+        {"measured": MeasuredLatencies([], LatencySeries([0], []))},
+        {"measured": MeasuredLatencies([], LatencySeries([0], [6]))},
+    ],
+)
+def test_a_report_that_cannot_be_the_producer_s_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"it|not a|a set of"):
+        require_producer(produced(**fields), PRODUCER_LIMITS)
+
+
 def test_a_set_that_unpacks_to_a_gigabyte_takes_no_memory() -> None:
     packer = zlib.compressobj(9)
     bomb = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(1 << 10)), packer.flush()])
     tracemalloc.start()
     with pytest.raises(ValueError, match="others"):
         require_whole(report(completed_sets={0: bomb}), LIMITS)
+    with pytest.raises(ValueError, match="others"):
+        require_producer(produced(acknowledged=bomb), PRODUCER_LIMITS)
     with pytest.raises(ValueError, match="others"):
         Bits(bomb, below=1_000_000)
     _, peak = tracemalloc.get_traced_memory()

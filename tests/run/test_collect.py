@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from bench import environment
+from bench.clock import Offset
 from bench.ipc.messages import Stop
 from bench.measure.bits import Bits
 from bench.records.run_record import RecordWarning
@@ -87,6 +88,27 @@ def test_everything_is_collected_when_the_workers_have_sent_their_final_reports(
     assert found.environment == {"of": (1, 1)}
     assert found.own_peak_memory_bytes > 0
     assert scene.shown[-1].phase == "stopping"
+
+
+def test_clocks_that_producers_took_for_the_run_s_are_compared_with_it(
+    server: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of Locust may be on a host that only looks like the run's."""
+    asked: list[Any] = []
+
+    def agreement(*arguments: Any) -> Agreement:
+        asked.extend(arguments[2:])
+        return Agreement()
+
+    monkeypatch.setattr(clock_sync, "agreement", agreement)
+    mapping = {"clock_offset_us": 5_000_000, "clock_offset_error_us": 30.0}
+    of_a_copy = producer(**mapping)
+    elsewhere = producer(**mapping, shares_clock=False, clock_error_us=40.0)
+    own = producer()
+    for each in (of_a_copy, elsewhere, own):
+        done(each)
+    collect(Scene(producers=[of_a_copy, elsewhere, own]).supervisor)
+    assert asked == [[0.0, 40.0, 0.0], [Offset(5_000_000, 30.0)]]
 
 
 def test_what_was_collected_is_whole_and_frozen(server: dict[str, Any]) -> None:
