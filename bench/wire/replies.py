@@ -54,6 +54,14 @@ class LineReplies:
         return Replies(complete.count(b"\n"), [], _number(last_line))
 
 
+def is_one_number(data: bytes) -> bool:
+    """Returns whether ``data`` is one complete reply, a number without a sign, and nothing else.
+
+    That is what most commands of a worker answer, one reply at a time: it needs no ``LineReplies``.
+    """
+    return data[:1] == b":" and data[-2:] == _END and data[1:-2].isdigit()
+
+
 def _by_line(buffer: bytes) -> Replies:
     lines = buffer.split(_END)
     errors = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _IN_ORDER = [{b"payload"}, {b"retry"}, {b"max_retry"}]
 """Names of the second to fourth field, in the order in which a producer writes them."""
@@ -35,8 +35,7 @@ class Task:
         ]
 
 
-@dataclass(frozen=True)
-class Hashes:
+class Hashes(NamedTuple):
     """What a worker needs to know about tasks (n,) that it has read."""
 
     payloads: Sequence[bytes]
@@ -82,7 +81,7 @@ def read_hashes(replies: Sequence[Any]) -> Hashes:
     A missing field reads as empty or as zero, because workers of the seed's layout tolerate that.
     Raises ValueError if a number is not one, or no number of attempts.
     """
-    if len(set(map(len, replies))) == 1:
+    if len(replies) > 1 and len(set(map(len, replies))) == 1:
         # The server keeps small hashes in the order in which they were written.
         columns = list(zip(*replies, strict=True))
         if [set(names) for names in columns[2:7:2]] == _IN_ORDER:

@@ -32,8 +32,8 @@ class Transition:
         self.replies_per_task = len(commands)
         row = resp.encode(commands)
         parts = row.split(_MARK.encode())
-        self._template = b"%b".join(part.replace(b"%", b"%%") for part in parts)
-        self._marks = len(parts) - 1
+        self._template, self._marks = _template_of(row)
+        self._singly = [_template_of(resp.encode([command])) for command in commands]
         self._row = np.frombuffer(row, np.uint8)
         before = np.cumsum([len(part) for part in parts[:-1]])
         self._ids_at = (before + ids.ID_LENGTH * np.arange(self._marks)).tolist()
@@ -62,6 +62,22 @@ class Transition:
             ]
         )
 
+    def singly(
+        self, task_ids: Sequence[bytes], now_s: int = 0, messages: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        """Returns what ``render`` does, with each command as bytes of its own."""
+        if now_s != self._now_s:
+            self._lay_out(now_s)
+        if messages or any(len(task_id) != ids.ID_LENGTH for task_id in task_ids):
+            pairs = zip(task_ids, messages or [b""] * len(task_ids), strict=True)
+            found = [command for pair in pairs for command in self.commands(*pair, now_s)]
+            return [resp.encode([command]) for command in found]
+        return [
+            template % ((task_id,) * marks)
+            for task_id in task_ids
+            for template, marks in self._singly
+        ]
+
     def _fill_vectors(self, task_ids: Sequence[bytes]) -> bytes:
         columns = np.frombuffer(b"".join(task_ids), np.uint8).reshape(-1, ids.ID_LENGTH)
         rows = np.empty((len(task_ids), len(self._row)), np.uint8)
@@ -74,6 +90,12 @@ class Transition:
         """Returns the commands of one task, to be sent one by one."""
         name = task_id.decode(errors="surrogateescape")  # an id may be any bytes
         return self._commands_of(Reservation(self._queue, name, now_s, message))
+
+
+def _template_of(row: bytes) -> tuple[bytes, int]:
+    """Returns a ``%`` template with a place for each id in these bytes, and how many there are."""
+    parts = row.split(_MARK.encode())
+    return b"%b".join(part.replace(b"%", b"%%") for part in parts), len(parts) - 1
 
 
 class Transitions:

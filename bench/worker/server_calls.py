@@ -238,8 +238,8 @@ class ServerCalls:
         self, step: Transition, task_ids: Sequence[bytes], messages: Sequence[bytes], now_s: int
     ) -> Generator[Operation, Any, Errors]:
         refused: list[tuple[int, str]] = []
-        for index, command in enumerate(_commands(step, task_ids, messages, now_s)):
-            errors = yield RequestNoReply(resp.encode([command]), 1)
+        for index, command in enumerate(step.singly(task_ids, now_s, messages)):
+            errors = yield RequestNoReply(command, 1)
             if errors:
                 refused.append((index, errors[0][1]))
         return refused

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.wire.replies import LineReplies, Replies
+from bench.wire.replies import LineReplies, Replies, is_one_number
 
 LINE = st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF), max_size=20)
 NUMBERS = st.integers(-(2**63), 2**63 - 1).map(lambda number: f":{number}")
@@ -70,6 +70,22 @@ def test_a_piece_of_the_stream_is_counted(data: bytes, expected: Replies) -> Non
 def test_a_reply_of_more_than_one_line_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a one-line reply"):
         LineReplies().feed(data)
+
+
+@given(
+    REPLIES.map(lambda replies: "".join(f"{reply}\r\n" for reply in replies).encode())
+    | st.text(":+-$*1 \r\n", max_size=8).map(str.encode)
+)
+def test_what_is_one_number_at_a_glance_is_so_for_the_reader_of_lines(data: bytes) -> None:
+    reader = LineReplies()
+    try:
+        read = reader.feed(data)
+    except ValueError:
+        assert not is_one_number(data)
+        return
+    is_number = read.count == 1 and read.last_number is not None and not reader.has_data
+    has_sign = data.startswith(b":-")
+    assert is_one_number(data) == (is_number and not has_sign)
 
 
 @given(replies=REPLIES, cuts=CUTS)

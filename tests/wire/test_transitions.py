@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.layouts import registry
 from bench.layouts.asynq import codec
-from bench.layouts.asynq.layout import ASYNQ
 from bench.layouts.runqy.layout import RUNQY
 from bench.wire import ids, resp
 from bench.wire.ids import TaskId
@@ -15,6 +15,7 @@ from bench.wire.layout_contract import Command, Layout, Reservation
 from bench.wire.task import Task
 from bench.wire.transitions import Transition, Transitions
 
+LAYOUTS = [entry.layout for entry in map(registry.get, ("runqy", "asynq", "runqy-server"))]
 QUEUE_NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12)
 OWN_IDS = st.builds(
     TaskId,
@@ -59,7 +60,7 @@ MOVES = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [RUNQY, ASYNQ], ids=["runqy", "asynq"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 @pytest.mark.parametrize("name", MOVES)
 @given(
     queue=QUEUE_NAMES,
@@ -86,9 +87,8 @@ def test_a_move_is_what_the_plain_encoder_makes_of_its_commands(
             codec.encode(Task(task_id, queue, b"{}")) if has_messages else b""
             for task_id in task_ids
         ]
-        rendered = step.render(
-            [task_id.encode() for task_id in task_ids], now_s, messages if has_messages else ()
-        )
+        names = [task_id.encode() for task_id in task_ids]
+        arguments = (names, now_s, messages if has_messages else ())
         commands = [
             command
             for task_id, message in zip(task_ids, messages, strict=True)
@@ -96,16 +96,18 @@ def test_a_move_is_what_the_plain_encoder_makes_of_its_commands(
                 layout, name, Reservation(queue, task_id, now_s, message), result, error
             )
         ]
-        assert rendered == resp.encode(commands)
+        assert step.render(*arguments) == resp.encode(commands)
+        assert step.singly(*arguments) == [resp.encode([command]) for command in commands]
 
 
-@pytest.mark.parametrize("layout", [RUNQY, ASYNQ], ids=["runqy", "asynq"])
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 @pytest.mark.parametrize("name", MOVES)
 @pytest.mark.parametrize("task_id", [ids.format_id(TaskId(1, 2, 3)), "my-task-id"])
 def test_a_move_has_as_many_replies_as_commands(layout: Layout, name: str, task_id: str) -> None:
     step: Transition = getattr(Transitions(layout, "inference_high", b"{}", "no", 2.0), name)
     commands = plain(layout, name, Reservation("inference_high", task_id), b"{}", "no")
     assert list(step.commands(task_id.encode())) == commands
+    assert step.singly([task_id.encode()]) == [resp.encode([command]) for command in commands]
     assert step.replies_per_task == len(commands)
 
 
@@ -113,5 +115,18 @@ def test_every_move_is_tested() -> None:
     assert set(vars(Transitions(RUNQY, "inference_high", None, "", 1.0))) == set(MOVES)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("name", MOVES)
+def test_a_time_that_a_move_stores_is_that_of_each_call(layout: Layout, name: str) -> None:
+    """However often the second changes: templates are laid out for one second."""
+    step: Transition = getattr(Transitions(layout, "inference_high", b"{}", "no", 2.0), name)
+    task_id = ids.format_id(TaskId(1, 2, 3))
+    for now_s in (1_800_000_000, 1_800_000_001, 1_800_000_001, 1_799_999_999):
+        commands = plain(layout, name, Reservation("inference_high", task_id, now_s), b"{}", "no")
+        assert step.singly([task_id.encode()], now_s) == [resp.encode([each]) for each in commands]
+        assert step.render([task_id.encode()], now_s) == resp.encode(commands)
+
+
 def test_no_tasks_are_no_bytes() -> None:
-    assert Transitions(RUNQY, "inference_high", None, "", 1.0).start.render([]) == b""
+    step = Transitions(RUNQY, "inference_high", None, "", 1.0).start
+    assert (step.render([]), step.singly([])) == (b"", [])
