@@ -197,30 +197,33 @@ class RawConnection:
 
         Raises ConnectionLost.
         """
-        view = memoryview(data)
         if not self._unsent:
-            view = view[self._hand_over(view) :]
-        if len(view):
-            self._unsent.append(view)
-            self.unsent_bytes += len(view)
+            taken = self._taken(data)
+            if taken == len(data):  # nearly always
+                return
+            data = memoryview(data)[taken:]
+        self._unsent.append(memoryview(data))
+        self.unsent_bytes += len(data)
+        self.flush()
 
     def flush(self) -> None:
         """Send as many kept bytes as the socket takes. Raises ConnectionLost."""
-        while self._unsent and (taken := self._hand_over(self._unsent[0])):
+        while self._unsent and (taken := self._taken(self._unsent[0])):
             self.unsent_bytes -= taken
             if taken == len(self._unsent[0]):
                 self._unsent.popleft()
             else:
                 self._unsent[0] = self._unsent[0][taken:]
 
-    def _hand_over(self, view: memoryview) -> int:
-        """Send what the socket takes at once; returns its length. Raises ConnectionLost."""
+    def _taken(self, data: memoryview | bytes) -> int:
+        """Hand bytes to the socket; returns how many of them it has taken."""
         try:
-            return int(self._socket.send(view))
+            taken: int = self._socket.send(data)
         except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             return 0
         except OSError as error:
             raise ConnectionLost(str(error)) from None
+        return taken
 
     def receive(self) -> bytes:
         """The bytes that have arrived, perhaps none. Raises ConnectionLost at the stream's end."""
