@@ -24,10 +24,15 @@ def wait_for(
     Returns (readable, writable). With ``expects_answer`` the wait begins with polling.
     """
     if expects_answer and timeout_s > 0:
-        until_ns = time.monotonic_ns() + min(SPIN_NS, int(timeout_s * 1e9))
-        while time.monotonic_ns() < until_ns:
+        until_ns = 0
+        while True:
             readable, writable, _ = select.select(reading, writing, [], 0)
             if readable or writable:
                 return readable, writable
+            now_ns = time.monotonic_ns()
+            if not until_ns:
+                until_ns = now_ns + min(SPIN_NS, int(timeout_s * 1e9))
+            elif now_ns >= until_ns:
+                break
     readable, writable, _ = select.select(reading, writing, [], timeout_s)
     return readable, writable

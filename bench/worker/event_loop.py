@@ -16,20 +16,19 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import hiredis
 
 from bench.clock import Clock
 from bench.redisio.connection import ByteStream, ConnectionLost
 from bench.redisio.polling import wait_for
-from bench.wire.replies import LineReplies
+from bench.wire.replies import LineReplies, is_one_number
 
 FOREVER_US = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """Send bytes, and resume with the list of their replies; errors are exceptions in it."""
 
     data: bytes
@@ -39,8 +38,7 @@ class Request:
     """Whether the server may hold back the reply, as it does for BRPOP."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestNoReply:
+class RequestNoReply(NamedTuple):
     """Send commands that are answered with one line each, and resume with a list of (index of the
     command, error message): no object is built for a reply that is no error."""
 
@@ -72,6 +70,9 @@ class Reconnect:
 Operation = Request | RequestNoReply | Sleep | Wait | Reconnect
 Coroutine = Generator[Operation, Any, None]
 CoroutineFactory = Callable[[], Coroutine]
+_IN_A_ROW = 16
+"""Most replies to one coroutine between two looks at the time and at other descriptors."""
+_REQUESTS = (Request, RequestNoReply)
 _NOT_AN_ANSWER = (hiredis.ProtocolError, ValueError)
 """What parsers raise for bytes that are no replies."""
 
@@ -81,10 +82,13 @@ class _Session:
 
     def __init__(self, coroutine: Coroutine, connection: ByteStream) -> None:
         self.coroutine = coroutine
+        self.resume = coroutine.send
         self.missing = 0
         self.before = 0
         """Number of the request's one-line replies that have arrived."""
         self.replies: list[Any] = []
+        self.is_prompt = False
+        """Whether it waits for a reply that the server does not hold back."""
         self.resumes_at_us: int | None = None
         self.can_be_woken = False
         self.was_idle = False
@@ -99,12 +103,10 @@ class _Session:
         self.reader = hiredis.Reader()
         self.lines = LineReplies()
         self.waits_for_lines = False
-        self.may_block = False
 
     def expect(self, operation: Request | RequestNoReply) -> None:
         """Note what the replies to a request look like."""
         self.waits_for_lines = isinstance(operation, RequestNoReply)
-        self.may_block = isinstance(operation, Request) and operation.may_block
         self.missing = operation.replies
         self.before = 0
         self.replies = []
@@ -114,8 +116,13 @@ class _Session:
 
         Raises ConnectionLost for bytes that are no replies, and for more replies than commands.
         """
+        if not data:
+            return False
         try:
             if self.waits_for_lines:
+                if self.missing == 1 and is_one_number(data) and not self.lines.has_data:
+                    self.missing = 0
+                    return True
                 self._feed_lines(data)
             else:
                 self._feed_objects(data)
@@ -157,6 +164,10 @@ class EventLoop:
         """Sessions with bytes that the socket has not taken yet, by file descriptor."""
         self._prompt_replies = 0
         """Number of sessions that wait for a reply which the server does not hold back."""
+        self._needs_owner = False
+        """Whether a coroutine has ended or lost its connection since ``run`` began."""
+        self._now_us = 0
+        """When the last turn began."""
         self._timers: list[tuple[int, int, _Session]] = []
         self._timer_number = 0
 
@@ -180,7 +191,7 @@ class EventLoop:
         """Start a coroutine on a connection of its own, which is closed when it ends."""
         session = _Session(factory(), connection)
         self._sessions.append(session)
-        self._resume(session, None)
+        self._advance(session, session.resume, None)
 
     def reconnect(self, connection: ByteStream) -> None:
         """Give a connection to the coroutine that has been waiting longest for another one."""
@@ -199,28 +210,46 @@ class EventLoop:
             if session.can_be_woken:
                 self._set_timer(session, 0)
 
+    def run(self, until_us: int, others: Sequence[int]) -> list[int]:
+        """Let coroutines run until ``until_us``, or until a coroutine has ended or has lost its
+        connection, or any of the ``others`` (file descriptors) is readable; returns these.
+
+        Each has its turn at least once.
+        """
+        self._needs_owner = False
+        while True:
+            readable = self.turn(until_us, others)
+            if readable or self._needs_owner or self._now_us >= until_us:
+                return readable
+
     def turn(self, until_us: int, others: Sequence[int]) -> list[int]:
         """Let coroutines run until ``until_us``, or until anything has happened.
 
         Returns those of the ``others`` (file descriptors) that are readable.
         """
-        now_us = self._clock.now_us()
+        now_us = self._now_us = self._clock.now_us()
         if self._timers:
             if self._fire_timers(now_us):
                 until_us = now_us
             if self._timers:
                 until_us = min(until_us, self._timers[0][0])
-        timeout_s = max(until_us - now_us, 0) / 1e6
-        reading = [*self._listening, *others]
+        listening = self._listening
         readable, writable = wait_for(
-            reading, list(self._sending), timeout_s, self._prompt_replies > 0
+            [*listening, *others],
+            [*self._sending],
+            (until_us - now_us) / 1e6 if until_us > now_us else 0.0,
+            self._prompt_replies > 0,
         )
         for descriptor in writable:
             self._flush(descriptor)
+        ready = []
         for descriptor in readable:
-            if descriptor in self._listening:
-                self._receive(self._listening[descriptor])
-        return [descriptor for descriptor in readable if descriptor in others]
+            session = listening.get(descriptor)
+            if session is not None:
+                self._receive(session)
+            elif descriptor in others:
+                ready.append(descriptor)
+        return ready
 
     def _flush(self, descriptor: int) -> None:
         session = self._sending[descriptor]
@@ -233,30 +262,40 @@ class EventLoop:
             self._sending.pop(descriptor, None)
 
     def _receive(self, session: _Session) -> None:
-        try:
-            is_complete = session.feed(session.connection.receive())
-        except ConnectionLost:
-            self._lose(session)
-            return
-        if is_complete:
-            self._stop_listening(session)
-            self._resume(session, session.replies)
+        """Take what has arrived, and resume the coroutine once its replies are complete.
 
-    def _start_listening(self, session: _Session) -> None:
+        While nothing else is awaited, the reply to what it sends then is looked for right away:
+        where server and worker share a core, it has often arrived before ``send`` returns.
+        """
+        for _ in range(_IN_A_ROW):
+            try:
+                is_complete = session.feed(session.connection.receive())
+            except ConnectionLost:
+                self._lose(session)
+                return
+            if not is_complete:
+                return
+            self._advance(session, session.resume, session.replies)
+            if self._timers or [*self._listening] != [session.descriptor]:
+                return
+
+    def _listen(self, session: _Session, is_prompt: bool) -> None:
         self._listening[session.descriptor] = session
-        self._prompt_replies += not session.may_block
+        self._prompt_replies += is_prompt - session.is_prompt
+        session.is_prompt = is_prompt
 
     def _stop_listening(self, session: _Session) -> None:
-        if self._listening.pop(session.descriptor, None) is not None:
-            self._prompt_replies -= not session.may_block
+        self._listening.pop(session.descriptor, None)
         self._sending.pop(session.descriptor, None)
+        self._prompt_replies -= session.is_prompt
+        session.is_prompt = False
 
     def _fire_timers(self, now_us: int) -> bool:
         fired = False
         while self._timers and self._timers[0][0] <= now_us:
             at_us, _, session = heapq.heappop(self._timers)
             if session.resumes_at_us == at_us:
-                self._resume(session, None)
+                self._advance(session, session.resume, None)
                 fired = True
         return fired
 
@@ -266,33 +305,36 @@ class EventLoop:
             self._timer_number += 1
             heapq.heappush(self._timers, (at_us, self._timer_number, session))
 
-    def _resume(self, session: _Session, outcome: list[Any] | None) -> None:
-        self._advance(session, session.coroutine.send, outcome)
-
     def _advance(
         self, session: _Session, resume: Callable[[Any], Operation], outcome: object
     ) -> None:
-        """Resume a coroutine, and do what it yields."""
+        """Resume a coroutine, and do what it yields.
+
+        One that asks again at once, as most do, stays among those that wait for replies.
+        """
         session.resumes_at_us = None
         session.can_be_woken = False
         try:
             operation = resume(outcome)
         except StopIteration:
+            self._stop_listening(session)
             self._sessions.remove(session)
             session.connection.close()
+            self._needs_owner = True
             return
-        if isinstance(operation, Request | RequestNoReply):
+        if isinstance(operation, _REQUESTS):
             self._send(session, operation)
         elif isinstance(operation, Reconnect):
             self._lose(session)
         else:
+            self._stop_listening(session)
             session.was_idle = True
             session.can_be_woken = isinstance(operation, Wait)
             self._set_timer(session, operation.until_us)
 
     def _send(self, session: _Session, operation: Request | RequestNoReply) -> None:
         session.expect(operation)
-        self._start_listening(session)
+        self._listen(session, isinstance(operation, RequestNoReply) or not operation.may_block)
         try:
             if session.was_idle:
                 session.was_idle = False
@@ -309,3 +351,4 @@ class EventLoop:
         self._stop_listening(session)
         session.connection.close()
         self._disconnected.append(session)
+        self._needs_owner = True

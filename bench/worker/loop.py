@@ -105,12 +105,13 @@ class WorkerLoop:
         self,
         control: int,
         on_control: Callable[[], StopRequest],
-        on_turn: Callable[[], int],
+        on_time: Callable[[], int],
     ) -> None:
         """Serve until told to stop, and then end in order; or at once, if that is asked for.
 
-        ``on_control`` is called when the file descriptor ``control`` is readable. ``on_turn`` is
-        called at every turn, and returns the moment at which it is to be called next. Raises
+        ``on_control`` is called when the file descriptor ``control`` is readable. ``on_time`` is
+        called at the beginning, and returns the moment at which it is to be called next; it may be
+        called earlier than that. Raises
         ServerUnreachable when no connection can be opened for a long time, and MeasurementError
         when the server refuses what a worker needs.
         """
@@ -118,8 +119,8 @@ class WorkerLoop:
             for factory, connection in self._connections:
                 self._event_loop.add(factory, connection)
             while self._goes_on():
-                until_us = min(on_turn(), self._maintain())
-                if not self._event_loop.turn(until_us, [control]):
+                until_us = min(on_time(), self._maintain())
+                if not self._event_loop.run(until_us, [control]):
                     continue
                 request = on_control()
                 if request is StopRequest.AT_ONCE:

@@ -406,6 +406,75 @@ def test_every_coroutine_with_a_reply_gets_its_turn(loop: Loop) -> None:
     assert len(busy.outcomes) == 1
 
 
+def test_a_run_of_turns_ends_when_its_owner_has_something_to_do(loop: Loop) -> None:
+    """A coroutine has ended or lost its connection, another descriptor is readable, or it is
+    time."""
+    reading, writing = os.pipe()
+    later_us = START_US + 3_600_000_000
+    outcomes: list[Any] = []
+
+    def ending() -> Coroutine:
+        for number in range(3):
+            outcomes.append((yield Request(b"x", 1)))
+            stream.reply(b":%d\r\n" % number)
+
+    losing = Script(Request(b"y", 1))
+    stream, other = loop.add(ending), loop.add(losing)
+    stream.reply(b":7\r\n")
+    assert loop.events.run(later_us, [reading]) == []
+    assert (outcomes, loop.events.running) == ([[7], [0], [1]], 1)
+    other.hang_up()
+    assert loop.events.run(later_us, [reading]) == []
+    assert loop.events.disconnected == 1
+    os.write(writing, b"x")
+    assert loop.events.run(later_us, [reading]) == [reading]
+    assert loop.events.run(loop.clock.now_us(), []) == []
+    for descriptor in (reading, writing):
+        os.close(descriptor)
+
+
+class AnsweringStream(PairedStream):
+    """A server that answers each request before it is even sent completely."""
+
+    def send(self, data: memoryview | bytes) -> None:
+        super().send(data)
+        self.reply(b":1\r\n")
+
+
+def test_a_coroutine_that_is_always_answered_at_once_leaves_the_others_their_time(
+    loop: Loop,
+) -> None:
+    """Control messages are seen, a run of turns ends when it should, and sleeps do too."""
+    reading, writing = os.pipe()
+    os.write(writing, b"x")
+    ended_us: list[int] = []
+    outcomes: list[Any] = []
+
+    def busy() -> Coroutine:
+        while True:
+            outcomes.append((yield RequestNoReply(b"x", 1)))
+            loop.clock.advance(10)
+
+    def sleeping() -> Coroutine:
+        yield Sleep(START_US + 10_000)
+        ended_us.append(loop.clock.now_us())
+
+    stream = AnsweringStream()
+    loop.events.add(busy, stream)
+    assert loop.events.run(START_US + 3_600_000_000, [reading]) == [reading]
+    os.read(reading, 1)
+    assert loop.events.run(START_US + 5_000, [reading]) == []
+    assert loop.clock.now_us() - START_US == pytest.approx(5_000, abs=500)
+    loop.add(sleeping)
+    loop.events.run(START_US + 20_000, [reading])
+    assert ended_us == [START_US + 10_000]
+    assert not any(outcomes)
+    for end in (reading, writing):
+        os.close(end)
+    stream.close()
+    stream.peer.close()
+
+
 def test_others_that_can_be_read_are_returned_and_those_that_cannot_are_not(loop: Loop) -> None:
     reading, writing = os.pipe()
     quiet, end = os.pipe()
