@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -138,8 +138,7 @@ class TaskBatch:
             yield outcome, self.only(members)
 
 
-@dataclass(frozen=True)
-class ReadTasks:
+class ReadTasks(NamedTuple):
     """What is behind some ids (n,) that were popped."""
 
     batches: Sequence[TaskBatch]

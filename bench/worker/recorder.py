@@ -25,7 +25,7 @@ from bench.measure.window import TimeLine
 from bench.wire import stamps
 from bench.wire.columns import read_ids, read_stamps
 
-_FLUSH_AT = 64
+_FLUSH_AT = 256
 """Least number of attempts that are counted together."""
 
 
