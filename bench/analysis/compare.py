@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from bench.analysis import rule
 from bench.analysis.metric_values import value_of
 from bench.analysis.rule import ALPHA, MARGIN, Decision, MetricDecision
+from bench.analysis.significance import fair_coin_p
 from bench.errors import ExitCode, UsageError
 from bench.records.comparison_record import GateRow
 from bench.records.run_record import RunRecord
@@ -218,7 +217,7 @@ def _load_not_sustained(pairs: Sequence[Pair]) -> list[str]:
     only_base = sum(_is_valid(base) and not _is_valid(other) for base, other in pairs)
     only_candidate = sum(_is_valid(other) and not _is_valid(base) for base, other in pairs)
     apart = only_base + only_candidate
-    if not apart or stats.binomtest(only_base, apart, alternative="greater").pvalue > ALPHA:
+    if not apart or fair_coin_p(only_base, apart) > ALPHA:
         return []
     verdicts = Counter(other.verdict for _, other in pairs if not _is_valid(other))
     counts = ", ".join(f"{verdict} ×{count}" for verdict, count in verdicts.most_common())

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import ruptures
-from scipy import stats
 
 from bench.analysis import comparability
+from bench.analysis.change_points import level_ends
 from bench.analysis.gate import revision_of
 from bench.analysis.metric_values import value_of
+from bench.analysis.significance import mann_whitney_p
 from bench.arrays import Floats
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
@@ -133,8 +133,8 @@ def steps(values: Sequence[float], higher_is_better: bool) -> list[ChangePoint]:
     noise = _noise(series)
     if noise == 0:
         noise = 1e-9
-    search = ruptures.Pelt(model="l1", min_size=SHORTEST_LEVEL, jump=1).fit(series)
-    ends = search.predict(pen=_PENALTY * noise * math.log(len(series)))
+    penalty = _PENALTY * noise * math.log(len(series))
+    ends = level_ends(series.tolist(), penalty, SHORTEST_LEVEL)
     borders = [0, *ends]
     found = []
     for start, index, end in zip(borders, borders[1:], borders[2:], strict=False):
@@ -145,7 +145,7 @@ def steps(values: Sequence[float], higher_is_better: bool) -> list[ChangePoint]:
 
 
 def _step(before: Floats, after: Floats, index: int, higher_is_better: bool) -> ChangePoint | None:
-    p = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
+    p = mann_whitney_p(before, after)
     old, new = float(np.median(before)), float(np.median(after))
     worse = math.expm1(new - old)
     if p > _SIGNIFICANT_P or abs(worse) < _SMALLEST_CHANGE:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
 
+from bench.analysis.significance import student_t
 from bench.arrays import Floats, Integers
 
 ALPHA = 0.05
@@ -30,8 +30,6 @@ MARGIN = 0.05
 """Share that a change must exceed to matter, unless noise alone exceeds it."""
 _MOST_PAIRS = 500
 """Largest number of pairs that is suggested to a user."""
-_EXACT_TIES_PAIRS = 14
-"""Largest number of pairs for which p is exact with ties and zeros, too."""
 
 
 class Decision(StrEnum):
@@ -112,13 +110,7 @@ def noise_floor(ratios: Floats, pairs: int) -> float:
     side in one job out of twenty (Student's t at 95%).
     """
     noise = math.sqrt(float(np.mean(ratios**2)))
-    return math.expm1(_student_t(len(ratios)) * noise / math.sqrt(pairs))
-
-
-@functools.cache
-def _student_t(degrees: int) -> float:
-    """Student's t at 1 - alpha, one-sided."""
-    return float(stats.t.ppf(1 - ALPHA, degrees))
+    return math.expm1(student_t(1 - ALPHA, len(ratios)) * noise / math.sqrt(pairs))
 
 
 def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_better: bool) -> Floats:
@@ -159,36 +151,34 @@ def decide(changed: Change, margin: float) -> Decision:
 def p_greater(values: Floats) -> float:
     """Returns the one-sided p value of the signed-rank test for a centre of (n,) values above zero.
 
-    It is exact, except for more than 14 values with ties or zeros.
+    It is exact, with ties and zeros, too.
     """
     magnitudes = np.abs(values)
     if not magnitudes.any():
         return 1.0
     in_order = np.sort(magnitudes)
-    has_ties = not np.diff(in_order, prepend=0.0).all()  # or zeros, which have no sign
-    if has_ties and len(values) > _EXACT_TIES_PAIRS:
-        return float(stats.wilcoxon(values, alternative="greater", method="approx").pvalue)
     # Equal values share the mean of their ranks, which is a whole number once it is doubled. A zero
     # adds half of its rank to either side, whatever the signs of the others, so it cancels out.
     doubled = np.searchsorted(in_order, magnitudes, "left") + 1
     doubled += np.searchsorted(in_order, magnitudes, "right")
-    ways = _sign_ways(tuple(np.sort(doubled[magnitudes > 0]).tolist()))
+    chances = _sum_chances(tuple(np.sort(doubled[magnitudes > 0]).tolist()))
     statistic = int(doubled[values > 0].sum())
-    return float(ways[statistic:].sum() / ways.sum())
+    return float(chances[statistic:].sum())
 
 
 @functools.lru_cache
-def _sign_ways(ranks: tuple[int, ...]) -> Floats:
-    """Returns the number of subsets of the ranks by their sum, from 0 to the sum of all ranks.
+def _sum_chances(ranks: tuple[int, ...]) -> Floats:
+    """Returns the probability of each sum of a random subset, from 0 to the sum of all ranks.
 
-    Each subset is one way for the signs to fall; all are equally likely.
+    Each subset of the ranks is one way for the signs to fall; all are equally likely.
     """
-    ways = np.zeros(sum(ranks) + 1)
-    ways[0] = 1.0
+    chances = np.zeros(sum(ranks) + 1)
+    chances[0] = 1.0
     for rank in ranks:
-        ways[rank:] += ways[:-rank].copy()
-    ways.flags.writeable = False  # the cache shares it
-    return ways
+        chances[rank:] += chances[:-rank].copy()
+        chances /= 2  # exact, and no number of pairs overflows
+    chances.flags.writeable = False  # the cache shares it
+    return chances
 
 
 def estimate(ratios: Floats) -> float:
@@ -253,5 +243,5 @@ def _left_out(pairs: int, tail: float) -> int:
 
     It is the largest k with P(W < k) <= tail, where W is the signed-rank statistic of n pairs.
     """
-    below = np.cumsum(_sign_ways(tuple(range(1, pairs + 1)))) / 2.0**pairs  # P(W <= k)
+    below = np.cumsum(_sum_chances(tuple(range(1, pairs + 1))))  # P(W <= k)
     return int(np.searchsorted(below, tail, side="right")) - 1

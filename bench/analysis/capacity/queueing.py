@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 from bench.arrays import Floats
 from bench.measure.histogram import Histogram, highest_equivalent
+
+_RESOLUTION_S = 1e-9
+"""Largest error of a percentile, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,10 @@ class Queue:
             high *= 2
         if self.exceeds(0.0) <= wanted:
             return 0.0
-        return float(brentq(lambda limit: self.exceeds(limit) - wanted, 0.0, high, xtol=1e-7))
+        low = 0.0
+        while high - low > _RESOLUTION_S and low < (middle := (low + high) / 2) < high:
+            low, high = (middle, high) if self.exceeds(middle) > wanted else (low, middle)
+        return high
 
 
 def priority_waits_s(queue: Queue, shares: Sequence[float]) -> list[float]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares
 
+from bench.analysis.capacity.scaling_fit import fit_sets
 from bench.arrays import Floats
 
 FEWEST_LEVELS = 3
@@ -23,7 +23,6 @@ _SEED = 1
 _INTERVAL = (5.0, 95.0)
 _RUN_NOISE = 0.03
 """Variation of a rate between trials of different days, as a share, because machines drift."""
-_PRECISE: dict[str, Any] = {"ftol": 1e-12, "xtol": 1e-12, "gtol": 1e-12}
 FARTHEST = 2.0
 """Factor by which a prediction may exceed the largest level. Fitted to 1 to 8 workers with 3% of
 noise, X(16) can be off by a fifth."""
@@ -59,26 +58,18 @@ class Coefficients:
 
     @property
     def peak_workers(self) -> float:
-        """Number of workers with the highest throughput; infinite where coherency costs nothing."""
+        """Number of workers with the highest throughput; infinite where coherency costs nothing.
+
+        With a contention of 1 or more, each further worker lowers the throughput of the first.
+        """
+        if self.alpha >= 1:
+            return 1.0
         return math.sqrt((1 - self.alpha) / self.beta) if self.beta > 0 else math.inf
 
 
 def _throughput(count: Any, alpha: Any, beta: Any, gamma: Any) -> Any:
     """X(N) of the law. The arguments are broadcast against each other."""
     return gamma * count / (1 + alpha * (count - 1) + beta * count * (count - 1))
-
-
-def _slopes(count: Floats, alpha: float, beta: float, gamma: float) -> Floats:
-    """Returns the (n, 3) derivatives of X(N) by alpha, beta and gamma.
-
-    Without them the solver takes finite differences, which cost a third of a fit.
-    """
-    shared = 1 + alpha * (count - 1) + beta * count * (count - 1)
-    by_shared = -gamma * count / shared**2
-    slopes: Floats = np.stack(
-        (by_shared * (count - 1), by_shared * count * (count - 1), count / shared), axis=1
-    )
-    return slopes
 
 
 @dataclass(frozen=True)
@@ -151,7 +142,8 @@ def fit(levels: Sequence[Level]) -> Law | None:
     noise = np.hypot(relative_sd, residual_sd)
     generator = np.random.default_rng(_SEED)
     drawn = np.exp(noise * generator.standard_normal((RESAMPLES, len(levels)))) * middles
-    resampled = [fit_coefficients(workers, throughput, relative_sd) for throughput in drawn]
+    weights = 1 / (relative_sd * drawn)
+    resampled = [Coefficients(*each) for each in fit_sets(workers, drawn, weights).tolist()]
     return Law(levels, best, resampled, [float(each) for each in residuals])
 
 
@@ -163,24 +155,6 @@ def fit_coefficients(
     ``workers`` and ``throughput`` are of shape (n,). ``relative_sd`` (n,) is the standard deviation
     of each throughput as a share of it; without it, absolute deviations count equally.
     """
-    scale = 1.0 if relative_sd is None else 1 / (relative_sd * throughput)
-    guess = np.array([0.02, 0.0001, float(np.max(throughput / workers))])
-
-    def residuals_of(values: Floats) -> Floats:
-        off: Floats = (_throughput(workers, *values) - throughput) * scale
-        return off
-
-    def slopes(values: Floats) -> Floats:
-        scaled: Floats = _slopes(workers, *values) * np.reshape(scale, (-1, 1))
-        return scaled
-
-    found = least_squares(
-        residuals_of,
-        guess,
-        jac=slopes,
-        bounds=(0.0, np.inf),
-        x_scale=np.array([0.01, 0.0001, guess[2]]),
-        max_nfev=5000,
-        **_PRECISE,
-    )
-    return Coefficients(*(float(each) for each in found.x))
+    weights = np.ones_like(throughput) if relative_sd is None else 1 / (relative_sd * throughput)
+    (found,) = fit_sets(workers, throughput[None], weights[None]).tolist()
+    return Coefficients(*found)

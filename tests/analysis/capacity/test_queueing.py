@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from bench.analysis.capacity.queueing import (
     Queue,
@@ -55,6 +56,16 @@ def test_erlang_c_in_closed_form(servers: int, offered: float, chance: float) ->
 def test_erlang_c_of_an_overload_is_certain_and_of_many_servers_finite() -> None:
     assert erlang_c(3, 3.0) == 1.0
     assert 0 < erlang_c(10_000, 9_900.0) < 1
+
+
+@pytest.mark.parametrize("percent", [1.0, 50.0, 99.0, 99.9])
+@pytest.mark.parametrize(("servers", "rate_per_s"), [(1, 250.0), (1, 499.0), (4, 1500.0)])
+def test_a_percentile_is_where_scipy_finds_it(
+    percent: float, servers: int, rate_per_s: float
+) -> None:
+    queue = Queue(servers, rate_per_s, EXPONENTIAL, floor_s=0.0001)
+    expected = brentq(lambda s: queue.exceeds(s) - (1 - percent / 100), 0.0, 100.0, xtol=1e-12)
+    assert queue.percentile_s(percent) == pytest.approx(expected, abs=2e-9)
 
 
 def test_one_exponential_server_in_closed_form() -> None:

@@ -48,6 +48,15 @@ def test_workers_that_never_hinder_each_other_have_no_peak() -> None:
     assert law.interval_of("peak_workers")[1] > 100
 
 
+def test_a_throughput_that_only_falls_has_its_peak_at_one_worker() -> None:
+    falling = Coefficients(1.5, 0.02, 500.0)
+    law = fit([Level(n, float(falling.at(n)), 1.01 * float(falling.at(n))) for n in (1, 2, 4, 8)])
+    assert law is not None
+    assert law.best.alpha == pytest.approx(1.5, rel=0.05)
+    assert law.best.peak_workers == 1.0
+    assert law.interval_of("peak_workers") == (1.0, 1.0)
+
+
 @pytest.mark.parametrize("workers", [[], [1], [1, 2], [2, 2, 2]])
 def test_too_few_levels_fit_nothing(workers: list[float]) -> None:
     assert fit(levels(workers)) is None
