@@ -14,13 +14,22 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from bench.errors import BenchError
-from tests.benchmarks import commands, peers, producers, redis_benchmark, runs, table
+from tests.benchmarks import (
+    commands,
+    duplicate_check,
+    peers,
+    producers,
+    redis_benchmark,
+    runs,
+    table,
+)
 from tests.benchmarks.arms import Tree, base_tree, imported_from, require_own_packages, this_tree
 from tests.benchmarks.figures import Measurement
 
 SUBJECTS: Mapping[str, Sequence[Measurement]] = {
     "ceiling": peers.CEILING,
     "layouts": peers.LAYOUTS,
+    "duplicates": duplicate_check.DUPLICATES,
     "drain": peers.DRAIN,
     "e2e": runs.E2E,
     "pacing": runs.PACING,
@@ -35,7 +44,7 @@ SUBJECTS: Mapping[str, Sequence[Measurement]] = {
 }
 LEFT_OUT = frozenset({"slow-pacing", "memory", "install"})
 """Subjects that take minutes for each repetition."""
-_NEED_REDIS_BENCHMARK = frozenset({"ceiling", "drain"})
+_NEED_REDIS_BENCHMARK = frozenset({"ceiling", "drain", "duplicates"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -54,7 +54,8 @@ class Peer:
     server_cpu_us: float
 
 
-def _cpu_s(client: Any) -> float:
+def cpu_s(client: Any) -> float:
+    """CPU time in seconds that the server behind a client has used."""
     info = client.info("cpu")
     return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
 
@@ -66,16 +67,16 @@ def enqueue_pair(binary: str | None, payload: bytes, requests: int = 1_000_000) 
     its memory mapped, and shares its time with the allocator giving the hashes' back.
     """
     rates = []
-    cpu_s = 0.0
+    spent_s = 0.0
     for command in RUNQY.enqueue(Task(_RANDOM_ID, QUEUE, payload)):
         # So many random ids that nearly all are new, as a task's is.
         arguments = [each if isinstance(each, str) else each.decode() for each in command]
         with embedded.running(binary) as started:
             client: Any = redis.Redis(port=started.port)
-            before_s = _cpu_s(client)
+            before_s = cpu_s(client)
             rates.append(rate(started.port, requests, 10**9, *arguments))
-            cpu_s += _cpu_s(client) - before_s
-    return Peer(combined(rates), cpu_s / requests * 1e6)
+            spent_s += cpu_s(client) - before_s
+    return Peer(combined(rates), spent_s / requests * 1e6)
 
 
 def worker_sequence(binary: str | None, payload: bytes, requests: int = 500_000) -> Peer:
@@ -85,7 +86,7 @@ def worker_sequence(binary: str | None, payload: bytes, requests: int = 500_000)
     with embedded.running(binary) as started:
         client: Any = redis.Redis(port=started.port)
         _fill(client, payload)
-        before_s = _cpu_s(client)
+        before_s = cpu_s(client)
         rates = [
             rate(started.port, requests, _IDS, "HGETALL", task),
             rate(started.port, requests, _IDS, "LPUSH", active, name),
@@ -93,8 +94,8 @@ def worker_sequence(binary: str | None, payload: bytes, requests: int = 500_000)
             rate(started.port, requests, _IDS, "LREM", active, "1", name),
             rate(started.port, requests, _IDS, "HSET", task, "state", "completed"),
         ]
-        cpu_s = _cpu_s(client) - before_s
-    return Peer(combined(rates), cpu_s / requests * 1e6)
+        spent_s = cpu_s(client) - before_s
+    return Peer(combined(rates), spent_s / requests * 1e6)
 
 
 def _fill(client: Any, payload: bytes) -> None:
