@@ -1,5 +1,7 @@
 """``bench``: its commands, and the one place where errors become messages and exit codes."""
 
+import gc
+import importlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -101,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _code_of(tokens: Sequence[str]) -> int:
     try:
+        _load(tokens)
         _use_docstring_for_help(tokens)
         require_complete(tokens)
         outcome = app(
@@ -121,6 +124,16 @@ def _code_of(tokens: Sequence[str]) -> int:
         fault = translated(error, command_line.known_secrets())
         return _fail(with_notes(str(fault), error), fault.exit_code)
     return int(outcome) if isinstance(outcome, int) else ExitCode.PASSED
+
+
+def _load(tokens: Sequence[str]) -> None:
+    """Import the command's module, and collect garbage from then on if that was put off so far."""
+    if tokens and tokens[0] in COMMANDS:
+        module, _, _ = COMMANDS[tokens[0]][0].partition(":")
+        importlib.import_module(f"bench.cli.{module}")
+    if not gc.isenabled():
+        gc.freeze()  # modules stay: no collection needs to look through them
+        gc.enable()
 
 
 def _use_docstring_for_help(tokens: Sequence[str]) -> None:
