@@ -2,6 +2,8 @@
 
 import gc
 import importlib
+import inspect
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ app = cyclopts.App(
     help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
     "measurement, 5 objective missed, 6 no server, 70 internal error, 130 interrupted.",
     version=__version__,
+    help_format="plaintext",  # the others load a parser of markup
     suppress_keyboard_interrupt=False,  # it would end the process without a word
     default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
 )
@@ -139,7 +142,11 @@ def _load(tokens: Sequence[str]) -> None:
 def _use_docstring_for_help(tokens: Sequence[str]) -> None:
     """Let a command's own help show its whole docstring, not only the line of the list."""
     if tokens and tokens[0] in COMMANDS and not _HELP_FLAGS.isdisjoint(tokens[1:]):
-        app[tokens[0]].help = None
+        module, _, function = COMMANDS[tokens[0]][0].partition(":")
+        docstring = getattr(sys.modules[f"bench.cli.{module}"], function).__doc__
+        description, _, _ = inspect.cleandoc(docstring).partition("\n\nParameters\n")
+        # Lines end where the terminal's do.
+        app[tokens[0]].help = re.sub(r"(?<!\n)\n(?!\n)", " ", description)
 
 
 def _stems_from_interrupt(error: BaseException | None) -> bool:

@@ -11,7 +11,6 @@ from cyclopts import Parameter
 
 from bench import files
 from bench.errors import RecordError, UsageError
-from bench.jobs import ab_job
 from bench.records import (
     capacity_record,
     clients_record,
@@ -20,11 +19,6 @@ from bench.records import (
     restarts_record,
 )
 from bench.records import run_record as records
-from bench.reports.capacity import print_capacity
-from bench.reports.clients import print_clients
-from bench.reports.gate.terminal import print_gate
-from bench.reports.restarts import print_restarts
-from bench.reports.run import print_report
 
 if TYPE_CHECKING:
     from bench.reports.html.section import Section
@@ -32,43 +26,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """The functions that handle records of one format."""
+    """The functions that handle records of one format. Reports are named, so that only those that
+    are needed are loaded."""
 
     load: Callable[[Path], Any]
     encode: Callable[[Any], bytes]
-    show: Callable[[Any, Path], None]
+    show: str
+    """Module and function that print such a record."""
     section: str | None
-    """Module that turns such a record into a section of a page, loaded only for a page; None where
-    there is none."""
+    """Module that turns such a record into a section of a page; None where there is none."""
 
 
-_RUN = _Kind(records.load, records.encode, print_report, "bench.reports.html.run_page")
+_RUN = _Kind(
+    records.load,
+    records.encode,
+    "bench.reports.run:print_report",
+    "bench.reports.html.run_page",
+)
 _KINDS = {
     comparison_record.FORMAT: _Kind(
         comparison_record.load,
         comparison_record.encode,
-        lambda gate, _: print_gate(gate, None),
+        "bench.reports.gate.terminal:print_saved",
         "bench.reports.html.gate_page",
     ),
     capacity_record.FORMAT: _Kind(
         capacity_record.load,
         capacity_record.encode,
-        print_capacity,
+        "bench.reports.capacity:print_capacity",
         "bench.reports.html.capacity_page",
     ),
     restarts_record.FORMAT: _Kind(
-        restarts_record.load, restarts_record.encode, print_restarts, None
+        restarts_record.load,
+        restarts_record.encode,
+        "bench.reports.restarts:print_restarts",
+        None,
     ),
     clients_record.FORMAT: _Kind(
         clients_record.load,
         clients_record.encode,
-        print_clients,
+        "bench.reports.clients:print_clients",
         "bench.reports.html.clients_page",
     ),
 }
 """Kinds of records by format. Any other file is read as a run record."""
 _PAGES = (".html", ".htm")
-_IN_FOLDERS = (ab_job.GATE,)
+_IN_FOLDERS = (comparison_record.FILE_IN_JOB,)
 """Names of the records that jobs save in their folders."""
 
 
@@ -129,7 +132,8 @@ def _print(loaded: Sequence[_Loaded]) -> None:
     for number, each in enumerate(loaded):
         if number:
             sys.stdout.write("\n")
-        each.kind.show(each.record, each.path)
+        module, _, function = each.kind.show.partition(":")
+        getattr(importlib.import_module(module), function)(each.record, each.path)
         sys.stdout.flush()
 
 

@@ -22,13 +22,13 @@ from bench.errors import MeasurementError, UsageError
 from bench.jobs import runs
 from bench.jobs.ab_plan import PairPlan, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
-from bench.records import formats, run_record
+from bench.records import comparison_record, formats, run_record
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import parse_metric
 
 FORMAT = "runqy-bench-ab-job/1"
-STATE, GATE = "job.json", "gate.json"
+STATE, GATE = "job.json", comparison_record.FILE_IN_JOB
 NOISE, PAIR = "noise", "pair"
 
 

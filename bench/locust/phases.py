@@ -128,8 +128,8 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
 
 
 def note_clock(report: ProducerReport, assigned: Assigned) -> None:
-    """Enter into a final report how the process's clock is mapped now, and the bound of the error of
-    its stamps by both mappings: zero where they are in the coordinator's clock.
+    """Enter into a final report how the process's clock is mapped now, and the bound of the error
+    of its stamps by both mappings: zero where they are in the coordinator's clock.
 
     Where the server is gone, the mapping is the one of the beginning, and the drift is not known.
     """

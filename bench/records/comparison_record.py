@@ -15,6 +15,8 @@ import msgspec
 from bench.records import formats
 
 FORMAT = "runqy-bench-gate/1"
+FILE_IN_JOB = "gate.json"
+"""Name of the record in the folder of a job of 'bench ab'."""
 
 DecisionName = Annotated[
     str, msgspec.Meta(pattern="^(regression|improvement|no worse|inconclusive)$")

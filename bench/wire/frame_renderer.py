@@ -41,12 +41,9 @@ _VECTOR_FROM = 24
 _SHAPES_KEPT = 4096
 """Most shapes that are kept at a time."""
 
-_FOUR_DECIMALS = np.frombuffer(
-    "".join(f"{number:04d}" for number in range(10**4)).encode(), np.uint8
-).reshape(10**4, 4)
-_FOUR_HEX = np.frombuffer(
-    "".join(f"{number:04x}" for number in range(1 << 16)).encode(), np.uint8
-).reshape(1 << 16, 4)
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+_FOUR_DECIMALS = _DIGITS[np.arange(10**4)[:, None] // (1000, 100, 10, 1) % 10]
+_FOUR_HEX = _DIGITS[np.arange(1 << 16)[:, None] >> (12, 8, 4, 0) & 15]
 
 
 @dataclass(frozen=True)

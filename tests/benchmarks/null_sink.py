@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bench.wire.frames import FrameRenderer
+from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed, tasks_of
 from bench.workload.scenario import Scenario
 

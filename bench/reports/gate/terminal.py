@@ -1,6 +1,7 @@
 """A comparison as a terminal report: the decision first, then every metric."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -26,6 +27,11 @@ _WIDEST_NAME = 24
 def print_gate(gate: GateRecord, place: str | None) -> None:
     """Print the report to standard output; ``place`` is the folder of the runs' records, if any."""
     print_parts(lambda width: render(gate, place, width))
+
+
+def print_saved(gate: GateRecord, _: Path) -> None:
+    """Print the report of a saved comparison, whose runs' records may be anywhere."""
+    print_gate(gate, None)
 
 
 def render(gate: GateRecord, place: str | None, width: int) -> Iterable[RenderableType]:
