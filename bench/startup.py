@@ -4,10 +4,16 @@ import atexit
 import gc
 import os
 import signal
+import sys
+from collections.abc import Sequence
 
 from bench.errors import MESSAGE_PREFIX, ExitCode
+from bench.processes import forked
 from bench.processes.signals import ending_signals
+from bench.run import process_modules
 from bench.usage import limits_of_threads
+
+_FORKS_NONE = frozenset({"--help", "-h", "--distributed"})
 
 
 def main() -> int:
@@ -19,6 +25,8 @@ def main() -> int:
     _spare_collecting()
     _prepare_descriptors()
     os.environ.update(limits_of_threads(os.environ))  # before numpy is imported
+    if _begins_a_run(sys.argv[1:]):
+        forked.prepare(process_modules.IMPORTED_FIRST)
     try:
         from bench.cli.app import main as run_cli  # noqa: PLC0415 - so that children start lean
     except Exception as error:
@@ -29,6 +37,11 @@ def main() -> int:
         return run_cli()
     except KeyboardInterrupt:
         return _interrupted()
+
+
+def _begins_a_run(tokens: Sequence[str]) -> bool:
+    """Whether the command will fork processes, as far as its arguments tell."""
+    return tokens[:1] == ["run"] and _FORKS_NONE.isdisjoint(tokens)
 
 
 def _spare_collecting() -> None:

@@ -22,5 +22,10 @@ def serve(message: ParentMessage, control: Control) -> None:
         control.send(Observer(message.name, clock, control, parts).run())
 
 
+def main() -> int:
+    """Be the process that a run has started; its exit code."""
+    return run_child(serve)
+
+
 if __name__ == "__main__":
-    sys.exit(run_child(serve))
+    sys.exit(main())

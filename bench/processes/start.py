@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,30 +56,34 @@ def user_environment() -> dict[str, str]:
 def pipe() -> tuple[int, int]:
     """A pipe: the end to read and the end to write, neither of which has a standard stream's number
     even where this process was started without one."""
-    ends = os.pipe()
+    return _above_standard(os.pipe())
+
+
+def socket_pair() -> tuple[int, int]:
+    """The two ends of a connection, neither of which has a standard stream's number."""
+    one, other = socket.socketpair()
+    return _above_standard((one.detach(), other.detach()))
+
+
+def _above_standard(ends: tuple[int, int]) -> tuple[int, int]:
     try:
-        read, write = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
+        one, other = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE) for end in ends)
     finally:
         for end in ends:
             os.close(end)
-    return read, write
+    return one, other
 
 
-class GuardedProcess(subprocess.Popen[bytes]):
-    """A child process that does not outlive this one. ``start`` makes it."""
+class GroupLeader:
+    """A process that leads a session of its own and does not outlive this one."""
 
+    pid: int
     is_gone = False
     """Whether nothing of its session is left: its number may then be that of another process."""
 
-    def poll(self) -> int | None:
-        """Its exit code, or None while it runs."""
-        return self._noted(super().poll())
-
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; its exit code. Raises ``subprocess.TimeoutExpired``."""
-        code = super().wait(timeout)
-        self._noted(code)
-        return code
+        raise NotImplementedError
 
     def signal_group(self, number: signal.Signals) -> None:
         """Signal the process, and what it has started in its session."""
@@ -102,6 +107,25 @@ class GuardedProcess(subprocess.Popen[bytes]):
             except PermissionError:
                 pass
         return code
+
+
+class GuardedProcess(GroupLeader, subprocess.Popen[bytes]):
+    """A child process that does not outlive this one. ``start`` makes it."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self._noted(subprocess.Popen.poll(self))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; its exit code. Raises ``subprocess.TimeoutExpired``."""
+        code = subprocess.Popen.wait(self, timeout)
+        self._noted(code)
+        return code
+
+
+def guard(group: int) -> None:
+    """Let the guardian end a process group, too, which a child of this process has started."""
+    _tell(f"+{group}")
 
 
 def start(

@@ -26,7 +26,9 @@ from bench.ipc.progress_board import ProgressBoard
 from bench.machine import ProcessCpu
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.processes import folders, start
-from bench.processes.start import GuardedProcess
+from bench.processes.forked import ForkServer
+from bench.processes.start import GroupLeader
+from bench.run import process_modules
 from bench.run.external_worker import ExternalWorker
 from bench.secrets import hide, url_secrets
 from bench.workload.scenario import Scenario
@@ -45,7 +47,7 @@ class ChildProcess(Generic[Report]):
     """A producer, worker or observer as a child process, and its newest report."""
 
     name: str
-    process: GuardedProcess
+    process: GroupLeader
     reader: Reader[ChildMessage]
     writer: Writer
     errors: IO[bytes]
@@ -114,8 +116,11 @@ class ChildProcess(Generic[Report]):
 
 @dataclass
 class SubprocessFleet:
-    """All processes of a run, as children of this one. Leaving the context ends them all."""
+    """All processes of a run, as children of this one or of a fork server. Leaving the context
+    ends them all."""
 
+    server: ForkServer | None = None
+    """What forks the processes; None where each is an interpreter of its own."""
     producers: list[ChildProcess[ProducerReport]] = field(default_factory=list)
     _workers: list[ChildProcess[WorkerReport]] = field(default_factory=list)
     external_processes: list[ExternalWorker] = field(default_factory=list)
@@ -147,13 +152,44 @@ class SubprocessFleet:
 
     def start_producer(self, name: str, message: StartMessage) -> None:
         """Start a producer with this message."""
-        self.producers.append(_start(name, "bench.producer.process", message))
+        self.producers.append(self._start(name, process_modules.PRODUCER, message))
 
     def start_worker(self, name: str, message: StartMessage) -> None:
         """Start a worker or an observer with this message."""
         is_observer = isinstance(message, StartObserver)
-        module = "bench.observer.process" if is_observer else "bench.worker.process"
-        self._workers.append(_start(name, module, message))
+        module = process_modules.OBSERVER if is_observer else process_modules.WORKER
+        self._workers.append(self._start(name, module, message))
+
+    def _start(self, name: str, module: str, message: StartMessage) -> "ChildProcess[Report]":
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        (to_read, to_write), (from_read, from_write) = start.pipe(), start.pipe()
+        try:
+            process = self._process(module, errors, (to_read, from_write))
+        finally:
+            os.close(to_read)
+            os.close(from_write)
+        reader: Reader[ChildMessage] = Reader(from_read, ChildMessage)  # type: ignore[arg-type]
+        child: ChildProcess[Report] = ChildProcess(
+            name,
+            process,
+            reader,
+            Writer(to_write),
+            errors,
+            url_secrets(message.url),
+            ProcessCpu(process.pid),
+        )
+        child.send(message)
+        return child
+
+    def _process(self, module: str, errors: IO[bytes], descriptors: tuple[int, int]) -> GroupLeader:
+        if self.server is not None:
+            return self.server.fork(module, errors, descriptors)
+        return start.start(
+            start.python(module, *map(str, descriptors)),
+            stderr=errors,
+            environment=start.python_environment(),
+            descriptors=descriptors,
+        )
 
     def make_progress_board(self, producers: int) -> str | None:
         """Make the file in which producers note their progress; it is deleted with the fleet."""
@@ -188,33 +224,6 @@ class SubprocessFleet:
             _receive_from(children[descriptor])
         for child in children.values():
             child.check()
-
-
-def _start(name: str, module: str, message: StartMessage) -> "ChildProcess[Report]":
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-    (to_read, to_write), (from_read, from_write) = start.pipe(), start.pipe()
-    try:
-        process = start.start(
-            start.python(module, str(to_read), str(from_write)),
-            stderr=errors,
-            environment=start.python_environment(),
-            descriptors=(to_read, from_write),
-        )
-    finally:
-        os.close(to_read)
-        os.close(from_write)
-    reader: Reader[ChildMessage] = Reader(from_read, ChildMessage)  # type: ignore[arg-type]
-    child: ChildProcess[Report] = ChildProcess(
-        name,
-        process,
-        reader,
-        Writer(to_write),
-        errors,
-        url_secrets(message.url),
-        ProcessCpu(process.pid),
-    )
-    child.send(message)
-    return child
 
 
 def _receive_from(child: "ChildProcess[ProducerReport] | ChildProcess[WorkerReport]") -> None:

@@ -134,5 +134,10 @@ def serve(message: ParentMessage, control: Control) -> None:
     reporter.send_final()
 
 
+def main() -> int:
+    """Be the process that a run has started; its exit code."""
+    return run_child(serve)
+
+
 if __name__ == "__main__":
-    sys.exit(run_child(serve))
+    sys.exit(main())

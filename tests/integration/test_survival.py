@@ -33,11 +33,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def child(module: str, number: int = 0) -> psutil.Process:
-    """The process of this run that runs that module."""
+    """The process of this run that runs that module, by the name that it has in a list."""
     found = [
         process
-        for process in psutil.Process().children()
-        if process.status() != psutil.STATUS_ZOMBIE and module in process.cmdline()
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE and process.name() == module
     ]
     return sorted(found, key=lambda process: process.pid)[number]
 
@@ -92,7 +92,7 @@ def test_what_a_dead_worker_did_is_found_on_the_server(
 ) -> None:
     record, client = struck_run(
         embedded,
-        "bench.worker.process",
+        "bench.worker",
         number,
         layout=layout,
         queues={LAYOUTS[layout]: 1},
@@ -117,7 +117,7 @@ def test_a_worker_that_deletes_what_it_has_done_is_believed_by_its_counters(
 ) -> None:
     record, client = struck_run(
         embedded,
-        "bench.worker.process",
+        "bench.worker",
         signal.SIGKILL,
         layout="asynq",
         queues={"inference.default": 1},
@@ -148,7 +148,7 @@ def test_what_a_dead_producer_sent_is_counted_and_removed(
         held.append(client.llen(f"asynq:{QUEUE}:pending"))
         return held[-1] > 100
 
-    strike = strike_after(3, "bench.producer.process", number, seen=seen)
+    strike = strike_after(3, "bench.producer", number, seen=seen)
     chosen = {"rate": 800, "duration": 20, "workers": 0, **fields}
     record = run(embedded.url, chosen, owns_server=False, should_stop=strike)
     counts = record.counts
@@ -163,9 +163,7 @@ def test_what_a_dead_producer_sent_is_counted_and_removed(
 def test_what_one_of_two_producers_sent_is_not_mistaken_for_the_other_s(
     embedded: EmbeddedServer,
 ) -> None:
-    record, client = struck_run(
-        embedded, "bench.producer.process", signal.SIGKILL, producers=2, workers=0
-    )
+    record, client = struck_run(embedded, "bench.producer", signal.SIGKILL, producers=2, workers=0)
     assert record.counts.enqueued == client.llen(f"asynq:{QUEUE}:pending")
     assert record.counts.unknown == record.counts.lost == 0
 
@@ -176,9 +174,7 @@ def test_a_dead_observer_leaves_a_ledger_all_the_same(
     """Every task that is on no list is looked up by the run itself."""
     client: Any = redis.Redis(port=embedded.port, protocol=2)
     command = shlex.join([sys.executable, str(WORKER), str(tmp_path / "summary"), QUEUE])
-    strike = strike_after(
-        3, "bench.observer.process", signal.SIGKILL, seen=lambda: client.dbsize() > 100
-    )
+    strike = strike_after(3, "bench.observer", signal.SIGKILL, seen=lambda: client.dbsize() > 100)
     fields: dict[str, object] = {"rate": 200, "duration": 20, "worker_command": command}
     record = run(embedded.url, fields, should_stop=strike)
     held = states(client, "runqy")
@@ -190,9 +186,7 @@ def test_a_dead_observer_leaves_a_ledger_all_the_same(
 
 def test_a_dead_worker_s_heartbeat_is_removed_with_its_tasks(embedded: EmbeddedServer) -> None:
     client: Any = redis.Redis(port=embedded.port, protocol=2)
-    strike = strike_after(
-        3, "bench.worker.process", signal.SIGKILL, seen=lambda: client.dbsize() > 100
-    )
+    strike = strike_after(3, "bench.worker", signal.SIGKILL, seen=lambda: client.dbsize() > 100)
     record = run(embedded.url, {"rate": 800, "duration": 20}, owns_server=False, should_stop=strike)
     assert "worker 0 ended by SIGKILL before its final report" in record.warnings[0].message
     assert list(client.scan_iter()) == []

@@ -384,8 +384,8 @@ def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
 
     def kill() -> None:
         wait_until(lambda: client.dbsize() > 50, "some tasks")
-        for child in psutil.Process().children():
-            if "bench.worker.process" in child.cmdline():
+        for child in psutil.Process().children(recursive=True):
+            if child.name() == "bench.worker":
                 child.kill()
 
     killer = in_background(kill)
