@@ -247,12 +247,12 @@ class LocustFleet:
         """Let other greenlets run, and take messages of the workers, for at most that long."""
         if self.subprocesses.workers:
             self.subprocesses.receive(seconds)
-            give_way()
+            let_others_run()
         else:
             gevent.sleep(seconds)
 
 
-def give_way() -> None:
+def let_others_run() -> None:
     """Let everything else run that has something to do, and whatever is due within a millisecond.
 
     The run's own steps take milliseconds: without pauses between them, they add up to time in

@@ -12,7 +12,7 @@ from gevent.event import Event
 from locust.stats import RequestStats
 
 from bench.errors import BenchError, ExitCode
-from bench.locust.fleet import LocustFleet, give_way
+from bench.locust.fleet import LocustFleet, let_others_run
 from bench.locust.options import TestSetup
 from bench.locust.tables import StatsTables
 from bench.measure.progress import Progress
@@ -118,7 +118,7 @@ class LoadTest:
             gevent.spawn(self.on_end)
 
     def _execute(self) -> None:
-        tables = StatsTables(self.stats, list(self.scenario.queues), give_way)
+        tables = StatsTables(self.stats, list(self.scenario.queues), let_others_run)
         with RecordFile(self.path) as file, contextlib.ExitStack() as stack:
             url, open_url = self.setup.url, None
             if url is None:
@@ -143,7 +143,7 @@ class LoadTest:
             ) -> None:
                 self.live = Live(progress, producers, workers)
                 self.on_progress(progress)
-                give_way()
+                let_others_run()
                 tables.feed(producers, workers)
 
             callbacks = RunCallbacks(

@@ -46,7 +46,8 @@ def run(kind: str, body: str) -> str:
 @KINDS
 def test_greenlets_are_woken_in_the_order_of_their_moments_and_never_early(kind: str) -> None:
     body = """
-gevent.joinall([gevent.spawn(wait, n, us) for n, us in ((2, 9000), (0, 0), (3, 9001), (1, 2500))])
+moments = ((2, 300_000), (0, 0), (3, 300_001), (1, 299_000))
+gevent.joinall([gevent.spawn(wait, *moment) for moment in moments])
 print([number for number, _ in woken], min(late for _, late in woken) >= 0)
 """
     assert run(kind, body) == "[0, 1, 2, 3] True"
