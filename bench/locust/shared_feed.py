@@ -13,8 +13,8 @@ from bench.wire.frames import Batch
 from bench.workload.feed import Feed
 
 TICK_US = 1000
-"""A task due less than this after another leaves with it. Every batch costs two switches to the
-kernel and back, and wakes the server: half as long a tick takes a third more CPU time."""
+"""A task due less than this after another leaves with it. Every batch costs a wake-up of this
+process and of the server, and most of a batch's work is the same for one task as for five."""
 LAST_REPLIES_US = 5_000_000
 """How long after a stop batches that users hold may still be sent and answered."""
 
