@@ -96,7 +96,8 @@ def lock(session: nox.Session) -> None:
     renewing = session.posargs or ["--upgrade"]
     # The image installs a part of what the tests have run with, so the larger file comes first.
     _python(session, "-m", *command, *renewing, "--extra", "dev", "-o", "requirements-dev.lock")
-    subset = ["--constraint", "requirements-dev.lock", "-o", "requirements.lock"]
+    subset = ["--constraint", "requirements-dev.lock", "--extra", "backend"]
+    subset += ["-o", "requirements.lock"]
     _python(session, "-m", *command, "--upgrade", *subset)
 
 
