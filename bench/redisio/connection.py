@@ -199,7 +199,7 @@ class RawConnection:
         """
         if not self._unsent:
             taken = self._taken(data)
-            if taken == len(data):  # nearly always
+            if taken == len(data):
                 return
             data = memoryview(data)[taken:]
         self._unsent.append(memoryview(data))

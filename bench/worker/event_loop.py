@@ -87,6 +87,8 @@ class _Session:
         self.before = 0
         """Number of the request's one-line replies that have arrived."""
         self.replies: list[Any] = []
+        self.is_listening = False
+        """Whether it waits for replies."""
         self.is_prompt = False
         """Whether it waits for a reply that the server does not hold back."""
         self.resumes_at_us: int | None = None
@@ -276,15 +278,19 @@ class EventLoop:
             if not is_complete:
                 return
             self._advance(session, session.resume, session.replies)
-            if self._timers or [*self._listening] != [session.descriptor]:
+            if len(self._listening) != 1 or self._timers or not session.is_listening:
                 return
 
     def _listen(self, session: _Session, is_prompt: bool) -> None:
-        self._listening[session.descriptor] = session
-        self._prompt_replies += is_prompt - session.is_prompt
-        session.is_prompt = is_prompt
+        if not session.is_listening:
+            session.is_listening = True
+            self._listening[session.descriptor] = session
+        if is_prompt is not session.is_prompt:
+            self._prompt_replies += 1 if is_prompt else -1
+            session.is_prompt = is_prompt
 
     def _stop_listening(self, session: _Session) -> None:
+        session.is_listening = False
         self._listening.pop(session.descriptor, None)
         self._sending.pop(session.descriptor, None)
         self._prompt_replies -= session.is_prompt
