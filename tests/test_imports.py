@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.records.run_record import save
+from tests.records.fixtures import example_record
 
 PACKAGE = Path(bench.__file__).parent
 
@@ -220,17 +222,48 @@ def loaded_by(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(answer.stdout)}
 
 
+DRAWING = {"matplotlib", "jinja2"}
+STATISTICS = {"scipy", "ruptures"}
+LOCUST = {"locust", "gevent", "flask"}
+MARKUP = {"markdown_it", "pygments"}
+SERVER = {"redis", "asyncio", "psutil"}
+NOT_NEEDED = {
+    ("--help",): DRAWING | STATISTICS | LOCUST | MARKUP | SERVER | {"numpy", "msgspec"},
+    ("scenarios",): DRAWING | STATISTICS | LOCUST | MARKUP | SERVER | {"numpy", "msgspec"},
+    ("schema", "scenario"): DRAWING | STATISTICS | LOCUST | MARKUP | SERVER | {"rich"},
+    ("report", "run.json"): DRAWING | STATISTICS | LOCUST | MARKUP | SERVER,
+    ("export", "run.json"): DRAWING | STATISTICS | LOCUST | MARKUP | SERVER | {"rich"},
+    ("compare", "run.json", "--", "run.json"): DRAWING | LOCUST | MARKUP | SERVER | {"ruptures"},
+    ("status", "no-task"): DRAWING | STATISTICS | LOCUST | MARKUP | {"rich", "hdrh", "psutil"},
+    ("enqueue", "--help"): DRAWING | STATISTICS | LOCUST | MARKUP | {"hdrh", "psutil"},
+    ("run", "--help"): DRAWING | STATISTICS | LOCUST | MARKUP,
+    ("worker", "--help"): DRAWING | STATISTICS | LOCUST | MARKUP | {"psutil"},
+    ("ab", "--help"): DRAWING | LOCUST | MARKUP,
+    ("capacity", "--help"): DRAWING | LOCUST | MARKUP | SERVER,
+}
+"""What the arguments of a command must not load."""
+
+
 @pytest.mark.slow
-def test_the_command_line_leaves_the_process_without_locust_and_its_patches() -> None:
-    loaded = loaded_by("import bench.cli.app")
+@pytest.mark.parametrize("arguments", NOT_NEEDED, ids=" ".join)
+def test_a_command_loads_nothing_that_it_does_not_need(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_REDIS_URL", "redis://127.0.0.1:1")  # nobody answers
+    save(example_record(), Path("run.json"))
+    loaded = loaded_by(
+        f"from bench import startup; sys.argv[1:] = {list(arguments)}; "
+        "sys.stdout = sys.stderr; startup.main(); sys.stdout = sys.__stdout__"
+    )
     assert "cyclopts" in loaded
-    assert loaded.isdisjoint({"locust", "gevent"})
+    assert loaded & NOT_NEEDED[arguments] == set()
 
 
 @pytest.mark.slow
 def test_a_run_does_not_load_what_comparisons_and_pictures_need() -> None:
     loaded = loaded_by("import bench.cli.app, bench.cli.run")
-    assert loaded.isdisjoint({"scipy", "ruptures", "matplotlib", "jinja2"})
+    assert loaded.isdisjoint(DRAWING | STATISTICS | LOCUST | MARKUP)
 
 
 @pytest.mark.slow

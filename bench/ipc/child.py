@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 
 from bench.errors import BenchError, ExitCode, of_full_disk
 from bench.ipc.channel import ChannelClosed, Reader, Writer
-from bench.ipc.messages import Begin, ChildMessage, Failed, ParentMessage, Ready, Stop
+from bench.ipc.messages import (
+    Begin,
+    ChildMessage,
+    Failed,
+    ParentMessage,
+    Ready,
+    SendReport,
+    Stop,
+)
 from bench.punctual import collect_little, wake_on_time
 
 
@@ -19,6 +27,8 @@ class Control:
         self._reader = reader
         self._writer = writer
         self.stopped = False
+        self.is_report_asked = False
+        """Whether the run waits for a report; whoever sends one takes the mark away."""
 
     def fileno(self) -> int:
         """File descriptor that is readable when a message has arrived or the run has ended."""
@@ -49,7 +59,9 @@ class Control:
         return message if isinstance(message, Begin) else None
 
     def _take(self, messages: Sequence[ParentMessage]) -> None:
-        self.stopped = self.stopped or any(isinstance(message, Stop) for message in messages)
+        for message in messages:
+            self.stopped = self.stopped or isinstance(message, Stop)
+            self.is_report_asked = self.is_report_asked or isinstance(message, SendReport)
 
 
 def run_child(serve: Callable[[ParentMessage, Control], None]) -> int:

@@ -64,6 +64,10 @@ class Begin(msgspec.Struct, frozen=True, tag="begin"):
     line: TimeLine
 
 
+class SendReport(msgspec.Struct, frozen=True, tag="report"):
+    """Asks a worker for a report at once: the run waits for what it will say."""
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Ends the child's work; it sends its final report."""
 
@@ -71,7 +75,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 StartMessage = StartProducer | StartWorker | StartObserver
 """The first message to a child: its part in the run, and the server's URL with its password."""
 
-ParentMessage = StartMessage | Begin | Stop
+ParentMessage = StartMessage | Begin | SendReport | Stop
 """From the run to a child."""
 
 ChildMessage = Ready | Failed | ProducerReport | WorkerReport

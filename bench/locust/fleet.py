@@ -4,6 +4,7 @@ import functools
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import gevent
 from gevent.event import Event
@@ -149,6 +150,7 @@ class LocustFleet:
     _present: dict[str, LocustProcess] = field(default_factory=dict)
     _producers: list[LocustProcess] = field(default_factory=list)
     _changed: Event = field(default_factory=Event)
+    is_local: ClassVar[bool] = False
 
     @property
     def producers(self) -> Sequence[LocustProcess]:

@@ -2,8 +2,8 @@
 
 Its arguments are a socket and the modules to import. After that each line that the socket brings,
 with descriptors, is a process to fork: it names the module whose ``main`` the process runs. The
-first descriptor becomes its standard error; the numbers of the others are its arguments. The socket
-tells of each process that it was forked, with its number, and that it has ended, with its exit code
+first descriptor becomes its standard error; the numbers of the others are its arguments. The server
+answers with the process's number, and notifies of its end, with the exit code
 (``bench.processes.forked`` is the other end). When the socket closes, the server ends.
 
 It has no threads, and opens nothing: a fork of a process that has could inherit a lock that nobody

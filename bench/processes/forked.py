@@ -48,7 +48,7 @@ class ForkedProcess(GroupLeader):
 
 @dataclass
 class ForkServer:
-    """A fork server, and what it has told of its processes so far."""
+    """A fork server, and which of its processes have ended so far."""
 
     process: GuardedProcess
     channel: socket.socket

@@ -91,6 +91,11 @@ class DrainMonitor:
             self._empty_since_us = self._clock.now_us()
         return empty
 
+    @property
+    def was_empty(self) -> bool:
+        """Whether no list or set held a task when they were last looked at."""
+        return self._empty_since_us is not None
+
     def _nothing_more_can_come(self, workers: Sequence[WorkerReport]) -> bool:
         """Whether the lists have been empty for so long that no worker can hold an unknown task.
 

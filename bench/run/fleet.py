@@ -56,6 +56,11 @@ class Fleet(Protocol):
     """All processes of a run."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether all of its processes are children of the run, and get messages at once."""
+        ...
+
+    @property
     def producers(self) -> Sequence[ProcessHandle[ProducerReport]]:
         """The processes that enqueue."""
         ...

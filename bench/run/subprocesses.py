@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Generic, TypeVar
+from typing import IO, ClassVar, Generic, TypeVar
 
 from bench.errors import MeasurementError, error_for
 from bench.ipc.channel import ChannelClosed, Reader, Writer
@@ -125,6 +125,7 @@ class SubprocessFleet:
     _workers: list[ChildProcess[WorkerReport]] = field(default_factory=list)
     external_processes: list[ExternalWorker] = field(default_factory=list)
     _folders: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    is_local: ClassVar[bool] = True
 
     def __enter__(self) -> "SubprocessFleet":
         return self

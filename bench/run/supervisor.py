@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import redis
 
 from bench.ipc import remote
-from bench.ipc.messages import Stop
+from bench.ipc.messages import SendReport, Stop
 from bench.measure.leases import Leases
 from bench.measure.progress import Progress, progress_of
 from bench.measure.report_checks import ReportLimits, require_whole
@@ -22,6 +22,10 @@ from bench.run.start import ActiveRun
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
 _LISTEN_S = 0.1
+"""How long to wait for messages at most before looking at everything else."""
+_LEAST_LISTEN_S, _LISTEN_SHARE = 0.002, 0.1
+"""While queues are drained: at least this long, and this share of the time that it has taken. So a
+run ends soon after its last task, and does not ask a server all the time how long its lists are."""
 _SENT_SINCE = 1 << 24
 """More tasks than a producer sends until its next report."""
 INTERRUPTED_TIMEOUT_S = 5.0
@@ -60,6 +64,7 @@ class RunState:
     """The newest report of each remote worker, by its name."""
     remote_faults: dict[str, str] = field(default_factory=dict)
     """Why a report of a remote worker was left out, by its name."""
+    next_ask_us: int = 0
     next_sample_us: int = 0
     next_poll_us: int = 0
     next_progress_us: int = 0
@@ -119,7 +124,7 @@ class Supervisor:
             return
         self.state.drain_started_s = self.running.offset_us() / 1e6
         self.prepared.workers.begin_after_fill(self.running.line)
-        in_time = self.until(self._is_drained, self._scenario.drain_timeout_s, "draining")
+        in_time = self.until(self._is_drained_or_asks, self._scenario.drain_timeout_s, "draining")
         if self._callbacks.should_stop():
             self.state.interruptions.append("the run was interrupted while its queues were drained")
         elif not in_time:
@@ -139,7 +144,7 @@ class Supervisor:
 
     def turn(self, phase: str) -> None:
         """Take the processes' messages for a moment, then do what has become due."""
-        self.prepared.fleet.receive(_LISTEN_S)
+        self.prepared.fleet.receive(self._patience_s(phase))
         now_us, state = self.prepared.clock.now_us(), self.state
         start_us = self.running.line.start_us
         if now_us >= max(state.next_sample_us, start_us):
@@ -158,6 +163,14 @@ class Supervisor:
         if now_us >= state.next_progress_us:
             state.next_progress_us = now_us + _REPORT_EVERY_US
             self.show(phase)
+
+    def _patience_s(self, phase: str) -> float:
+        """How long to wait for messages now."""
+        began_s = self.state.drain_started_s
+        if phase != "draining" or began_s is None:
+            return _LISTEN_S
+        took_s = self.running.offset_us() / 1e6 - began_s
+        return min(max(_LEAST_LISTEN_S, _LISTEN_SHARE * took_s), _LISTEN_S)
 
     def show(self, phase: str) -> None:
         """Pass the progress on to the caller."""
@@ -237,6 +250,17 @@ class Supervisor:
         with contextlib.suppress(redis.exceptions.RedisError):  # a worker may have registered since
             note = other_layout_note(self.prepared.client, self._scenario.wire_layout)
         return f"{message}; {note}" if note else message
+
+    def _is_drained_or_asks(self) -> bool:
+        """Whether the drain is over. If it may be, as the lists are empty, ask the workers."""
+        if self._is_drained():
+            return True
+        now_us, state = self.prepared.clock.now_us(), self.state
+        if self.prepared.draining.was_empty and now_us >= state.next_ask_us:
+            state.next_ask_us = now_us + round(self._patience_s("draining") * 1e6)
+            for worker in self.prepared.workers.own:
+                worker.send(SendReport())
+        return False
 
     def _is_drained(self) -> bool:
         if self._callbacks.should_stop() or self._failure() is not None:

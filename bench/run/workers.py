@@ -130,6 +130,11 @@ class Workers:
         return [worker for worker in self._fleet.workers if not isinstance(worker, ExternalWorker)]
 
     @property
+    def own(self) -> Sequence[ProcessHandle[WorkerReport]]:
+        """The built-in workers, which say themselves what they have done."""
+        return [] if self._scenario.is_observed else self.reporting
+
+    @property
     def observers(self) -> Sequence[ProcessHandle[WorkerReport]]:
         """The processes that watch external workers."""
         return self.reporting if self._scenario.is_observed else []

@@ -65,9 +65,10 @@ class _Reporter:
         self._next_report_us = 0
 
     def send_if_due(self) -> int:
-        """Send a light report when it is time to; return when the next one is due."""
+        """Send a light report when it is time to, or asked for; return when the next one is due."""
         now_us = self._clock.now_us()
-        if now_us >= self._next_report_us:
+        if now_us >= self._next_report_us or self._control.is_report_asked:
+            self._control.is_report_asked = False
             self._next_report_us = now_us + _REPORT_EVERY_US
             self._control.send(self._report(full=False))
         return self._next_report_us

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 from bench.ipc.channel import Reader, Writer
-from bench.ipc.messages import ChildMessage, Failed, Stop
+from bench.ipc.child import Control
+from bench.ipc.messages import ChildMessage, Failed, ParentMessage, SendReport, Stop
 from bench.processes.start import pipe
 
 FULL = """
@@ -33,3 +34,19 @@ def test_a_full_disk_is_told_where_standard_error_has_no_place_either() -> None:
     assert isinstance(message, Failed)
     assert message.message.startswith("a file cannot be written: No space left on device: free ")
     assert process.returncode == 0
+
+
+def test_a_child_learns_that_a_report_is_asked_for_until_it_takes_note() -> None:
+    source, to_child = pipe()
+    reader: Reader[ParentMessage] = Reader(source, ParentMessage)  # type: ignore[arg-type]
+    writer = Writer(to_child)
+    control = Control(reader, writer)
+    writer.write(SendReport())
+    control.read()
+    assert (control.is_report_asked, control.stopped) == (True, False)
+    control.is_report_asked = False
+    writer.write(Stop())
+    control.read()
+    assert (control.is_report_asked, control.stopped) == (False, True)
+    for end in (reader, writer):
+        end.close()

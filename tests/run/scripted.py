@@ -84,6 +84,7 @@ class ScriptedFleet:
         self.workers: list[Any] = list(workers)
         self.external_processes: list[Any] = []
         self.board: str | None = "/board"
+        self.is_local = True
         self.started: list[ParentMessage] = []
         self.script: Callable[[int], object] = lambda after_us: None
         """Takes the time since the run's start, in µs."""
@@ -187,6 +188,10 @@ class ScriptedDraining:
 
     def leases(self) -> None:
         return None
+
+    @property
+    def was_empty(self) -> bool:
+        return self.is_empty()
 
     def is_empty(self) -> bool:
         return self.clock.now_us() - START_US >= self.over_from_us

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import redis
 
-from bench.ipc.messages import Begin, Stop
+from bench.ipc.messages import Begin, SendReport, Stop
 from bench.ipc.remote import FoundReports
 from bench.measure.reports import WorkerReport
-from bench.run.start import START_DELAY_US, most_warmup_s, start
+from bench.run.start import MOST_START_DELAY_US, START_DELAY_US, most_warmup_s, start
 from tests.run.scripted import Scene, done, kinds, producer, worker
 from tests.run.values import START_US, scenario
 
@@ -24,10 +24,28 @@ def test_all_processes_begin_on_the_same_time_line_in_a_moment() -> None:
     for process in (*processes, *scene.fleet.workers):
         del process.received[:]
     running = start(scene.prepared)
-    assert running.line.start_us == START_US + START_DELAY_US
+    delay_us = START_DELAY_US + scene.scenario.concurrency * 1_000
+    assert running.line.start_us == START_US + delay_us
     for process in (*processes, *scene.fleet.workers):
         assert process.received == [Begin(running.line)]
-    assert running.offset_us() == -START_DELAY_US
+    assert running.offset_us() == -delay_us
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_local", "delay_us"),
+    [
+        ({"workers": 0}, True, START_DELAY_US),
+        ({"concurrency": 50}, True, START_DELAY_US + 50_000),
+        ({"concurrency": 500}, True, MOST_START_DELAY_US),
+        ({"workers": 0}, False, MOST_START_DELAY_US),
+    ],
+)
+def test_a_run_begins_once_its_processes_can_be_there(
+    fields: dict[str, object], is_local: bool, delay_us: int
+) -> None:
+    scene = Scene(scenario(**fields))
+    scene.fleet.is_local = is_local
+    assert start(scene.prepared).line.start_us == START_US + delay_us
 
 
 @pytest.mark.parametrize(
@@ -168,6 +186,28 @@ def test_a_drain_that_takes_too_long_has_timed_out_where_work_is_left(
     took_s, interruptions, found = drained(scene, 0)
     assert took_s == pytest.approx(2.0, abs=0.3)
     assert (interruptions, found) == ([], timed_out)
+
+
+def test_workers_are_asked_once_the_lists_are_empty_and_not_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = worker()
+    scene = Scene(scenario(drain_timeout=10), workers=[served])
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_: bool(kinds(served)))
+    took_s, interruptions, timed_out = drained(scene, 3_000_000)
+    assert kinds(served) == [SendReport]
+    assert took_s == pytest.approx(3.0, abs=0.2)
+    assert (interruptions, timed_out) == ([], False)
+
+
+def test_workers_that_do_not_end_are_asked_ten_times_a_second_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = worker()
+    scene = Scene(scenario(drain_timeout=10), workers=[served])
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_: False)
+    drained(scene, 0)
+    assert 100 < len(kinds(served)) < 150  # more often only in the first second
 
 
 def test_a_run_that_is_stopped_while_it_drains_is_interrupted() -> None:
