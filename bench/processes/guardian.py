@@ -74,6 +74,8 @@ def _hold_or_free(held: dict[bytes, int], line: bytes) -> None:
 def end(groups: Iterable[int]) -> None:
     """End these process groups, and what their members have started, whatever its group."""
     left = {group for group in groups if _signal_group(group, 0)}
+    if not left:  # as after every command that ends in order: the parent waits for this
+        return
     family = _family(left)
     for number in (signal.SIGTERM, signal.SIGCONT):  # one that is stopped would not notice its end
         _signal(left, family, number)
