@@ -4,8 +4,9 @@ A machine's speed drifts, so each ratio is of one repetition, and to the mean of
 before and just after.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.redisio import embedded
 from bench.wire import stamps
@@ -61,29 +62,38 @@ def _drain(tree: Tree) -> Bracketed:
     return _bracketed(tree, redis_benchmark.worker_sequence, "backlog")
 
 
-def _asynq(*flags: str) -> Callable[[Tree], tuple[float, Record]]:
-    """What measures the asynq layout: the runqy layout's ceiling around it, and its record."""
+@dataclass(frozen=True)
+class Surrounded:
+    """A run's record, and the records of another kind of run just before and just after it."""
 
-    def measure(tree: Tree) -> tuple[float, Record]:
-        before = enqueued_per_s(tree.record_of("enqueue-max"))
-        record = tree.record_of("enqueue-max", "--layout", "asynq", *flags)
-        return (before + enqueued_per_s(tree.record_of("enqueue-max"))) / 2, record
+    record: Record
+    others: tuple[Record, Record]
 
-    return measure
+    def ratio(self, value: Callable[[Record], float]) -> float:
+        """A figure of the run, against the mean of the two others."""
+        return value(self.record) / (sum(value(each) for each in self.others) / 2)
 
 
-def _layout(name: str, target: str, *flags: str) -> Measurement:
+def _ceiling_against(other: Sequence[str], own: Sequence[str], tree: Tree) -> Surrounded:
+    before = tree.record_of("enqueue-max", *other)
+    record = tree.record_of("enqueue-max", *own)
+    return Surrounded(record, (before, tree.record_of("enqueue-max", *other)))
+
+
+def _server_us(record: Record) -> float:
+    return float(record["resources"]["server_cpu_us_per_task"])
+
+
+def _layout(
+    name: str, own: Sequence[str], other_name: str, other: Sequence[str], target: str
+) -> Measurement:
     return Measurement(
-        _asynq(*flags),
+        partial(_ceiling_against, other, own),
         [
-            Figure(f"{name}, ceiling", lambda it: enqueued_per_s(it[1]), ",.0f", "tasks/s"),
-            Figure("… / runqy layout", lambda it: enqueued_per_s(it[1]) / it[0], ".2f", "", target),
-            Figure(
-                "… server CPU per task",
-                lambda it: it[1]["resources"]["server_cpu_us_per_task"],
-                ".2f",
-                "µs",
-            ),
+            Figure(f"{name}, ceiling", lambda it: enqueued_per_s(it.record), ",.0f", "tasks/s"),
+            Figure(f"… / {other_name}", lambda it: it.ratio(enqueued_per_s), ".2f", "", target),
+            Figure("… server CPU per task", lambda it: _server_us(it.record), ".2f", "µs"),
+            Figure(f"… / {other_name}", lambda it: it.ratio(_server_us), ".2f"),
         ],
     )
 
@@ -169,9 +179,16 @@ DRAIN = (
         ],
     ),
 )
+_ASYNQ = ("--layout", "asynq")
 LAYOUTS = (
-    _layout("asynq layout", "≥ 0.60"),
-    _layout("asynq layout with the duplicate check", "≥ 0.70", "--duplicate-check"),
+    _layout("asynq layout", _ASYNQ, "runqy layout", (), "≥ 0.60"),
+    _layout(
+        "asynq layout with its duplicate check",
+        (*_ASYNQ, "--duplicate-check"),
+        "without",
+        _ASYNQ,
+        "≥ 0.70",
+    ),
 )
 LOCUST = (
     Measurement(
