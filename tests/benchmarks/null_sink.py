@@ -2,22 +2,23 @@
 
 ``python null_sink.py KIND PRODUCERS PER_S`` takes the first of so many producers of an open loop
 (``constant`` or ``poisson``) with so many tasks a second each: the tasks are made, rendered into
-frames in the batches of a tick, stamped, counted, and thrown away. It prints JSON with the CPU
-time per task of the schedule alone, of the tasks ready to be rendered, and of the whole.
+frames, stamped in the batches of a tick, and thrown away. It prints JSON with the CPU time per task
+of the schedule alone, of the tasks ready to be rendered, and of the whole.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
+from bench.producer.lookahead import Lookahead
 from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed, tasks_of
 from bench.workload.scenario import Scenario
 
 _TASKS = 100_000
-_TICK_S = 500e-6
+_TICK_US = 500
+_MOST = 1 << 20
 _START_US = 1_700_000_000_000_000
 _QUEUES = {"inference_high": 1.0, "inference_default": 2.0, "inference_low": 1.0}
 _REPEAT = 3
@@ -46,14 +47,16 @@ def _feed(scenario: Scenario, batch: int) -> Iterator[int]:
         yield len(feed.take(batch))
 
 
-def _frames(scenario: Scenario, batch: int) -> Iterator[int]:
-    feed = Feed(scenario, 0)
+def _frames(scenario: Scenario) -> Iterator[int]:
     renderer = FrameRenderer(scenario.wire_layout, list(scenario.queues), 1, 0, 3)
+    lookahead = Lookahead(Feed(scenario, 0), _START_US, renderer.render)
+    now_us = _START_US
     while True:
-        tasks = feed.take(batch)
-        tasks = replace(tasks, due_us=tasks.due_us + _START_US)
-        renderer.render(tasks).stamped(int(tasks.due_us[-1]))
-        yield len(tasks)
+        now_us += _TICK_US
+        while (taken := lookahead.take(now_us, _MOST)) is not None:
+            frame, start, stop = taken
+            frame.part(start, stop).stamped(now_us)
+            yield stop - start
 
 
 def main() -> None:
@@ -66,11 +69,11 @@ def main() -> None:
         rate_per_s=per_s * producers,
         duration_s=86_400.0,
     )
-    batch = max(round(per_s * _TICK_S), 1)
+    batch = max(round(per_s * _TICK_US / 1e6), 1)
     found = {
         "schedule_ns": _cost_ns(lambda: _schedule(scenario)),
         "feed_ns": _cost_ns(lambda: _feed(scenario, batch)),
-        "frames_ns": _cost_ns(lambda: _frames(scenario, batch)),
+        "frames_ns": _cost_ns(lambda: _frames(scenario)),
     }
     sys.stdout.write(json.dumps(found))
 
