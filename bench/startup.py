@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.errors import MESSAGE_PREFIX, ExitCode
-from bench.processes import forked
 from bench.processes.signals import ending_signals
-from bench.run import process_modules
 from bench.usage import limits_of_threads
 
 _FORKS_NONE = frozenset({"--help", "-h", "--distributed"})
@@ -26,7 +24,7 @@ def main() -> int:
     _prepare_descriptors()
     os.environ.update(limits_of_threads(os.environ))  # before numpy is imported
     if _begins_a_run(sys.argv[1:]):
-        forked.prepare(process_modules.IMPORTED_FIRST)
+        _prepare_processes()
     try:
         from bench.cli.app import main as run_cli  # noqa: PLC0415 - so that children start lean
     except Exception as error:
@@ -42,6 +40,14 @@ def main() -> int:
 def _begins_a_run(tokens: Sequence[str]) -> bool:
     """Whether the command will fork processes, as far as its arguments tell."""
     return tokens[:1] == ["run"] and _FORKS_NONE.isdisjoint(tokens)
+
+
+def _prepare_processes() -> None:
+    """Let the imports of a run's processes begin now, beside those of the command itself."""
+    from bench.processes import forked  # noqa: PLC0415 - other commands start no process
+    from bench.run import process_modules  # noqa: PLC0415
+
+    forked.prepare(process_modules.IMPORTED_FIRST)
 
 
 def _spare_collecting() -> None:
