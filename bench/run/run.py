@@ -10,10 +10,9 @@ import msgspec
 
 from bench.measure.progress import Progress
 from bench.measure.verdict_inputs import quantity
-from bench.processes import forked
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
-from bench.run import killed_runs, process_modules
+from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
@@ -40,10 +39,7 @@ def execute(
     removed from the server, which may take long or fail. Raises ServerUnreachable, UsageError or
     MeasurementError when the run could not begin.
     """
-    with (
-        forked.serving(process_modules.IMPORTED_FIRST) as server,
-        SubprocessFleet(server) as fleet,
-    ):
+    with SubprocessFleet(forks=True) as fleet:
         callbacks = RunCallbacks(
             lambda progress, _, __: on_progress(progress), should_stop, on_measured=on_measured
         )

@@ -25,7 +25,7 @@ from bench.ipc.messages import (
 from bench.ipc.progress_board import ProgressBoard
 from bench.machine import ProcessCpu
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.processes import folders, start
+from bench.processes import folders, forked, start
 from bench.processes.forked import ForkServer
 from bench.processes.start import GroupLeader
 from bench.run import process_modules
@@ -119,12 +119,13 @@ class SubprocessFleet:
     """All processes of a run, as children of this one or of a fork server. Leaving the context
     ends them all."""
 
-    server: ForkServer | None = None
-    """What forks the processes; None where each is an interpreter of its own."""
+    forks: bool = False
+    """Whether processes are forked where they can be; else each is an interpreter of its own."""
     producers: list[ChildProcess[ProducerReport]] = field(default_factory=list)
     _workers: list[ChildProcess[WorkerReport]] = field(default_factory=list)
     external_processes: list[ExternalWorker] = field(default_factory=list)
-    _folders: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _server: ForkServer | None = None
     is_local: ClassVar[bool] = True
 
     def __enter__(self) -> "SubprocessFleet":
@@ -135,7 +136,7 @@ class SubprocessFleet:
             _end(child)
         for external_worker in self.external_processes:
             external_worker.end()
-        self._folders.close()
+        self._stack.close()
 
     @property
     def all(self) -> "Sequence[ChildProcess[ProducerReport] | ChildProcess[WorkerReport]]":
@@ -183,8 +184,11 @@ class SubprocessFleet:
         return child
 
     def _process(self, module: str, errors: IO[bytes], descriptors: tuple[int, int]) -> GroupLeader:
-        if self.server is not None:
-            return self.server.fork(module, errors, descriptors)
+        if self.forks and self._server is None:  # only now: before, a run may be refused
+            modules = process_modules.IMPORTED_FIRST
+            self._server = self._stack.enter_context(forked.serving(modules))
+        if self._server is not None:
+            return self._server.fork(module, errors, descriptors)
         return start.start(
             start.python(module, *map(str, descriptors)),
             stderr=errors,
@@ -194,7 +198,7 @@ class SubprocessFleet:
 
     def make_progress_board(self, producers: int) -> str | None:
         """Make the file in which producers note their progress; it is deleted with the fleet."""
-        path = self._folders.enter_context(folders.held("progress")) / "board"
+        path = self._stack.enter_context(folders.held("progress")) / "board"
         ProgressBoard.make(path, producers)
         return str(path)
 
