@@ -18,6 +18,8 @@ from bench.workload.scenario_fields import Priority
 
 BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
+_PROMPT_US = 200
+"""A pop that was answered within this time has found a task that waited: the next one will too."""
 UNUSABLE_US = 1_000_000
 """How long a queue that cannot be served is left alone."""
 _LISTS = (b"list", b"none")
@@ -53,6 +55,10 @@ class Popping:
         self._pause = RetryPause(clock)
         self._unusable: dict[str, int] = {}
         """Queues that cannot be served, and until when they are left alone."""
+        self._in_batches = in_batches
+        self._may_block = True
+        """Whether the next pop is likely to wait in the server. Where tasks are taken one by one, a
+        process that sleeps for each of them loses more time than the pop takes."""
         self._pops_many = in_batches and layout.pop_many_command is not None
         """Whether one command pops many ids; the server is believed to know it until it refuses."""
         self._knows_count = True
@@ -67,8 +73,9 @@ class Popping:
             return _NOTHING
         is_many = self._pops_many
         data = self._pops.many(queues, room) if is_many else self._pops.one(queues)
+        asked_us = self._clock.now_us()
         try:
-            (reply,) = yield Request(data, 1, may_block=True)
+            (reply,) = yield Request(data, 1, self._may_block)
         except ConnectionLost:
             self._difficulties.lost_connection()
             return _NOTHING
@@ -76,6 +83,7 @@ class Popping:
             yield from self._refused(str(reply), queues, is_many=is_many)
             return _NOTHING
         self._pause.reset()
+        self._may_block = self._in_batches or self._clock.now_us() - asked_us > _PROMPT_US
         try:
             queue, task_ids = self._pops.read(reply)
         except ValueError:

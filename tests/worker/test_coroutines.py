@@ -230,6 +230,36 @@ def test_where_the_server_pops_one_id_at_a_time_the_rest_is_taken_with_as_many_c
     assert [task_id(number) in asked(loads) for number in range(1, 4)] == [True] * 3
 
 
+def pop_is_slow(driver: Driver, after_us: int) -> bool:
+    """Whether the loop may sleep at once for a pop that follows one that took so long."""
+    popping = driver.coroutines[0]
+    operation = next(popping)
+    assert isinstance(operation, Request)
+    assert operation.may_block  # nothing is known of the queue
+    driver.clock.advance(after_us)
+    popping.send([[KEY, [task_id(0)]]])
+    operation = popping.send([fields()])
+    while isinstance(operation, RequestNoReply):
+        operation = popping.send([])
+    assert isinstance(operation, Request)
+    assert popped_keys(operation)
+    return operation.may_block
+
+
+@pytest.mark.parametrize(("after_us", "is_slow"), [(0, False), (200, False), (201, True)])
+def test_one_by_one_a_pop_is_awaited_closely_while_tasks_are_waiting(
+    after_us: int, is_slow: bool
+) -> None:
+    """A queue that had a task to give at once has another one; one that had none is waited for
+    asleep."""
+    assert pop_is_slow(Driver(), after_us) is is_slow
+
+
+def test_in_batches_no_pop_is_awaited_closely() -> None:
+    """A batch outweighs the time to wake up."""
+    assert pop_is_slow(Driver(prefetch=4), 0)
+
+
 # How long tasks take.
 
 
