@@ -64,9 +64,9 @@ class GeventConnection:
         frame = self._renderer.render(batch)
         self._settled.clear()
         try:
-            self._pipelined.send(
-                frame, self._clock.now_us() if sent_us is None else sent_us, self._recorder
-            )
+            if sent_us is None:
+                sent_us = self._clock.now_us()
+            self._pipelined.send(frame, 0, len(batch), sent_us, self._recorder)
             while self._pipelined.raw.unsent_bytes > _MOST_UNSENT_BYTES and not self.lost:
                 self._flush()
         except ConnectionLost:

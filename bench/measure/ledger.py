@@ -74,7 +74,7 @@ class ProducerLedger:
 
     def acknowledge(self, parts: Sequence[Integers]) -> None:
         """Adds tasks that were answered, each of them once, in parts (n,)."""
-        together = np.concatenate(parts)
+        together = np.concatenate(parts) if len(parts) > 1 else parts[0]
         for sequences in [together] if _is_range(together) else parts:
             if _is_range(sequences):  # mostly; it is the fastest by far
                 self.acknowledged.add_range(int(sequences.min()), int(sequences.max()) + 1)

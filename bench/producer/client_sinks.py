@@ -11,7 +11,7 @@ import redis
 
 from bench.clock import Clock
 from bench.producer.recorder import ProducerRecorder
-from bench.producer.sinks import load_scripts_again, moment_of_sending
+from bench.producer.sinks import load_scripts_again
 from bench.redisio.connection import ConnectionLost, open_client, translated_errors
 from bench.redisio.queue_keys import load_scripts
 from bench.wire import ids, stamps
@@ -63,6 +63,10 @@ class _BlockingSink:
         """Close the client's connections."""
         self._client.close()
 
+    def _moment_of_sending(self, batch: Batch, stop: int) -> int:
+        """Now; in a closed loop, whose tasks are due when they are sent, their due time."""
+        return int(batch.due_us[stop - 1]) if self._is_closed_loop else self._clock.now_us()
+
     def _task(self, batch: Batch, index: int, sent_us: int) -> Task:
         body = batch.bodies[index]
         text = body.tobytes() if isinstance(body, np.ndarray) else body
@@ -84,14 +88,14 @@ class PipelineSink(_BlockingSink):
         Raises ConnectionLost.
         """
         batch = prepared.part(start, stop)
-        sent_us = moment_of_sending(batch.tasks, self._clock, self._is_closed_loop)
+        sent_us = self._moment_of_sending(prepared, stop)
         pipeline = self._client.pipeline(transaction=False)
         commands = 0
         for index in range(len(batch)):
             for command in self._layout.enqueue(self._task(batch, index, sent_us)):
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 commands += 1
-        recorder.sent(batch.tasks, sent_us)
+        recorder.sent(prepared.tasks, start, stop, sent_us)
         try:
             replies = pipeline.execute(raise_on_error=False)
         except redis.exceptions.RedisError as error:
@@ -120,10 +124,9 @@ class SnippetSink(_BlockingSink):
     def send(self, prepared: Batch, start: int, stop: int, recorder: ProducerRecorder) -> None:
         """Send task by task; each command waits for its reply. Raises ConnectionLost."""
         for index in range(start, stop):
-            tasks = prepared.tasks.part(index, index + 1)
-            sent_us = moment_of_sending(tasks, self._clock, self._is_closed_loop)
+            sent_us = self._moment_of_sending(prepared, index + 1)
             task = self._task(prepared, index, sent_us)
-            recorder.sent(tasks, sent_us)
+            recorder.sent(prepared.tasks, index, index + 1, sent_us)
             refused: list[int] = []
             try:
                 self._client.hset(

@@ -62,23 +62,17 @@ class Lookahead(Generic[Prepared]):
         due_us = self._feed.next_due_us()
         return None if due_us is None else due_us + self._start_us
 
-    def take(self, now_us: int, most: int) -> tuple[Prepared, int, int] | None:
+    def take(self, now_us: int, most: int) -> tuple[Prepared, int, int]:
         """Returns the next tasks that are due by then, at most ``most``: a batch, and the range of
-        tasks in it. None if there are none.
+        tasks in it, which is empty if none is due. There may be more, in the next batch.
 
-        There may be more, in the next batch.
+        Raises LookupError when no task is left.
         """
         if not self._ready:
-            next_us = self._feed.next_due_us()
-            if next_us is None or next_us + self._start_us > now_us:
-                return None
             self.prepare_more()
         batch = self._ready[0]
         start = batch.sent
-        stop = min(bisect_right(batch.due_us, now_us, start), start + most)
-        if stop == start:
-            return None
-        batch.sent = stop
+        stop = batch.sent = min(bisect_right(batch.due_us, now_us, start), start + most)
         if stop == len(batch.due_us):
             self._ready.popleft()
         return batch.content, start, stop

@@ -37,17 +37,23 @@ class PipelinedConnection:
         self.lacks_scripts = False
         """Whether the server has refused tasks because it does not know the layout's scripts."""
 
-    def send(self, frame: Frame, sent_us: int, recorder: ProducerRecorder) -> None:
-        """Stamp a frame with its moment of sending, and send it. Raises ConnectionLost."""
-        data = frame.stamped(sent_us)
+    def send(
+        self, frame: Frame, start: int, stop: int, sent_us: int, recorder: ProducerRecorder
+    ) -> None:
+        """Stamp the tasks of a frame from ``start`` to ``stop`` (half-open) with their moment of
+        sending, and send them. Raises ConnectionLost."""
+        data = frame.stamped(sent_us, start, stop)
         # Recording follows the bytes. What a lost connection swallowed was sent, too.
         try:
             self.raw.send(data)
         finally:
-            for size in frame.sizes:
-                self._answers.expect(size)
-            self.in_flight += len(frame.tasks)
-            recorder.sent(frame.tasks, sent_us, self._number)
+            self.in_flight += stop - start
+            if frame.queue_sizes is None:
+                self._answers.expect(stop - start)
+            else:
+                for size in frame.queue_sizes:
+                    self._answers.expect(size)
+            recorder.sent(frame.tasks, start, stop, sent_us, self._number)
             if self._in_batches:
                 self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
 

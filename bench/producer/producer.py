@@ -35,7 +35,7 @@ FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
 _WORK_IN_PAUSE_US = 150
 """Least pause in which work is done ahead; a piece of it takes about as long."""
-_COUNT_FROM = 256
+_COUNT_FROM = 1024
 """Number of notes that are counted together in a pause."""
 _REPORT_EVERY_US = 250_000
 _NOTE_EVERY_US = 5_000
@@ -133,8 +133,9 @@ class Producer(Generic[Prepared]):
 
     def _send_due(self, now_us: int) -> None:
         """Send everything that is due by then, in buffers of the pipeline's depth; usually one."""
-        while (taken := self._lookahead.take(now_us, self._pipeline)) is not None:
-            self._send(*taken)
+        lookahead = self._lookahead
+        while (due_us := lookahead.next_due_us()) is not None and due_us <= now_us:
+            self._send(*lookahead.take(now_us, self._pipeline))
             if self._sink.is_congested:
                 return
 

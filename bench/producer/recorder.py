@@ -20,30 +20,32 @@ from bench.measure.reports import MeasuredLatencies
 from bench.measure.window import TimeLine
 from bench.wire.frames import Tasks
 
-_COUNT_FROM = 1024
+_COUNT_FROM = 4096
 """Number of notes that are counted at the latest."""
+
+
+class _Part(NamedTuple):
+    """The tasks from ``start`` to ``stop`` (half-open) of some, and a number of each of them."""
+
+    tasks: Tasks
+    start: int
+    stop: int
+    value_us: int
 
 
 @dataclass(slots=True)
 class _Sent:
-    """Tasks that were sent together, and how far their replies have come."""
+    """Tasks that were sent together and are still to be answered: ``start`` to ``stop``."""
 
     tasks: Tasks
+    start: int
+    stop: int
     sent_us: int
-    answered: int = 0
 
     @property
-    def unanswered(self) -> Tasks:
-        """The tasks that are still to be answered."""
-        return self.tasks.part(self.answered, len(self.tasks))
-
-
-class _Acknowledged(NamedTuple):
-    """Tasks of which the replies came at the same moment, and that were not refused."""
-
-    tasks: Tasks
-    latency_us: int
-    acked_us: int
+    def sequence(self) -> Integers:
+        """Their sequence numbers (n,)."""
+        return self.tasks.sequence[self.start : self.stop]
 
 
 class ProducerRecorder:
@@ -59,14 +61,15 @@ class ProducerRecorder:
         self._intervals = IntervalRecorder(line)
         self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
         """What awaits replies, by connection."""
-        self._sent: list[_Sent] = []
-        """What was sent and is not counted yet."""
-        self._acknowledged: list[_Acknowledged] = []
-        """What was acknowledged and is not counted yet."""
+        self._sent: list[_Part] = []
+        """What was sent, and when, and is not counted yet."""
+        self._acknowledged: list[_Part] = []
+        """What was acknowledged, and after how long, and is not counted yet."""
         self._latency_series = LatencySeries()
         self._ledger = ProducerLedger()
         self._offered = RateSeries()
-        self._enqueued = RateSeries()
+        self.enqueued = RateSeries()
+        """Tasks by the time at which they were acknowledged."""
         self.enqueued_count = 0
         self.refused_count = 0
         self._refused_by_queue: dict[int, int] = {}
@@ -83,23 +86,17 @@ class ProducerRecorder:
         return self._offered
 
     @property
-    def enqueued(self) -> RateSeries:
-        """Tasks by the time at which they were acknowledged."""
-        self.count()
-        return self._enqueued
-
-    @property
     def uncounted(self) -> int:
         """Number of notes that are not counted yet."""
         return len(self._sent) + len(self._acknowledged)
 
-    def sent(self, tasks: Tasks, sent_us: int, connection: int = 0) -> None:
-        """Record tasks that were handed to the socket, at least one."""
-        sent = _Sent(tasks, sent_us)
-        self._waiting[connection].append(sent)
-        self._sent.append(sent)
-        self.sent_count += len(tasks)
-        self.in_flight += len(tasks)
+    def sent(self, tasks: Tasks, start: int, stop: int, sent_us: int, connection: int = 0) -> None:
+        """Record that tasks were handed to the socket: those from ``start`` to ``stop``
+        (half-open), at least one."""
+        self._waiting[connection].append(_Sent(tasks, start, stop, sent_us))
+        self._sent.append(_Part(tasks, start, stop, sent_us))
+        self.sent_count += stop - start
+        self.in_flight += stop - start
 
     def answered(
         self, count: int, acked_us: int, refused: Sequence[int] = (), connection: int = 0
@@ -117,19 +114,17 @@ class ProducerRecorder:
         first = 0
         while first < count:
             sent = waiting[0]
-            start = sent.answered
-            stop = sent.answered = min(start + count - first, len(sent.tasks))
-            is_whole = stop - start == len(sent.tasks)
-            tasks = sent.tasks if is_whole else sent.tasks.part(start, stop)
+            start = sent.start
+            stop = sent.start = min(start + count - first, sent.stop)
+            part = _Part(sent.tasks, start, stop, acked_us - sent.sent_us)
             if refused:
-                tasks = self._without_refused(
-                    tasks, [index - first for index in refused if 0 <= index - first < len(tasks)]
-                )
-            if len(tasks):
-                latency_us = acked_us - sent.sent_us
-                self._acknowledged.append(_Acknowledged(tasks, latency_us, acked_us))
+                among = range(first, first + stop - start)
+                part = self._accepted(part, [each - first for each in refused if each in among])
+            if part.start < part.stop:
+                self._acknowledged.append(part)
+                self.enqueued.add(acked_us - self._start_us, part.stop - part.start)
             first += stop - start
-            if stop == len(sent.tasks):
+            if stop == sent.stop:
                 waiting.popleft()
         if self.uncounted >= _COUNT_FROM:
             self.count()
@@ -138,9 +133,9 @@ class ProducerRecorder:
         """Record that a connection (None for all) is lost: its tasks in flight stay unknown."""
         for number in [*self._waiting] if connection is None else [connection]:
             for sent in self._waiting.pop(number, ()):
-                unanswered = sent.unanswered
+                unanswered = sent.sequence.tolist()
                 self.in_flight -= len(unanswered)
-                self._unconfirmed.extend(unanswered.sequence.tolist())
+                self._unconfirmed.extend(unanswered)
 
     def take_unconfirmed(self) -> list[int]:
         """Sequence numbers of tasks that may never have been in Redis, since the last call: the
@@ -151,12 +146,8 @@ class ProducerRecorder:
     @property
     def answered_before(self) -> int:
         """The sequence number before which every task was answered, or never will be."""
-        first = [
-            int(sent.unanswered.sequence.min())
-            for waiting in self._waiting.values()
-            for sent in [*waiting][:1]
-        ]
-        return min(first, default=self.sent_count)
+        first = [waiting[0] for waiting in self._waiting.values() if waiting]
+        return min((int(sent.sequence.min()) for sent in first), default=self.sent_count)
 
     def note_error(self, message: str) -> None:
         """Keep the server's first error message."""
@@ -194,22 +185,18 @@ class ProducerRecorder:
         if acknowledged:
             self._count_acknowledged(acknowledged)
 
-    def _count_sent(self, sent: Sequence[_Sent]) -> None:
-        tasks = _together([each.tasks for each in sent])
+    def _count_sent(self, sent: Sequence[_Part]) -> None:
+        tasks = _together(_pieces(sent))
         self._offered.add_many(tasks.due_us - self._start_us)
         if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
-            sent_us = np.repeat([each.sent_us for each in sent], [len(each.tasks) for each in sent])
-            self._record(Interval.SCHEDULE_LAG, tasks, sent_us - tasks.due_us)
+            self._record(Interval.SCHEDULE_LAG, tasks, _values_us(sent) - tasks.due_us)
 
-    def _count_acknowledged(self, acknowledged: Sequence[_Acknowledged]) -> None:
-        tasks = _together([each.tasks for each in acknowledged])
-        sizes = [len(each.tasks) for each in acknowledged]
-        for each, size in zip(acknowledged, sizes, strict=True):
-            self._enqueued.add(each.acked_us - self._start_us, size)
-        latency_us = np.repeat([each.latency_us for each in acknowledged], sizes)
+    def _count_acknowledged(self, acknowledged: Sequence[_Part]) -> None:
+        pieces, latency_us = _pieces(acknowledged), _values_us(acknowledged)
+        tasks = _together(pieces)
         self._record(Interval.ENQUEUE, tasks, latency_us)
         self._latency_series.add(tasks.due_us - self._start_us, latency_us)
-        self._ledger.acknowledge([each.tasks.sequence for each in acknowledged])
+        self._ledger.acknowledge([piece.sequence for piece in pieces])
 
     def _record(self, interval: Interval, tasks: Tasks, values_us: Integers) -> None:
         """Record a latency (n,) of each task."""
@@ -221,10 +208,12 @@ class ProducerRecorder:
                 due_us, chosen_us = due_us[members], chosen_us[members]
             self._intervals.record(interval, queue, chosen_us, self._intervals.split(due_us))
 
-    def _without_refused(self, tasks: Tasks, refused: Sequence[int]) -> Tasks:
-        """Count those of the tasks that the server refused; returns the others."""
+    def _accepted(self, part: _Part, refused: Sequence[int]) -> _Part:
+        """Count those of the tasks that the server refused, by their indices in the part; returns
+        the others."""
         if not refused:
-            return tasks
+            return part
+        tasks = part.tasks.part(part.start, part.stop)
         sequences = tasks.sequence[refused]
         self.refused_count += len(refused)
         self._unconfirmed.extend(sequences.tolist())
@@ -233,14 +222,33 @@ class ProducerRecorder:
             self._refused_by_queue[queue] = self._refused_by_queue.get(queue, 0) + 1
         accepted = np.ones(len(tasks), np.bool_)
         accepted[refused] = False
-        return Tasks(tasks.sequence[accepted], tasks.due_us[accepted], tasks.queue[accepted])
+        left = Tasks(tasks.sequence[accepted], tasks.due_us[accepted], tasks.queue[accepted])
+        return _Part(left, 0, len(left), part.value_us)
 
 
-def _together(parts: Sequence[Tasks]) -> Tasks:
-    if len(parts) == 1:
-        return parts[0]
+def _pieces(parts: Sequence[_Part]) -> list[Tasks]:
+    """Returns the tasks of all parts; those that follow each other in one piece."""
+    pieces: list[Tasks] = []
+    tasks, start, stop, _ = parts[0]
+    for part in parts[1:]:
+        if part.tasks is tasks and part.start == stop:  # mostly
+            stop = part.stop
+        else:
+            pieces.append(tasks.part(start, stop))
+            tasks, start, stop, _ = part
+    return [*pieces, tasks.part(start, stop)]
+
+
+def _together(pieces: Sequence[Tasks]) -> Tasks:
+    if len(pieces) == 1:
+        return pieces[0]
     return Tasks(
-        np.concatenate([part.sequence for part in parts]),
-        np.concatenate([part.due_us for part in parts]),
-        np.concatenate([part.queue for part in parts]),
+        np.concatenate([piece.sequence for piece in pieces]),
+        np.concatenate([piece.due_us for piece in pieces]),
+        np.concatenate([piece.queue for piece in pieces]),
     )
+
+
+def _values_us(parts: Sequence[_Part]) -> Integers:
+    """Returns the number of each task (n,) of all parts."""
+    return np.repeat([part.value_us for part in parts], [part.stop - part.start for part in parts])

@@ -18,7 +18,7 @@ from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import open_client, translated_errors
 from bench.redisio.queue_keys import load_scripts
 from bench.wire.frame_renderer import FrameRenderer
-from bench.wire.frames import Batch, Frame, Tasks
+from bench.wire.frames import Batch, Frame
 from bench.wire.layout_contract import Layout
 from bench.workload.scenario import Scenario
 
@@ -70,12 +70,6 @@ class Sink(Protocol[Prepared]):
         ...
 
 
-def moment_of_sending(tasks: Tasks, clock: Clock, is_closed_loop: bool) -> int:
-    """Now, in µs on the run's clock; in a closed loop, whose tasks are due when they are sent,
-    their due time."""
-    return int(tasks.due_us[-1]) if is_closed_loop else clock.now_us()
-
-
 class FrameSink:
     """Frames out, replies in.
 
@@ -99,14 +93,14 @@ class FrameSink:
         )
         self._is_closed_loop = scenario.is_closed_loop
         self._connection_count = scenario.in_flight if scenario.is_closed_loop else 1
-        self._connections = self._connect()
+        self._connect()
         self.last_list_length: int | None = None
 
     @property
     def is_congested(self) -> bool:
         """Whether many bytes are still waiting for the sockets."""
         unsent_bytes = 0
-        for connection in self._connections.values():
+        for connection in self._senders:
             unsent_bytes += connection.raw.unsent_bytes
         return unsent_bytes > _MOST_UNSENT_BYTES
 
@@ -119,10 +113,12 @@ class FrameSink:
 
         Raises ConnectionLost.
         """
-        connection = min(self._connections.values(), key=_in_flight)
-        frame = prepared.part(start, stop)
-        sent_us = moment_of_sending(frame.tasks, self._clock, self._is_closed_loop)
-        connection.send(frame, sent_us, recorder)
+        connection = self._senders[0]
+        if len(self._senders) > 1:
+            connection = min(self._senders, key=_in_flight)
+        # In a closed loop, tasks are due when they are sent.
+        sent_us = int(prepared.tasks.due_us[-1]) if self._is_closed_loop else self._clock.now_us()
+        connection.send(prepared, start, stop, sent_us, recorder)
 
     def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
         """Take replies until then, or until some have come or ``control`` is readable.
@@ -130,8 +126,8 @@ class FrameSink:
         Returns whether ``control``, a file descriptor, is readable. Raises ConnectionLost.
         """
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
-        connections = self._connections
-        unsent = [number for number, sender in connections.items() if sender.raw.unsent_bytes]
+        connections = self._by_descriptor
+        unsent = [sender.raw.fileno() for sender in self._senders if sender.raw.unsent_bytes]
         readable, writable, _ = select.select([*connections, control], unsent, [], timeout_s)
         for descriptor in writable:
             connections[descriptor].raw.flush()
@@ -144,7 +140,7 @@ class FrameSink:
         connection.take_replies(self._clock, recorder)
         self.last_list_length = connection.last_list_length
         if connection.lacks_scripts:
-            load_scripts_again(self._url, self._layout, list(self._connections.values()))
+            load_scripts_again(self._url, self._layout, self._senders)
 
     def reconnect(self) -> None:
         """Open new connections; replies to tasks in flight will never come.
@@ -152,24 +148,23 @@ class FrameSink:
         Raises ServerUnreachable.
         """
         self.close()
-        self._connections = self._connect()
+        self._connect()
         with open_client(self._url) as client, translated_errors(self._url):
             load_scripts(client, self._layout)  # a restarted server has none
 
     def close(self) -> None:
         """Close all connections."""
-        for connection in self._connections.values():
+        for connection in self._senders:
             connection.raw.close()
 
-    def _connect(self) -> dict[int, PipelinedConnection]:
-        """New connections, by file descriptor."""
-        connections = [
+    def _connect(self) -> None:
+        self._senders = [
             PipelinedConnection(
                 self._url, number, self._renderer.answers, in_batches=self._is_closed_loop
             )
             for number in range(self._connection_count)
         ]
-        return {connection.raw.fileno(): connection for connection in connections}
+        self._by_descriptor = {each.raw.fileno(): each for each in self._senders}
 
 
 def _in_flight(connection: PipelinedConnection) -> int:

@@ -6,13 +6,12 @@ It is enqueued if none of its commands was refused: an id without its hash is no
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.wire.replies import Replies
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(NamedTuple):
     """What some replies say about tasks, in the order in which the connection sent the tasks."""
 
     tasks: int

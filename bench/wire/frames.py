@@ -79,26 +79,21 @@ class Frame(Protocol):
         ...
 
     @property
-    def sizes(self) -> Sequence[int]:
-        """How many of the tasks, in this order, ``Answers`` is to expect together."""
+    def queue_sizes(self) -> Sequence[int] | None:
+        """How many of the tasks lie together by command, for each queue; None if none do."""
         ...
 
-    def part(self, start: int, stop: int) -> "Frame":
-        """Returns the tasks from ``start`` to ``stop`` (half-open); no byte is copied.
+    def stamped(self, sent_us: int, start: int = 0, stop: int | None = None) -> memoryview:
+        """Returns the bytes of the tasks from ``start`` to ``stop`` (half-open; all by default), to
+        be sent now, with the time of sending in every payload.
 
-        Raises ValueError where only the whole frame can be sent.
-        """
-        ...
-
-    def stamped(self, sent_us: int) -> memoryview:
-        """Returns the bytes to send, with the time of sending in every payload.
-
-        Raises ValueError if ``sent_us`` does not have sixteen digits.
+        Raises ValueError if ``sent_us`` does not have sixteen digits, and where only the whole
+        frame can be sent.
         """
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TaskFrame:
     """Tasks (n,) as bytes, one after the other, in the order of the batch."""
 
@@ -109,30 +104,20 @@ class TaskFrame:
     _sent_at: Sequence[Sequence[int]]
     """Offsets (n,) in the text of the sending time, for each place where a task has it."""
 
-    @property
-    def sizes(self) -> Sequence[int]:
-        """How many of the tasks ``Answers`` is to expect together: all."""
-        return (len(self.tasks),)
+    queue_sizes = None
 
-    def part(self, start: int, stop: int) -> "TaskFrame":
-        """Returns the tasks from ``start`` to ``stop`` (half-open); no byte is copied."""
-        return TaskFrame(
-            self.tasks.part(start, stop),
-            self._text,
-            self._starts[start : stop + 1],
-            [places[start:stop] for places in self._sent_at],
-        )
-
-    def stamped(self, sent_us: int) -> memoryview:
-        """Returns the bytes to send, with the time of sending in every payload.
+    def stamped(self, sent_us: int, start: int = 0, stop: int | None = None) -> memoryview:
+        """Returns the bytes of the tasks from ``start`` to ``stop`` (half-open; all by default), to
+        be sent now, with the time of sending in every payload. No byte is copied.
 
         Raises ValueError if ``sent_us`` does not have sixteen digits.
         """
         digits, text = _digits_of(sent_us), self._text
+        stop = len(self.tasks) if stop is None else stop
         for places in self._sent_at:
-            for at in places:
+            for at in places[start:stop]:
                 text[at : at + stamps.DIGITS] = digits
-        return text[self._starts[0] : self._starts[-1]]
+        return text[self._starts[start] : self._starts[stop]]
 
 
 @dataclass(frozen=True)
@@ -168,21 +153,18 @@ class CommandFrame:
     """Tasks (n,) as bytes, by queue and then by command; within a queue they keep their order."""
 
     tasks: Tasks
-    sizes: Sequence[int]
-    """How many of the tasks ``Answers`` is to expect together: those of each queue."""
+    queue_sizes: Sequence[int]
+    """How many of the tasks lie together by command, for each queue."""
     _pieces: Sequence[Rows | Texts]
 
-    def part(self, start: int, stop: int) -> "CommandFrame":
-        """Returns the whole frame. Raises ValueError for less: a task's commands lie apart."""
-        if (start, stop) != (0, len(self.tasks)):
-            raise ValueError("a frame that is ordered by command can only be sent as a whole")
-        return self
-
-    def stamped(self, sent_us: int) -> memoryview:
+    def stamped(self, sent_us: int, start: int = 0, stop: int | None = None) -> memoryview:
         """Returns the bytes to send, with the time of sending in every payload.
 
-        Raises ValueError if ``sent_us`` does not have sixteen digits.
+        Raises ValueError if ``sent_us`` does not have sixteen digits, and for less than all tasks,
+        as the commands of a task lie apart.
         """
+        if start != 0 or stop not in (None, len(self.tasks)):
+            raise ValueError("a frame that is ordered by command can only be sent as a whole")
         digits = _digits_of(sent_us)
         parts = [piece.stamped(digits) for piece in self._pieces]
         return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))

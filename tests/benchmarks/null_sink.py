@@ -53,9 +53,9 @@ def _frames(scenario: Scenario) -> Iterator[int]:
     now_us = _START_US
     while True:
         now_us += _TICK_US
-        while (taken := lookahead.take(now_us, _MOST)) is not None:
-            frame, start, stop = taken
-            frame.part(start, stop).stamped(now_us)
+        while (lookahead.next_due_us() or now_us) < now_us:
+            frame, start, stop = lookahead.take(now_us, _MOST)
+            frame.stamped(now_us, start, stop)
             yield stop - start
 
 

@@ -51,7 +51,7 @@ class Memory:
         now_us = self.clock.now_us()
         batch = prepared.part(start, stop)
         self.batches.append(len(batch))
-        recorder.sent(batch.tasks, now_us)
+        recorder.sent(prepared.tasks, start, stop, now_us)
         if self.lose_at == len(self.batches):
             raise ConnectionLost("cut")
         for sequence, due_us in zip(batch.sequence.tolist(), batch.due_us.tolist(), strict=True):

@@ -1,5 +1,6 @@
 """A producer's records against a model that counts each task at once, by itself."""
 
+import itertools
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
@@ -105,8 +106,10 @@ def test_records_are_those_of_each_task_by_itself(
                     np.array(queue)[order],
                 )
                 sequence += count
-                recorder.sent(tasks, now_us, connection)
                 model.sent(tasks, now_us, connection)
+                cuts = data.draw(st.sets(st.integers(1, count), max_size=3)) | {0, count}
+                for start, stop in itertools.pairwise(sorted(cuts)):
+                    recorder.sent(tasks, start, stop, now_us, connection)
             case "reply" if model.waiting[connection]:
                 count = data.draw(st.integers(1, len(model.waiting[connection])))
                 refused = sorted(data.draw(st.sets(st.integers(0, count - 1), max_size=3)))
@@ -140,18 +143,18 @@ def test_records_are_those_of_each_task_by_itself(
 
 def test_what_is_noted_is_counted_before_it_fills_the_memory() -> None:
     recorder = ProducerRecorder(LINE, is_closed_loop=False)
-    for number in range(5000):
+    for number in range(9000):
         one = np.array([number])
-        recorder.sent(Tasks(one, one + START_US, np.zeros(1, np.int64)), START_US + number)
+        recorder.sent(Tasks(one, one + START_US, one * 0), 0, 1, START_US + number)
         recorder.answered(1, START_US + number + 5)
-    assert recorder.uncounted <= 1024
-    assert sum(recorder.enqueued.counts) == 5000
+    assert recorder.uncounted <= 4096
+    assert sum(recorder.offered.counts) == sum(recorder.enqueued.counts) == 9000
     assert recorder.uncounted == 0
 
 
 def test_more_replies_than_tasks_are_refused() -> None:
     recorder = ProducerRecorder(LINE, is_closed_loop=False)
     one = np.array([0])
-    recorder.sent(Tasks(one, one + START_US, one), START_US)
+    recorder.sent(Tasks(one, one + START_US, one), 0, 1, START_US)
     with pytest.raises(ValueError, match="2 replies for 1 tasks"):
         recorder.answered(2, START_US)

@@ -164,7 +164,7 @@ def test_a_crowded_queue_and_a_sparse_one_share_a_frame(by_command: bool) -> Non
     queue = [1 if n in (3, 9) else 0 for n in range(count)]
     batch = make_batch(range(count), [DUE_US + n for n in range(count)], queue, equal_bodies(count))
     frame = FrameRenderer(RUNQY, names, 7, 3, 3, by_command).render(batch)
-    assert list(frame.sizes) == ([VECTOR_FROM, 2] if by_command else [count])
+    assert frame.queue_sizes == ([VECTOR_FROM, 2] if by_command else None)
     plain = encode_plainly(tasks_of(batch, names, 7, 3, 3, SENT_US), names if by_command else ())
     assert frame.stamped(SENT_US).tobytes() == plain
 
@@ -181,7 +181,7 @@ def test_a_frame_says_which_tasks_are_answered_in_which_order(
     assert frame.tasks.due_us.tolist() == batch.due_us[order].tolist()
     assert frame.tasks.queue.tolist() == batch.queue[order].tolist()
     by_queue = [int((batch.queue == queue).sum()) for queue in sorted(set(batch.queue.tolist()))]
-    assert list(frame.sizes) == (by_queue if by_command else [len(batch)])
+    assert frame.queue_sizes == (by_queue if by_command else None)
 
 
 @given(data=st.data(), queues=st.integers(1, 3), layout=st.sampled_from(LAYOUTS))
@@ -195,20 +195,20 @@ def test_parts_of_a_frame_are_the_frames_of_its_parts(
     cuts = sorted({0, len(batch), *data.draw(st.lists(st.integers(0, len(batch)), max_size=6))})
     for start, stop in itertools.pairwise(cuts):
         sent_us = data.draw(MOMENTS)
-        part = frame.part(start, stop)
         tasks = tasks_of(batch.part(start, stop), names, 1, 2, 3, sent_us)
-        assert part.stamped(sent_us).tobytes() == encode_plainly(tasks, layout=layout)
-        assert part.tasks.sequence.tolist() == batch.sequence[start:stop].tolist()
-        assert list(part.sizes) == [stop - start]
+        plain = encode_plainly(tasks, layout=layout)
+        assert frame.stamped(sent_us, start, stop).tobytes() == plain
+        assert frame.tasks.part(start, stop).sequence.tolist() == [*batch.sequence[start:stop]]
 
 
 def test_a_frame_by_command_is_sent_as_a_whole() -> None:
     frame = FrameRenderer(RUNQY, ["a_b"], 1, 2, 3, by_command=True).render(
         simple_batch(5, equal_bodies(5))
     )
-    assert frame.part(0, 5) is frame
-    with pytest.raises(ValueError, match="only be sent as a whole"):
-        frame.part(0, 4)
+    assert frame.stamped(SENT_US, 0, 5) == frame.stamped(SENT_US)
+    for start, stop in ((0, 4), (1, 5), (1, None)):
+        with pytest.raises(ValueError, match="only be sent as a whole"):
+            frame.stamped(SENT_US, start, stop)
 
 
 @pytest.mark.parametrize("count", [VECTOR_FROM - 1, VECTOR_FROM])
