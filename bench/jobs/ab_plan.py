@@ -13,7 +13,7 @@ from bench.units import format_duration
 
 WANTED_PAIRS = 10
 NOISE_PAIRS = 3
-OVERHEAD_S = 2.5
+OVERHEAD_S = 1.5
 """Time of a run beyond its enqueueing: starting server and processes, clocks, drain, record."""
 SHORTEST_RUN_S = 4.0
 """Shortest enqueueing time: below it, warm-up and start are much of what is measured."""

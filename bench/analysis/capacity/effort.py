@@ -9,7 +9,7 @@ from bench.errors import UsageError
 from bench.records.capacity_record import Effort
 from bench.units import format_duration
 
-OVERHEAD_S = 2.5
+OVERHEAD_S = 1.5
 """Time that a trial takes beyond its load: starting, synchronising clocks, draining, saving."""
 SHORTEST_S = 3.0
 """Shortest load of a full trial; in a shorter one, start and warm-up would dominate."""
