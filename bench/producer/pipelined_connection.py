@@ -27,6 +27,8 @@ class PipelinedConnection:
     ) -> None:
         self._in_batches = in_batches
         self.raw = RawConnection(url)
+        self.descriptor = self.raw.fileno()
+        """The socket's file descriptor, for ``select``."""
         self._number = number
         self._replies = LineReplies()
         self._answers = answers()

@@ -27,7 +27,7 @@ from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.workload.feed import Feed
 
-TICK_US = 350
+TICK_US = 300
 """Least time between two buffers: tasks due in between go out together."""
 FAST_TICK_US = 500
 """Least time between two buffers at high rates: half the work for the same rate."""

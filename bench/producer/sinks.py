@@ -127,20 +127,18 @@ class FrameSink:
         """
         timeout_s = max(until_us - self._clock.now_us(), 0) / 1e6
         connections = self._by_descriptor
-        unsent = [sender.raw.fileno() for sender in self._senders if sender.raw.unsent_bytes]
+        unsent = [sender.descriptor for sender in self._senders if sender.raw.unsent_bytes]
         readable, writable, _ = select.select([*connections, control], unsent, [], timeout_s)
         for descriptor in writable:
             connections[descriptor].raw.flush()
         for descriptor in readable:
-            if descriptor in connections:
-                self._take_replies(connections[descriptor], recorder)
+            connection = connections.get(descriptor)
+            if connection is not None:
+                connection.take_replies(self._clock, recorder)
+                self.last_list_length = connection.last_list_length
+                if connection.lacks_scripts:
+                    load_scripts_again(self._url, self._layout, self._senders)
         return control in readable
-
-    def _take_replies(self, connection: PipelinedConnection, recorder: ProducerRecorder) -> None:
-        connection.take_replies(self._clock, recorder)
-        self.last_list_length = connection.last_list_length
-        if connection.lacks_scripts:
-            load_scripts_again(self._url, self._layout, self._senders)
 
     def reconnect(self) -> None:
         """Open new connections; replies to tasks in flight will never come.
@@ -164,7 +162,7 @@ class FrameSink:
             )
             for number in range(self._connection_count)
         ]
-        self._by_descriptor = {each.raw.fileno(): each for each in self._senders}
+        self._by_descriptor = {each.descriptor: each for each in self._senders}
 
 
 def _in_flight(connection: PipelinedConnection) -> int:
