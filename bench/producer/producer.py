@@ -35,7 +35,7 @@ FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
 _WORK_IN_PAUSE_US = 150
 """Least pause in which work is done ahead; a piece of it takes about as long."""
-_COUNT_FROM = 1024
+_COUNT_FROM = 512
 """Number of notes that are counted together in a pause."""
 _REPORT_EVERY_US = 250_000
 _NOTE_EVERY_US = 5_000

@@ -8,7 +8,6 @@ which it was noted, so nothing depends on when it is counted.
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,13 +23,41 @@ _COUNT_FROM = 4096
 """Number of notes that are counted at the latest."""
 
 
-class _Part(NamedTuple):
-    """The tasks from ``start`` to ``stop`` (half-open) of some, and a number of each of them."""
+class _Notes:
+    """Tasks, and a number of microseconds for each of them, that are still to be counted."""
 
-    tasks: Tasks
-    start: int
-    stop: int
-    value_us: int
+    def __init__(self) -> None:
+        self._pieces: list[Tasks] = []
+        self._open: Tasks | None = None
+        """The frame's tasks of the newest piece, which goes from ``_start`` to ``_stop``."""
+        self._start = self._stop = 0
+        self._values_us: list[int] = []
+        self._sizes: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def add(self, tasks: Tasks, start: int, stop: int, value_us: int) -> None:
+        """Note the tasks from ``start`` to ``stop`` (half-open), which share a number."""
+        if tasks is self._open and start == self._stop:  # mostly
+            self._stop = stop
+        else:
+            self._close()
+            self._open, self._start, self._stop = tasks, start, stop
+        self._values_us.append(value_us)
+        self._sizes.append(stop - start)
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._pieces.append(self._open.part(self._start, self._stop))
+
+    def take(self) -> tuple[list[Tasks], Integers]:
+        """Returns the tasks in pieces, at least one, and the number of each task (n,) of all of
+        them; then there are none."""
+        self._close()
+        found = self._pieces, np.repeat(self._values_us, self._sizes)
+        self._pieces, self._open, self._values_us, self._sizes = [], None, [], []
+        return found
 
 
 @dataclass(slots=True)
@@ -61,10 +88,10 @@ class ProducerRecorder:
         self._intervals = IntervalRecorder(line)
         self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
         """What awaits replies, by connection."""
-        self._sent: list[_Part] = []
-        """What was sent, and when, and is not counted yet."""
-        self._acknowledged: list[_Part] = []
-        """What was acknowledged, and after how long, and is not counted yet."""
+        self._sent = _Notes()
+        """What was sent, and when."""
+        self._acknowledged = _Notes()
+        """What was acknowledged, and after how long."""
         self._latency_series = LatencySeries()
         self._ledger = ProducerLedger()
         self._offered = RateSeries()
@@ -94,7 +121,7 @@ class ProducerRecorder:
         """Record that tasks were handed to the socket: those from ``start`` to ``stop``
         (half-open), at least one."""
         self._waiting[connection].append(_Sent(tasks, start, stop, sent_us))
-        self._sent.append(_Part(tasks, start, stop, sent_us))
+        self._sent.add(tasks, start, stop, sent_us)
         self.sent_count += stop - start
         self.in_flight += stop - start
 
@@ -116,13 +143,17 @@ class ProducerRecorder:
             sent = waiting[0]
             start = sent.start
             stop = sent.start = min(start + count - first, sent.stop)
-            part = _Part(sent.tasks, start, stop, acked_us - sent.sent_us)
-            if refused:
-                among = range(first, first + stop - start)
-                part = self._accepted(part, [each - first for each in refused if each in among])
-            if part.start < part.stop:
-                self._acknowledged.append(part)
-                self.enqueued.add(acked_us - self._start_us, part.stop - part.start)
+            accepted, latency_us = stop - start, acked_us - sent.sent_us
+            among = range(first, first + accepted)
+            if refused and (rejected := [each - first for each in refused if each in among]):
+                tasks = self._accepted(sent.tasks.part(start, stop), rejected)
+                accepted = len(tasks)
+                if accepted:
+                    self._acknowledged.add(tasks, 0, accepted, latency_us)
+            else:
+                self._acknowledged.add(sent.tasks, start, stop, latency_us)
+            if accepted:
+                self.enqueued.add(acked_us - self._start_us, accepted)
             first += stop - start
             if stop == sent.stop:
                 waiting.popleft()
@@ -178,21 +209,20 @@ class ProducerRecorder:
 
     def count(self) -> None:
         """Count everything that was noted."""
-        sent, self._sent = self._sent, []
-        if sent:
-            self._count_sent(sent)
-        acknowledged, self._acknowledged = self._acknowledged, []
-        if acknowledged:
-            self._count_acknowledged(acknowledged)
+        if len(self._sent):
+            self._count_sent()
+        if len(self._acknowledged):
+            self._count_acknowledged()
 
-    def _count_sent(self, sent: Sequence[_Part]) -> None:
-        tasks = _together(_pieces(sent))
+    def _count_sent(self) -> None:
+        pieces, sent_us = self._sent.take()
+        tasks = _together(pieces)
         self._offered.add_many(tasks.due_us - self._start_us)
         if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
-            self._record(Interval.SCHEDULE_LAG, tasks, _values_us(sent) - tasks.due_us)
+            self._record(Interval.SCHEDULE_LAG, tasks, sent_us - tasks.due_us)
 
-    def _count_acknowledged(self, acknowledged: Sequence[_Part]) -> None:
-        pieces, latency_us = _pieces(acknowledged), _values_us(acknowledged)
+    def _count_acknowledged(self) -> None:
+        pieces, latency_us = self._acknowledged.take()
         tasks = _together(pieces)
         self._record(Interval.ENQUEUE, tasks, latency_us)
         self._latency_series.add(tasks.due_us - self._start_us, latency_us)
@@ -208,12 +238,8 @@ class ProducerRecorder:
                 due_us, chosen_us = due_us[members], chosen_us[members]
             self._intervals.record(interval, queue, chosen_us, self._intervals.split(due_us))
 
-    def _accepted(self, part: _Part, refused: Sequence[int]) -> _Part:
-        """Count those of the tasks that the server refused, by their indices in the part; returns
-        the others."""
-        if not refused:
-            return part
-        tasks = part.tasks.part(part.start, part.stop)
+    def _accepted(self, tasks: Tasks, refused: Sequence[int]) -> Tasks:
+        """Count the tasks with these indices as refused; returns the others."""
         sequences = tasks.sequence[refused]
         self.refused_count += len(refused)
         self._unconfirmed.extend(sequences.tolist())
@@ -222,21 +248,7 @@ class ProducerRecorder:
             self._refused_by_queue[queue] = self._refused_by_queue.get(queue, 0) + 1
         accepted = np.ones(len(tasks), np.bool_)
         accepted[refused] = False
-        left = Tasks(tasks.sequence[accepted], tasks.due_us[accepted], tasks.queue[accepted])
-        return _Part(left, 0, len(left), part.value_us)
-
-
-def _pieces(parts: Sequence[_Part]) -> list[Tasks]:
-    """Returns the tasks of all parts; those that follow each other in one piece."""
-    pieces: list[Tasks] = []
-    tasks, start, stop, _ = parts[0]
-    for part in parts[1:]:
-        if part.tasks is tasks and part.start == stop:  # mostly
-            stop = part.stop
-        else:
-            pieces.append(tasks.part(start, stop))
-            tasks, start, stop, _ = part
-    return [*pieces, tasks.part(start, stop)]
+        return Tasks(tasks.sequence[accepted], tasks.due_us[accepted], tasks.queue[accepted])
 
 
 def _together(pieces: Sequence[Tasks]) -> Tasks:
@@ -247,8 +259,3 @@ def _together(pieces: Sequence[Tasks]) -> Tasks:
         np.concatenate([piece.due_us for piece in pieces]),
         np.concatenate([piece.queue for piece in pieces]),
     )
-
-
-def _values_us(parts: Sequence[_Part]) -> Integers:
-    """Returns the number of each task (n,) of all parts."""
-    return np.repeat([part.value_us for part in parts], [part.stop - part.start for part in parts])

@@ -12,8 +12,6 @@ one, from the same shape as a ``%`` template: below some two dozen tasks this is
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from operator import add
 
 import numpy as np
 import numpy.typing as npt
@@ -142,37 +140,24 @@ class FrameRenderer:
         return CommandFrame(tasks, [len(part) for part in parts], pieces)
 
     def _task_frame(self, tasks: Tasks, parts: Sequence[_QueueBatch]) -> TaskFrame:
-        if len(parts) == 1 and (bodies := parts[0].bodies_as_rows) is not None:
-            (shape,) = self._shape(parts[0].queue, bodies.shape[1])
-            rows, length = self._rows(parts[0], bodies).text, len(shape.row)
-            row_starts = range(0, len(rows) + 1, length)
-            places = [range(at, len(rows), length) for at in shape.sent_at]
-            return TaskFrame(tasks, rows.data, row_starts, places)
-        texts = [b""] * len(tasks)
-        sent_within: list[Sequence[int]] = [()] * len(tasks)
+        texts: list[memoryview] = []
+        places: list[Sequence[int]] = []
         for part in parts:
-            filled = self._task_texts(part)
-            for member, (text, sent_at) in zip(part.members.tolist(), filled, strict=True):
-                texts[member], sent_within[member] = text, sent_at
-        starts = [0, *accumulate(map(len, texts))]
-        columns = zip(*sent_within, strict=True)
-        return TaskFrame(
-            tasks,
-            memoryview(bytearray().join(texts)),
-            starts,
-            [list(map(add, starts, column)) for column in columns],
-        )
-
-    def _task_texts(self, part: _QueueBatch) -> Iterator[tuple[bytes, Sequence[int]]]:
-        """Yields each task as bytes, with the offsets of its sending time."""
-        bodies = part.bodies_as_rows
-        if bodies is None:
-            yield from self._filled(part, 0)
-            return
-        (shape,) = self._shape(part.queue, bodies.shape[1])
-        text, length = self._rows(part, bodies).text.tobytes(), len(shape.row)
-        for start in range(0, len(text), length):
-            yield text[start : start + length], shape.sent_at
+            bodies = part.bodies_as_rows
+            if bodies is None:
+                for text, sent_at in self._filled(part, 0):
+                    texts.append(memoryview(bytearray(text)))
+                    places.append(sent_at)
+                continue
+            (shape,) = self._shape(part.queue, bodies.shape[1])
+            rows, length = self._rows(part, bodies).text.data, len(shape.row)
+            texts += [rows[at : at + length] for at in range(0, len(rows), length)]
+            places += [shape.sent_at] * len(part)
+        if len(parts) > 1:
+            order = np.argsort(np.concatenate([part.members for part in parts])).tolist()
+            texts = [texts[index] for index in order]
+            places = [places[index] for index in order]
+        return TaskFrame(tasks, texts, [*zip(*places, strict=True)])
 
     def _rows(self, part: _QueueBatch, bodies: Bytes) -> Rows:
         batch, count = part.batch, len(part)

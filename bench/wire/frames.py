@@ -95,29 +95,28 @@ class Frame(Protocol):
 
 @dataclass(frozen=True)
 class TaskFrame:
-    """Tasks (n,) as bytes, one after the other, in the order of the batch."""
+    """Tasks (n,) as bytes, each by itself, in the order of the batch."""
 
     tasks: Tasks
-    _text: memoryview
-    _starts: Sequence[int]
-    """Offsets (n + 1,) of the tasks in the text, and of the end of the last one."""
+    _texts: Sequence[memoryview]
+    """The bytes of each task (n,)."""
     _sent_at: Sequence[Sequence[int]]
-    """Offsets (n,) in the text of the sending time, for each place where a task has it."""
+    """Offsets (n,) of the sending time in each task, for each place where a task has it."""
 
     queue_sizes = None
 
     def stamped(self, sent_us: int, start: int = 0, stop: int | None = None) -> memoryview:
         """Returns the bytes of the tasks from ``start`` to ``stop`` (half-open; all by default), to
-        be sent now, with the time of sending in every payload. No byte is copied.
+        be sent now, with the time of sending in every payload.
 
         Raises ValueError if ``sent_us`` does not have sixteen digits.
         """
-        digits, text = _digits_of(sent_us), self._text
-        stop = len(self.tasks) if stop is None else stop
+        digits = _digits_of(sent_us)
+        texts = self._texts[start:stop]
         for places in self._sent_at:
-            for at in places[start:stop]:
+            for text, at in zip(texts, places[start:stop], strict=True):
                 text[at : at + stamps.DIGITS] = digits
-        return text[self._starts[start] : self._starts[stop]]
+        return texts[0] if len(texts) == 1 else memoryview(b"".join(texts))
 
 
 @dataclass(frozen=True)

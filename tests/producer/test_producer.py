@@ -122,7 +122,7 @@ def test_every_task_leaves_within_a_tick_of_its_due_time_and_never_before(rate: 
 def test_what_is_due_in_a_tick_goes_out_in_one_buffer() -> None:
     sink = fresh()
     produce({"rate": 100_000, "duration": 0.1, "pipeline": 1000}, sink)
-    blocks = 10_000 / 512  # tasks are prepared in batches, and a buffer ends where one does
+    blocks = 10_000 / 256  # tasks are prepared in batches, and a buffer ends where one does
     assert len(sink.batches) <= 0.1e6 / FAST_TICK_US + 1 + blocks
 
 
