@@ -56,11 +56,15 @@ def interrupted(
         text=True,
         start_new_session=True,
     ) as process:
-        deadline_s = time.monotonic() + 60
-        while not is_time() and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            deadline_s = time.monotonic() + 60
+            while not is_time() and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+            os.killpg(process.pid, signal.SIGINT)
+            _, errors = process.communicate(timeout=60)
+        except BaseException:
+            process.kill()
+            raise
     return process.returncode, errors
 
 
