@@ -64,6 +64,10 @@ class IntervalRecorder:
             chosen_us = values_us if mask.chosen is None else values_us[mask.chosen]
             self._histogram(mask.slice, interval, queue).record_many(chosen_us)
 
+    def record_one(self, interval: Interval, queue: int, value_us: int, due_us: int) -> None:
+        """Records the latency of one task of a queue, in the slice of its due time."""
+        self._histogram(self._slices.slice_of(due_us), interval, queue).record(value_us)
+
     def by_interval(self) -> dict[Interval, dict[int, list[Histogram]]]:
         """Returns the histograms of all slices, by interval and queue index."""
         found: dict[Interval, dict[int, list[Histogram]]] = {}

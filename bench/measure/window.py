@@ -63,6 +63,10 @@ class Slices:
         self._last = len(line.edges_us)
         self._whole = [(SliceMask(number),) for number in range(line.slices)]
 
+    def slice_of(self, due_us: int) -> int:
+        """Returns the slice that a task with this due time falls into."""
+        return bisect.bisect_right(self._edges_us, due_us - self._start_us)
+
     def split(self, due_us: Integers) -> Sequence[SliceMask]:
         """Returns the slices that tasks with these due times (n,), at least one, fall into."""
         first_us, last_us = int(due_us.min()), int(due_us.max())

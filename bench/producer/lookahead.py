@@ -14,8 +14,8 @@ from bench.producer.sinks import Prepared
 from bench.wire.frames import Batch
 from bench.workload.feed import Feed
 
-_BATCH = 256
-"""Most tasks that are prepared together: it takes about 0.2 ms."""
+_MOST = 1 << 20
+"""As many tasks as the feed has drawn: it draws few at a time."""
 _BATCHES = 2
 """Batches that are kept ready. The first of them is being sent."""
 
@@ -50,7 +50,7 @@ class Lookahead(Generic[Prepared]):
 
     def prepare_more(self) -> None:
         """Prepare the next batch. Raises LookupError when no task is left."""
-        batch = self._feed.take(_BATCH)
+        batch = self._feed.take(_MOST)
         batch = replace(batch, due_us=batch.due_us + self._start_us)
         self._ready.append(PreparedBatch(self._prepare(batch), batch.due_us.tolist()))
 

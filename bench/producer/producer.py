@@ -35,8 +35,9 @@ FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
 _WORK_IN_PAUSE_US = 150
 """Least pause in which work is done ahead; a piece of it takes about as long."""
-_COUNT_FROM = 512
-"""Number of notes that are counted together in a pause."""
+_COUNT_EVERY_US = 10_000
+"""How often notes are counted in a pause. What is done seldom finds nothing that it needs in the
+processor's caches, and takes many times as long."""
 _REPORT_EVERY_US = 250_000
 _NOTE_EVERY_US = 5_000
 """How often progress is noted where nobody but the run reads it, should this process die: finding
@@ -83,6 +84,7 @@ class Producer(Generic[Prepared]):
         self._reporter = ProducerReporter(start.number, self._recorder, start.with_latency_counts)
         self._note_every_us = 0 if start.scenario.is_observed else _NOTE_EVERY_US
         self._next_note_us = 0
+        self._next_count_us = 0
         self._next_report_us = 0
 
     def run(self) -> ProducerReport:
@@ -108,7 +110,7 @@ class Producer(Generic[Prepared]):
             now_us = self._clock.now_us()
             pause_us = max(due_us, next_tick_us) - now_us
             if pause_us > 0:
-                if not (pause_us >= _WORK_IN_PAUSE_US and self._work_ahead()):
+                if not (pause_us >= _WORK_IN_PAUSE_US and self._work_ahead(now_us)):
                     self._wait(now_us + pause_us)
             elif self._sink.is_congested:
                 self._wait(now_us + _REPORT_EVERY_US)
@@ -116,7 +118,7 @@ class Producer(Generic[Prepared]):
                 next_tick_us = now_us + self._tick_us
                 self._send_due(now_us)
 
-    def _work_ahead(self) -> bool:
+    def _work_ahead(self, now_us: int) -> bool:
         """Do a piece of work that is better done now than at a tick; whether there was any.
 
         Not while a reply is awaited, whose arrival would be noted late.
@@ -125,7 +127,8 @@ class Producer(Generic[Prepared]):
             return False
         if not self._lookahead.is_full:
             self._lookahead.prepare_more()
-        elif self._recorder.uncounted >= _COUNT_FROM:
+        elif now_us >= self._next_count_us:
+            self._next_count_us = now_us + _COUNT_EVERY_US
             self._recorder.count()
         else:
             return False

@@ -19,6 +19,8 @@ from bench.measure.reports import MeasuredLatencies
 from bench.measure.window import TimeLine
 from bench.wire.frames import Tasks
 
+_VECTOR_FROM = 24
+"""Number of tasks from which vectors are faster than a step for each."""
 _COUNT_FROM = 4096
 """Number of notes that are counted at the latest."""
 
@@ -217,6 +219,9 @@ class ProducerRecorder:
     def _count_sent(self) -> None:
         pieces, sent_us = self._sent.take()
         tasks = _together(pieces)
+        if len(tasks) < _VECTOR_FROM:
+            self._count_sent_singly(tasks, sent_us)
+            return
         self._offered.add_many(tasks.due_us - self._start_us)
         if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
             self._record(Interval.SCHEDULE_LAG, tasks, sent_us - tasks.due_us)
@@ -224,9 +229,27 @@ class ProducerRecorder:
     def _count_acknowledged(self) -> None:
         pieces, latency_us = self._acknowledged.take()
         tasks = _together(pieces)
+        if len(tasks) < _VECTOR_FROM:
+            self._count_acknowledged_singly(tasks, latency_us)
+            return
         self._record(Interval.ENQUEUE, tasks, latency_us)
         self._latency_series.add(tasks.due_us - self._start_us, latency_us)
         self._ledger.acknowledge([piece.sequence for piece in pieces])
+
+    def _count_sent_singly(self, tasks: Tasks, sent_us: Integers) -> None:
+        rows = zip(tasks.due_us.tolist(), tasks.queue.tolist(), sent_us.tolist(), strict=True)
+        for due_us, queue, moment_us in rows:
+            self._offered.add(due_us - self._start_us, 1)
+            if not self._is_closed_loop:
+                lag_us = moment_us - due_us
+                self._intervals.record_one(Interval.SCHEDULE_LAG, queue, lag_us, due_us)
+
+    def _count_acknowledged_singly(self, tasks: Tasks, latency_us: Integers) -> None:
+        rows = zip(tasks.due_us.tolist(), tasks.queue.tolist(), latency_us.tolist(), strict=True)
+        for due_us, queue, value_us in rows:
+            self._intervals.record_one(Interval.ENQUEUE, queue, value_us, due_us)
+            self._latency_series.add_sum(due_us - self._start_us, value_us, 1)
+        self._ledger.acknowledged.add(tasks.sequence)
 
     def _record(self, interval: Interval, tasks: Tasks, values_us: Integers) -> None:
         """Record a latency (n,) of each task."""

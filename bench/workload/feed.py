@@ -17,6 +17,11 @@ from bench.workload.scenario import Scenario
 
 _BLOCK_BYTES = 1 << 18
 _LARGEST_BLOCK = 2048
+_LARGEST_PACED_BLOCK = 256
+_SMALLEST_BLOCK = 8
+_BLOCK_S = 0.01
+"""How much of an open loop's schedule is drawn at a time: what is done seldom finds nothing of what
+it needs in the processor's caches, and takes many times as long."""
 
 
 class Feed:
@@ -31,7 +36,7 @@ class Feed:
         self._mix = Mix(list(scenario.queues.values()), scenario.seed)
         self._payloads = payloads(scenario)
         expected = scenario.payload_size.mean if scenario.payload_file is None else 1024
-        self._block = max(min(int(_BLOCK_BYTES / expected), _LARGEST_BLOCK), 1)
+        self._block = max(min(int(_BLOCK_BYTES / expected), _block(scenario)), 1)
         self._tasks = tasks_of(scenario, producer)
         self._numbers: Integers = np.empty(0, np.int64)
         self._due_us: Integers = np.empty(0, np.int64)
@@ -94,6 +99,14 @@ class Feed:
             queue=self._mix.queue_of(numbers),
             bodies=self._payloads.bodies(numbers),
         )
+
+
+def _block(scenario: Scenario) -> int:
+    """Number of tasks that are drawn at a time."""
+    if scenario.is_closed_loop:
+        return _LARGEST_BLOCK
+    due = round(scenario.peak_per_s / scenario.producers * _BLOCK_S)
+    return min(max(due, _SMALLEST_BLOCK), _LARGEST_PACED_BLOCK)
 
 
 def payloads(scenario: Scenario) -> payload.Filler | payload.Lines:
