@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from hdrh.histogram import HdrHistogram
 
-from bench.arrays import Integers
+from bench.arrays import Integers, extremes, total
 
 HIGHEST_US = 3_600_000_000
 SIGNIFICANT_DIGITS = 3
@@ -44,7 +44,7 @@ def highest_equivalent(index: int) -> int:
 
 
 _LENGTH = _index(HIGHEST_US) + 1
-_VECTOR_FROM = 24
+_VECTOR_FROM = 8
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -122,9 +122,9 @@ class Histogram:
             for value_us in values_us.tolist():
                 self.record(value_us)
             return
-        low, high = int(values_us.min()), int(values_us.max())
+        low, high = extremes(values_us)
         self._update_extremes(low, high)
-        self.sum_us += int(values_us.sum())
+        self.sum_us += total(values_us)
         if low < 0 or high > HIGHEST_US:
             self.negative += int(np.count_nonzero(values_us < 0))
             self.overflow += int(np.count_nonzero(values_us > HIGHEST_US))
@@ -294,10 +294,10 @@ def _require_decodable(encoded: str) -> None:
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
     """Returns a new histogram with the samples of all the given ones."""
-    total = Histogram()
+    merger = Histogram()
     for histogram in histograms:
-        total.merge(histogram)
-    return total
+        merger.merge(histogram)
+    return merger
 
 
 def _indices(values: Integers, high: int) -> Integers:

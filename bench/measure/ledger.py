@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from bench.arrays import Flags, Integers
+from bench.arrays import Flags, Integers, extremes
 from bench.measure.bits import Bits
 
 _CHUNK = 1 << 16
@@ -77,7 +77,8 @@ class ProducerLedger:
         together = np.concatenate(parts) if len(parts) > 1 else parts[0]
         for sequences in [together] if _is_range(together) else parts:
             if _is_range(sequences):  # mostly; it is the fastest by far
-                self.acknowledged.add_range(int(sequences.min()), int(sequences.max()) + 1)
+                first, last = extremes(sequences)
+                self.acknowledged.add_range(first, last + 1)
             else:
                 self.acknowledged.add(sequences)
 
@@ -211,7 +212,8 @@ def _outcomes(
 
 def _is_range(numbers: Integers) -> bool:
     """Whether these numbers (n,), which are all different, are a range of numbers in any order."""
-    return int(numbers.max()) - int(numbers.min()) + 1 == len(numbers)
+    first, last = extremes(numbers)
+    return last - first + 1 == len(numbers)
 
 
 def _occurrences(

@@ -4,6 +4,7 @@ Memory depends on the number of queues and on the length of the run in seconds, 
 number of tasks.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.arrays import Integers
+from bench.arrays import Integers, distinct, extremes, total
 from bench.measure.histogram import Histogram, Packed, merged, unpack
 from bench.measure.window import SliceMask, Slices, TimeLine
 
@@ -64,6 +65,25 @@ class IntervalRecorder:
             chosen_us = values_us if mask.chosen is None else values_us[mask.chosen]
             self._histogram(mask.slice, interval, queue).record_many(chosen_us)
 
+    def record_by_queue(
+        self, interval: Interval, queues: Integers, values_us: Integers, due_us: Integers
+    ) -> None:
+        """Records latencies (n,) of tasks, at least one, of these queues (n,) and due times
+        (n,)."""
+        for mask in self._slices.split(due_us):
+            chosen, chosen_us = queues, values_us
+            if mask.chosen is not None:
+                chosen, chosen_us = queues[mask.chosen], values_us[mask.chosen]
+            sizes = np.bincount(chosen).tolist()
+            if max(sizes) < len(chosen):
+                chosen_us = chosen_us[chosen.argsort()]
+            stop = 0
+            for queue, size in enumerate(sizes):
+                if size:
+                    start, stop = stop, stop + size
+                    histogram = self._histogram(mask.slice, interval, queue)
+                    histogram.record_many(chosen_us[start:stop])
+
     def record_one(self, interval: Interval, queue: int, value_us: int, due_us: int) -> None:
         """Records the latency of one task of a queue, in the slice of its due time."""
         self._histogram(self._slices.slice_of(due_us), interval, queue).record(value_us)
@@ -103,13 +123,13 @@ class LatencySeries(msgspec.Struct):
 
     def add(self, offsets_us: Integers, values_us: Integers) -> None:
         """Adds latencies (n,) of tasks due at these µs (n,) after the run's start."""
-        first_us, last_us = int(offsets_us.min()), int(offsets_us.max())
+        first_us, last_us = extremes(offsets_us)
         if first_us // BIN_US == last_us // BIN_US:
-            self.add_sum(first_us, int(values_us.sum()), len(values_us))
+            self.add_sum(first_us, total(values_us), len(values_us))
             return
         bins = np.clip(offsets_us // BIN_US, 0, LAST_BIN)
         self._reserve(int(bins.max()))
-        for bin_index in np.unique(bins).tolist():
+        for bin_index in distinct(bins):
             chosen = bins == bin_index
             self.sums_us[bin_index] += int(values_us[chosen].sum())
             self.counts[bin_index] += int(np.count_nonzero(chosen))
@@ -159,12 +179,11 @@ class RateSeries:
         """Counts events at these moments (n,), in µs after the run's start."""
         if not len(offsets_us):
             return
-        first, last = int(offsets_us.min()), int(offsets_us.max())
+        first, last = extremes(offsets_us)
         if first // BIN_US == last // BIN_US:
             self.add(first, len(offsets_us))
             return
-        bins, counts = np.unique(offsets_us // BIN_US, return_counts=True)
-        for bin_index, count in zip(bins.tolist(), counts.tolist(), strict=True):
+        for bin_index, count in Counter((offsets_us // BIN_US).tolist()).items():
             self.add(bin_index * BIN_US, count)
 
 
@@ -179,7 +198,7 @@ class SecondLatencies:
     def record(self, offsets_us: Integers, values_us: Integers) -> None:
         """Records latencies (n,) of tasks that finished at these µs (n,) after the start."""
         seconds = np.maximum(offsets_us // SECOND_US, 0)
-        for second in np.unique(seconds).tolist():
+        for second in distinct(seconds):
             if second != self._second:
                 self.close()
                 self._second = second

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from bench.arrays import Integers
+from bench.arrays import Integers, distinct, extremes
 
 SLICE_US = 500_000
 """Width of the slices that may turn out to be warm-up."""
@@ -69,11 +69,11 @@ class Slices:
 
     def split(self, due_us: Integers) -> Sequence[SliceMask]:
         """Returns the slices that tasks with these due times (n,), at least one, fall into."""
-        first_us, last_us = int(due_us.min()), int(due_us.max())
+        first_us, last_us = extremes(due_us)
         if first_us >= self._last_edge_us:
             return self._whole[self._last]
         first = bisect.bisect_right(self._edges_us, first_us - self._start_us)
         if first == bisect.bisect_right(self._edges_us, last_us - self._start_us):
             return self._whole[first]
         slices = np.searchsorted(self._edges_us, due_us - self._start_us, side="right")
-        return tuple(SliceMask(each, slices == each) for each in np.unique(slices).tolist())
+        return tuple(SliceMask(each, slices == each) for each in distinct(slices))

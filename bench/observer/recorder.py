@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.arrays import Flags, Integers
+from bench.arrays import Flags, Integers, distinct
 from bench.measure.bits import Bits
 from bench.measure.histogram import Histogram
 from bench.measure.ledger import WorkerLedger
@@ -147,7 +147,7 @@ class CompletionRecorder:
         columns = np.array(
             [(seen.queue, seen.due_us, seen.after_us, seen.by_us) for seen in known], np.int64
         ).reshape(-1, 4)
-        for queue in np.unique(columns[:, 0]).tolist():
+        for queue in distinct(columns[:, 0]):
             _, due_us, after_us, by_us = columns[columns[:, 0] == queue].T
             self._record(queue, due_us, after_us, by_us)
 

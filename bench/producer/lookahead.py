@@ -14,8 +14,8 @@ from bench.producer.sinks import Prepared
 from bench.wire.frames import Batch
 from bench.workload.feed import Feed
 
-_MOST = 1 << 20
-"""As many tasks as the feed has drawn: it draws few at a time."""
+_BATCH_S = 0.005
+_SMALLEST, _LARGEST = 8, 256
 _BATCHES = 2
 """Batches that are kept ready. The first of them is being sent."""
 
@@ -33,12 +33,16 @@ class PreparedBatch(Generic[Prepared]):
 class Lookahead(Generic[Prepared]):
     """Hands out the tasks of a feed in order, prepared; each of them exactly once.
 
-    ``start_us`` is the run's start on its clock, and ``prepare`` makes what is handed out of a
-    batch with due times on that clock.
+    ``start_us`` is the run's start on its clock, ``peak_per_s`` the highest rate of the feed, and
+    ``prepare`` makes what is handed out of a batch with due times on that clock. A batch is what
+    falls due within a few milliseconds: preparing it should take no longer than a pause.
     """
 
-    def __init__(self, feed: Feed, start_us: int, prepare: Callable[[Batch], Prepared]) -> None:
+    def __init__(
+        self, feed: Feed, start_us: int, peak_per_s: float, prepare: Callable[[Batch], Prepared]
+    ) -> None:
         self._feed = feed
+        self._most = min(max(int(peak_per_s * _BATCH_S), _SMALLEST), _LARGEST)
         self._start_us = start_us
         self._prepare = prepare
         self._ready: deque[PreparedBatch[Prepared]] = deque()
@@ -50,7 +54,7 @@ class Lookahead(Generic[Prepared]):
 
     def prepare_more(self) -> None:
         """Prepare the next batch. Raises LookupError when no task is left."""
-        batch = self._feed.take(_MOST)
+        batch = self._feed.take(self._most)
         batch = replace(batch, due_us=batch.due_us + self._start_us)
         self._ready.append(PreparedBatch(self._prepare(batch), batch.due_us.tolist()))
 

@@ -35,7 +35,7 @@ FAST_PER_S = 20_000
 """The peak rate of one producer from which on the longer tick applies."""
 _WORK_IN_PAUSE_US = 150
 """Least pause in which work is done ahead; a piece of it takes about as long."""
-_COUNT_EVERY_US = 10_000
+_COUNT_EVERY_US = 5_000
 """How often notes are counted in a pause. What is done seldom finds nothing that it needs in the
 processor's caches, and takes many times as long."""
 _REPORT_EVERY_US = 250_000
@@ -69,11 +69,11 @@ class Producer(Generic[Prepared]):
         self._control = control
         self._control_descriptor = control.fileno()
         self._feed = Feed(start.scenario, start.number)
-        self._lookahead = Lookahead(self._feed, line.start_us, sink.prepare)
+        peak_per_s = start.scenario.peak_per_s / start.scenario.producers
+        self._lookahead = Lookahead(self._feed, line.start_us, peak_per_s, sink.prepare)
         self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
-        peak_per_s = start.scenario.peak_per_s / start.scenario.producers
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
         self._number = start.number
         self._progress_board = (

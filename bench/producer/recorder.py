@@ -224,7 +224,10 @@ class ProducerRecorder:
             return
         self._offered.add_many(tasks.due_us - self._start_us)
         if not self._is_closed_loop:  # a closed loop has no schedule to lag behind
-            self._record(Interval.SCHEDULE_LAG, tasks, sent_us - tasks.due_us)
+            lag_us = sent_us - tasks.due_us
+            self._intervals.record_by_queue(
+                Interval.SCHEDULE_LAG, tasks.queue, lag_us, tasks.due_us
+            )
 
     def _count_acknowledged(self) -> None:
         pieces, latency_us = self._acknowledged.take()
@@ -232,7 +235,7 @@ class ProducerRecorder:
         if len(tasks) < _VECTOR_FROM:
             self._count_acknowledged_singly(tasks, latency_us)
             return
-        self._record(Interval.ENQUEUE, tasks, latency_us)
+        self._intervals.record_by_queue(Interval.ENQUEUE, tasks.queue, latency_us, tasks.due_us)
         self._latency_series.add(tasks.due_us - self._start_us, latency_us)
         self._ledger.acknowledge([piece.sequence for piece in pieces])
 
@@ -250,16 +253,6 @@ class ProducerRecorder:
             self._intervals.record_one(Interval.ENQUEUE, queue, value_us, due_us)
             self._latency_series.add_sum(due_us - self._start_us, value_us, 1)
         self._ledger.acknowledged.add(tasks.sequence)
-
-    def _record(self, interval: Interval, tasks: Tasks, values_us: Integers) -> None:
-        """Record a latency (n,) of each task."""
-        queues = np.flatnonzero(np.bincount(tasks.queue)).tolist()
-        for queue in queues:
-            due_us, chosen_us = tasks.due_us, values_us
-            if len(queues) > 1:
-                members = tasks.queue == queue
-                due_us, chosen_us = due_us[members], chosen_us[members]
-            self._intervals.record(interval, queue, chosen_us, self._intervals.split(due_us))
 
     def _accepted(self, tasks: Tasks, refused: Sequence[int]) -> Tasks:
         """Count the tasks with these indices as refused; returns the others."""

@@ -10,7 +10,7 @@ Batches of a few tasks, and payloads whose lengths differ from task to task, are
 one, from the same shape as a ``%`` template: below some two dozen tasks this is faster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,9 @@ from bench.wire.templates import CommandTemplate, make_templates
 
 _VECTOR_FROM = 24
 """Number of tasks of one queue from which vectors are faster than templates."""
+
+_VECTOR_FROM_BY_TASK = 96
+"""Likewise where the tasks are cut apart afterwards, which vectors do not do."""
 
 _SHAPES_KEPT = 4096
 """Most shapes that are kept at a time."""
@@ -105,10 +108,11 @@ class FrameRenderer:
             stamps.require_digits(int(batch.due_us[-1]))
             if not 0 <= batch.sequence[-1] < ids.MAX_SEQUENCE:
                 raise ValueError(f"sequence {batch.sequence[-1]} does not fit into 48 bits")
-        parts = self._by_queue(batch)
         if self._by_command:
-            return self._command_frame(batch.tasks, parts)
-        return self._task_frame(batch.tasks, parts)
+            return self._command_frame(batch.tasks, self._by_queue(batch))
+        if len(batch) < _VECTOR_FROM_BY_TASK:
+            return self._small_task_frame(batch)
+        return self._task_frame(batch.tasks, self._by_queue(batch))
 
     def _by_queue(self, batch: Batch) -> list[_QueueBatch]:
         """Returns the batch by queue, in the order of the queues."""
@@ -138,6 +142,22 @@ class FrameRenderer:
             bodies = part.bodies_as_rows
             pieces.append(self._rows(part, bodies) if bodies is not None else self._texts(part))
         return CommandFrame(tasks, [len(part) for part in parts], pieces)
+
+    def _small_task_frame(self, batch: Batch) -> TaskFrame:
+        bodies: Iterable[bytes] = batch.bodies
+        if isinstance(batch.bodies, np.ndarray):
+            text, length = batch.bodies.tobytes(), batch.bodies.shape[1]
+            bodies = [text[at : at + length] for at in range(0, len(text), length)]
+        columns = batch.sequence.tolist(), batch.due_us.tolist(), batch.queue.tolist()
+        texts: list[memoryview] = []
+        places: list[Sequence[int]] = []
+        for sequence, due_us, queue, body in zip(*columns, bodies, strict=True):
+            (command,) = self._shape(queue, len(body))
+            template, in_order = command.template
+            filled = template % in_order((sequence, due_us, stamps.MIN_US, body))
+            texts.append(memoryview(bytearray(filled)))
+            places.append(command.sent_at)
+        return TaskFrame(batch.tasks, texts, [*zip(*places, strict=True)])
 
     def _task_frame(self, tasks: Tasks, parts: Sequence[_QueueBatch]) -> TaskFrame:
         texts: list[memoryview] = []

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from bench.arrays import Integers
+from bench.arrays import Integers, distinct
 from bench.measure.latency_counts import latency_counts_by_interval
 from bench.measure.ledger import WorkerLedger
 from bench.measure.recorder import (
@@ -175,7 +175,7 @@ class WorkerRecorder:
         self._finished.add_many(finished_us - self._start_us)
         if outcome is AttemptOutcome.ARCHIVED:
             self._failures.add_many(finished_us - self._start_us)
-        for producer in np.unique(producers).tolist():
+        for producer in distinct(producers):
             own = sequences[producers == producer]
             if outcome is AttemptOutcome.COMPLETED:
                 self._ledger.complete(queue, producer, own)

@@ -17,11 +17,12 @@ from bench.workload.scenario import Scenario
 
 _BLOCK_BYTES = 1 << 18
 _LARGEST_BLOCK = 2048
-_LARGEST_PACED_BLOCK = 256
-_SMALLEST_BLOCK = 8
-_BLOCK_S = 0.01
-"""How much of an open loop's schedule is drawn at a time: what is done seldom finds nothing of what
-it needs in the processor's caches, and takes many times as long."""
+_LARGEST_PACED_BLOCK = 1024
+_SMALLEST_BLOCK = 16
+_BLOCK_S = 0.1
+"""How much of an open loop's schedule is drawn at a time. A block costs some forty array
+operations, however many tasks it has; drawing it takes longer than the pause between two ticks, so
+that it should happen in less than one pause in a hundred."""
 
 
 class Feed:

@@ -49,7 +49,7 @@ def _feed(scenario: Scenario, batch: int) -> Iterator[int]:
 
 def _frames(scenario: Scenario) -> Iterator[int]:
     renderer = FrameRenderer(scenario.wire_layout, list(scenario.queues), 1, 0, 3)
-    lookahead = Lookahead(Feed(scenario, 0), _START_US, renderer.render)
+    lookahead = Lookahead(Feed(scenario, 0), _START_US, scenario.peak_per_s, renderer.render)
     now_us = _START_US
     while True:
         now_us += _TICK_US
