@@ -73,7 +73,7 @@ def test_locusts_options_are_the_fields_that_it_shows() -> None:
     parser = Parser()
     add_options(cast(argparse.ArgumentParser, parser))
     shown = shown_by(FrontEnd.LOCUST)
-    assert len(shown) == 20
+    assert len(shown) == 22
     assert [option for option in parser.helps if option in {each.option for each in shown}] == [
         field.option for field in shown
     ]

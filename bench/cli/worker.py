@@ -7,6 +7,7 @@ from bench.cli.options import ServerFlags, WorkerFlags
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.names import require_queue_name
+from bench.worker.batch import WorkerSettings
 from bench.worker.process import settings_of
 from bench.worker.standalone import serve
 from bench.worker.stop_requests import stopped_by_signals
@@ -21,7 +22,8 @@ def worker(
     """Serve all sub-queues of a parent queue until stopped.
 
     Tasks of 'bench run --external-workers', on this or another host, are measured and reported to
-    that run. Without --queues, the worker serves the sub-queues high, default and low.
+    that run. Without --queues and --priorities, the worker serves the sub-queues high, default and
+    low.
 
     Parameters
     ----------
@@ -33,8 +35,10 @@ def worker(
     changes = (flags or WorkerFlags()).changes()
     named = registry.find(str(changes.get("layout", registry.default.name)))
     layout = (named or registry.default).layout  # reading the fields reports an unknown one
+    every = ",".join(f"{parent}{layout.separator}{each}" for each in _SUB_QUEUES)
     defaults = {
-        "queues": ",".join(f"{parent}{layout.separator}{each}" for each in _SUB_QUEUES),
+        # A worker sends nothing: where only priorities are given, they name its sub-queues.
+        "queues": changes.get("priorities", every),
         "rate": "max",
         "duration": "1s",
     }
@@ -44,8 +48,16 @@ def worker(
     settings = settings_of(scenario)
 
     def on_ready() -> None:
-        sys.stderr.write(f"serving {', '.join(settings.queues)}; press Ctrl-C to stop\n")
+        sys.stderr.write(f"serving {_served(settings)}; press Ctrl-C to stop\n")
 
     with stopped_by_signals() as requests:
         serve(url, parent, settings, requests, notify, on_ready)
     return 0
+
+
+def _served(settings: WorkerSettings) -> str:
+    """The sub-queues, highest priority first, with the weights by which they are drawn."""
+    if settings.priority == "strict":
+        return ", ".join(settings.queues)
+    weights = (f"{name}={weight:g}" for name, weight in settings.queues.items())
+    return f"{', '.join(weights)} (weighted)"

@@ -5,7 +5,7 @@ A difference counts only where chance, the clocks and the observation cannot exp
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -15,6 +15,7 @@ from bench import units
 from bench.measure.histogram import Histogram
 from bench.measure.recorder import Interval
 from bench.measure.summary import LatencyTable
+from bench.workload.scenario import Scenario
 
 STATISTICS: Mapping[str, float] = {"p50": 50.0, "p90": 90.0, "p99": 99.0}
 """The percentiles that are compared. p90 sees what the median hides at low load, where most tasks
@@ -27,6 +28,9 @@ delays some sub-queues by that much, whatever the worker does. The rounding of t
 is covered as well."""
 FEWEST_BEYOND = 10
 """Samples that must lie on either side of a percentile: 20 in all for p50, 1,000 for p99."""
+CLEAR_RATIO = 2.0
+"""How much more often a sub-queue must be drawn before another than that before it, so that the
+order of their waits does not hang on single draws."""
 _STAMP_US = 1
 """Waits are differences of moments that are read to one µs."""
 
@@ -74,23 +78,48 @@ class _Estimate:
         return self.value_us - lower.value_us - math.hypot(self.down_us, lower.up_us)
 
 
+def ordered_pairs(scenario: Scenario) -> set[tuple[str, str]]:
+    """Returns the pairs (higher, lower) of sub-queues of which the higher must not wait longer.
+
+    With strict priority these are all pairs. Where sub-queues are drawn by weight, a sub-queue with
+    a larger share of the load may well wait longer than one with a lower weight. Certain are those
+    pairs whose higher one has no larger share and ``CLEAR_RATIO`` times the weight.
+    """
+    shares, weights = scenario.queues, scenario.service_weights
+    pairs = itertools.combinations(shares, 2)
+    if scenario.priority == "strict":
+        return set(pairs)
+    return {
+        (high, low)
+        for high, low in pairs
+        if shares[high] <= shares[low] and weights[high] >= CLEAR_RATIO * weights[low]
+    }
+
+
 def find_inversions(
     histograms: LatencyTable,
     queues: Sequence[str],
     *,
     clock_error_us: float = 0.0,
     is_drain: bool = False,
+    pairs: Collection[tuple[str, str]] | None = None,
 ) -> list[Inversion] | None:
     """Returns every pair of sub-queues whose waits prove that their priorities were not kept.
 
     ``queues`` has the highest priority first. Compared are ``queue_wait`` where it was measured and
     otherwise ``e2e``; of observed runs the shortest possible ``e2e`` of the higher sub-queue with
     the longest of the lower one. ``clock_error_us`` bounds the error of any moment. ``is_drain``
-    says that everything was enqueued before anything was served. None where no two sub-queues have
-    samples enough to be compared.
+    says that everything was enqueued before anything was served. ``pairs`` are the pairs (higher,
+    lower) to compare, None for all. None where no two sub-queues have samples enough to be
+    compared.
     """
     interval, waits = _waits(histograms, queues)
-    comparisons = math.comb(len(waits), 2) * len(STATISTICS)
+    compared = [
+        (high, low)
+        for high, low in itertools.combinations(range(len(waits)), 2)
+        if pairs is None or (waits[high].name, waits[low].name) in pairs
+    ]
+    comparisons = len(compared) * len(STATISTICS)
     if not comparisons:
         return None
     estimates = _Estimates(NormalDist().inv_cdf(1 - CHANCE / comparisons), is_drain)  # Bonferroni
@@ -99,7 +128,7 @@ def find_inversions(
     for statistic, percent in STATISTICS.items():
         longest = [estimates.of(each.measured, percent) for each in waits]
         shortest = [estimates.of(each.shortest, percent) for each in waits]
-        for high, low in itertools.combinations(range(len(waits)), 2):
+        for high, low in compared:
             above, below = shortest[high], longest[low]
             if above is None or below is None:
                 continue

@@ -27,6 +27,7 @@ from bench.secrets import (
     hide,
     url_secrets,
 )
+from bench.workload.queue_weights import default_priorities
 from bench.workload.resolve import parent_queue
 from bench.workload.scenario import Scenario
 
@@ -73,6 +74,10 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
         "{port}": str(parts.port),
         "{db}": str(parts.database),
         "{queues}": ",".join(scenario.queues),
+        "{priorities}": ",".join(
+            f"{name}={weight:g}"
+            for name, weight in (scenario.priorities or default_priorities(scenario.queues)).items()
+        ),
         "{parent}": parent_queue(scenario),
     }
     words = []

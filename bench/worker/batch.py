@@ -57,7 +57,7 @@ class WorkerSettings:
     """How a worker serves its queues."""
 
     queues: dict[str, float]
-    """Weights by queue, highest priority first."""
+    """Weights of the priorities by queue, highest first."""
     layout: Layout
     concurrency: int
     prefetch: int

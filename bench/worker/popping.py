@@ -30,7 +30,8 @@ _NOTHING: Popped = ("", ())
 
 
 class Popping:
-    """The pops of one worker. ``queues`` are weights by queue, highest priority first."""
+    """The pops of one worker. ``queues`` are the weights of
+    their priorities by queue, highest first."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class OneRun:
 def settings_of(scenario: Scenario) -> WorkerSettings:
     """A worker's settings for a scenario."""
     return WorkerSettings(
-        queues=scenario.queues,
+        queues=scenario.service_weights,
         layout=scenario.wire_layout,
         concurrency=scenario.concurrency,
         prefetch=scenario.prefetch,

@@ -51,6 +51,11 @@ def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]
         parts = split_queue(name, old.layout.separator)
         names[name] = new.layout.separator.join(parts) if all(parts) else name
     renamed = {**fields, "queues": {names[str(name)]: weight for name, weight in queues.items()}}
+    priorities = fields.get("priorities")
+    if isinstance(priorities, Mapping):
+        renamed["priorities"] = {
+            names.get(str(name), name): weight for name, weight in priorities.items()
+        }
     objectives = fields.get("slo")
     if isinstance(objectives, Sequence) and not isinstance(objectives, str):
         renamed["slo"] = [_renamed_in(str(each), names) for each in objectives]

@@ -1,8 +1,8 @@
-"""Sub-queues with the weights of their shares, as users write them."""
+"""Weights of sub-queues, as users write them: their shares of the load, and their priorities."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from bench.errors import UsageError, quoted
+from bench.errors import UsageError, nearest, quoted
 from bench.names import ALL_QUEUES, require_queue_name
 from bench.workload.value_type import ValueType, any_of, require_number
 
@@ -35,6 +35,30 @@ def parse_weights(written: object) -> dict[str, float]:
             raise UsageError(f"{name!r} is named twice")
         weights[name] = share
     return weights
+
+
+def default_priorities(queues: Collection[str]) -> dict[str, float]:
+    """Returns the weights with which sub-queues are served that have an order, and no priorities.
+
+    From the lowest to the highest they are 1, 3, 6, 10 and so on (the triangular numbers), so that
+    three sub-queues have those of asynq's documentation: 6, 3 and 1.
+    """
+    ranks = range(len(queues), 0, -1)
+    return {name: float(rank * (rank + 1) // 2) for name, rank in zip(queues, ranks, strict=True)}
+
+
+def in_priority_order(queues: Mapping[str, float], priorities: Mapping[str, float]) -> list[str]:
+    """Returns the sub-queues with the highest priority first; equal ones keep their order.
+
+    Raises UsageError where ``priorities`` does not name each of them, or names another.
+    """
+    for name in priorities:
+        if name not in queues:
+            raise UsageError(f"no queue {name!r}{nearest(name, queues)}")
+    missing = [name for name in queues if name not in priorities]
+    if missing:
+        raise UsageError(f"{missing[0]!r} has none; give each of the queues one")
+    return sorted(queues, key=lambda name: -priorities[name])
 
 
 def _weight(name: str, written: object) -> float:

@@ -11,6 +11,7 @@ from bench.units import format_duration
 from bench.wire.layout_contract import Layout, split_queue
 from bench.workload.fields import FIELDS, name_of
 from bench.workload.metrics import parse_objective
+from bench.workload.queue_weights import default_priorities, in_priority_order
 from bench.workload.scenario import Scenario
 
 
@@ -36,6 +37,7 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         values.setdefault("worker", "external")
     try:
         _require_consistent(values)
+        values |= _priorities(values)
         scenario = Scenario(**values)
         _require_window(scenario)
         return scenario
@@ -54,6 +56,23 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
         if facts.issuperset(present) and facts.isdisjoint(absent):
             raise UsageError(message.format(**values))
     _require_observable(values)
+
+
+def _priorities(values: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Returns the sub-queues in the order of their priorities, and these. Raises UsageError."""
+    queues: dict[str, float] = values["queues"]
+    priorities: dict[str, float] | None = values.get("priorities")
+    if not priorities:
+        is_weighted = values.get("priority") == "weighted"
+        return {"priorities": default_priorities(queues)} if is_weighted else {}
+    try:
+        order = in_priority_order(queues, priorities)
+    except UsageError as error:
+        raise UsageError(f"priorities: {error}") from None
+    return {
+        "queues": {name: queues[name] for name in order},
+        "priorities": {name: priorities[name] for name in order},
+    }
 
 
 def _require_window(scenario: Scenario) -> None:

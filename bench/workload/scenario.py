@@ -37,6 +37,14 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         return self.worker == "external"
 
     @property
+    def service_weights(self) -> dict[str, float]:
+        """The weights by which ``weighted`` priority serves the sub-queues, the highest first.
+
+        Scenarios of records from before there were priorities served them by their shares.
+        """
+        return self.priorities or self.queues
+
+    @property
     def profile(self) -> RateProfile:
         """The offered rate over time. Raises ValueError for a closed loop, which has none."""
         if self.stages:

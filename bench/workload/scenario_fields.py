@@ -84,9 +84,10 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, float],
         _load(
             QUEUES,
-            "Sub-queues with the weights of their shares, highest priority first.",
+            "Sub-queues with the weights of their shares of the load, highest priority first.",
             "inference_high=1,inference_low=3",
             also=_WORKER_AND_LOCUST,
+            replaces=("priorities",),
             without="required",
         ),
     ]
@@ -247,8 +248,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         str | None,
         _external(
             COMMAND,
-            "Command that starts an external worker; {url}, {host}, {port}, {db}, {queues} and "
-            "{parent} are filled in, and BENCH_REDIS_URL is set.",
+            "Command that starts an external worker; {url}, {host}, {port}, {db}, {queues}, "
+            "{priorities} and {parent} are filled in, and BENCH_REDIS_URL is set.",
             "my-worker --redis {host}:{port} --queues {queues}",
             without="with `worker` = `external`, one that is running",
         ),
@@ -326,13 +327,24 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     ] = 1.0
     priority: Annotated[
         Priority,
-        _built_in(
+        _workers(
             one_of(get_args(Priority)),
             "Which sub-queue is served: strict for the first that has a task, weighted for an "
-            "order drawn by the weights.",
-            also=FrontEnd.WORKER,
+            "order drawn by the priorities; of an external worker, which of the two it does.",
+            also=_WORKER_AND_LOCUST,
         ),
     ] = "strict"
+    priorities: Annotated[
+        dict[str, float] | None,
+        _workers(
+            QUEUES,
+            "Sub-queues with the weights of their priorities, which the order of queues follows; "
+            "weighted serves each by its weight, strict the highest first.",
+            "inference_high=6,inference_low=1",
+            also=_WORKER_AND_LOCUST,
+            without="by the order of `queues`: 1 for the last, then 3, 6, 10, …",
+        ),
+    ] = None
     store_results: Annotated[
         bool, _built_in(BOOLEAN, "Store a result for each completed task.", also=_WORKER_AND_LOCUST)
     ] = False

@@ -163,6 +163,49 @@ def test_waits_that_are_longer_by_a_fifth_are_found(
         assert hits >= 0.95 * runs
 
 
+def _weighted(seed: int, weights: Sequence[int], shares: Sequence[int], load: float) -> list[Waits]:
+    """Waits of each sub-queue where one server draws them by weight; exponential service."""
+    random = np.random.Generator(np.random.Philox(seed))
+    tasks = 6000
+    arrived_us = np.cumsum(random.exponential(_SERVICE_US / load, tasks))
+    queue = random.choice(len(shares), tasks, p=np.array(shares) / sum(shares))
+    service_us = random.exponential(_SERVICE_US, tasks)
+    waiting: list[list[int]] = [[] for _ in shares]
+    waits: list[list[float]] = [[] for _ in shares]
+    now_us, coming = 0.0, 0
+    while coming < tasks or any(waiting):
+        if not any(waiting):
+            now_us = max(now_us, arrived_us[coming])
+        while coming < tasks and arrived_us[coming] <= now_us:
+            waiting[queue[coming]].append(coming)
+            coming += 1
+        chances = np.array(
+            [bool(own) * weight for own, weight in zip(waiting, weights, strict=True)], float
+        )
+        chosen = int(np.searchsorted(np.cumsum(chances), random.random() * chances.sum(), "right"))
+        task = waiting[chosen].pop(0)
+        waits[chosen].append(now_us - arrived_us[task])
+        now_us += service_us[task]
+    return [np.array(own) for own in waits]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("load", [0.7, 0.95, 1.3])
+@pytest.mark.parametrize(
+    ("weights", "shares"), [((2, 1), (1, 1)), ((6, 3, 1), (1, 1, 1)), ((6, 3, 1), (1, 2, 7))]
+)
+def test_drawing_by_weight_is_no_inversion_where_the_weights_put_sub_queues_in_order(
+    trial_count: TrialCount, weights: Sequence[int], shares: Sequence[int], load: float
+) -> None:
+    """In 99% of runs and more: even where the higher sub-queue has as large a share of the load."""
+    runs = trial_count(8, 200)
+    found = sum(
+        bool(_inverted([_histogram(own) for own in _weighted(seed, weights, shares, load)]))
+        for seed in range(runs)
+    )
+    assert found <= runs * 0.01
+
+
 # Tables of cases.
 
 

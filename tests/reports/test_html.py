@@ -320,7 +320,16 @@ def test_a_record_without_a_judgement_of_priorities_shows_none() -> None:
     assert "nversion" not in " ".join(Parsed(page([run_page.section(earlier)])).text)
 
 
-def test_weights_are_no_priorities() -> None:
+def test_the_weights_of_priorities_are_stated() -> None:
+    weights = {HIGH: 6.0, LOW: 1.0}
+    scenario = changed(example_record().scenario, priority="weighted", priorities=weights)
+    lines = run_page.priority_lines(changed(example_record(), scenario=scenario))
+    assert lines[0] == (
+        f"Sub-queues were drawn by the weights of their priorities: {HIGH} 6, {LOW} 1."
+    )
+
+
+def test_weights_of_an_earlier_record_are_no_priorities() -> None:
     scenario = changed(example_record().scenario, priority="weighted")
     lines = run_page.priority_lines(changed(example_record(), scenario=scenario))
     assert lines[0] == (

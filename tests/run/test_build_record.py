@@ -127,7 +127,7 @@ def test_low_priority_first_in_a_drain_is_in_the_warning() -> None:
 def test_there_is_no_inversion_without_priorities_or_within_the_error_of_the_clocks() -> None:
     assert build_record(collected()).inversions is None
     for run, inversions in (
-        (of_two(waits_of_two(), priority="weighted"), None),
+        (of_two(waits_of_two(), priority="weighted", priorities=dict.fromkeys(TWO, 1)), None),
         (of_two(waits_of_two(), error_us=3000.0), []),
     ):
         record = build_record(run)

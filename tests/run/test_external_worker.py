@@ -21,12 +21,13 @@ def scenario(**fields: object) -> Scenario:
 
 def test_the_places_of_a_command_are_filled_in_and_the_password_is_not_among_them() -> None:
     chosen = scenario(
-        worker_command="w --at {host}:{port} -u {url} --for {parent} '{queues}' '{\"json\": {}}'"
+        worker_command="w --at {host}:{port} -u {url} --for {parent} '{queues}' {priorities} "
+        "'{\"json\": {}}'"
     )
     command = command_of(chosen, "redis://me:open-sesame@example:7000/3")
     assert command.words == (
         *("w", "--at", "example:7000", "-u", "redis://example:7000/3", "--for", "inference"),
-        *("inference_high,inference_low", '{"json": {}}'),
+        *("inference_high,inference_low", "inference_high=3,inference_low=1", '{"json": {}}'),
     )
     assert command.environment["BENCH_REDIS_URL"] == "redis://me:open-sesame@example:7000/3"
 

@@ -63,7 +63,7 @@ def test_what_a_field_replaces_is_a_field() -> None:
             Scenario(queues={"q_a": 1.0}, worker="external"),
             {
                 *("concurrency", "prefetch", "service_time", "failure_rate", "retry_delay"),
-                *("priority", "store_results"),
+                "store_results",
             },
         ),
     ],

@@ -57,6 +57,7 @@ ACCEPTED: list[tuple[str, object, object]] = [
     ("retry_delay", 0, 0.0),
     ("retry_delay", "100ms", 0.1),
     ("priority", "weighted", "weighted"),
+    ("priorities", "q_a=6, q_b=1", {"q_a": 6.0, "q_b": 1.0}),
     ("store_results", False, False),
     ("worker_start", "after-fill", "after-fill"),
     ("warmup", "auto", None),

@@ -18,6 +18,7 @@ from bench.reports.plots.over_time import time_pictures
 from bench.reports.plots.picture import Picture
 from bench.reports.plots.queues import queues_picture
 from bench.reports.plots.spectrum import spectrum_picture
+from bench.workload.scenario import Scenario
 
 
 def section(record: RunRecord) -> Section:
@@ -193,9 +194,7 @@ def priority_lines(record: RunRecord) -> list[str]:
     """
     lines = [] if record.inversions is None else _inversion_lines(record, record.inversions)
     if record.scenario.priority == "weighted" and len(record.queues) > 1:
-        lines.append(
-            "Sub-queues were drawn by weight, which is their share of the load: none had priority."
-        )
+        lines.append(_drawn(record.scenario))
     longest = starvation(record)
     if longest is not None:
         lines.append(
@@ -203,6 +202,16 @@ def priority_lines(record: RunRecord) -> list[str]:
             f"{units.format_duration(longest.wait_s)} for a worker."
         )
     return lines
+
+
+def _drawn(scenario: Scenario) -> str:
+    """Returns by which weights workers drew the sub-queues."""
+    if not scenario.priorities:
+        return (
+            "Sub-queues were drawn by weight, which is their share of the load: none had priority."
+        )
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in scenario.priorities.items())
+    return f"Sub-queues were drawn by the weights of their priorities: {weights}."
 
 
 def _inversion_lines(record: RunRecord, found: Sequence[Inversion]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.measure import summary
 from bench.measure.leases import RECOVERY_S
 from bench.measure.ledger import Counts
-from bench.measure.priorities import Inversion, find_inversions
+from bench.measure.priorities import Inversion, find_inversions, ordered_pairs
 from bench.measure.recorder import Interval
 from bench.measure.reports import ObserverReport
 from bench.measure.unserved import Unserved
@@ -149,16 +149,14 @@ def _lateness(histograms: summary.LatencyTable) -> Lateness:
 def _inversions(run: CollectedRun, histograms: summary.LatencyTable) -> list[Inversion] | None:
     """Sub-queues that waited longer than one of lower priority.
 
-    None where none has priority: built-in workers that draw sub-queues by weight serve each in
-    proportion to its share of the load.
+    None where none has priority over another, as weights and shares of the load may have it.
     """
-    if run.scenario.priority == "weighted":
-        return None
     return find_inversions(
         histograms,
         list(run.scenario.queues),
         clock_error_us=run.clock_error_us,
         is_drain=run.scenario.worker_start == "after-fill",
+        pairs=ordered_pairs(run.scenario),
     )
 
 
