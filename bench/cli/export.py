@@ -1,56 +1,145 @@
 """``bench export``: a record's data in formats that other tools read."""
 
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from bench import files
 from bench.cli.messages import notify
-from bench.errors import UsageError
+from bench.errors import MeasurementError, UsageError
+from bench.jobs import ab_job
 from bench.names import ALL_QUEUES
-from bench.records import formats
-from bench.records import run_record as records
-from bench.reports import exports
+from bench.records import any_record, comparison_record, formats
+from bench.records.any_record import AnyRecord
+from bench.records.run_record import RunRecord
+from bench.reports import data_tables, exports, tracked
+from bench.reports.data_tables import DataTable
+
+_FORMATS = Group("Formats", sort_key=1)
+
+
+def _format(text: str) -> Parameter:
+    return Parameter(group=_FORMATS, help=text, negative=())
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class FormatFlags:
+    """The formats, of which one is chosen."""
+
+    csv: Annotated[
+        bool,
+        _format(
+            "The record's table as CSV: a run's seconds, a search's trials, the starts of "
+            "--restarts, a comparison's metrics (of a folder of 'bench ab' the runs of its pairs), "
+            "the repetitions of clients."
+        ),
+    ] = False
+    parquet: Annotated[bool, _format("The same table as Parquet. Needs pyarrow.")] = False
+    bmf: Annotated[bool, _format("Figures for Bencher, as Bencher Metric Format (JSON).")] = False
+    github_smaller: Annotated[
+        bool, _format("Figures for github-action-benchmark's tool customSmallerIsBetter (JSON).")
+    ] = False
+    github_bigger: Annotated[
+        bool, _format("Figures for github-action-benchmark's tool customBiggerIsBetter (JSON).")
+    ] = False
+    hgrm: Annotated[bool, _format("Percentile distribution of one interval of a run, in ms.")] = (
+        False
+    )
+    hdr: Annotated[bool, _format("Histogram log of all intervals and queues of a run.")] = False
+
+    def chosen(self) -> str:
+        """Returns the format's name. Raises UsageError where not exactly one is chosen."""
+        names = [each.name for each in fields(self)]
+        chosen = [name for name in names if getattr(self, name)]
+        if len(chosen) != 1:
+            flags = [f"--{name.replace('_', '-')}" for name in names]
+            raise UsageError(
+                f"no single format: add one of {', '.join(flags[:-1])} and {flags[-1]}"
+            )
+        return chosen[0]
 
 
 def export(
     record: Path,
     /,
     *,
-    hgrm: Annotated[
-        bool, Parameter(help="Percentile distribution of one interval, in ms.")
-    ] = False,
-    csv: Annotated[bool, Parameter(help="Time series: one row per second.")] = False,
-    hdr: Annotated[bool, Parameter(help="Histogram log of all intervals and queues.")] = False,
+    form: FormatFlags | None = None,
     interval: Annotated[str | None, Parameter(help="Interval for --hgrm; e2e by default.")] = None,
     stage: Annotated[str | None, Parameter(show=False)] = None,
     queue: Annotated[str, Parameter(help="Sub-queue for --hgrm, or all.")] = ALL_QUEUES,
+    output: Annotated[
+        Path | None,
+        Parameter(name=("--output", "-o"), help="Write to this file, not to standard output."),
+    ] = None,
 ) -> int:
     """Print a record's data in a format that other tools read.
 
     Parameters
     ----------
     record
-        A run record.
+        A record of any kind, or a folder of 'bench ab'.
     """
-    if hgrm + csv + hdr != 1:
-        raise UsageError("no single format: add one of --hgrm, --csv and --hdr")
+    chosen = (form or FormatFlags()).chosen()
     measured = _interval(interval, stage)
-    loaded = records.load(record)
-    if csv:
-        text = exports.series_csv(loaded)
-    elif hdr:
-        text = exports.hdr(loaded)
+    if chosen == "parquet" and output is None and sys.stdout.isatty():
+        raise UsageError("--parquet is no text for a terminal: name a file with --output")
+    if chosen in _TABLES:
+        data = _TABLES[chosen](_table(record))
     else:
+        loaded = any_record.load(_in_folder(record))
         try:
             with formats.naming(record):
-                text = exports.hgrm(loaded, measured, queue)
-        except KeyError as missing:
-            known = ", ".join(loaded.latency) + "; queues: " + ", ".join(loaded.latency["e2e"])
-            raise UsageError(f"the record has no {missing.args[0]!r}; intervals: {known}") from None
-    sys.stdout.write(text)
+                data = _text(chosen, loaded, measured, queue).encode()
+        except (MeasurementError, UsageError) as error:
+            raise type(error)(f"{record}: {error}") from None
+    if output is not None:
+        files.write_whole(output, data)
+    elif chosen == "parquet":
+        sys.stdout.buffer.write(data)
+    else:
+        sys.stdout.write(data.decode())
     return 0
+
+
+_TABLES: Mapping[str, Callable[[DataTable], bytes]] = {
+    "csv": lambda table: data_tables.to_csv(table).encode(),
+    "parquet": data_tables.to_parquet,
+}
+
+
+def _in_folder(path: Path) -> Path:
+    return path / comparison_record.FILE_IN_JOB if path.is_dir() else path
+
+
+def _table(path: Path) -> DataTable:
+    """Returns the table of a record, or of a folder of ``bench ab``. Raises RecordError."""
+    if not path.is_dir():
+        return data_tables.table_of(any_record.load(path))
+    job = ab_job.load(path)
+    return data_tables.runs_of_pairs(ab_job.runs_made(path, job), [*job.gated, *job.shown])
+
+
+def _text(chosen: str, loaded: AnyRecord, interval: str, queue: str) -> str:
+    """Returns the text of a record. Raises UsageError where its kind has none of that format."""
+    if chosen == "bmf":
+        return tracked.bmf(tracked.tracked_values(loaded))
+    if chosen.startswith("github"):
+        values = tracked.tracked_values(loaded)
+        return tracked.github(values, bigger_is_better=chosen == "github_bigger")
+    if not isinstance(loaded, RunRecord):
+        raise UsageError(f"--{chosen} is for the record of a run: name one of its runs")
+    if chosen == "hdr":
+        return exports.hdr(loaded)
+    try:
+        return exports.hgrm(loaded, interval, queue)
+    except KeyError as missing:
+        known = ", ".join(loaded.latency) + "; queues: " + ", ".join(loaded.latency["e2e"])
+        raise UsageError(f"the record has no {missing.args[0]!r}; intervals: {known}") from None
 
 
 def _interval(interval: str | None, stage: str | None) -> str:

@@ -9,7 +9,7 @@ at the end of the job, up to half of the planned number.
 import datetime
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,6 +216,23 @@ def pairs_of(folder: Path, job: Job, phase: str) -> list[Pair]:
             first, second = sorted(runs_made, key=lambda each: (each.arm, each.place))
             pairs.append((_record(folder, first), _record(folder, second)))
     return pairs
+
+
+def runs_made(folder: Path, job: Job) -> Iterator[tuple[dict[str, str | int], RunRecord]]:
+    """Yields what each run was in the job, and its record, in the order in which they were made.
+
+    Raises RecordError for a record that is missing.
+    """
+    for each in job.done:
+        about: dict[str, str | int] = {
+            "phase": each.phase,
+            "pair": each.number,
+            "place": each.place + 1,
+            "arm": each.arm,
+            "verdict": each.verdict,
+            "file": each.file,
+        }
+        yield about, _record(folder, each)
 
 
 def _record(folder: Path, done: CompletedPair) -> RunRecord:

@@ -1,6 +1,5 @@
-"""A run record's histograms and time series in the formats of other tools."""
+"""A run record's histograms in the formats of other tools."""
 
-import csv
 import io
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -53,17 +52,6 @@ def hdr(record: RunRecord) -> str:
                     f"Tag={_tag(f'{interval}.{queue}')},0.000,{record.window_s:.3f},{maximum_ms:.3f},"
                     f"{summary.hdr}\n"
                 )
-    return out.getvalue()
-
-
-def series_csv(record: RunRecord) -> str:
-    """Returns the time series as CSV: a header, then one row per second."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(record.series.columns)
-    writer.writerows(
-        ["" if value is None else value for value in row] for row in record.series.rows
-    )
     return out.getvalue()
 
 

@@ -117,8 +117,8 @@ def test_the_tripwires_work(
         (["report", "a-file"], ["a-file: not a run record"]),
         (["report", "lines.jsonl"], ["lines.jsonl: not a run record"]),
         (["export", "missing.json", "--csv"], ["missing.json: No such file"]),
-        (["export", "a-file"], ["one of --hgrm, --csv and --hdr"]),
-        (["export", "a-file", "--csv", "--hdr"], ["one of --hgrm, --csv and --hdr"]),
+        (["export", "a-file"], ["one of --csv, --parquet, --bmf, "]),
+        (["export", "a-file", "--csv", "--hdr"], ["one of --csv, --parquet, --bmf, "]),
         (["clean", "a-file"], ["a-file: not a run record"]),
         # Single tasks.
         (["enqueue", "high", "{}"], ["'high' is not a sub-queue: write PARENT_NAME"]),

@@ -14,6 +14,7 @@ import redis
 from bench.cli.app import COMMANDS
 from bench.records import run_record
 from bench.reports import exports
+from bench.reports.data_tables import table_of, to_csv
 from bench.version import __version__
 from bench.workload import library
 from tests import golden
@@ -234,4 +235,4 @@ def test_a_report_as_json_is_the_file(bench: Bench, saved: Path) -> None:
 def test_an_exported_series_has_whole_numbers_where_the_record_has(
     bench: Bench, saved: Path
 ) -> None:
-    assert bench("export", str(saved), "--csv").out == exports.series_csv(example_record())
+    assert bench("export", str(saved), "--csv").out == to_csv(table_of(example_record()))

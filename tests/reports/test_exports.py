@@ -16,6 +16,7 @@ from bench.measure.histogram import Histogram
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.records.summaries import summarise
 from bench.reports import exports
+from bench.reports.data_tables import table_of, to_csv
 from tests import golden
 from tests.records.fixtures import example_record
 
@@ -27,7 +28,7 @@ def record() -> RunRecord:
 
 def test_the_texts_are_those_that_were_looked_at(record: RunRecord) -> None:
     golden.check("e2e.hgrm.txt", exports.hgrm(record, "e2e", "all"))
-    golden.check("series.csv.txt", exports.series_csv(record))
+    golden.check("series.csv.txt", to_csv(table_of(record)))
     golden.check("histograms.hdr.txt", exports.hdr(record))
 
 
@@ -66,7 +67,7 @@ def test_an_interval_without_samples_is_left_out_of_the_log(record: RunRecord) -
 
 
 def test_the_series_is_one_row_a_second_under_its_columns(record: RunRecord) -> None:
-    header, *rows = csv.reader(io.StringIO(exports.series_csv(record)))
+    header, *rows = csv.reader(io.StringIO(to_csv(table_of(record))))
     assert header == record.series.columns
     assert [[float(cell) if cell else None for cell in row] for row in rows] == record.series.rows
 

@@ -1,0 +1,152 @@
+"""The table in a record, as CSV or Parquet: the series of a run, the trials of a search, and so on.
+
+Which table that is depends on the kind of record. Columns have the units of the record.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import msgspec
+
+from bench.analysis.metric_values import value_of
+from bench.errors import UsageError
+from bench.measure.verdict_inputs import Verdict
+from bench.names import ALL_QUEUES
+from bench.records.capacity_record import CapacityRecord, TrialRow
+from bench.records.clients_record import ClientsRecord
+from bench.records.comparison_record import GateRecord
+from bench.records.restarts_record import RestartsRecord
+from bench.records.run_record import RunRecord
+from bench.workload.metrics import parse_metric
+
+Cell = str | float | int | bool | None
+
+
+@dataclass(frozen=True)
+class DataTable:
+    """Rows under named columns; a cell without a value is None."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+def to_csv(table: DataTable) -> str:
+    """Returns a header and one line per row; cells without a value are empty."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in table.rows)
+    return out.getvalue()
+
+
+def to_parquet(table: DataTable) -> bytes:
+    """Returns a Parquet file. Raises UsageError where the library for it is not installed."""
+    try:
+        import pyarrow as arrow  # noqa: PLC0415 - optional, and slow to load
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(
+            "--parquet needs pyarrow, which is not installed: pip install 'runqy-bench[parquet]'"
+        ) from None
+    columns = [[row[index] for row in table.rows] for index in range(len(table.columns))]
+    arrays = [arrow.array(cells, type=_parquet_type(cells, arrow)) for cells in columns]
+    out = io.BytesIO()
+    parquet.write_table(arrow.Table.from_arrays(arrays, names=[*table.columns]), out)
+    return out.getvalue()
+
+
+def _parquet_type(cells: Iterable[Cell], arrow: Any) -> Any:
+    """Returns the narrowest type of a column that holds all of its cells; a number without one."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    name = "float64"
+    if str in kinds:
+        name = "string"
+    elif kinds == {bool}:
+        name = "bool_"
+    elif kinds == {int}:
+        name = "int64"
+    return getattr(arrow, name)()
+
+
+@singledispatch
+def table_of(record: object) -> DataTable:
+    """Returns the table in a record of any kind."""
+    raise TypeError(f"no record: {type(record)}")
+
+
+@table_of.register
+def _series(record: RunRecord) -> DataTable:
+    return DataTable(record.series.columns, record.series.rows)
+
+
+@table_of.register
+def _trials(record: CapacityRecord) -> DataTable:
+    """One row per trial; latencies are ``e2e.p99_s`` and, of a sub-queue, ``e2e{NAME}.p99_s``."""
+    latencies = {
+        (queue, statistic): f"e2e{'' if queue == ALL_QUEUES else f'{{{queue}}}'}.{statistic}_s"
+        for trial in record.trials
+        for queue, statistics in trial.e2e_s.items()
+        for statistic in statistics
+    }
+    fields = [name for name in TrialRow.__struct_fields__ if name != "e2e_s"]
+    rows = [
+        [getattr(trial, name) for name in fields]
+        + [trial.e2e_s.get(queue, {}).get(statistic) for queue, statistic in latencies]
+        for trial in record.trials
+    ]
+    return DataTable([*fields, *latencies.values()], rows)
+
+
+@table_of.register
+def _starts(record: RestartsRecord) -> DataTable:
+    """One row per start. The figures of an incomplete one are not known."""
+    columns = ["start", "verdict", "file", *(spread.metric for spread in record.spreads)]
+    rows: list[list[Cell]] = []
+    whole = 0
+    for number, run in enumerate(record.runs, start=1):
+        is_whole = run.verdict != Verdict.INCOMPLETE
+        figures = [spread.values[whole] if is_whole else None for spread in record.spreads]
+        whole += is_whole
+        rows.append([number, run.verdict, run.file, *figures])
+    return DataTable(columns, rows)
+
+
+@table_of.register
+def _metrics(record: GateRecord) -> DataTable:
+    """One row per metric of a comparison."""
+    rows = [msgspec.to_builtins(row) for row in record.rows]
+    columns = [*rows[0]] if rows else ["metric"]
+    return DataTable(columns, [[*row.values()] for row in rows])
+
+
+@table_of.register
+def _repetitions(record: ClientsRecord) -> DataTable:
+    """One row per repetition of each client."""
+    rows: list[list[Cell]] = [
+        [client.name, number, record.tasks, each.elapsed_s, each.client_cpu_s, each.server_cpu_s]
+        for client in record.clients
+        if client.figures is not None
+        for number, each in enumerate(client.figures.repetitions, start=1)
+    ]
+    columns = ["client", "repetition", "tasks", "elapsed_s", "client_cpu_s", "server_cpu_s"]
+    return DataTable(columns, rows)
+
+
+def runs_of_pairs(
+    runs: Iterable[tuple[Mapping[str, Cell], RunRecord]], metrics: Sequence[str]
+) -> DataTable:
+    """Returns one row per run of a comparison: what it was in the job, and its metrics.
+
+    Each run comes with the cells that say which it was, in the same columns for all.
+    """
+    chosen = [parse_metric(name) for name in metrics]
+    rows = [
+        {**about, **{metric.name: value_of(metric, record) for metric in chosen}}
+        for about, record in runs
+    ]
+    columns = [*rows[0]] if rows else [*metrics]
+    return DataTable(columns, [[*row.values()] for row in rows])
