@@ -63,11 +63,8 @@ def github(values: Iterable[TrackedValue], *, bigger_is_better: bool) -> str:
             continue
         is_time = each.unit == Unit.SECONDS
         factor, unit = (1e3, "ms") if is_time else (1.0, str(each.unit))
-        entry: dict[str, Any] = {
-            "name": each.name,
-            "unit": unit,
-            "value": _scaled(each.value, factor),
-        }
+        value = _scaled(each.value, factor)
+        entry: dict[str, Any] = {"name": each.name, "unit": unit, "value": value}
         if each.low is not None and each.high is not None:
             entry["range"] = f"{each.low * factor:.6g} to {each.high * factor:.6g}"
         written.append(entry)

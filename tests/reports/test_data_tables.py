@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.records.any_record import AnyRecord
+from bench.records.restarts_record import StartedRun
 from bench.reports.data_tables import DataTable, table_of, to_csv, to_parquet
 from tests.records import capacity_fixtures
 from tests.records.fixtures import example_record
@@ -22,7 +23,11 @@ RECORDS: Mapping[str, AnyRecord] = {
 }
 ODD = DataTable(
     ["name", "count", "share", "is_good", "nothing"],
-    [['a,b\n"c"', 1, 0.1, True, None], [None, None, 2, None, None], ["", 2**53, None, False, None]],
+    [
+        ['a,b\n"c"', 1, 0.1, True, None],
+        [None, None, 2, None, None],
+        ["", 2**53, None, False, None],
+    ],
 )
 
 
@@ -63,7 +68,7 @@ def test_each_trial_of_a_search_and_each_start_is_a_row() -> None:
 
 def test_an_incomplete_start_has_no_figures() -> None:
     record = test_restarts.record()
-    cut = test_restarts.StartedRun(file="r-0.json", verdict="incomplete")
+    cut = StartedRun(file="r-0.json", verdict="incomplete")
     rows = table_of(test_restarts.record(runs=[cut, *record.runs])).rows
     assert rows[0][3:] == [None, None, None]
     assert rows[1][3] == 850.0

@@ -28,9 +28,11 @@ BMF_SCHEMA = {
             "patternProperties": {
                 "^[a-z0-9-]{1,64}$": {
                     "type": "object",
-                    "properties": dict.fromkeys(
-                        ("value", "lower_value", "upper_value"), {"type": "number"}
-                    ),
+                    "properties": {
+                        "value": {"type": "number"},
+                        "lower_value": {"type": "number"},
+                        "upper_value": {"type": "number"},
+                    },
                     "required": ["value"],
                     "additionalProperties": False,
                 }
@@ -57,7 +59,7 @@ GITHUB_SCHEMA = {
         "additionalProperties": False,
     },
 }
-"""The interface BenchmarkResult of github-action-benchmark, which its custom tools read as it is."""
+"""github-action-benchmark's interface BenchmarkResult, which its custom tools read as it is."""
 RANGE = re.compile(r"-?[\d.e+-]+ to -?[\d.e+-]+")
 
 
