@@ -16,7 +16,7 @@ from bench.analysis.metric_values import value_of
 from bench.analysis.rule import ALPHA, MARGIN, Decision, MetricDecision
 from bench.analysis.significance import fair_coin_p
 from bench.errors import ExitCode, UsageError
-from bench.records.comparison_record import GateRow
+from bench.records.comparison_record import GateRow, figure_changes
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
 
@@ -165,12 +165,18 @@ def _row(
     if decided is None:
         return GateRow(base=None, candidate=None, decision=Decision.INCONCLUSIVE, **shared)  # type: ignore[arg-type]
     changed = decided.change
+    worse_low, worse_high = (
+        end if math.isfinite(end) else None for end in (changed.low, changed.high)
+    )
+    low, estimate, high = figure_changes(
+        metric.higher_is_better, (worse_low, changed.estimate, worse_high)
+    )
     return GateRow(
         base=statistics.median(before for before, _ in values),
         candidate=statistics.median(after for _, after in values),
-        change=changed.estimate,
-        low=changed.low if math.isfinite(changed.low) else None,
-        high=changed.high if math.isfinite(changed.high) else None,
+        paired_change=estimate,
+        low=low,
+        high=high,
         p=changed.p_worse if is_gated else None,
         decision=decided.decision,
         pairs_needed=decided.pairs_needed,

@@ -48,15 +48,20 @@ class ChangePoint:
     """The point where one level ends and another begins.
 
     ``index`` is the first run of the new level; ``before`` and ``after`` are the medians of the
-    levels. ``worse`` is a share of the old level, positive where the new one is worse. ``p`` is the
-    p value of the Mann-Whitney test; it is too small, because the point was chosen by the change.
+    levels. ``p`` is the p value of the Mann-Whitney test; it is too small, because the point was
+    chosen by the change.
     """
 
     index: int
     before: float
     after: float
-    worse: float
+    is_worse: bool
     p: float
+
+    @property
+    def change(self) -> float:
+        """How the figure changed, as a share of the old level; positive where it is higher."""
+        return self.after / self.before - 1
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def _step(before: Floats, after: Floats, index: int, higher_is_better: bool) -> 
     if p > _SIGNIFICANT_P or abs(worse) < _SMALLEST_CHANGE:
         return None
     sign = -1 if higher_is_better else 1
-    return ChangePoint(index, math.exp(sign * old), math.exp(sign * new), worse, p)
+    return ChangePoint(index, math.exp(sign * old), math.exp(sign * new), worse > 0, p)
 
 
 def _noise(series: Floats) -> float:

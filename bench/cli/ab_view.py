@@ -57,6 +57,10 @@ def state_line(progress: AbProgress) -> str:
 
 
 def _result_so_far(comparison: Comparison) -> list[str]:
-    changes = [f"{row.metric} {text.change(row)}" for row in comparison.rows if row.is_gated]
+    changes = [
+        f"{row.metric} paired change {text.paired_change(row)}"
+        for row in comparison.rows
+        if row.is_gated
+    ]
     decision = comparison.decision
     return [*changes, "undecided" if decision is Decision.INCONCLUSIVE else f"so far {decision}"]

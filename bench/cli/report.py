@@ -43,13 +43,14 @@ _RUN = _Kind(
     "bench.reports.run:print_report",
     "bench.reports.html.run_page",
 )
+_COMPARISON = _Kind(
+    comparison_record.load,
+    comparison_record.encode,
+    "bench.reports.gate.terminal:print_saved",
+    "bench.reports.html.gate_page",
+)
 _KINDS = {
-    comparison_record.FORMAT: _Kind(
-        comparison_record.load,
-        comparison_record.encode,
-        "bench.reports.gate.terminal:print_saved",
-        "bench.reports.html.gate_page",
-    ),
+    **dict.fromkeys(comparison_record.FORMATS, _COMPARISON),
     capacity_record.FORMAT: _Kind(
         capacity_record.load,
         capacity_record.encode,

@@ -4,7 +4,8 @@
 
 History of the format:
 
-    runqy-bench-gate/1   the first
+    runqy-bench-gate/1   the first; the changes in it are positive where the candidate is worse
+    runqy-bench-gate/2   ``paired_change``, ``low`` and ``high`` are changes of the figure itself
 """
 
 from pathlib import Path
@@ -12,9 +13,15 @@ from typing import Annotated
 
 import msgspec
 
+from bench.errors import RecordError, UsageError
 from bench.records import formats
+from bench.workload.metrics import parse_metric
 
-FORMAT = "runqy-bench-gate/1"
+FORMAT = "runqy-bench-gate/2"
+_FIRST_FORMAT = "runqy-bench-gate/1"
+FORMATS = (FORMAT, _FIRST_FORMAT)
+"""Every format that is read."""
+_WHAT = "a comparison's record"
 FILE_IN_JOB = "gate.json"
 """Name of the record in the folder of a job of 'bench ab'."""
 
@@ -40,16 +47,21 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     """The result for one metric. ``base`` and ``candidate`` are medians over the pairs, in the
-    units of the run record. Changes are fractions of the base, positive if it got worse."""
+    units of the run record. A change is that of the candidate's figure against the base's, as a
+    fraction of the base's: positive where the candidate's figure is higher, be that better (a rate)
+    or worse (a latency)."""
 
     metric: str
     base: float | None
     candidate: float | None
-    change: float | None = None
-    """None if some run lacks the metric."""
+    paired_change: float | None = None
+    """Estimate from the ratios within the pairs (Hodges and Lehmann's), which decides. The medians
+    of the two sides may differ by another amount. None if some run lacks the metric."""
     low: float | None = None
+    """Lower end of the paired change's confidence interval; None where too few pairs leave it
+    open."""
     high: float | None = None
-    """Ends of the confidence interval; None where too few pairs leave it open."""
+    """Upper end of the interval; None where it is open."""
     p: float | None = None
     """p-value, corrected over all gated metrics (Holm); None for a metric that is only shown."""
     margin: float
@@ -59,6 +71,13 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     decision: DecisionName
     pairs_needed: int | None = None
     """If inconclusive: number of pairs that would probably decide; None if no number would."""
+
+    @property
+    def difference(self) -> float | None:
+        """Difference of the two medians as a fraction of the base's; None without medians."""
+        if self.base is None or self.candidate is None or self.base <= 0:
+            return None
+        return self.candidate / self.base - 1
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,4 +120,67 @@ def encode(gate: GateRecord) -> bytes:
 
 def load(path: Path) -> GateRecord:
     """Reads a comparison record. Raises RecordError for any other file or format version."""
-    return formats.load(path, GateRecord, FORMAT, "a comparison's record")
+    data = formats.read(path)
+    if formats.written_format(path, data, _WHAT) != _FIRST_FORMAT:
+        return formats.load_data(path, data, GateRecord, FORMAT, _WHAT)
+    first = formats.load_data(path, data, _FirstGateRecord, _FIRST_FORMAT, _WHAT)
+    values = {name: getattr(first, name) for name in GateRecord.__struct_fields__}
+    with formats.naming(path):
+        rows = [_converted(row) for row in first.rows]
+    return GateRecord(**{**values, "format": FORMAT, "rows": rows})
+
+
+Interval = tuple[float | None, float | None, float | None]
+"""A change between the ends of its confidence interval, lowest first; None where unknown."""
+
+
+def figure_changes(higher_is_better: bool, degradation: Interval) -> Interval:
+    """Returns the changes of a figure, given by how much worse the candidate is.
+
+    Where lower is better they are the same. Where higher is better, a figure that is worse by 25%
+    is lower by 20%, and the ends of the interval change places.
+    """
+    if not higher_is_better:
+        return degradation
+    low, change, high = (None if each is None else 1 / (1 + each) - 1 for each in degradation)
+    return high, change, low
+
+
+class _FirstGateRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the first format, whose changes are positive where the candidate is worse."""
+
+    metric: str
+    base: float | None
+    candidate: float | None
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    margin: float
+    floor: float | None = None
+    is_gated: bool
+    decision: DecisionName
+    pairs_needed: int | None = None
+
+
+class _FirstGateRecord(GateRecord, frozen=True, kw_only=True):
+    """A record of the first format."""
+
+    rows: list[_FirstGateRow]  # type: ignore[assignment]
+
+
+def _converted(row: _FirstGateRow) -> GateRow:
+    degradation = (row.low, row.change, row.high)
+    if any(each is not None and each <= -1 for each in degradation):
+        raise RecordError(f"not {_WHAT}: a change of {row.metric} is below −100%")
+    try:
+        higher_is_better = parse_metric(row.metric).higher_is_better
+    except UsageError as error:
+        raise RecordError(f"not {_WHAT}: {error}") from None
+    low, change, high = figure_changes(higher_is_better, degradation)
+    values = {
+        name: getattr(row, name)
+        for name in GateRow.__struct_fields__
+        if name not in ("paired_change", "low", "high")
+    }
+    return GateRow(**values, paired_change=change, low=low, high=high)

@@ -34,7 +34,12 @@ def load(path: Path, kind: type[RecordT], version: str, what: str, missing: str 
     (``missing`` then precedes the reason), when its content is not ``what`` or cannot be true, and
     when it is of another version.
     """
-    loaded = decode(path, read(path, missing), kind, what)
+    return load_data(path, read(path, missing), kind, version, what)
+
+
+def load_data(path: Path, data: bytes, kind: type[RecordT], version: str, what: str) -> RecordT:
+    """Reads a file's content, as ``load`` does."""
+    loaded = decode(path, data, kind, what)
     written = getattr(loaded, "format", None)
     if written != version:
         raise RecordError(f"{path}: format {written}; this version of bench reads {version}")
@@ -68,6 +73,18 @@ def decode(path: Path, data: bytes, kind: type[RecordT], what: str) -> RecordT:
         raise RecordError(f"{path}: not {what}: its values are nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: not {what}: {error}") from None
+
+
+class _FormatOnly(msgspec.Struct):
+    format: str = ""
+
+
+def written_format(path: Path, data: bytes, what: str) -> str:
+    """Returns the format that a file's content names; empty where it names none.
+
+    Raises RecordError, with a message that begins with the path, when it is not ``what``.
+    """
+    return decode(path, data, _FormatOnly, what).format
 
 
 def require_plausible(path: Path, loaded: msgspec.Struct, what: str) -> None:

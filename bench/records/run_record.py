@@ -180,10 +180,6 @@ def default_path(name: str) -> Path:
     return result_files.new_file(name)
 
 
-class _FormatOnly(msgspec.Struct):
-    format: str = ""
-
-
 _WHAT = "a run record"
 FORMATS = "runqy-bench"
 """The prefix of every format name of this project."""
@@ -233,7 +229,7 @@ def _in_folder(folder: Path) -> list[RunRecord]:
 
 
 def _format(path: Path, data: bytes) -> str:
-    return formats.decode(path, data, _FormatOnly, _WHAT).format
+    return formats.written_format(path, data, _WHAT)
 
 
 def _decode(path: Path, data: bytes) -> RunRecord:

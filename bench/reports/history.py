@@ -11,7 +11,7 @@ from bench.analysis.history import ChangePoint, Trend
 from bench.analysis.metric_values import value_of
 from bench.records.run_record import RunRecord
 from bench.reports.console import note_line, print_parts
-from bench.reports.figures import counted, figure, share
+from bench.reports.figures import counted, figure, signed_share
 from bench.reports.tables import plain_table
 from bench.workload.metrics import Metric
 
@@ -63,9 +63,9 @@ def render(trend: Trend) -> Iterable[RenderableType]:
 
 def _change_line(trend: Trend, step: ChangePoint) -> Text:
     point = trend.points[step.index]
-    direction, style = ("worse", "bold red") if step.worse > 0 else ("better", "bold green")
+    direction, style = ("worse", "bold red") if step.is_worse else ("better", "bold green")
     return Text.assemble(
-        (f"{direction} by {share(abs(step.worse))}", style),
+        (f"{direction}: {signed_share(step.change)}%", style),
         f" since {point.at:%Y-%m-%d %H:%M}, revision {point.revision}: "
         f"{figure(trend.metric, step.before)} → {figure(trend.metric, step.after)}",
     )

@@ -58,12 +58,19 @@ def natural_width(table: Table) -> int:
     return sum(map(_width, table.columns)) + _GAP * (len(table.columns) - 1)
 
 
+def least_width(table: Table) -> int:
+    """Returns the width in columns below which a figure would be cut off, or no room is left for
+    names."""
+    least = [
+        _width(each) if each.no_wrap else min(_width(each), max(each.min_width or 0, _LEAST_NAME))
+        for each in table.columns
+    ]
+    return sum(least) + _GAP * (len(least) - 1)
+
+
 def fitting(table: ReportTable, width: int) -> Iterator[Table | Text]:
     """Yields a table where its figures fit into ``width`` columns, else a line for each row."""
-    least = [
-        _width(each) if each.no_wrap else min(_width(each), _LEAST_NAME) for each in table.columns
-    ]
-    if sum(least) + _GAP * (len(least) - 1) <= width:
+    if least_width(table) <= width:
         yield table
         return
     name = ""

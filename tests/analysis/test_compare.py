@@ -83,7 +83,7 @@ def test_what_pairs_of_runs_prove(worse: float, decision: Decision, code: ExitCo
     comparison = compared(worse)
     assert [row.metric for row in comparison.rows] == ["e2e.p50", "e2e.p99"]
     assert (comparison.decision, comparison.exit_code) == (decision, code)
-    assert comparison.rows[0].change == pytest.approx(worse, abs=0.02)
+    assert comparison.rows[0].paired_change == pytest.approx(worse, abs=0.02)
 
 
 def test_lost_tasks_come_before_any_speed() -> None:
@@ -111,7 +111,7 @@ def test_metrics_that_are_only_shown_decide_nothing() -> None:
 
 def test_a_figure_that_a_run_lacks_proves_nothing() -> None:
     comparison = decided(0.2, Criteria([parse_metric("e2e{nonesuch}.p50")]))
-    assert comparison.rows[0].change is None
+    assert comparison.rows[0].paired_change is None
     assert comparison.decision is Decision.INCONCLUSIVE
 
 

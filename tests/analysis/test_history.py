@@ -37,7 +37,7 @@ def test_a_change_is_found_and_so_is_its_place(worse: float) -> None:
     for _ in range(TRIALS):
         found = history.steps(series(generator, 40, 25, worse), False)
         near += any(
-            abs(step.index - 25) <= 2 and step.worse == pytest.approx(worse, abs=0.06)
+            abs(step.index - 25) <= 2 and step.change == pytest.approx(worse, abs=0.06)
             for step in found
         )
     assert near / TRIALS >= 0.9
@@ -53,7 +53,8 @@ def test_of_a_rate_falling_is_worse() -> None:
     (step,) = history.steps(values, True)
     assert step.index == 6
     assert (step.before, step.after) == pytest.approx((100.0, 80.0), rel=0.01)
-    assert step.worse == pytest.approx(0.25, abs=0.02)
+    assert step.is_worse
+    assert step.change == step.after / step.before - 1 == pytest.approx(-0.2, abs=0.01)
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

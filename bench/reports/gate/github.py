@@ -13,10 +13,11 @@ def annotations(gate: GateRecord) -> Iterable[str]:
     for fault in gate.faults:
         yield _command("error", gate, fault)
     for row in gate.rows:
+        named, figures = row.metric, text.figures(row)
         if row.is_gated and row.decision == Decision.REGRESSION:
-            yield _command("error", gate, f"{row.metric} regressed: {text.change(row)}")
+            yield _command("error", gate, f"{named} regressed: {figures}")
         elif row.is_gated and row.decision == Decision.INCONCLUSIVE:
-            yield _command("warning", gate, f"{row.metric}: {text.verdict(row)}")
+            yield _command("warning", gate, f"{named}: {text.verdict(row)}, {figures}")
 
 
 def _command(level: str, gate: GateRecord, message: str) -> str:

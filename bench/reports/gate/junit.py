@@ -29,7 +29,7 @@ def junit(gate: GateRecord) -> str:
         failure.text = "\n".join(gate.faults)
     for row in gated:
         case = ElementTree.SubElement(suite, "testcase", classname=gate.title, name=row.metric)
-        figures = f"{' → '.join(text.values(row))}, {text.change(row)}, p {text.probability(row)}"
+        figures = f"{text.figures(row)}, p {text.probability(row)}"
         if row.decision == Decision.REGRESSION:
             ElementTree.SubElement(case, "failure", message=figures).text = text.verdict(row)
         elif row.decision == Decision.INCONCLUSIVE:
@@ -37,7 +37,7 @@ def junit(gate: GateRecord) -> str:
         else:
             ElementTree.SubElement(case, "system-out").text = f"{text.verdict(row)}: {figures}"
     out = ElementTree.SubElement(suite, "system-out")
-    out.text = "\n".join([*text.footer(gate), text.rerun(gate)])
+    out.text = "\n".join([text.legend(gate), *text.footer(gate), text.rerun(gate)])
     ElementTree.indent(suite)
     document = ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
     # XML has no escapes for control characters: a reader would refuse the whole document.

@@ -32,7 +32,8 @@ def _parts(gate: GateRecord) -> Iterable[str]:
         yield ""
         yield "</details>"
         yield ""
-    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in text.footer(gate))
+    lines = [f"{text.legend(gate)}.", *text.footer(gate)]
+    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in lines)
     yield f"<sub>{text.RERUN}: {_in_code(gate.command)}</sub>"
 
 
@@ -45,10 +46,10 @@ def _summary(rows: Sequence[GateRow]) -> str:
 
 def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
     yield (
-        f"| metric | base | candidate | change [{gate.confidence:.0%} interval] | p (Holm) "
-        "| verdict |"
+        f"| metric | median {_escaped(gate.base.label)} | median {_escaped(gate.candidate.label)} "
+        f"| difference | paired change [{gate.confidence:.0%} interval] | p (Holm) | verdict |"
     )
-    yield "|---|---:|---:|---:|---:|---|"
+    yield "|---|---:|---:|---:|---:|---:|---|"
     for row in rows:
         verdict = text.verdict(row) if row.is_gated else "not gated"
         if row.decision == Decision.REGRESSION and row.is_gated:
@@ -56,7 +57,8 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
         cells = (
             _code(row.metric),
             *text.values(row),
-            text.change(row),
+            text.difference(row),
+            text.paired_change(row),
             text.probability(row),
             verdict,
         )

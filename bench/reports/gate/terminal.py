@@ -11,7 +11,7 @@ from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.console import fault_line, print_parts
 from bench.reports.gate import text
-from bench.reports.tables import plain_table
+from bench.reports.tables import least_width, plain_table
 
 _STYLES = {
     Decision.REGRESSION: "bold red",
@@ -19,7 +19,8 @@ _STYLES = {
     Decision.NO_WORSE: "green",
     Decision.IMPROVEMENT: "bold green",
 }
-_WIDE = 90
+_LONGEST_WORD = len("inconclusive:")
+"""Columns that a verdict needs so that its words stay whole."""
 _WIDEST_NAME = 24
 """Columns of a metric's name that are kept, even if a verdict must then wrap."""
 
@@ -41,15 +42,16 @@ def render(gate: GateRecord, place: str | None, width: int) -> Iterable[Renderab
     for fault in gate.faults:
         yield fault_line(fault)
     yield ""
-    if width >= _WIDE:
-        yield _table(gate)
-    else:
+    tables = (_table(gate, has_p=has_p) for has_p in (True, False))
+    table = next((each for each in tables if least_width(each) <= width), None)
+    if table is None:
         yield from _lines(gate)
-    yield Text(
-        f"change with its {gate.confidence:.0%} interval; "
-        "p tests against the margin, Holm-corrected for the gated metrics",
-        style="dim",
-    )
+    else:
+        # The library would take the room that is missing from names as well, and cut the verdicts.
+        verdicts = table.columns[-1]
+        verdicts.max_width = width - least_width(table) + _LONGEST_WORD
+        yield table
+    yield Text(f"{text.legend(gate)}.", style="dim")
     yield ""
     for line in text.footer(gate):
         yield Text(line, style="dim")
@@ -58,9 +60,18 @@ def render(gate: GateRecord, place: str | None, width: int) -> Iterable[Renderab
         yield Text.assemble("records: ", (place, "bold"))
 
 
-def _table(gate: GateRecord) -> Table:
-    table = plain_table("metric", "base", "candidate", "change", "p", text_columns=1)
-    table.add_column("verdict", overflow="fold")
+def _table(gate: GateRecord, has_p: bool) -> Table:
+    """Returns one row per metric; the p values are left out where there is little room."""
+    table = plain_table(
+        "metric",
+        f"median {gate.base.label}",
+        f"median {gate.candidate.label}",
+        "difference",
+        "paired change",
+        *(("p",) if has_p else ()),
+        text_columns=1,
+    )
+    table.add_column("verdict", overflow="fold", min_width=_LONGEST_WORD)
     # The sentence of a verdict wraps better than a name does.
     longest = max((len(row.metric) for row in gate.rows), default=0)
     table.columns[0].min_width = min(longest, _WIDEST_NAME)
@@ -68,8 +79,9 @@ def _table(gate: GateRecord) -> Table:
         table.add_row(
             row.metric,
             *text.values(row),
-            text.change(row),
-            text.probability(row),
+            text.difference(row),
+            text.paired_change(row),
+            *((text.probability(row),) if has_p else ()),
             _verdict(row),
             style="" if row.is_gated else "dim",
         )
@@ -80,7 +92,7 @@ def _lines(gate: GateRecord) -> Iterable[Text]:
     """Yields two lines per metric, for a narrow terminal, so that no figure is truncated."""
     for row in gate.rows:
         yield Text.assemble((row.metric, "bold"), "  ", _verdict(row))
-        yield Text(f"  {' → '.join(text.values(row))}  {text.change(row)}")
+        yield Text(f"  {text.figures(row)}")
 
 
 def _verdict(row: GateRow) -> Text:

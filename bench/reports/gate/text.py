@@ -2,7 +2,7 @@
 
 from bench import units
 from bench.analysis.rule import Decision
-from bench.records.comparison_record import GateRecord, GateRow
+from bench.records.comparison_record import GateRecord, GateRow, Side
 from bench.reports.figures import NOTHING, counted, figure, share, signed_share
 from bench.workload.metrics import parse_metric
 
@@ -47,29 +47,77 @@ def values(row: GateRow) -> tuple[str, str]:
     return figure(metric, row.base), figure(metric, row.candidate)
 
 
-def change(row: GateRow) -> str:
-    """Returns how the figure itself changed, with its interval: ``+12.3% [+9.8, +14.9]``.
+def difference(row: GateRow) -> str:
+    """Returns by how much the two medians differ, which stand beside it: ``+12.3%``."""
+    return NOTHING if row.difference is None else f"{signed_share(row.difference)}%"
 
-    A falling rate is negative. The interval is omitted where the pairs are too few for one.
+
+def paired_change(row: GateRow) -> str:
+    """Returns the paired change of the figure, with its interval: ``+12.3% [+9.8, +14.9]``.
+
+    It is positive where the candidate's figure is higher. The interval is omitted where the pairs
+    are too few for one.
     """
-    if row.change is None:
+    if row.paired_change is None:
         return NOTHING
-    low, high = row.low, row.high
-    if low is None and high is None:
-        return f"{signed_share(_of_figure(row, row.change))}%"
-    if parse_metric(row.metric).higher_is_better:
-        low, high = high, low
-    ends = f"{_end(row, low, '−∞')}, {_end(row, high, '+∞')}"
-    return f"{signed_share(_of_figure(row, row.change))}% [{ends}]"
+    estimate = f"{signed_share(row.paired_change)}%"
+    if row.low is None and row.high is None:
+        return estimate
+    low = "−∞" if row.low is None else signed_share(row.low)
+    high = "+∞" if row.high is None else signed_share(row.high)
+    return f"{estimate} [{low}, {high}]"
 
 
-def _end(row: GateRow, worse: float | None, infinite: str) -> str:
-    return infinite if worse is None else signed_share(_of_figure(row, worse))
+def figures(row: GateRow) -> str:
+    """Returns both medians, their difference, and the paired change, each named, in one line."""
+    medians = f"median {' → '.join(values(row))} ({difference(row)})"
+    return f"{medians}, paired change {paired_change(row)}"
 
 
-def _of_figure(row: GateRow, worse: float) -> float:
-    """Returns the change of the figure, given the share by which the candidate is worse."""
-    return 1 / (1 + worse) - 1 if parse_metric(row.metric).higher_is_better else worse
+def legend(gate: GateRecord) -> str:
+    """Returns what the columns of a comparison mean, and which direction is better."""
+    return (
+        "Difference: of the two medians. Paired change: estimated from the ratios within the "
+        f"pairs, with its {gate.confidence:.0%} interval. Both are changes of "
+        f"{gate.candidate.label} against {gate.base.label}, positive where the figure of "
+        f"{gate.candidate.label} is higher. {_directions(gate)}"
+    )
+
+
+def _directions(gate: GateRecord) -> str:
+    """Returns in words which direction is better, for all metrics of the comparison."""
+    rising = [row.metric for row in gate.rows if higher_is_better(row)]
+    if len(rising) == len(gate.rows):
+        return "Higher is better"
+    return (
+        f"Higher is better for {', '.join(rising)}, lower for the others"
+        if rising
+        else ("Lower is better")
+    )
+
+
+def higher_is_better(row: GateRow) -> bool:
+    """Returns whether a rise of the figure is an improvement."""
+    return parse_metric(row.metric).higher_is_better
+
+
+def _disagreement(row: GateRow) -> str | None:
+    """Returns a sentence where the medians say something else than the paired change does."""
+    if row.difference is None or row.paired_change is None:
+        return None
+    if row.low is None and row.high is None:
+        agrees = row.difference * row.paired_change >= 0
+    else:
+        low = row.difference if row.low is None else row.low
+        high = row.difference if row.high is None else row.high
+        agrees = low <= row.difference <= high
+    if agrees:
+        return None
+    return (
+        f"{row.metric}: the medians differ by {difference(row)}, but the paired change is "
+        f"{paired_change(row)}: the figures vary widely between pairs, and only runs of the same "
+        "pair are compared; the paired change decides"
+    )
 
 
 def probability(row: GateRow) -> str:
@@ -83,7 +131,7 @@ def verdict(row: GateRow) -> str:
     """Returns the decision; for an inconclusive one, also what is missing."""
     if row.decision != Decision.INCONCLUSIVE:
         return row.decision
-    if row.change is None:
+    if row.paired_change is None:
         return "inconclusive: not in every run"
     if row.pairs_needed is None:
         return "inconclusive: too close to the margin"
@@ -103,9 +151,9 @@ def rerun(gate: GateRecord) -> str:
 def footer(gate: GateRecord) -> list[str]:
     """Returns what the figures are based on, one line per fact."""
     lines = [
-        f"{side.label}: {side.what or 'unchanged'} · revision {side.revision} · {side.server} · "
-        f"{counted(side.runs, 'run')}{_verdicts(side.verdicts)}"
-        for side in (gate.base, gate.candidate)
+        f"{_name(side, role)}: {side.what or 'unchanged'} · revision {side.revision} · "
+        f"{side.server} · {counted(side.runs, 'run')}{_verdicts(side.verdicts)}"
+        for side, role in ((gate.base, "base"), (gate.candidate, "candidate"))
     ]
     facts = [gate.machine]
     if gate.drift is not None:
@@ -120,7 +168,13 @@ def footer(gate: GateRecord) -> list[str]:
             f"{counted(gate.pairs_left_out, 'pair')} excluded from the figures, because a run is "
             "not valid"
         )
-    return [*lines, *gate.notes]
+    disagreements = [each for row in gate.rows if (each := _disagreement(row)) is not None]
+    return [*lines, *disagreements, *gate.notes]
+
+
+def _name(side: Side, role: str) -> str:
+    """Returns the label of a side with its role, where the label does not say it."""
+    return side.label if side.label == role else f"{side.label} ({role})"
 
 
 def _verdicts(verdicts: dict[str, int]) -> str:

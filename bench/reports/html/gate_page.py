@@ -33,12 +33,13 @@ def section(gate: GateRecord) -> Section:
         verdict=decision.upper(),
         tone=_TONES[decision],
         answer=f"{_MEANINGS[decision].capitalize()}. {text.headline(gate)}.",
-        figures={"pairs": str(gate.pairs), "largest gated change": _largest(gate)},
+        figures={"pairs": str(gate.pairs), "largest gated paired change": _largest(gate)},
         stamp=stamp("Comparison made", gate.made_at),
         setup=Setup(gate.command),
         view={
             "gate": gate,
             "metrics": _metrics(gate),
+            "legend": f"{text.legend(gate)}. p: against the margin, corrected (Holm).",
             "footer": text.footer(gate),
         },
         pictures=[picture] if picture else [],
@@ -46,17 +47,20 @@ def section(gate: GateRecord) -> Section:
 
 
 def _largest(gate: GateRecord) -> str:
-    changed = [row for row in gate.rows if row.is_gated and row.change is not None]
+    changed = [row for row in gate.rows if row.is_gated and row.paired_change is not None]
     if not changed:
         return NOTHING
-    row = max(changed, key=lambda each: abs(each.change or 0.0))
-    return f"{row.metric} {text.change(row)}"
+    row = max(changed, key=lambda each: abs(each.paired_change or 0.0))
+    return f"{row.metric} {text.paired_change(row)}"
 
 
 def _metrics(gate: GateRecord) -> Table:
     return Table(
-        f"All metrics: change with its {gate.confidence:.0%} interval, p corrected (Holm)",
-        ["metric", "verdict", "base", "candidate", "change", "margin", "p"],
+        "All metrics",
+        [
+            *("metric", "verdict", f"median {gate.base.label}", f"median {gate.candidate.label}"),
+            *("difference", "paired change", "margin", "p"),
+        ],
         [_cells(row) for row in gate.rows],
         names=2,
         strong=frozenset(index for index, row in enumerate(gate.rows) if row.is_gated),
@@ -68,7 +72,8 @@ def _cells(row: GateRow) -> list[str]:
         row.metric,
         text.verdict(row) if row.is_gated else "not gated",
         *text.values(row),
-        text.change(row),
+        text.difference(row),
+        text.paired_change(row),
         share(row.margin),
         text.probability(row),
     ]

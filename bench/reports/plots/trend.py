@@ -9,7 +9,7 @@ from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.history import ChangePoint, Trend
-from bench.reports.figures import figure, share
+from bench.reports.figures import figure, signed_share
 from bench.reports.plots import canvas
 
 
@@ -47,10 +47,10 @@ def save_trend(trend: Trend, path: Path) -> None:
 
 def _annotate(axes: Axes, trend: Trend, step: ChangePoint, moment: float) -> None:
     """Mark where a new level begins, with the size of the change above all dots."""
-    direction, color = ("worse", canvas.RED) if step.worse > 0 else ("better", canvas.GREEN)
+    direction, color = ("worse", canvas.RED) if step.is_worse else ("better", canvas.GREEN)
     axes.axvline(moment, color=color, linestyle=":", linewidth=1.2)
     axes.annotate(
-        f"{share(abs(step.worse))} {direction}\n{trend.points[step.index].revision}",
+        f"{signed_share(step.change)}%, {direction}\n{trend.points[step.index].revision}",
         (moment, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(4, -4),
