@@ -143,8 +143,8 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "levels with --workers"
         )
     changes = {key: value for key, value in flags.changes().items() if key != "slo"}
-    binary = [f"--server-binary={how.server_binary}"] if how.server_binary else []
-    if holds_secret([*flags_of(changes), *binary]):
+    server = list(flags_of(how.server_flags()))
+    if holds_secret([*flags_of(changes), *server]):
         raise UsageError(
             "the record and process lists would show a secret in these flags: set it in the "
             "environment, which workers inherit"
@@ -156,7 +156,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
         started_at=timestamps.now(),
         command=command_line(),
         scenario=scenario,
-        words=[name, *flags_of(changes), *binary],
+        words=[name, *flags_of(changes), *server],
         axis=axis,
         asked=asked,
         slo=list(scenario.slo),

@@ -93,7 +93,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         server = None
         if url is None:
-            server = stack.enter_context(embedded.running(how.server_binary))
+            server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
             url = server.url
         show = stack.enter_context(status_line(how.hides_progress))
         record = job.measure(_request(how, chosen, url, server), should_stop, show)

@@ -22,6 +22,13 @@ class MeasuringFlags:
     server_binary: Annotated[
         str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
     ] = None
+    server_config: Annotated[
+        Path | None,
+        Parameter(
+            help="Start the server with this configuration file, in the format of redis.conf. "
+            "Address, password and folder are the run's own."
+        ),
+    ] = None
     output: Annotated[
         Path | None, Parameter(name=("--output", "-o"), group=OUTPUT, help="File for the record.")
     ] = None
@@ -47,12 +54,19 @@ class MeasuringFlags:
     def server_url(self, where: ServerFlags) -> str | None:
         """Returns the URL of a running server to use; None where one is to be started.
 
-        Raises UsageError where a server was named and a binary was given as well.
+        Raises UsageError where a server was named, and what starts another was given as well.
         """
         url = where.url()
-        if url is not None and self.server_binary is not None:
+        starting = "--server-binary" if self.server_binary is not None else "--server-config"
+        starts = self.server_binary is not None or self.server_config is not None
+        if url is not None and starts:
             named = URL_VARIABLE if where.redis_url is None else "--redis-url"
             raise UsageError(
-                f"--server-binary starts a server, but {named} names one; remove one of them"
+                f"{starting} starts a server, but {named} names one; remove one of them"
             )
         return url
+
+    def server_flags(self) -> dict[str, object]:
+        """Returns the flags that say which server to start, by name, where they were given."""
+        given = {"server_binary": self.server_binary, "server_config": self.server_config}
+        return {name: value for name, value in given.items() if value is not None}

@@ -93,6 +93,8 @@ class RunFlags(MeasuringFlags):
             if self.expect_workers is not None or self.master_bind_port is not None:
                 raise UsageError("--expect-workers and --master-bind-port need --distributed")
             return None
+        if self.server_config is not None:
+            raise UsageError("--server-config cannot be combined with --distributed; remove one")
         if self.expect_workers is not None:
             require_within("--expect-workers", self.expect_workers, 1, MAX_PRODUCERS - 1)
         if self.master_bind_port is not None:
@@ -173,7 +175,7 @@ def _measure(
     ):
         owns_server, open_url = url is None, None
         if url is None and cluster is None:
-            server = stack.enter_context(embedded.running(how.server_binary))
+            server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
             url, open_url = server.url, server.open_url
         request = RunRequest(
             url=url or "",

@@ -26,10 +26,14 @@ from redis.retry import Retry
 from bench.errors import ServerUnreachable, UsageError
 from bench.processes import folders, start
 from bench.processes.start import GuardedProcess
+from bench.reading import read_file
 
 _START_TIMEOUT_S = 15.0
 _ANSWER_TIMEOUT_S = 1.0
 _PORT_ATTEMPTS = 5
+_MOST_CONFIG_BYTES = 1 << 20
+_REFUSED_LINE = ">>> "
+"""Begins the line of a server's output that repeats what it cannot read in its configuration."""
 _USER = "bench"
 _OTHERS_MAY = ("nopass", "-@admin", "+client", "+config|get")
 """What connections without a password may do: all but manage the server. In Redis 6 'client' is one
@@ -52,17 +56,23 @@ class EmbeddedServer:
 
 
 @contextlib.contextmanager
-def running(binary: str | None = None) -> Iterator[EmbeddedServer]:
-    """Start a server without persistence on a free loopback port, and stop it at the end.
+def running(binary: str | None = None, config: Path | None = None) -> Iterator[EmbeddedServer]:
+    """Start a server on a free loopback port, and stop it at the end.
 
     ``binary`` is the path or name of a server program; None is the Valkey that is installed with
-    this package. Raises UsageError when there is no such program or no place for a temporary
-    folder, and ServerUnreachable when the server does not start.
+    this package. ``config`` is a file in the format of redis.conf; without it, the server has no
+    persistence. Address, password and folder are the run's, whatever the file says. Raises
+    UsageError when there is no such program or file, when the server refuses what the file says and
+    when there is no place for a temporary folder, and ServerUnreachable when it does not start.
     """
     program = find_binary(binary)
+    settings = b"" if config is None else read_config(config)
     with folders.held("server") as folder:
         secret = secrets.token_urlsafe(32)
-        process, port = _start(program, folder, secret)
+        try:
+            process, port = _start(program, folder, secret, settings)
+        except _ConfigRefused as error:
+            raise UsageError(f"--server-config {config}: {error}") from None
         try:
             url, open_url = _restricted(port, secret)
             yield EmbeddedServer(url, open_url, port, process.pid, folder, program)
@@ -102,7 +112,20 @@ def find_binary(binary: str | None) -> str:
     return str(path)
 
 
-def _start(program: str, folder: Path, secret: str) -> tuple[GuardedProcess, int]:
+def read_config(path: Path) -> bytes:
+    """The content of a configuration file. Raises UsageError where it cannot be read."""
+    try:
+        return read_file(path, _MOST_CONFIG_BYTES)
+    except OSError as error:
+        reason = f"{error.strerror or error}: check the path"
+        raise UsageError(f"--server-config {path}: {reason}") from None
+
+
+class _ConfigRefused(Exception):
+    """The server cannot read a line of its configuration."""
+
+
+def _start(program: str, folder: Path, secret: str, settings: bytes) -> tuple[GuardedProcess, int]:
     log = folder / "server.log"
     for _ in range(_PORT_ATTEMPTS):
         port = _free_port()
@@ -112,7 +135,7 @@ def _start(program: str, folder: Path, secret: str) -> tuple[GuardedProcess, int
             )
         try:
             folders.note_process(folder, process.pid)
-            _configure(process, port, folder, secret)
+            _configure(process, port, folder, secret, settings)
             _await_start(process, port, secret)
         except BaseException:
             process.end()
@@ -122,25 +145,52 @@ def _start(program: str, folder: Path, secret: str) -> tuple[GuardedProcess, int
         text = log.read_text(errors="replace").strip()
         if "in use" not in text:
             break
+    if settings:
+        _require_read(text)
     last_line = text.splitlines()[-1] if text else "no output"
     raise ServerUnreachable(f"{program} did not start ({last_line}): check --server-binary")
 
 
-def _configure(process: GuardedProcess, port: int, folder: Path, secret: str) -> None:
-    """Write the configuration to the server's input, where no other user can read it."""
-    settings: Mapping[str, bytes] = {
+def _require_read(output: str) -> None:
+    """Raise _ConfigRefused where the server's output says that it cannot read a line.
+
+    Only the line's first word is repeated: a value may be a password.
+    """
+    lines = output.splitlines()
+    for line, reason in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith(_REFUSED_LINE):
+            word = line.removeprefix(_REFUSED_LINE).strip("'\" ").partition(" ")[0]
+            raise _ConfigRefused(f"the server refuses {word!r} ({reason}): correct the file")
+
+
+def _configure(
+    process: GuardedProcess, port: int, folder: Path, secret: str, settings: bytes
+) -> None:
+    """Write the configuration to the server's input, where no other user can read it.
+
+    The last of several values of a setting counts: the user's ``settings`` stand before those that
+    keep the server private to the run.
+    """
+    own: Mapping[str, bytes] = {
         "port": str(port).encode(),
         "bind": b"127.0.0.1",
         "dir": os.fsencode(folder),
-        "save": b"",
-        "appendonly": b"no",
         "daemonize": b"no",
+        "supervised": b"no",
+        "logfile": b"",
         "requirepass": secret.encode(),
     }
-    text = "".join(f"{name} {_quoted(value)}\n" for name, value in settings.items())
+    text = b"".join(
+        (
+            b'save ""\nappendonly no\n',
+            settings,
+            b"\n",
+            "".join(f"{name} {_quoted(value)}\n" for name, value in own.items()).encode(),
+        )
+    )
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):  # it has ended; its output says why
-            process.stdin.write(text.encode())
+            process.stdin.write(text)
             process.stdin.flush()
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()

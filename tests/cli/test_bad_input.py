@@ -148,19 +148,20 @@ def test_bad_input_is_one_line_that_names_the_place_and_nothing_is_sent(
     assert not has_visitor(listener)
 
 
+@pytest.mark.parametrize("start", ["--server-binary", "--server-config"])
 @pytest.mark.parametrize("given", ["flag", "variable"])
 def test_a_server_to_start_and_one_that_is_there_are_one_too_many(
-    bench: Bench, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, given: str
+    bench: Bench, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, given: str, start: str
 ) -> None:
     url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
-    words = ["run", "smoke", "--server-binary", "redis-server"]
+    words = ["run", "smoke", start, "redis-server"]
     if given == "flag":
         words += ["--redis-url", url]
     else:
         monkeypatch.setenv("BENCH_REDIS_URL", url)
     outcome = bench(*words)
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert "--server-binary" in outcome.err
+    assert start in outcome.err
     assert not has_visitor(listener)
 
 

@@ -186,3 +186,37 @@ def test_a_program_that_ends_at_once_is_told_with_its_last_words(temporary: Path
     ):
         embedded.running(str(program)).__enter__()
     assert left_in(temporary) == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_configuration_file_sets_all_but_what_keeps_the_server_private(
+    program: str | None, tmp_path: Path
+) -> None:
+    config = tmp_path / "redis.conf"
+    config.write_text(
+        "appendonly yes\nmaxmemory-policy allkeys-lru\nport 1\nbind 0.0.0.0\nrequirepass x\n"
+        "logfile elsewhere\ndir /\ndaemonize yes"
+    )
+    with embedded.running(program, config) as running:
+        for name, value in (
+            *(("appendonly", "yes"), ("maxmemory-policy", "allkeys-lru"), ("bind", "127.0.0.1")),
+            *(("port", str(running.port)), ("dir", str(running.folder)), ("logfile", "")),
+        ):
+            assert ask(running.url, "CONFIG", "GET", name) == [name, value]
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            ask(f"redis://:x@127.0.0.1:{running.port}/0", "PING")
+
+
+def test_a_line_that_the_server_refuses_is_named_without_its_value(tmp_path: Path) -> None:
+    config = tmp_path / "redis.conf"
+    config.write_text("maxmemory 64mb\nnonesuch open-sesame\n")
+    with pytest.raises(UsageError) as caught, embedded.running(None, config):
+        pass
+    assert str(caught.value).startswith(f"--server-config {config}: the server refuses 'nonesuch' ")
+    assert "open-sesame" not in str(caught.value)
+
+
+def test_a_configuration_that_is_not_there_is_told_before_a_server_starts(tmp_path: Path) -> None:
+    missing = tmp_path / "none.conf"
+    with pytest.raises(UsageError, match=r"none\.conf: No such file or directory: check the path"):
+        embedded.read_config(missing)
