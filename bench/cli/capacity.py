@@ -11,7 +11,9 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from bench import files, result_files, units
+from bench.analysis.capacity.budget import extended
 from bench.analysis.capacity.effort import effort_for, held_out_levels
+from bench.analysis.capacity.evidence import ending, lacks_time
 from bench.cli.arguments import flags_of, read_flag, require_nothing_else, require_within
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
@@ -22,7 +24,6 @@ from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError, quoted
 from bench.inert import visible
 from bench.jobs import capacity_job
-from bench.jobs.runs import RunInterrupted
 from bench.records import capacity_record, timestamps
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
@@ -34,6 +35,7 @@ from bench.workload.value_type import whole_number
 
 _SEARCH = Group("Search", sort_key=0)
 _DEFAULT_SCENARIO = "capacity"
+_DEFAULT_BUDGET = "10m"
 
 
 @Parameter(name="*")
@@ -71,16 +73,21 @@ class SearchFlags(MeasuringFlags):
     """How to search, and where the results go."""
 
     budget: Annotated[
-        str,
+        str | None,
         Parameter(
-            group=_SEARCH, help="Time for the whole search, which sets the length of its trials."
+            group=_SEARCH,
+            help="Time for the whole search, which sets the length of its trials (10m); with "
+            "--resume, the time from then on.",
         ),
-    ] = "10m"
+    ] = None
     width: Annotated[
         str, Parameter(group=_SEARCH, help="How close the two bounds of a rate must be.")
     ] = "5%"
     resume: Annotated[
-        Path | None, Parameter(group=_SEARCH, help="Record of an interrupted search to resume.")
+        Path | None,
+        Parameter(
+            group=_SEARCH, help="Record of a search to continue, interrupted or out of time."
+        ),
     ] = None
     quiet: Annotated[bool, Parameter(group=OUTPUT, help="Show no progress and no report.")] = False
 
@@ -95,7 +102,8 @@ def capacity(
 ) -> int:
     """Find the highest rate that meets all objectives, for each number of workers.
 
-    Exits 0 when any number of workers sustains a rate, and 5 when none does.
+    Exits 0 when any number of workers is proven to sustain a rate, 5 when none does, and 3 when the
+    budget ended before either was proven.
 
     Parameters
     ----------
@@ -106,27 +114,45 @@ def capacity(
     flags, where, how = flags or CapacityFlags(), where or ServerFlags(), how or SearchFlags()
     url = how.server_url(where)
     if how.resume is not None:
-        require_nothing_else(how.resume, scenario, flags, how, kept=("json", "quiet"))
-        path, record = how.resume, capacity_record.load(how.resume)
+        require_nothing_else(how.resume, scenario, flags, how, kept=("json", "quiet", "budget"))
+        path, record = how.resume, _continued(capacity_record.load(how.resume), how.budget)
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
         path = how.output or result_files.new_file("capacity")
     files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:
         sys.stderr.write(visible(opening(record, str(path)), keep="\n") + "\n")
-    with interruptible() as should_stop:
-        try:
-            with capacity_view(how.hides_progress) as watch:
-                record = capacity_job.measure(record, path, url, should_stop, watch)
-        except RunInterrupted:
-            notify(f"interrupted; continue with: bench capacity --resume {shlex.quote(str(path))}")
-            return ExitCode.INTERRUPTED
+    with interruptible() as should_stop, capacity_view(how.hides_progress) as watch:
+        end = capacity_job.measure(record, path, url, should_stop, watch)
+    _show(end.record, path, how)
+    if end.failure is not None:
+        raise end.failure
+    if end.record.ended == "interrupted":
+        notify(f"interrupted; continue with: bench capacity --resume {shlex.quote(str(path))}")
+        return ExitCode.INTERRUPTED
+    return _exit_code(end.record)
+
+
+def _show(record: CapacityRecord, path: Path, how: SearchFlags) -> None:
+    """Prints the record or the report, also of a search that ended early once it tried a rate."""
+    if not record.is_complete and not record.levels:
+        return
     if how.json:
         sys.stdout.write(capacity_record.encode(record).decode())
     elif not how.quiet:
         print_capacity(record, path)
-    held = any(level.lower_per_s is not None for level in record.levels)
-    return ExitCode.PASSED if held else ExitCode.SLO_MISSED
+
+
+def _exit_code(record: CapacityRecord) -> ExitCode:
+    if any(level.lower_per_s is not None for level in record.levels):
+        return ExitCode.PASSED
+    return ExitCode.INCONCLUSIVE if lacks_time(record) else ExitCode.SLO_MISSED
+
+
+def _continued(record: CapacityRecord, budget: str | None) -> CapacityRecord:
+    """Returns a saved search with time to go on; one that is finished as it is."""
+    more_s = None if budget is None else read_flag("--budget", read_duration, budget)
+    return record if ending(record) == "finished" else extended(record, more_s)
 
 
 def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
@@ -149,7 +175,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "the record and process lists would show a secret in these flags: set it in the "
             "environment, which workers inherit"
         )
-    budget_s = read_flag("--budget", read_duration, how.budget)
+    budget_s = read_flag("--budget", read_duration, how.budget or _DEFAULT_BUDGET)
     width = read_flag("--width", units.parse_share, how.width)
     return CapacityRecord(
         id=secrets.token_hex(4),

@@ -35,6 +35,8 @@ class _Kind:
     """Module and function that print such a record."""
     section: str | None
     """Module that turns such a record into a section of a page; None where there is none."""
+    names_file: bool = False
+    """Whether the section names the record's file, as in a command that continues a search."""
 
 
 _RUN = _Kind(
@@ -56,6 +58,7 @@ _KINDS = {
         capacity_record.encode,
         "bench.reports.capacity:print_capacity",
         "bench.reports.html.capacity_page",
+        names_file=True,
     ),
     restarts_record.FORMAT: _Kind(
         restarts_record.load,
@@ -167,5 +170,6 @@ def _section(each: _Loaded) -> "Section":
             f"{each.path}: restarts have no page; name the records of their runs instead"
         )
     with formats.naming(each.path):
-        made: Section = importlib.import_module(each.kind.section).section(each.record)
+        named = (each.path,) if each.kind.names_file else ()
+        made: Section = importlib.import_module(each.kind.section).section(each.record, *named)
     return made

@@ -1,14 +1,17 @@
 """Makes the trials of a capacity search one by one. The search is saved after each."""
 
+import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from bench.analysis.capacity.evidence import lacks_time
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
-from bench.errors import MeasurementError
+from bench.errors import BenchError, MeasurementError
 from bench.jobs import runs
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
@@ -29,29 +32,49 @@ def trials_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-trials")
 
 
+@dataclass(frozen=True)
+class SearchEnd:
+    """A search that is not going on. ``failure`` is the error of a trial that could not be made."""
+
+    record: CapacityRecord
+    failure: BenchError | None = None
+
+
 def measure(
     record: CapacityRecord,
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
     watch: OnTrial,
-) -> CapacityRecord:
-    """Make all remaining trials and return the complete record.
+) -> SearchEnd:
+    """Make all remaining trials that fit the budget, and return the record, which says why it ends.
 
     The record is saved after each trial. ``url`` is an existing server, or None to start one for
-    each trial. Raises RunInterrupted once ``should_stop`` returns True, MeasurementError when the
-    workers finish no task, and the error of a run that left no record.
+    each trial. The search is interrupted once ``should_stop`` returns True. It fails when the
+    workers finish no task, and with the error of a run that left no record.
     """
     capacity_record.save(record, path)
-    while (step := next_trial(record)) is not None:
-        if should_stop():
-            raise runs.RunInterrupted
-        record = _with_trial(record, step, path, url, should_stop, watch)
+    try:
+        while (step := next_trial(record)) is not None:
+            if should_stop():
+                raise runs.RunInterrupted
+            record = _with_trial(record, step, path, url, should_stop, watch)
+            capacity_record.save(record, path)
+    except runs.RunInterrupted:
+        record = msgspec.structs.replace(record, ended="interrupted")
         capacity_record.save(record, path)
+        return SearchEnd(record)
+    except BenchError as failure:
+        record = msgspec.structs.replace(record, ended="failed")
+        with contextlib.suppress(BenchError):  # as where the failure is that of saving
+            capacity_record.save(record, path)
+        return SearchEnd(record, failure)
     record = msgspec.structs.replace(record, is_complete=True)
+    ended = "budget" if lacks_time(record) else "finished"
+    record = msgspec.structs.replace(record, ended=ended)
     capacity_record.save(record, path)
     watch(record, None)
-    return record
+    return SearchEnd(record)
 
 
 def _with_trial(

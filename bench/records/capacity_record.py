@@ -70,6 +70,11 @@ class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the level was predicted before it was measured, and left out of the fit."""
     limit: str
     """What fails at the upper bound, in words."""
+    held_per_s: float | None = None
+    """Highest rate that held in the trials so far, proven or not: ``lower_per_s`` where there is
+    one. None where no rate held, and in older records."""
+    held_trials: tuple[int, int] | None = None
+    """How many of the trials at ``held_per_s`` were good, and how many there were."""
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +189,11 @@ class CapacityRecord(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, object]
     server: dict[str, object]
     is_complete: bool
+    """Whether the search came to its end: it found all that it looked for, or used its budget."""
+    ended: Literal["", "finished", "budget", "interrupted", "failed"] = ""
+    """Why the search is not going on: ``budget`` where some level is not settled or was not reached
+    in time, ``failed`` where a trial could not be made. Empty while it lasts, and in older
+    records."""
 
 
 REJECTED_CAPACITY = 0.10

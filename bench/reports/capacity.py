@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench import units
+from bench import inert, units
 from bench.analysis.capacity import answer
 from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.reports.console import note_line, print_parts, record_lines
@@ -24,6 +24,9 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
     yield Text(answer.sentence(record), style="bold")
     for note in answer.notes(record):
         yield note_line(note)
+    command = answer.continuation(record, path)
+    if command:
+        yield Text.assemble("continue with: ", (inert.line(command), "bold"))
     yield ""
     yield _levels(record)
     if record.predictions:
@@ -49,7 +52,7 @@ def _levels(record: CapacityRecord) -> Table:
         table.add_row(
             level_name(level),
             units.format_rate(level.saturation_per_s),
-            units.format_rate(level.lower_per_s),
+            answer.sustained_cell(record, level),
             units.format_rate(level.upper_per_s),
             str(sum(each.purpose == "search" for each in trials)),
             level.limit,

@@ -1,6 +1,7 @@
 """``bench capacity`` and ``bench plan``: a short search, an interrupted one, and bad requests."""
 
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,10 @@ from bench.errors import RecordError
 from bench.records import capacity_record
 from bench.records.capacity_record import Effort
 from tests.cli.conftest import Bench, interrupted
-from tests.records.capacity_fixtures import found
+from tests.records.capacity_fixtures import found, searched, seconds_of
 
 SLO = ("--slo", "e2e.p99 < 200ms")
-TINY = Effort(budget_s=7.0, initial_s=0.3, final_s=0.3, sum_s=0.6, exceed_ratio=0.34, width=1.0)
+TINY = Effort(budget_s=60.0, initial_s=0.3, final_s=0.3, sum_s=0.6, exceed_ratio=0.34, width=1.0)
 """Trials too short to believe, and long enough to see that all parts fit."""
 
 
@@ -38,7 +39,7 @@ def test_an_interrupted_search_goes_on_and_leaves_one_record(bench: Bench, tmp_p
     assert [trial.purpose for trial in record.trials] == ["fill"]
     capacity_record.save(msgspec.structs.replace(record, effort=TINY), path)
     outcome = bench("capacity", "--resume", "capacity.json")
-    assert outcome.code in (0, 5), outcome.err
+    assert outcome.code in (0, 3, 5), outcome.err
     made = capacity_record.load(path)
     assert made.is_complete
     assert made.trials[0] == record.trials[0]
@@ -52,6 +53,30 @@ def test_an_interrupted_search_goes_on_and_leaves_one_record(bench: Bench, tmp_p
     assert outcome.out.splitlines()[-1] == "record: capacity.json"
     assert "trial 3: slots 2 at " in outcome.err
     assert bench("report", "capacity.json").out.splitlines()[0] == outcome.out.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_what_is_known_is_said_when_the_budget_ends_and_the_search_goes_on(
+    bench: Bench, folder: Path
+) -> None:
+    """Its end is exit code 3: neither a rate that is sustained nor that none is was proven."""
+    record = searched([2], budget_s=90.0, most_trials=5)
+    spent_s = seconds_of(record)
+    effort = msgspec.structs.replace(TINY, budget_s=spent_s + 0.1)
+    path = folder / "known.json"
+    capacity_record.save(msgspec.structs.replace(record, effort=effort), path)
+    outcome = bench("capacity", "--resume", "known.json")
+    assert outcome.code == 3
+    assert " held 778/s in 1 of 1 run, with " in " ".join(outcome.out.split())
+    assert "continue with: bench capacity --resume known.json" in outcome.out.splitlines()
+    saved = capacity_record.load(path)
+    assert (saved.ended, saved.levels[0].held_per_s) == ("budget", 778.0)
+    reported = bench("report", "known.json").out
+    assert reported == outcome.out
+    bench("report", "known.json", "--html", "page.html")
+    page = (folder / "page.html").read_text()
+    assert "NOT PROVEN" in page
+    assert "bench capacity --resume known.json" in re.sub(r"<[^>]*>", "", page)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +96,7 @@ def test_an_interrupted_search_goes_on_and_leaves_one_record(bench: Bench, tmp_p
         (("--resume", "nowhere.json"), "nowhere.json: No such file"),
         (
             ("default", "--resume", "found.json", *SLO, "--slots", "3", "--budget", "9m"),
-            "continues found.json as it was started; remove default, --slo, --slots, --budget",
+            "continues found.json as it was started; remove default, --slo, --slots, or",
         ),
         ((*SLO, "--slots", "1", "-o", "file/x.json"), "cannot write file/x.json"),
     ],

@@ -8,7 +8,7 @@ from unittest import mock
 import msgspec
 
 from bench.analysis.capacity import scaling
-from bench.analysis.capacity.effort import effort_for
+from bench.analysis.capacity.effort import effort_for, held_out_levels
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
@@ -17,6 +17,8 @@ from tests.records.fixtures import example_record
 QUEUES = ("inference_high", "inference_low")
 _EXAMPLE = example_record()
 MOST_TRIALS = 400
+BEYOND_S = 2.5
+"""What a trial takes beyond its load."""
 RESAMPLES = 50
 """An eighth of what a real search takes: enough for an interval, and as much quicker."""
 
@@ -39,7 +41,7 @@ def new_record(
         axis="slots",
         asked=asked,
         slo=[slo],
-        effort=effort_for(budget_s, len(asked), 2, 0.05),
+        effort=effort_for(budget_s, len(asked), len(held_out_levels(asked)), 0.05),
         trials=[],
         levels=[],
         predictions=[],
@@ -53,7 +55,10 @@ def new_record(
 
 
 def simulated_trial(
-    record: CapacityRecord, step: SearchStep, capacity: Callable[[int], float]
+    record: CapacityRecord,
+    step: SearchStep,
+    capacity: Callable[[int], float],
+    beyond_s: float = BEYOND_S,
 ) -> TrialRow:
     """What a trial of the simulated system comes to."""
     limit = capacity(step.units) if step.units else 1e9
@@ -67,7 +72,7 @@ def simulated_trial(
         units=step.units,
         rate_per_s=rate,
         duration_s=step.duration_s,
-        took_s=step.duration_s + 2.5,
+        took_s=step.duration_s + beyond_s,
         verdict="valid" if good else "unstable",
         good=good,
         reason="" if good else "unstable",
@@ -83,10 +88,13 @@ def simulated_trial(
 
 
 def with_trial(
-    record: CapacityRecord, step: SearchStep, capacity: Callable[[int], float] = capacity_of
+    record: CapacityRecord,
+    step: SearchStep,
+    capacity: Callable[[int], float] = capacity_of,
+    beyond_s: float = BEYOND_S,
 ) -> CapacityRecord:
     """One trial further."""
-    row = simulated_trial(record, step, capacity)
+    row = simulated_trial(record, step, capacity, beyond_s)
     record = msgspec.structs.replace(record, trials=[*record.trials, row])
     if step.purpose == "fill":
         record = msgspec.structs.replace(
@@ -111,15 +119,20 @@ def searched(
     capacity: Callable[[int], float] = capacity_of,
     budget_s: float = 600.0,
     slo: str = "e2e.p99 < 50ms",
+    *,
+    beyond_s: float = BEYOND_S,
+    most_trials: int | None = None,
+    record: CapacityRecord | None = None,
 ) -> CapacityRecord:
-    """A search brought to its end."""
-    record = new_record(asked, budget_s, slo)
-    for _ in range(MOST_TRIALS):
+    """A search brought to its end, or as far as ``most_trials``; from the start, or continued."""
+    record = new_record(asked, budget_s, slo) if record is None else record
+    for _ in range(MOST_TRIALS if most_trials is None else most_trials):
         step = next_trial(record)
         if step is None:
             return msgspec.structs.replace(record, is_complete=True)
-        record = with_trial(record, step, capacity)
-    raise AssertionError(f"no end after {MOST_TRIALS} trials")
+        record = with_trial(record, step, capacity, beyond_s)
+    assert most_trials is not None, f"no end after {MOST_TRIALS} trials"
+    return record
 
 
 @functools.cache

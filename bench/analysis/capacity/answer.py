@@ -1,35 +1,103 @@
 """Sentences about a capacity search: the answer, what limits it, and what a reader must know."""
 
 import math
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from bench import units
-from bench.analysis.capacity.models import best_level
+from bench.analysis.capacity.evidence import (
+    Ending,
+    HeldRate,
+    best_held,
+    ending,
+    held_rate,
+    lacks_time,
+    search_trials,
+)
+from bench.analysis.capacity.models import level_of
 from bench.records import capacity_record
-from bench.records.capacity_record import CapacityRecord, Prediction
+from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction
 from bench.records.formats import server_name
 from bench.workload.metrics import parse_objective
 
 _KINDS = {"interior": " (interpolated)", "extrapolated": " (extrapolated)", "load": ""}
 """How a prediction was made, by its kind in the record; a prediction under load names its rate."""
+_WHY: Mapping[Ending, str] = {
+    "": "the search has not ended",
+    "finished": "the search is finished",
+    "budget": "the budget ended",
+    "interrupted": "the search was interrupted",
+    "failed": "a trial could not be made",
+}
+"""Why a search found no more, by its ending."""
 
 
 def sentence(record: CapacityRecord) -> str:
-    """Returns the answer: the highest sustained rate, by which level, and the rate that fails."""
+    """Returns the answer: the highest rate that is known to hold, by which level, the rate that
+    fails, and what is not proven."""
     objectives = " and ".join(record.slo)
-    best = best_level(record)
+    best = best_held(record)
     if best is None:
-        return f"No tested rate meets {objectives}{_closest(record)}."
-    product = server_name(record.server)
-    verb = "sustains" if best.units == 1 else "sustain"
-    text = (
-        f"{counted_units(best.units, record.axis)} on {product} {verb} "
-        f"{units.format_rate(best.lower_per_s)} with {objectives}"
-    )
-    if best.upper_per_s is not None:
-        text += f"; {units.format_rate(best.upper_per_s)} fails"
-        text += f": {best.limit}" if best.limit else ""
+        open_end = f"; {_WHY[ending(record)]}" if _is_open(record) else ""
+        if not any(each.purpose == "search" for each in record.trials):
+            return f"No rate was tested for {objectives}: {_WHY[ending(record)]}."
+        return f"No tested rate meets {objectives}{_closest(record)}{open_end}."
+    level = level_of(record, best.units)
+    is_settled = level is not None and level.is_settled
+    subject = f"{counted_units(best.units, record.axis)} on {server_name(record.server)}"
+    rate, few = units.format_rate(best.rate_per_s), best.units == 1
+    if not best.is_proven:
+        text = f"{subject} held {rate} in {_runs(best)}, with {objectives}"
+    elif is_settled:
+        text = f"{subject} {'sustains' if few else 'sustain'} {rate} with {objectives}"
+    else:
+        text = (
+            f"{subject} {'sustains' if few else 'sustain'} at least {rate}, which held in "
+            f"{_runs(best)}, with {objectives}"
+        )
+    if level is not None and level.upper_per_s is not None:
+        text += f"; {units.format_rate(level.upper_per_s)} fails"
+        text += f": {level.limit}" if level.limit else ""
+    if not is_settled:
+        text += f"; not proven{' to be the highest' if best.is_proven else ''}: "
+        text += _WHY[ending(record)]
     return f"{text}."
+
+
+def sustained_cell(record: CapacityRecord, level: LevelRow) -> str:
+    """Returns the sustained rate of a level; in brackets one that held but is not proven."""
+    held = held_rate(record, level.units, level.lower_per_s)
+    if held is None:
+        return units.format_rate(None)
+    rate = units.format_rate(held.rate_per_s)
+    return rate if held.is_proven else f"({rate})"
+
+
+def proof_cell(record: CapacityRecord, level: LevelRow) -> str:
+    """Returns what of a level is proven: both bounds, the lower one, or none and what is known."""
+    if level.is_settled:
+        return "yes"
+    held = held_rate(record, level.units, level.lower_per_s)
+    if held is None:
+        return "no"
+    return f"{'only the lower' if held.is_proven else 'no'}: held in {_runs(held)}"
+
+
+def continuation(record: CapacityRecord, path: Path | None) -> str:
+    """Returns the command that continues a search; empty for one that has nothing left to find, and
+    for one that was not saved in a file."""
+    if path is None or not _is_open(record):
+        return ""
+    return f"bench capacity --resume {shlex.quote(str(path))}"
+
+
+def _is_open(record: CapacityRecord) -> bool:
+    return ending(record) != "finished" and (not record.is_complete or lacks_time(record))
+
+
+def _runs(held: HeldRate) -> str:
+    return f"{held.good} of {held.made} run{'' if held.made == 1 else 's'}"
 
 
 def counted_units(count: int, axis: str) -> str:
@@ -39,8 +107,13 @@ def counted_units(count: int, axis: str) -> str:
 
 def notes(record: CapacityRecord) -> Iterator[str]:
     """Yields what a reader must know besides the answer, one line per note."""
-    if not record.is_complete:
-        yield "the search is incomplete"
+    missing = sorted(set(record.asked) - {level.units for level in record.levels})
+    if _is_open(record):
+        if missing:
+            levels = ", ".join(map(str, missing))
+            yield f"{record.axis} {levels}: not searched, because {_WHY[ending(record)]}"
+        elif ending(record) != "budget":
+            yield f"the search is incomplete: {_WHY[ending(record)]}"
     yield from _open_bounds(record)
     if record.scaling is None and record.is_complete:
         yield (
@@ -55,22 +128,30 @@ def notes(record: CapacityRecord) -> Iterator[str]:
 
 
 def _open_bounds(record: CapacityRecord) -> Iterator[str]:
-    """Yields a note for each level that lacks a bound, and one for all unproven levels."""
-    unproven: list[str] = []
+    """Yields a note for each level of which something is not known, or contradictory."""
+    best = best_held(record)
     for level in record.levels:
         name = f"{record.axis} {level.units}"
-        if level.lower_per_s is None and level.upper_per_s is not None:
-            rate = units.format_rate(level.upper_per_s)
-            yield f"{name}: no tested rate is sustained, down to {rate}"
-        elif not level.is_settled:
-            unproven.append(str(level.units))
-        elif level.upper_per_s is None:
+        held = held_rate(record, level.units, level.lower_per_s)
+        if held is None:
+            yield f"{name}: no tested rate is sustained, down to {_lowest(record, level)}"
+            continue
+        rate = units.format_rate(held.rate_per_s)
+        if not level.is_settled and (best is None or level.units != best.units):
+            proven = "not proven to be the highest" if held.is_proven else "not proven"
+            yield f"{name}: {rate} held in {_runs(held)}; {proven}"
+        elif level.is_settled and level.upper_per_s is None:
             yield f"{name}: no tested rate fails; the limit is higher"
-    if unproven:
-        yield (
-            f"{record.axis} {', '.join(unproven)}: the time ran out before both bounds were "
-            "proven; use a longer --budget"
-        )
+        if held.fails_below is not None:
+            yield (
+                f"{name}: {rate} held in {_runs(held)}, but {units.format_rate(held.fails_below)} "
+                "below it failed; repeat the search on a machine that does nothing else"
+            )
+
+
+def _lowest(record: CapacityRecord, level: LevelRow) -> str:
+    loads = [each.load for each in search_trials(record, level.units)]
+    return units.format_rate(min(loads, default=level.upper_per_s))
 
 
 def prediction_cells(prediction: Prediction, axis: str) -> tuple[str, str, str, str, str]:

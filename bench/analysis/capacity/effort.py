@@ -9,8 +9,9 @@ from bench.errors import UsageError
 from bench.records.capacity_record import Effort
 from bench.units import format_duration
 
-OVERHEAD_S = 1.5
-"""Time that a trial takes beyond its load: starting, synchronising clocks, draining, saving."""
+OVERHEAD_S = 2.0
+"""Time that a trial is assumed to take beyond its load, before the first was made: starting,
+synchronising clocks, draining, saving."""
 SHORTEST_S = 3.0
 """Shortest load of a full trial; in a shorter one, start and warm-up would dominate."""
 LONGEST_S = 60.0
@@ -30,18 +31,13 @@ def effort_for(budget_s: float, levels: int, held_out: int, width: float) -> Eff
     bounds of a level must come, as a share. Raises UsageError when the budget is too small even for
     the shortest trials.
     """
-    share_s = budget_s / (levels + held_out)
-    # Short trials take half as long; one more measures the saturation.
-    trials = _SHORT_TRIALS + _FULL_TRIALS + 1
-    final_s = (share_s - trials * OVERHEAD_S) / (_FULL_TRIALS + (_SHORT_TRIALS + 1) / 2)
+    # Short trials take half as long. One more at each level measures its saturation. Before all of
+    # them a queue is filled, which is short, and after them a full trial checks the latency.
+    trials = (_SHORT_TRIALS + _FULL_TRIALS + 1) * (levels + held_out) + 2
+    full = (_FULL_TRIALS + (_SHORT_TRIALS + 1) / 2) * (levels + held_out) + 1.5
+    final_s = (budget_s - trials * OVERHEAD_S) / full
     if final_s < SHORTEST_S:
-        least_s = trials * OVERHEAD_S + SHORTEST_S * (_FULL_TRIALS + (_SHORT_TRIALS + 1) / 2)
-        needed_s = least_s * (levels + held_out)
-        raise UsageError(
-            f"a budget of {format_duration(budget_s)} is too small: {levels} levels, and "
-            f"{held_out} more to check the model, take at least {format_duration(needed_s)}; use "
-            f"--budget {math.ceil(needed_s / 60)}m, or fewer levels"
-        )
+        raise _too_small(budget_s, trials * OVERHEAD_S + full * SHORTEST_S, levels, held_out)
     final_s = min(math.floor(final_s * 2) / 2, LONGEST_S)
     return Effort(
         budget_s=budget_s,
@@ -50,6 +46,18 @@ def effort_for(budget_s: float, levels: int, held_out: int, width: float) -> Eff
         sum_s=_SUM * final_s,
         exceed_ratio=_EXCEED_RATIO,
         width=width,
+    )
+
+
+def _too_small(budget_s: float, needed_s: float, levels: int, held_out: int) -> UsageError:
+    counted = f"{levels} level{'' if levels == 1 else 's'}"
+    if held_out:
+        counted += f", and {held_out} more to check the model,"
+    return UsageError(
+        f"a budget of {format_duration(budget_s)} is too small: {counted} "
+        f"take{'s' if levels == 1 and not held_out else ''} at least "
+        f"{format_duration(needed_s)}; use --budget {math.ceil(needed_s / 60)}m"
+        f"{', or fewer levels' if levels > 1 else ''}"
     )
 
 

@@ -141,15 +141,39 @@ def _narrowing(
     )
 
 
-def closing_step(trials: Sequence[Trial], goal: Goal) -> WantedTrial | None:
-    """Returns a trial that helps to prove a lower bound, for a search whose time is up.
+def closing_step(
+    trials: Sequence[Trial], goal: Goal, most_trials: float = math.inf
+) -> WantedTrial | None:
+    """Returns a trial that helps to prove a lower bound, for a search whose time is nearly up.
 
-    It does not look for a better bound. None where a lower bound is proven, or no load seems good.
+    It does not look for a better bound. Of the loads that seem good it takes the highest that
+    ``most_trials`` more full trials can prove, or the highest of all where they can prove none.
+    None where a lower bound is proven, or no load seems good.
     """
     if bounds(trials, goal).lower is not None:
         return None
-    lower, _ = _relevant(_by_load(trials), goal)
-    return None if lower is None else WantedTrial(lower, goal.final_s)
+    loads = promising(trials, goal)
+    provable = [
+        load for load in loads if trials_to_prove(_by_load(trials)[load], goal) <= most_trials
+    ]
+    load = max(provable or loads, default=None)
+    return None if load is None else WantedTrial(load, goal.final_s)
+
+
+def promising(trials: Sequence[Trial], goal: Goal) -> list[float]:
+    """Returns the loads that seem good, below every load that seems bad, the lowest first."""
+    at = _by_load(trials)
+    highest, _ = _relevant(at, goal)
+    return [] if highest is None else sorted(load for load in at if load <= highest)
+
+
+def trials_to_prove(trials: Sequence[Trial], goal: Goal) -> int:
+    """Returns how many more full trials, all of them good, make a load a lower bound."""
+    load = trials[0].load
+    more: list[Trial] = []
+    while classify([*trials, *more], goal) is not BoundKind.LOWER:
+        more.append(Trial(load, goal.final_s, good=True))
+    return len(more)
 
 
 def bounds(trials: Sequence[Trial], goal: Goal) -> Bounds:

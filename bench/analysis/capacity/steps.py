@@ -11,16 +11,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bench.analysis.capacity import models
+from bench.analysis.capacity import budget, models
 from bench.analysis.capacity.effort import goal_of, held_out_levels
+from bench.analysis.capacity.evidence import held_rate, search_trials
 from bench.analysis.capacity.scaling import Law
 from bench.analysis.capacity.search import (
     Bounds,
-    Trial,
     WantedTrial,
     bounds,
     closing_step,
     next_step,
+    promising,
+    trials_to_prove,
 )
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
@@ -32,8 +34,6 @@ _HIGHEST_SHARE = 1.3
 """Highest load of a search as a share of the saturation."""
 _LOWEST_SHARE = 1 / 64
 """Lowest load of a search as a share of the saturation."""
-_MOST_OVERTIME = 1.5
-"""Multiple of a level's time that a search without a proven bound may use to prove one."""
 LOAD_SHARE = 0.8
 """The rate whose latency is predicted, as a share of the highest sustained rate."""
 _DIGITS = 3
@@ -54,18 +54,21 @@ class SearchStep:
 
 
 def next_trial(record: CapacityRecord) -> SearchStep | None:
-    """Returns the next trial of a search; None when all have been run."""
+    """Returns the next trial of a search; None when all have been run, or none fits the budget."""
     short_s, full_s = record.effort.initial_s, record.effort.final_s
     if not _was_run(record, "fill"):
         return SearchStep("fill", 0, None, short_s)
     for units in levels_to_search(record):
         if not _was_run(record, "saturation", units):
+            if not budget.fits(record, short_s):
+                return None
             return SearchStep("saturation", units, None, short_s)
         wanted = _search(record, units)
         if isinstance(wanted, WantedTrial):
             return SearchStep("search", units, _rounded(wanted.load), wanted.duration_s)
     loads = [each for each in record.predictions if each.kind == "load"]
-    if loads and not _was_run(record, "load", loads[0].units):
+    is_due = loads and not _was_run(record, "load", loads[0].units)
+    if is_due and budget.fits(record, full_s):
         return SearchStep("load", loads[0].units, loads[0].rate_per_s, full_s)
     return None
 
@@ -106,8 +109,7 @@ def updated(record: CapacityRecord) -> CapacityRecord:
 
 def _search(record: CapacityRecord, units: int) -> WantedTrial | Bounds:
     """Returns the next trial of a level, or its bounds: final ones, or those reached in time."""
-    goal = goal_of(record.effort)
-    trials = _trials(record, units)
+    goal, trials = goal_of(record.effort), search_trials(record, units)
     saturation = _saturation(record, units) or 1.0
     first = _predicted(record, units) or saturation * _FIRST_SHARE
     step = next_step(
@@ -117,38 +119,38 @@ def _search(record: CapacityRecord, units: int) -> WantedTrial | Bounds:
         _rounded(saturation * _LOWEST_SHARE),
         _rounded(saturation * _HIGHEST_SHARE),
     )
-    late = _spent_s(record, units) / _allowance_s(record, units)
-    if isinstance(step, Bounds) or not trials or late < 1:
+    if isinstance(step, Bounds) or _has_time(record, units, step):
         return step
-    closing = closing_step(trials, goal) if late < _MOST_OVERTIME else None
+    left_s = budget.level_left_s(record, units, is_overtime=True)
+    full_s = budget.trial_s(record, goal.final_s)
+    closing = closing_step(trials, goal, left_s / full_s) if full_s <= left_s else None
     return closing or bounds(trials, goal)
 
 
-def _allowance_s(record: CapacityRecord, units: int) -> float:
-    """Returns the seconds that a level may take: an equal part of what earlier levels left."""
-    planned = [*sorted(set(record.asked)), *held_out_levels(record.asked)]
-    place = planned.index(units) if units in planned else len(planned) - 1
-    before_s = _spent_s(record, 0) + math.fsum(_spent_s(record, each) for each in planned[:place])
-    left_s = max(record.effort.budget_s - before_s, record.effort.final_s)
-    return left_s / (len(planned) - place)
+def _has_time(record: CapacityRecord, units: int, step: WantedTrial) -> bool:
+    """Returns whether a level's time allows a trial and, after it, the proof of a lower bound.
 
-
-def _spent_s(record: CapacityRecord, units: int) -> float:
-    return math.fsum(
-        each.took_s for each in record.trials if each.units == units and each.purpose != "load"
-    )
+    What the proof takes is set aside as soon as a load seems good and none is proven.
+    """
+    goal, trials = goal_of(record.effort), search_trials(record, units)
+    loads = promising(trials, goal)
+    needed_s = budget.trial_s(record, step.duration_s)
+    if loads and bounds(trials, goal).lower is None:
+        best = [each for each in trials if each.load == loads[-1]]
+        is_part = step == WantedTrial(loads[-1], goal.final_s)
+        missing = trials_to_prove(best, goal) - is_part
+        needed_s += missing * budget.trial_s(record, goal.final_s)
+    return needed_s <= budget.level_left_s(record, units)
 
 
 def _level(record: CapacityRecord, units: int) -> LevelRow | None:
-    if not _trials(record, units):
+    trials = search_trials(record, units)
+    if not trials:
         return None
     found = _search(record, units)
     settled = isinstance(found, Bounds)
-    now = (
-        found
-        if isinstance(found, Bounds)
-        else bounds(_trials(record, units), goal_of(record.effort))
-    )
+    now = found if isinstance(found, Bounds) else bounds(trials, goal_of(record.effort))
+    held = held_rate(record, units, now.lower)
     return LevelRow(
         units=units,
         saturation_per_s=_saturation(record, units),
@@ -157,6 +159,8 @@ def _level(record: CapacityRecord, units: int) -> LevelRow | None:
         is_settled=settled and now.is_settled,
         is_held_out=units not in record.asked,
         limit=_limit(record, units, now.upper),
+        held_per_s=None if held is None else held.rate_per_s,
+        held_trials=None if held is None else (held.good, held.made),
     )
 
 
@@ -264,14 +268,6 @@ def _predicted(record: CapacityRecord, units: int) -> float | None:
     capacity = (each for each in record.predictions if each.what == "capacity")
     value = next((each.value for each in capacity if each.units == units), None)
     return None if value is None else value * (1 - record.effort.width)
-
-
-def _trials(record: CapacityRecord, units: int) -> list[Trial]:
-    return [
-        Trial(each.rate_per_s, each.duration_s, each.good)
-        for each in record.trials
-        if each.units == units and each.purpose == "search" and each.rate_per_s is not None
-    ]
 
 
 def _saturation(record: CapacityRecord, units: int) -> float | None:

@@ -1,9 +1,11 @@
 """A capacity search as a section of a page."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench import units
 from bench.analysis.capacity import answer
+from bench.analysis.capacity.evidence import HeldRate, best_held, lacks_time
 from bench.analysis.capacity.models import best_level
 from bench.analysis.capacity.plan import CapacityPlan, PlanRequest, make_plan
 from bench.names import ALL_QUEUES
@@ -26,10 +28,13 @@ _HEADROOM = 0.2
 """Share of each option's capacity that the sizing table keeps free."""
 
 
-def section(record: CapacityRecord) -> Section:
-    """Returns a section with everything a capacity search found."""
+def section(record: CapacityRecord, path: Path | None = None) -> Section:
+    """Returns a section with everything a capacity search found.
+
+    ``path`` is the file of the record, for the command that continues a search.
+    """
     verdict, tone = _verdict(record)
-    best = best_level(record)
+    best, held = best_level(record), best_held(record)
     plan = None if best is None else _options_for(record, best)
     return Section(
         kind="capacity",
@@ -38,7 +43,7 @@ def section(record: CapacityRecord) -> Section:
         verdict=verdict,
         tone=tone,
         answer=answer.sentence(record),
-        figures={"sustained": units.format_rate(best.lower_per_s if best else None)},
+        figures={_kind_of(held): units.format_rate(held.rate_per_s if held else None)},
         description=record.scenario.description,
         stamp=stamp(f"Search {record.id}, started", record.started_at),
         setup=setup_of(
@@ -47,6 +52,7 @@ def section(record: CapacityRecord) -> Section:
         view={
             "record": record,
             "notes": list(answer.notes(record)),
+            "continuation": answer.continuation(record, path),
             "levels": _levels(record),
             "checks": _checks(record) if record.predictions else None,
             "law": _law(record),
@@ -62,13 +68,22 @@ def section(record: CapacityRecord) -> Section:
 
 
 def _verdict(record: CapacityRecord) -> tuple[str, Tone]:
-    if best_level(record) is None:
+    held = best_held(record)
+    if held is None and not lacks_time(record):
         return "NO SUSTAINED RATE", "bad"
     if not record.is_complete:
         return "INCOMPLETE", "open"
+    if held is None or not held.is_proven:
+        return "NOT PROVEN", "open"
+    if lacks_time(record):
+        return "FOUND, NOT PROVEN TO BE THE HIGHEST", "open"
     if any(capacity_record.is_rejected(record, what) for what in ("capacity", "e2e.p99")):
         return "FOUND, MODEL REJECTED", "open"
     return "FOUND", "good"
+
+
+def _kind_of(held: HeldRate | None) -> str:
+    return "sustained" if held is None or held.is_proven else "held, not proven"
 
 
 def _pictures(record: CapacityRecord, best: LevelRow | None) -> list[Picture]:
@@ -84,10 +99,10 @@ def _levels(record: CapacityRecord) -> Table:
             level_name(level),
             # The share of the saturation is left out: both rates stand in the columns beside it.
             level.limit.partition(", at ")[0] or NOTHING,
-            units.format_rate(level.lower_per_s),
+            answer.sustained_cell(record, level),
             units.format_rate(level.upper_per_s),
             units.format_rate(level.saturation_per_s),
-            "yes" if level.is_settled else "no",
+            answer.proof_cell(record, level),
         ]
         for level in record.levels
     ]
