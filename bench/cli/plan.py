@@ -9,7 +9,8 @@ from typing import Annotated, TypeVar
 from cyclopts import Parameter
 
 from bench import units
-from bench.analysis.capacity.plan import PlanRequest, make_plan
+from bench.analysis.capacity.plan import make_plan
+from bench.analysis.capacity.plan_request import PlanRequest
 from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
@@ -95,7 +96,7 @@ def plan(
     """
     loaded, request = capacity_record.load(record), (flags or PlanFlags()).request(rate)
     with formats.naming(record):
-        made = make_plan(loaded, request)
+        made = make_plan(loaded, request, record)
     if json:
         sys.stdout.write(formats.encode(made).decode())
     else:

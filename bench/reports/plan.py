@@ -10,7 +10,8 @@ from bench import units
 from bench.analysis.capacity.answer import counted_units
 from bench.analysis.capacity.memory import MemoryPlan
 from bench.analysis.capacity.placement import Placement, QueueSplit
-from bench.analysis.capacity.plan import CapacityPlan, PlanOption
+from bench.analysis.capacity.plan import CapacityPlan
+from bench.analysis.capacity.plan_request import PlanOption
 from bench.reports.console import note_line, print_parts
 from bench.reports.figures import NOTHING, counted
 from bench.reports.tables import plain_table
@@ -133,6 +134,12 @@ def _kept(memory: MemoryPlan, backlog: str) -> str:
     return f"{line}; with a backlog of {backlog} ({queued}), {total}"
 
 
+def basis(option: PlanOption) -> str:
+    """Returns where an option's rate comes from, and of which number where it is another's."""
+    of_others = f" with {option.of_units}" if option.of_units != option.units else ""
+    return f"{option.basis}{of_others}"
+
+
 def headroom(option: PlanOption) -> str:
     """Returns the share of an option's capacity that stays free, or ``–`` where it is too small."""
     return f"{option.headroom:.0%}" if option.headroom >= 0 else NOTHING
@@ -148,7 +155,7 @@ def _options(plan: CapacityPlan) -> Table:
         table.add_row(
             str(option.units),
             units.format_rate(option.holds_per_s),
-            option.basis,
+            basis(option),
             headroom(option),
             "chosen" if is_chosen else option.rejected,
             style="bold" if is_chosen else "",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from bench.analysis.capacity.plan import PlanRequest, make_plan
+from bench.analysis.capacity.plan import make_plan
+from bench.analysis.capacity.plan_request import PlanRequest
 from bench.records.capacity_record import CapacityRecord
 from bench.reports import capacity, plan
 from bench.reports.html import capacity_page

@@ -1,64 +1,28 @@
-"""Sizing for a rate, from a capacity record alone.
-
-Measured levels are used as measured. Between and beyond them the scaling law applies, with the low
-end of its interval, unless a check has rejected it.
-"""
+"""Sizing for a rate, from a capacity record alone."""
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
 from bench import units
 from bench.analysis.capacity import models
 from bench.analysis.capacity.memory import MemoryDemand, MemoryPlan, memory_notes, plan_memory
+from bench.analysis.capacity.options import sustained_rates
 from bench.analysis.capacity.placement import (
     Placement,
     place_queues,
     placement_notes,
     servers_for,
 )
+from bench.analysis.capacity.plan_notes import plan_notes
+from bench.analysis.capacity.plan_request import PlanOption, PlanRequest
 from bench.analysis.capacity.queueing import Queue, priority_waits_s
 from bench.errors import UsageError
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord
 from bench.workload.metrics import parse_objective
-
-
-class PlanRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A sizing question: the rate to plan for, and the assumptions to plan with."""
-
-    rate_per_s: float
-    headroom: float
-    """Share of each capacity to keep free."""
-    slo: tuple[str, ...] = ()
-    """Objectives of the search that must be met; empty for all of them."""
-    backlog: int = 1_000_000
-    """Number of tasks in the backlog whose drain time is planned."""
-    memory_bytes: int | None = None
-    """Memory of one server; None where it is unknown."""
-    keep_s: float | None = None
-    """How long finished tasks are kept; None to count none."""
-    kept_bytes: int | None = None
-    """Memory of a kept task; None for that of a queued one."""
-    service_s: float | None = None
-    """Mean service time to assume; None for the measured one."""
-    mix: dict[str, float] | None = None
-    """Weights of the sub-queues to assume, highest priority first; None for the scenario's own."""
-
-
-class PlanOption(msgspec.Struct, frozen=True, kw_only=True):
-    """One number of workers or slots, and whether it is enough."""
-
-    units: int
-    holds_per_s: float
-    """Rate that they sustain; for a modelled one, the low end of its interval."""
-    basis: str
-    """``measured`` or ``modelled``."""
-    headroom: float
-    """Share of the sustained rate that stays free; negative where the option is too small."""
-    rejected: str
-    """Reason why the option is not enough; empty for one that is."""
 
 
 class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +57,10 @@ class CapacityPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a reader must know, one sentence each."""
 
 
-def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
-    """Returns the plan for a rate.
+def make_plan(
+    record: CapacityRecord, request: PlanRequest, path: Path | None = None
+) -> CapacityPlan:
+    """Returns the plan for a rate. ``path`` is the record's file, which notes name.
 
     Raises UsageError for an objective that the search did not have, and for a service time that the
     record cannot scale.
@@ -125,7 +91,7 @@ def make_plan(record: CapacityRecord, request: PlanRequest) -> CapacityPlan:
         waits_s=_waits(record, request, chosen, saturation),
         first_bottleneck=_first_bottleneck(chosen, share, memory.kept_share, request),
         notes=[
-            *_notes(record, request, chosen),
+            *plan_notes(record, request, options, path),
             *placement_notes(placement, shards, record.axis),
             *_keeping_notes(record, request),
             *memory_notes(demand, memory),
@@ -166,35 +132,19 @@ def _service_factor(record: CapacityRecord, request: PlanRequest) -> float:
 
 
 def _options(record: CapacityRecord, request: PlanRequest, factor: float) -> Iterator[PlanOption]:
-    """Yields measured levels, and modelled ones between and beyond them, the smallest first."""
-    measured = {level.units: level for level in record.levels if level.lower_per_s is not None}
-    modelled = {} if capacity_record.is_rejected(record, "capacity") else _modelled(record)
-    for count in sorted({*measured, *modelled}):
-        is_measured = count in measured
-        holds = (measured[count].lower_per_s or 0.0) if is_measured else modelled[count]
-        holds *= factor
-        basis = "measured" if is_measured and factor == 1.0 else "modelled"
+    """Yields each number whose rate is known or can be modelled, the smallest first."""
+    for each in sustained_rates(record):
+        holds = each.rate_per_s * factor
+        basis = "modelled" if each.basis == "measured" and factor != 1.0 else each.basis
         headroom = 1 - request.rate_per_s / holds if holds else -math.inf
         yield PlanOption(
-            units=count,
+            units=each.units,
             holds_per_s=holds,
             basis=basis,
+            of_units=each.of_units,
             headroom=headroom,
             rejected=_why_not(headroom, request),
         )
-
-
-def _modelled(record: CapacityRecord) -> dict[int, float]:
-    """Returns the low end of the modelled rate for each whole number of workers or slots."""
-    if record.scaling is None:
-        return {}
-    band = record.scaling.band
-    counts = range(math.ceil(band[0][0]), math.floor(band[-1][0]) + 1)
-    found = {}
-    for count in counts:
-        _, _, low, _ = min(band, key=lambda point: abs(point[0] - count))
-        found[count] = max(low, 0.0)
-    return found
 
 
 def _why_not(headroom: float, request: PlanRequest) -> str:
@@ -295,26 +245,6 @@ def _first_bottleneck(
     return f"{first}, at {units.format_rate(limits[first])}"
 
 
-def _notes(
-    record: CapacityRecord, request: PlanRequest, chosen: PlanOption | None
-) -> Iterator[str]:
-    if capacity_record.is_rejected(record, "capacity"):
-        yield "the scaling law was rejected by a check, so the plan uses measured levels only"
-    elif record.scaling is None:
-        yield "there is no scaling law, so the plan uses measured levels only"
-    if chosen is None:
-        yield _too_much(record, request)
-    elif chosen.basis == "modelled":
-        yield f"this number of {record.axis} is modelled (low end of its interval); measure it"
-    if request.service_s is not None:
-        yield "the service time is hypothetical; the rest of a task's time is assumed unchanged"
-    if capacity_record.is_rejected(record, "e2e.p99"):
-        yield "the queueing model was rejected by a check, so waits are not modelled"
-    unsettled = [level.units for level in record.levels if not level.is_settled]
-    if unsettled:
-        yield f"bounds are not fully proven for {record.axis} {', '.join(map(str, unsettled))}"
-
-
 def _keeping_notes(record: CapacityRecord, request: PlanRequest) -> Iterator[str]:
     if request.keep_s is None and record.scenario.store_results:
         yield (
@@ -328,14 +258,3 @@ def _keeping_notes(record: CapacityRecord, request: PlanRequest) -> Iterator[str
                 f"a kept task is counted like a queued one, {units.format_bytes(each)} without a "
                 "result; add --kept-bytes for another size"
             )
-
-
-def _too_much(record: CapacityRecord, request: PlanRequest) -> str:
-    best = models.best_level(record)
-    most = "nothing" if best is None else units.format_rate(best.lower_per_s)
-    return (
-        f"no measured or modelled number of {record.axis} sustains "
-        f"{units.format_rate(request.rate_per_s)} with {request.headroom:.0%} headroom; the "
-        f"highest measured rate is {most}; search with more {record.axis}, or divide the load "
-        "among queues on several servers"
-    )

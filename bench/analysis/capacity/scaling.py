@@ -21,7 +21,7 @@ RESAMPLES = 400
 """Number of fits from which the intervals are taken."""
 _SEED = 1
 _INTERVAL = (5.0, 95.0)
-_RUN_NOISE = 0.03
+RUN_NOISE = 0.03
 """Variation of a rate between trials of different days, as a share, because machines drift."""
 FARTHEST = 2.0
 """Factor by which a prediction may exceed the largest level. Fitted to 1 to 8 workers with 3% of
@@ -111,7 +111,7 @@ class Law:
         value = float(self.best.at(workers))
         # A measurement there will only be as precise as the width of its bounds.
         width = max((level.upper - level.lower) / 2 / level.middle for level in self.levels)
-        slack = math.hypot(width, _RUN_NOISE) * value
+        slack = math.hypot(width, RUN_NOISE) * value
         return Band(value, min(float(low), value) - slack, max(float(high), value) + slack)
 
     def interval_of(self, name: str) -> tuple[float, float]:
@@ -134,7 +134,7 @@ def fit(levels: Sequence[Level]) -> Law | None:
     middles = np.array([level.middle for level in levels])
     widths = np.array([(level.upper - level.lower) / level.middle for level in levels])
     # The standard deviation of a uniform distribution between the bounds is their width / √12.
-    relative_sd = np.hypot(widths / math.sqrt(12), _RUN_NOISE)
+    relative_sd = np.hypot(widths / math.sqrt(12), RUN_NOISE)
     best = fit_coefficients(workers, middles, relative_sd)
     residuals = middles / best.at(workers) - 1
     # Residuals may be noise, too; fitting three coefficients hides part of it.

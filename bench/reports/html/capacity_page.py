@@ -7,7 +7,8 @@ from bench import units
 from bench.analysis.capacity import answer
 from bench.analysis.capacity.evidence import HeldRate, best_held, lacks_time
 from bench.analysis.capacity.models import best_level
-from bench.analysis.capacity.plan import CapacityPlan, PlanRequest, make_plan
+from bench.analysis.capacity.plan import CapacityPlan, make_plan
+from bench.analysis.capacity.plan_request import PlanRequest
 from bench.names import ALL_QUEUES
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
@@ -35,7 +36,7 @@ def section(record: CapacityRecord, path: Path | None = None) -> Section:
     """
     verdict, tone = _verdict(record)
     best, held = best_level(record), best_held(record)
-    plan = None if best is None else _options_for(record, best)
+    plan = None if best is None else _options_for(record, best, path)
     return Section(
         kind="capacity",
         group="Capacities",
@@ -182,9 +183,9 @@ def _validity_row(level: LevelRow, trial: TrialRow) -> list[str]:
     ]
 
 
-def _options_for(record: CapacityRecord, best: LevelRow) -> CapacityPlan:
+def _options_for(record: CapacityRecord, best: LevelRow, path: Path | None) -> CapacityPlan:
     rate = float(f"{_SHARE * (best.lower_per_s or 0.0):.2g}")
-    return make_plan(record, PlanRequest(rate_per_s=max(rate, 1.0), headroom=_HEADROOM))
+    return make_plan(record, PlanRequest(rate_per_s=max(rate, 1.0), headroom=_HEADROOM), path)
 
 
 def _options(plan: CapacityPlan) -> Table:
@@ -197,7 +198,7 @@ def _options(plan: CapacityPlan) -> Table:
                 str(option.units),
                 option.rejected or ("chosen" if option is plan.chosen else "more than needed"),
                 units.format_rate(option.holds_per_s),
-                option.basis,
+                plan_report.basis(option),
                 plan_report.headroom(option),
             ]
             for option in plan.options

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from bench.analysis.capacity.plan import PlanRequest, make_plan
+from bench.analysis.capacity.plan import make_plan
+from bench.analysis.capacity.plan_request import PlanRequest
 from bench.errors import UsageError
 from tests.records.capacity_fixtures import broken, capacity_of, found
 
@@ -27,7 +28,23 @@ def test_what_was_measured_is_taken_before_what_is_modelled() -> None:
     basis = {option.units: option.basis for option in plan.options}
     assert all(basis[level.units] == "measured" for level in found().levels)
     assert basis[3] == basis[5] == "modelled"
-    assert max(basis) == 16  # twice the largest level, and no more
+    assert max(basis) == 12
+
+
+def test_a_law_reaches_to_twice_the_largest_level_and_says_where_it_was_not_measured() -> None:
+    fitted = [level for level in found().levels if not level.is_held_out]
+    plan = make_plan(msgspec.structs.replace(found(), levels=fitted), request(rate_per_s=2100.0))
+    basis = {option.units: option.basis for option in plan.options}
+    assert {basis[number] for number in (9, 12, 16)} == {"extrapolated"}
+    assert max(basis) == 16
+    assert plan.chosen is not None
+    assert plan.chosen.units > 8
+    (note,) = [each for each in plan.notes if "extrapolated" in each]
+    assert "beyond the largest measured number, 8 (low end of its interval)" in note
+    assert (
+        f"measure it: bench capacity capacity --service-time=2ms --slots={plan.chosen.units}"
+        in note
+    )
 
 
 def test_a_rejected_law_plans_with_measured_levels_only() -> None:
@@ -117,7 +134,7 @@ def test_slower_tasks_need_more_workers() -> None:
     assert slower.chosen is None or (
         as_it_is.chosen is not None and slower.chosen.units > as_it_is.chosen.units
     )
-    assert {option.basis for option in slower.options} == {"modelled"}
+    assert "measured" not in {option.basis for option in slower.options}
     assert any("service time is hypothetical" in note for note in slower.notes)
 
 
