@@ -47,6 +47,22 @@ def test_an_example_is_accepted(name: str) -> None:
         assert field.read(field.example) not in (None, field.default)
 
 
+QUANTITIES = [
+    name
+    for name, field in FIELDS.items()
+    if name in ("service_time", "payload_size")
+    or (field.attribute.endswith("_s") and not field.attribute.endswith("_per_s"))
+]
+
+
+@pytest.mark.parametrize("written", [50, 0.5, "50", " 50 ", "0.5"])
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_no_duration_and_no_size_is_read_without_its_unit(name: str, written: object) -> None:
+    """50 could be meant in seconds or in milliseconds, and either is wrong for somebody."""
+    with pytest.raises(UsageError, match=r"has no unit|expected a text"):
+        FIELDS[name].read(written)
+
+
 def test_what_a_field_replaces_is_a_field() -> None:
     replaced = {each for field in FIELDS.values() for each in field.declared.replaces}
     assert replaced <= set(FIELDS)
