@@ -18,6 +18,7 @@ from bench.cli.gate_outputs import GateOutputs
 from bench.errors import MeasurementError, UsageError, nearest, quoted
 from bench.records import run_record
 from bench.records.run_record import RunRecord
+from bench.workload.measurable import require_measured
 from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
 
@@ -65,10 +66,17 @@ class DecisionFlags:
         return list(self.allow or [])
 
     def gated(self, scenario: Scenario) -> Sequence[Metric]:
-        """Returns the metrics that decide. Raises UsageError for an unknown one."""
-        if self.gate:
-            return list(dict.fromkeys(map(metric_values.parse_comparable, self.gate)))
-        return metric_values.gated_by_default(scenario)
+        """Returns the metrics that decide. Raises UsageError for an unknown one, and for one that
+        no run of the scenario measures."""
+        if not self.gate:
+            return metric_values.gated_by_default(scenario)
+        gated = list(dict.fromkeys(map(metric_values.parse_comparable, self.gate)))
+        for metric in gated:
+            try:
+                require_measured(metric, scenario)
+            except UsageError as error:
+                raise UsageError(f"--gate: {metric.name!r}: {error}") from None
+        return gated
 
     def margin_share(self) -> float:
         """Returns the margin as a share. Raises UsageError for one that is none."""

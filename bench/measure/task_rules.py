@@ -27,13 +27,7 @@ def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             f"unknown{_completed_gone(inputs)}: repeat the run on a server that keeps its data",
             Verdict.INCOMPLETE,
         )
-    if inputs.counts.enqueued and not inputs.measured_tasks:
-        yield VerdictReason(
-            "nothing_measured",
-            "every task was due in the warm-up, so that no figure is left: run for longer, or set "
-            "a shorter --warmup",
-            Verdict.INCOMPLETE,
-        )
+    yield from _unmeasured(inputs)
     if inputs.are_outcomes_known:
         yield from _unfinished(inputs)
     else:
@@ -43,6 +37,33 @@ def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "and lost tasks are unreliable: check that the server responds, and repeat the run",
             Verdict.INCOMPLETE,
         )
+
+
+def _unmeasured(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    """A run that went well, and left no figure of what it was made for."""
+    if inputs.counts.enqueued and not inputs.measured_tasks:
+        yield VerdictReason(
+            "nothing_measured",
+            "every task was due in the warm-up, so that no figure is left: run for longer, or set "
+            "a shorter --warmup",
+            Verdict.INCOMPLETE,
+        )
+    elif inputs.expects_completions and inputs.counts.ended and not inputs.ends_seen:
+        yield VerdictReason("no_end_seen", _no_end_seen(inputs), Verdict.INCOMPLETE)
+
+
+def _no_end_seen(inputs: VerdictInputs) -> str:
+    """The warning for a run without a single end-to-end latency, although tasks have ended."""
+    if inputs.seen_by is None:
+        return (
+            "no task that was due after the warm-up has ended, so there is no end-to-end latency: "
+            "run for longer, set a shorter --warmup, or add workers"
+        )
+    return (
+        f"tasks have ended, but no traced task's {inputs.seen_by} showed its end after the "
+        f"warm-up, so there is no end-to-end latency: use --seen-by {_other_sign(inputs.seen_by)}, "
+        "trace more tasks (--traced), or run for longer"
+    )
 
 
 def _completed_gone(inputs: VerdictInputs) -> str:
@@ -186,12 +207,6 @@ def notes_on_ends(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         )
     if inputs.looked_up is not None and inputs.are_outcomes_known:
         yield VerdictReason("reconciled", _reconciled(inputs.looked_up))
-    if inputs.seen_by is not None and inputs.counts.ended and not inputs.ends_seen:
-        yield VerdictReason(
-            "no_end_seen",
-            f"tasks have ended, but no task's {inputs.seen_by} showed its end, so there is no "
-            f"end-to-end latency: use --seen-by {_other_sign(inputs.seen_by)}",
-        )
     if inputs.counts.outcome_unknown:
         yield VerdictReason("outcome_unknown", _outcome_unknown(inputs))
     if inputs.counter_excess:

@@ -146,8 +146,8 @@ class VerdictInputs:
     """Tasks of which only Redis has shown how they ended, as processes died; None if none did."""
     seen_by: str | None = None
     """What shows the end of a task, ``state`` or ``result``; None if workers report it."""
-    ends_seen: int = 0
-    """Number of traced tasks that were seen to end."""
+    ends_seen: int = 1
+    """Tasks whose end-to-end latency is in the figures."""
     awaits_reports: bool = False
     """Whether workers on other hosts were expected to report and none did."""
     unfinished: Mapping[str, int] = field(default_factory=dict)

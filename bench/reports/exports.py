@@ -6,8 +6,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from bench.errors import RecordError
 from bench.inert import visible
 from bench.measure.histogram import Histogram, highest_equivalent
+from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
 from bench.records.summaries import histogram_of
 
@@ -18,9 +20,15 @@ def hgrm(record: RunRecord, interval: str, queue: str) -> str:
     """Returns a percentile distribution in milliseconds, as HdrHistogram's plotters read it.
 
     ``queue`` is a sub-queue or ``all``. Raises KeyError with the unknown name when the record has
-    no such interval or queue.
+    no such interval or queue, and RecordError when nothing was measured of it.
     """
     summary = record.latency[interval][queue]
+    if not summary.count:
+        of_queue = "" if queue == ALL_QUEUES else f" in {queue}"
+        raise RecordError(
+            f"no latency of {interval} was measured in this run{of_queue}, so there is nothing to "
+            "export: choose another --interval or --queue, or repeat the run"
+        )
     histogram = histogram_of(summary)
     out = io.StringIO()
     out.write("       Value     Percentile TotalCount 1/(1-Percentile)\n\n")
@@ -38,8 +46,12 @@ def hdr(record: RunRecord) -> str:
     """Returns a histogram log (version 1.3): one tagged line per interval and queue, in µs.
 
     Intervals without samples are omitted. What the format does not allow in a tag, such as a comma
-    or a space, is percent-encoded there.
+    or a space, is percent-encoded there. Raises RecordError where nothing was measured.
     """
+    if not any(each.count for queues in record.latency.values() for each in queues.values()):
+        raise RecordError(
+            "no latency was measured in this run, so there is nothing to export: repeat the run"
+        )
     out = io.StringIO()
     out.write("#[Histogram log format version 1.3]\n")
     out.write(f"#[runqy-bench run {visible(f'{record.id}, started {record.started_at}')}]\n")

@@ -42,11 +42,13 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
     yield from _objectives(record)
     yield ""
     yield from map(Text, _throughput(record))
-    yield ""
-    yield _intervals(record, width)
+    tables = [_intervals(record, width)]
     if len(record.queues) > 1:
-        yield ""
-        yield _queues(record, width)
+        tables.append(_queues(record, width))
+    for table in tables:
+        if table.row_count:  # a heading over nothing says nothing
+            yield ""
+            yield table
     yield ""
     yield from _ledger(record, width)
     yield ""
@@ -61,7 +63,10 @@ def _headline(record: RunRecord) -> Text:
         text.append("  do not quote these figures", style="red")
     end_to_end = record.latency["e2e"][ALL_QUEUES]
     text.append(f"  {record.scenario.name}: ")
-    text.append(f"{units.format_rate(record.rates.enqueued_per_s)} enqueued")
+    enqueued = record.rates.enqueued_per_s
+    text.append(
+        "no rate measured" if enqueued is None else f"{units.format_rate(enqueued)} enqueued"
+    )
     completed = run_text.completed(record)
     if completed:
         text.append(f", {completed}")
@@ -85,7 +90,7 @@ def _throughput(record: RunRecord) -> Iterable[str]:
     warmup = run_text.warmup(record)
     yield (
         f"{run_text.offered(record)} · {units.format_rate(rates.enqueued_per_s)} enqueued"
-        f" · {run_text.completed(record) or 'nothing completed'}"
+        f" · {run_text.completed(record) or run_text.no_completions(record)}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warmup}' if warmup else ''}"
     )

@@ -43,6 +43,11 @@ def completed(record: RunRecord) -> str:
     return f"{text} in the drain" if record.scenario.worker_start == "after-fill" else text
 
 
+def no_completions(record: RunRecord) -> str:
+    """Returns what stands for the rates of workers where there are none."""
+    return "no rate of completion measured" if record.counts.ended else "nothing completed"
+
+
 def observed(record: RunRecord) -> str:
     """Returns how completions were observed; empty where workers measured themselves."""
     observation = record.observation

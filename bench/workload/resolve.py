@@ -1,15 +1,15 @@
 """From fields as written (TOML, flags or options) to a ``Scenario``, or to a one-line error."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.errors import ScenarioError, UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
-from bench.names import ALL_QUEUES
 from bench.units import format_duration
 from bench.wire.layout_contract import Layout, split_queue
 from bench.workload.fields import FIELDS, name_of
+from bench.workload.measurable import require_measured
 from bench.workload.metrics import parse_objective
 from bench.workload.queue_weights import default_priorities, in_priority_order
 from bench.workload.scenario import Scenario
@@ -40,6 +40,7 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         values |= _priorities(values)
         scenario = Scenario(**values)
         _require_window(scenario)
+        _require_measured(scenario)
         return scenario
     except UsageError as error:
         raise ScenarioError(f"{source}: {error}") from None
@@ -50,7 +51,6 @@ def _require_consistent(values: Mapping[str, Any]) -> None:
     entry = registry.get(values.get("layout", registry.default.name))
     _require_one_parent(list(values.get("queues") or ()), entry.layout)
     _require_possible_in(entry, values)
-    _require_known_queues(values["queues"], values.get("slo", ()))
     facts = _facts(values)
     for present, absent, message in _CONTRADICTIONS:
         if facts.issuperset(present) and facts.isdisjoint(absent):
@@ -83,6 +83,15 @@ def _require_window(scenario: Scenario) -> None:
             f"warmup: {format_duration(warmup_s)} of {format_duration(planned_s)} leave nothing to "
             "measure; shorten it, or write auto"
         )
+
+
+def _require_measured(scenario: Scenario) -> None:
+    """Raises UsageError for an objective on what no run of the scenario measures."""
+    for objective in map(parse_objective, scenario.slo):
+        try:
+            require_measured(objective.metric, scenario)
+        except UsageError as error:
+            raise UsageError(f"slo: {objective.expression!r}: {error}") from None
 
 
 def _facts(values: Mapping[str, Any]) -> frozenset[str]:
@@ -157,12 +166,6 @@ def _require_observable(values: Mapping[str, Any]) -> None:
             "external_workers: they are this project's own, started elsewhere with 'bench worker'; "
             "for any other worker write worker = external alone"
         )
-    for objective in map(parse_objective, values.get("slo", ())):
-        if objective.metric.subject.name in ("queue_wait", "service", "e2e_from_send"):
-            raise UsageError(
-                f"slo: {objective.expression!r}: only the end of an external worker's task can be "
-                "observed; write e2e or enqueue"
-            )
     if values.get("workers") == 0 and values.get("worker_command") is not None:
         raise UsageError("workers: with 0 of them worker_command never runs; remove one of the two")
     if values.get("worker_start") == "after-fill" and values.get("worker_command") is None:
@@ -201,14 +204,6 @@ def _require_possible_in(entry: LayoutEntry, values: Mapping[str, Any]) -> None:
 def _use_layout(can: Callable[[LayoutEntry], bool]) -> str:
     """The cure for what a layout cannot do, as in ``use layout = a or b``."""
     return f"use layout = {registry.names_with(can)}"
-
-
-def _require_known_queues(queues: Mapping[str, float], objectives: Iterable[str]) -> None:
-    for objective in map(parse_objective, objectives):
-        queue = objective.metric.queue
-        if queue not in (ALL_QUEUES, *queues):
-            hint = nearest(queue, queues)
-            raise UsageError(f"slo: {objective.expression!r}: no queue {queue!r}{hint}")
 
 
 def _require_one_parent(queues: list[str], layout: Layout) -> None:

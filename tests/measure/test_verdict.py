@@ -179,9 +179,16 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
     ),
     (
         {"seen_by": "result", "ends_seen": 0},
-        Verdict.VALID,
+        Verdict.INCOMPLETE,
         "no_end_seen",
-        "no task's result showed its end, so there is no end-to-end latency: use --seen-by state",
+        "no traced task's result showed its end after the warm-up, so there is no end-to-end "
+        "latency: use --seen-by state",
+    ),
+    (
+        {"ends_seen": 0},
+        Verdict.INCOMPLETE,
+        "no_end_seen",
+        "no task that was due after the warm-up has ended, so there is no end-to-end latency: run",
     ),
     (
         {"negative_latencies": 4},

@@ -12,6 +12,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from bench.errors import RecordError
 from bench.measure.histogram import Histogram
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.records.summaries import summarise
@@ -109,11 +110,14 @@ def test_a_percentile_distribution_says_what_the_record_says(record: RunRecord) 
     assert f"#[Mean    = {(summary.mean_s or 0) * 1e3:12.3f}" in text
 
 
-def test_a_distribution_of_nothing_has_no_rows(record: RunRecord) -> None:
-    latency = {"e2e": {"all": summarise(Histogram())}}
-    text = exports.hgrm(msgspec.structs.replace(record, latency=latency), "e2e", "all")
-    assert len(text.splitlines()) == 5
-    assert "Total count    =            0]" in text
+def test_a_distribution_of_nothing_is_refused_as_its_zeros_would_be_read_as_latencies(
+    record: RunRecord,
+) -> None:
+    empty = msgspec.structs.replace(record, latency={"e2e": {"all": summarise(Histogram())}})
+    with pytest.raises(RecordError, match="no latency of e2e was measured in this run"):
+        exports.hgrm(empty, "e2e", "all")
+    with pytest.raises(RecordError, match="no latency was measured in this run"):
+        exports.hdr(empty)
 
 
 @pytest.mark.parametrize(("interval", "queue"), [("e3e", "all"), ("e2e", "inference_hihg")])

@@ -136,6 +136,21 @@ def test_a_closed_loop_without_workers_shows_what_there_is(
     golden.check("closed-loop.txt", printed(closed_loop_record(), capsys))
 
 
+def test_a_run_without_a_latency_has_no_table_of_latencies(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = closed_loop_record()
+    latency = {
+        interval: dict.fromkeys(queues, EMPTY) for interval, queues in record.latency.items()
+    }
+    rates = msgspec.structs.replace(record.rates, enqueued_per_s=None, completed_per_s=None)
+    text = printed(msgspec.structs.replace(record, latency=latency, rates=rates), capsys)
+    assert "no rate measured" in text.splitlines()[0]
+    assert "no rate of completion measured" in text  # it was in the warm-up: not nothing completed
+    assert "p50" not in text
+    assert "ledger" in text
+
+
 def test_a_drain_that_served_low_priority_first_says_so_below_its_verdict(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

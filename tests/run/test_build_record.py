@@ -97,6 +97,8 @@ def waits_of_two(interval: Interval = Interval.QUEUE_WAIT) -> MeasuredLatencies:
     recorder, due_us = IntervalRecorder(LINE), np.full(100, START_US)
     for queue, wait_us in enumerate((5000, 1000)):
         recorder.record(interval, queue, np.full(100, wait_us), recorder.split(due_us))
+        if interval is not Interval.E2E:
+            recorder.record(Interval.E2E, queue, np.full(100, 100_000), recorder.split(due_us))
     return MeasuredLatencies(recorder.parts(), LatencySeries())
 
 

@@ -62,6 +62,8 @@ def test_the_window_ends_as_planned_or_with_the_last_reply(
         (Window(0.0, 2.0), [10] * 10, [], (50.0, 0.0)),
         (Window(0.25, 0.75), [0, 0, 0, 7, 7, 7, 7, 9, 9, 9], [1] * 10, (70.0, 10.0)),
         (Window(0.0, 0.05), [10], [10], (200.0, None)),
+        # Shorter than a tenth, after a warm-up whose tasks must not count in it.
+        (Window(0.95, 1.0), [100] * 10, [100] * 10, (None, None)),
         (Window(1.0, 0.5), [10] * 10, [10] * 10, (None, None)),
     ],
 )

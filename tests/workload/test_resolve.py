@@ -160,6 +160,26 @@ def test_stages_give_rate_and_duration() -> None:
             "did you mean 'inference_high'?",
         ),
         (
+            {**BASE, "workers": 0, "slo": "e2e.p99 < 5ms"},
+            "mine.toml: slo: 'e2e.p99 < 5ms': without workers no task ends, so there is no e2e: "
+            "write enqueue, or let workers serve the queues",
+        ),
+        (
+            {**BASE, "workers": 0, "slo": "completed.rate > 5/s"},
+            "mine.toml: slo: 'completed.rate > 5/s': without workers no task ends, so there is no "
+            "completed.rate: write enqueue, or let workers serve the queues",
+        ),
+        (
+            {**CLOSED, "slo": "schedule_lag.p99 < 5ms"},
+            "mine.toml: slo: 'schedule_lag.p99 < 5ms': a closed loop has no schedule, so nothing "
+            "is late for it; write enqueue",
+        ),
+        (
+            {**BASE, "slo": "e2e_earliest.p99 < 5ms"},
+            "mine.toml: slo: 'e2e_earliest.p99 < 5ms': it is the lower bound for an external "
+            "worker's tasks; write e2e",
+        ),
+        (
             {**BASE, "rate": "max", "arrivals": "poisson"},
             "mine.toml: rate: max has no schedule, so arrivals cannot be poisson; remove one of "
             "the two",

@@ -69,7 +69,9 @@ def rates_in(run: CollectedRun, window: Window, counts: Counts) -> Rates:
 def _enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
     enqueued = summary.add_bins([report.enqueued_by_bin for report in run.producers])
     per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
-    if per_s is None and window.length_s:  # the run was shorter than a bin
+    # A whole run may be shorter than a bin. Of a window after a warm-up that is, nothing is known:
+    # the count of its bin has tasks of the warm-up.
+    if per_s is None and window.length_s and not window.start_s:
         # The schedule goes on until the next task would be due: one task an hour is no higher a
         # rate for being sent in a millisecond.
         is_whole = run.scenario.tasks is not None and not run.interruptions
