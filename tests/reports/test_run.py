@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.measure import verdict
 from bench.measure.bottleneck import MachineUse
+from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.measure.progress import Progress
 from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
@@ -77,6 +78,7 @@ def closed_loop_record() -> RunRecord:
         slo=[],
         scenario=msgspec.structs.replace(record.scenario, arrivals="max", rate_per_s=None),
         rates=msgspec.structs.replace(record.rates, asked_per_s=None, completed_per_s=None),
+        counts=Counts(due=10_200, enqueued=10_200, pending=10_200),
         queues={queue: record.queues[queue]},
         latency={
             interval: {
@@ -144,7 +146,9 @@ def test_a_run_without_a_latency_has_no_table_of_latencies(
         interval: dict.fromkeys(queues, EMPTY) for interval, queues in record.latency.items()
     }
     rates = msgspec.structs.replace(record.rates, enqueued_per_s=None, completed_per_s=None)
-    text = printed(msgspec.structs.replace(record, latency=latency, rates=rates), capsys)
+    counts = Counts(due=9, enqueued=9, completed=9)
+    changed = msgspec.structs.replace(record, latency=latency, rates=rates, counts=counts)
+    text = printed(changed, capsys)
     assert "no rate measured" in text.splitlines()[0]
     assert "no rate of completion measured" in text  # it was in the warm-up: not nothing completed
     assert "p50" not in text

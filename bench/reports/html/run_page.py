@@ -68,7 +68,7 @@ def answer(record: RunRecord) -> str:
     rates = record.rates
     text = f"{units.format_rate(rates.enqueued_per_s)} enqueued"
     if record.scenario.has_workers:
-        text += f" and {run_text.completed(record) or 'nothing completed'}"
+        text += f" and {run_text.completed(record) or run_text.no_completions(record)}"
     text += f" over {units.format_duration(record.window_s)}"
     if rates.asked_per_s is not None:
         text += f", with {units.format_rate(rates.asked_per_s)} offered"
