@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-_DURATIONS = ("duration", "warmup", "drain_timeout", "retry_delay", "service_time")
+_DURATIONS = ("duration", "warmup", "drain_timeout", "retry_delay", "service_time", "overrun")
 
 
 def in_seconds(fields: Mapping[str, object]) -> dict[str, object]:

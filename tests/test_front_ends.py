@@ -73,7 +73,7 @@ def test_locusts_options_are_the_fields_that_it_shows() -> None:
     parser = Parser()
     add_options(cast(argparse.ArgumentParser, parser))
     shown = shown_by(FrontEnd.LOCUST)
-    assert len(shown) == 22
+    assert len(shown) == 23
     assert [option for option in parser.helps if option in {each.option for each in shown}] == [
         field.option for field in shown
     ]
@@ -93,6 +93,7 @@ def test_every_attribute_of_a_scenario_is_a_field_under_its_name_without_the_uni
     assert {name: field.attribute for name, field in FIELDS.items() if name != field.attribute} == {
         "rate": "rate_per_s",
         "duration": "duration_s",
+        "overrun": "overrun_s",
         "retry_delay": "retry_delay_s",
         "warmup": "warmup_s",
         "drain_timeout": "drain_timeout_s",

@@ -20,6 +20,7 @@ from bench.redisio import clock_sync
 from bench.redisio.connection import open_client, translated_errors
 from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed
+from bench.workload.overrun import Overrun
 from bench.workload.scenario import Scenario
 
 
@@ -119,7 +120,11 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
         assigned=assigned,
         start_us=line.start_us,
         batches=SharedFeed(
-            assigned.feed, line.start_us, end_us, is_closed_loop=scenario.is_closed_loop
+            assigned.feed,
+            line.start_us,
+            end_us,
+            Overrun.of(scenario),
+            is_closed_loop=scenario.is_closed_loop,
         ),
         recorder=recorder,
         reporter=ProducerReporter(assigned.start.number, recorder),

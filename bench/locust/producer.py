@@ -274,8 +274,11 @@ class LocustProducer:
         while not self._is_over(producing):
             gevent.sleep(_REPORT_EVERY_S)
             producing.reporter.with_latency_counts = reports % _LATENCY_COUNTS_EVERY == 0
+            producing.reporter.behind_us = producing.batches.behind_us(self.now_us())
             self._report(producing.reporter.state())
             reports += 1
+        if self._stop_us is None and producing.batches.is_given_up(self.now_us()):
+            producing.reporter.give_up(producing.batches.behind_us(self.now_us()))
 
     def _is_over(self, producing: Producing) -> bool:
         batches = producing.batches

@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.wire.frames import Batch
 from bench.workload.feed import Feed
+from bench.workload.overrun import Overrun
 
 TICK_US = 1000
 """A task due less than this after another leaves with it. Every batch costs a wake-up of this
@@ -20,17 +21,29 @@ LAST_REPLIES_US = 5_000_000
 
 
 class SharedFeed:
-    """A feed on the run's clock. ``end_us`` is when a closed loop ends; None for no such moment."""
+    """A feed on the run's clock. ``end_us`` is when a closed loop ends; None for no such moment.
+
+    ``overrun`` bounds an open loop: what is due and not handed out by then is given up.
+    """
 
     def __init__(
-        self, feed: Feed, start_us: int, end_us: int | None, *, is_closed_loop: bool
+        self,
+        feed: Feed,
+        start_us: int,
+        end_us: int | None,
+        overrun: Overrun,
+        *,
+        is_closed_loop: bool,
     ) -> None:
         self._feed = feed
         self._start_us = start_us
         self._end_us = end_us
+        self._overrun = overrun
         self._is_closed_loop = is_closed_loop
         self._stop_us: int | None = None
         self._returned: deque[Batch] = deque()
+        self._last_due_us = 0
+        """When the last task that was handed out is due, in µs after the start."""
         self._held = 0
         """Batches that users hold."""
 
@@ -71,15 +84,32 @@ class SharedFeed:
         return self._held > 0
 
     def is_over(self, now_us: int) -> bool:
-        """Whether everything to be sent was sent, or the time for it is over."""
-        if self._held:
-            return False
+        """Whether everything to be sent was sent, or the time for it is over.
+
+        A user whose connection takes nothing holds its batch until then.
+        """
         next_due_us = self._feed.next_due_us()
-        if next_due_us is None or self._is_past_stop(next_due_us):
-            return True
         if self._stop_us is not None and now_us > self._stop_us + LAST_REPLIES_US:
             return True
+        due_us = self._last_due_us if next_due_us is None else next_due_us
+        if self._overrun.is_over(now_us - LAST_REPLIES_US - self._start_us, due_us):
+            return True
+        if self._held:
+            return False
+        if next_due_us is None or self._is_past_stop(next_due_us) or self.is_given_up(now_us):
+            return True
         return self._end_us is not None and now_us >= self._end_us
+
+    def is_given_up(self, now_us: int) -> bool:
+        """Whether tasks are left, and none of them is handed out any more as they are too late."""
+        due_us = self._feed.next_due_us()
+        return due_us is not None and self._overrun.is_over(now_us - self._start_us, due_us)
+
+    def behind_us(self, now_us: int) -> int:
+        """How long the next task has been due by now; zero if it is not, or none is left, and in a
+        closed loop."""
+        due_us = None if self._is_closed_loop else self._feed.next_due_us()
+        return 0 if due_us is None else max(now_us - self._start_us - due_us, 0)
 
     def count_unsent(self, now_us: int) -> int:
         """How many tasks were due by now, or by the stop, and were never taken. Uses the feed up.
@@ -100,10 +130,13 @@ class SharedFeed:
                 return None
             batch = self._feed.take(most)
             return replace(batch, due_us=np.full(len(batch), now_us))
+        if self.is_given_up(now_us):
+            return None
         until_us = max(now_us - self._start_us, next_due_us + TICK_US - 1)
         if self._stop_us is not None:
             until_us = min(until_us, self._stop_us - self._start_us)
         batch = self._feed.take(min(self._feed.count_due(until_us), most))
+        self._last_due_us = int(batch.due_us[-1])
         return replace(batch, due_us=batch.due_us + self._start_us)
 
     def _is_past_stop(self, next_due_us: int) -> bool:

@@ -14,6 +14,22 @@ from bench.workload.scenario import Scenario
 _SECONDS_KEPT = 64
 
 
+BEHIND_S = 0.25
+"""How late the next task must be for the producers to count as unable to keep up."""
+
+
+@dataclass(frozen=True)
+class Behind:
+    """By how much producers that cannot keep up are late."""
+
+    by_s: float
+    """How long the next task of the latest producer has been due."""
+    asked_per_s: float
+    """The rate that the schedule asks for now or, after its end, its highest one."""
+    until_s: float | None
+    """When what is late is given up, in seconds after the start; None where nothing bounds it."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """The state of a run at one moment.
@@ -37,6 +53,23 @@ class Progress:
     p99_s: float | None
     leases: Leases | None = None
     """Leases on tasks, while the queues are drained."""
+    behind: Behind | None = None
+    """By how much the producers are late; None while they keep up."""
+    drain_left_s: float | None = None
+    """How long a drain may still take; None where none is under way, or it has only begun."""
+
+    @property
+    def left(self) -> int:
+        """Number of tasks that were enqueued and have not ended."""
+        return max(self.enqueued - self.finished, 0)
+
+    @property
+    def drain_takes_s(self) -> float | None:
+        """How long a drain will still take at the rate of the last second; None where nothing is
+        left, nothing was finished in it, or no drain is under way."""
+        if self.drain_left_s is None or not self.left or not self.finished_per_s:
+            return None
+        return self.left / self.finished_per_s
 
 
 def progress_of(
@@ -47,6 +80,7 @@ def progress_of(
     workers: Sequence[WorkerReport],
     backlog: Sequence[int],
     leases: Leases | None = None,
+    drain_left_s: float | None = None,
 ) -> Progress:
     """Returns the progress that the newest reports of all processes amount to.
 
@@ -68,7 +102,21 @@ def progress_of(
         p50_s=_seconds(recent.percentile_us(50)),
         p99_s=_seconds(recent.percentile_us(99)),
         leases=leases,
+        behind=_behind(scenario, producers, elapsed_s),
+        drain_left_s=drain_left_s,
     )
+
+
+def _behind(
+    scenario: Scenario, producers: Sequence[ProducerReport], elapsed_s: float
+) -> Behind | None:
+    late_us = max((report.behind_us for report in producers if not report.final), default=0)
+    if late_us < BEHIND_S * 1e6:
+        return None
+    planned_s = scenario.planned_duration_s
+    until_s = None if planned_s is None else planned_s + scenario.overrun_s
+    asked_per_s = scenario.profile.rate_at(elapsed_s) or scenario.peak_per_s
+    return Behind(late_us / 1e6, asked_per_s, until_s)
 
 
 def _recent(workers: Sequence[WorkerReport]) -> Histogram:

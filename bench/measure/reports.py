@@ -36,6 +36,12 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     reconnects: int = 0
     error: str = ""
     """Why the producer stopped before the end; empty if it did not."""
+    behind_us: int = 0
+    """How long the next task has been due, where tasks are due by a schedule: as the report was
+    made or, in a final one, as the rest was given up; zero there if nothing was."""
+    given_up: int = 0
+    """Number of tasks among those due that were not sent, as the time for it was over; only in a
+    final report."""
     cpu_s: float = 0.0
     busiest_second_cores: float = 0.0
     elapsed_s: float = 0.0

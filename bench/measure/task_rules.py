@@ -112,9 +112,17 @@ def _drain_timed_out(inputs: VerdictInputs) -> str:
             "--drain-timeout"
         )
     return (
-        f"the drain timed out with {quantity(left, 'pending or active task')} left: offer less "
-        "load, add workers, or raise --drain-timeout"
+        f"the drain timed out with {quantity(left, 'pending or active task')} left"
+        f"{_drain_takes(inputs)}: offer less load, add workers, or raise --drain-timeout"
     )
+
+
+def _drain_takes(inputs: VerdictInputs) -> str:
+    """How long the drain would have had to be, as a clause; empty where that is not known."""
+    if inputs.drain_takes_s is None:
+        return ""
+    needed = units.format_duration(inputs.drain_timeout_s + inputs.drain_takes_s)
+    return f", which would have taken about {needed} in all at the rate of its end"
 
 
 def _no_completions(inputs: VerdictInputs) -> str:

@@ -64,9 +64,20 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
 
 
 def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
-    counts = inputs.counts
-    # What the server refused was sent: that is not the generator's.
-    if counts.enqueued + counts.refused < ENQUEUED_SHARE * counts.due:
+    counts, given_up = inputs.counts, inputs.lateness.given_up
+    if given_up.tasks:
+        yield VerdictReason(
+            "not_sent",
+            f"{quantity(given_up.tasks, 'due task')} {'was' if given_up.tasks == 1 else 'were'} "
+            f"never sent, because the generator or the server could not keep up{_reached(inputs)}: "
+            f"{units.format_duration(given_up.overrun_s)} after the planned end it was "
+            f"{units.format_duration(given_up.behind_s)} behind its schedule, and gave up: lower "
+            "the rate, add --producers, or raise --overrun",
+            Verdict.GENERATOR_LIMITED,
+        )
+    # What the server refused was sent, and what was given up is said already.
+    due = counts.due - given_up.tasks
+    if counts.enqueued + counts.refused < ENQUEUED_SHARE * due:
         yield VerdictReason(
             "enqueued_too_few",
             f"only {counts.enqueued / counts.due:.1%} of the due tasks were enqueued"
@@ -79,10 +90,19 @@ def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "schedule_lag",
             f"p99 of schedule_lag is {units.format_duration(p99_s)}, over the limit of "
             f"{units.format_duration(LAG_LIMIT_S)}, because the generator or the server's socket "
-            "did not keep up: lower the rate, add --producers, or free a core",
+            f"did not keep up{_reached(inputs)}: lower the rate, add --producers, or free a core",
             Verdict.GENERATOR_LIMITED,
         )
     yield from _stood_still(inputs)
+
+
+def _reached(inputs: VerdictInputs) -> str:
+    """The rate that was reached beside the one that was asked for, as a clause; empty where that
+    is not known, or does not show anything."""
+    reached_per_s, asked_per_s = inputs.lateness.reached_per_s, inputs.asked_per_s
+    if reached_per_s is None or not asked_per_s or reached_per_s > ENQUEUED_SHARE * asked_per_s:
+        return ""
+    return f" ({units.format_rate(reached_per_s)} of {units.format_rate(asked_per_s)})"
 
 
 def _stood_still(inputs: VerdictInputs) -> Iterator[VerdictReason]:

@@ -63,8 +63,20 @@ class Clocks:
 
 
 @dataclass(frozen=True)
+class GivenUp:
+    """What the generator gave up, as the time for sending it was over."""
+
+    tasks: int = 0
+    """Due tasks that were never sent."""
+    behind_s: float = 0.0
+    """How long the next of them had been due by then."""
+    overrun_s: float = 0.0
+    """How long enqueueing was to go on past its planned end."""
+
+
+@dataclass(frozen=True)
 class Lateness:
-    """How late the generator sent tasks: figures of ``schedule_lag``."""
+    """How late the generator sent tasks, by ``schedule_lag``, and what it did not send."""
 
     p99_s: float | None = None
     """None in a closed loop."""
@@ -72,6 +84,9 @@ class Lateness:
     """Share of the tasks that were sent later than ``LAG_LIMIT_S``."""
     longest_s: float = 0.0
     """By how much the latest task was sent late."""
+    reached_per_s: float | None = None
+    """The rate at which tasks were enqueued in the window."""
+    given_up: GivenUp = GivenUp()
 
 
 @dataclass(frozen=True)
@@ -128,6 +143,9 @@ class VerdictInputs:
     most_warmup_s: float
     clocks: Clocks = Clocks()
     lateness: Lateness = Lateness()
+    drain_takes_s: float | None = None
+    """How much longer the drain would have taken when it timed out, at the rate of its end; None
+    where that is not known."""
     server: ServerChange = ServerChange()
     others: OtherUsers = OtherUsers()
     unserved: Sequence[str] = ()

@@ -82,9 +82,8 @@ class Lookahead(Generic[Prepared]):
         return batch.content, start, stop
 
     def due_by(self, now_us: int) -> int:
-        """Returns the number of remaining tasks that are due by then; none can be taken after."""
+        """Returns the number of remaining tasks that are due by then."""
         due = self._feed.due_by(now_us - self._start_us)
         for batch in self._ready:
             due += bisect_right(batch.due_us, now_us, batch.sent) - batch.sent
-        self._ready.clear()
         return due

@@ -2,8 +2,9 @@
 
 Runs in a process of its own. In an open loop, everything that is due is sent once per tick, in
 batches of at most ``pipeline`` tasks. Nothing is skipped, however late it is, and each task keeps
-its due time. Whatever can be done at another time is done in the pauses between: preparing the next
-tasks, and counting what has become of the last ones.
+its due time, until the time for what is late is over (``bench.workload.overrun``); what is left
+then is counted as not sent. Whatever can be done at another time is done in the pauses between:
+preparing the next tasks, and counting what has become of the last ones.
 """
 
 from dataclasses import replace
@@ -26,6 +27,7 @@ from bench.producer.sinks import Prepared, Sink
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.workload.feed import Feed
+from bench.workload.overrun import Overrun
 
 TICK_US = 300
 """Least time between two buffers: tasks due in between go out together."""
@@ -42,6 +44,8 @@ _REPORT_EVERY_US = 250_000
 _NOTE_EVERY_US = 5_000
 """How often progress is noted where nobody but the run reads it, should this process die: finding
 out what was answered takes a few per cent of a core if it is done for every batch."""
+_LONGEST_BURST_US = 50_000
+"""How long what is late is sent for before replies and messages are looked at again."""
 _BACKLOG_POLL_US = 500
 _RECONNECT_EVERY_US = 20_000
 _RECONNECT_FOR_US = 10_000_000
@@ -71,6 +75,7 @@ class Producer(Generic[Prepared]):
         self._feed = Feed(start.scenario, start.number)
         peak_per_s = start.scenario.peak_per_s / start.scenario.producers
         self._lookahead = Lookahead(self._feed, line.start_us, peak_per_s, sink.prepare)
+        self._overrun = Overrun.of(scenario)
         self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
@@ -108,6 +113,9 @@ class Producer(Generic[Prepared]):
         next_tick_us = self._start_us
         while not self._control.stopped and (due_us := self._lookahead.next_due_us()) is not None:
             now_us = self._clock.now_us()
+            if self._overrun.is_over(now_us - self._start_us, due_us - self._start_us):
+                self._reporter.give_up(now_us - due_us)
+                return
             pause_us = max(due_us, next_tick_us) - now_us
             if pause_us > 0:
                 if not (pause_us >= _WORK_IN_PAUSE_US and self._work_ahead(now_us)):
@@ -135,11 +143,17 @@ class Producer(Generic[Prepared]):
         return True
 
     def _send_due(self, now_us: int) -> None:
-        """Send everything that is due by then, in buffers of the pipeline's depth; usually one."""
+        """Send everything that is due by then, in buffers of the pipeline's depth; usually one.
+
+        Where that is so much that it takes long, the rest waits until replies were looked at.
+        """
         lookahead = self._lookahead
         while (due_us := lookahead.next_due_us()) is not None and due_us <= now_us:
             self._send(*lookahead.take(now_us, self._pipeline))
             if self._sink.is_congested:
+                return
+            if (took_until_us := self._clock.now_us()) - now_us > _LONGEST_BURST_US:
+                self._wait(took_until_us)
                 return
 
     def _run_closed_loop(self) -> None:
@@ -177,7 +191,13 @@ class Producer(Generic[Prepared]):
         if now_us >= self._next_report_us:
             self._next_report_us = now_us + _REPORT_EVERY_US
             if now_us >= self._start_us:
+                self._reporter.behind_us = self._behind_us(now_us)
                 self._control.send(self._reporter.state())
+
+    def _behind_us(self, now_us: int) -> int:
+        """How long the next task has been due by now; zero if it is not, or none is left."""
+        due_us = None if self._scenario.is_closed_loop else self._lookahead.next_due_us()
+        return 0 if due_us is None else max(now_us - due_us, 0)
 
     def _note_progress(self) -> None:
         """Note on the board what was answered."""

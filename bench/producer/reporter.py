@@ -19,10 +19,17 @@ class ProducerReporter:
         self._revision = 0
         self.reconnects = 0
         self.error = ""
+        self.behind_us = 0
+        """How long the next task has been due."""
+        self._has_given_up = False
 
     def begin(self) -> None:
         """Measure CPU and time from now on, as the run begins."""
         self._usage = ProcessUsage()
+
+    def give_up(self, behind_us: int) -> None:
+        """Note that the tasks that are left will not be sent: the next has been due for so long."""
+        self._has_given_up, self.behind_us = True, behind_us
 
     def state(self) -> ProducerReport:
         """A light report of the state so far."""
@@ -39,6 +46,7 @@ class ProducerReporter:
             first_error=recorder.first_error,
             reconnects=self.reconnects,
             error=self.error,
+            behind_us=self.behind_us,
             cpu_s=self._usage.cpu_s(),
             busiest_second_cores=self._usage.busiest_cores,
             elapsed_s=self._usage.elapsed_s(),
@@ -56,6 +64,8 @@ class ProducerReporter:
         report = self.state()
         report.final = True
         report.due += unsent
+        report.given_up = unsent if self._has_given_up else 0
+        report.behind_us = self.behind_us if self._has_given_up else 0
         report.finished_us = self._recorder.last_reply_us
         report.measured = self._recorder.measured()
         ledger = self._recorder.ledger()

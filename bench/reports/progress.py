@@ -4,6 +4,8 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from rich.console import Group
 from rich.live import Live
@@ -12,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench import inert, units
-from bench.measure.progress import Progress
+from bench.measure.progress import Behind, Progress
 from bench.reports.console import console_for_progress
 from bench.reports.tables import inert_text
 from bench.workload.scenario import Scenario
@@ -38,13 +40,18 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
 
 
 def _plain_lines() -> Callable[[Progress], None]:
-    last: tuple[str, float] = ("", 0.0)
+    """Writes a line every few seconds, and at once where a phase begins or something new is said
+    about what the run waits for."""
+    said: set[tuple[str, NoteKind | None]] = set()
+    at_s = 0.0
 
     def show(progress: Progress) -> None:
-        nonlocal last
-        phase, at_s = last
-        if progress.phase != phase or time.monotonic() - at_s >= _PLAIN_EVERY_S:
-            last = (progress.phase, time.monotonic())
+        nonlocal at_s
+        note = note_of(progress)
+        kind = (progress.phase, None if note is None else note.kind)
+        if kind not in said or time.monotonic() - at_s >= _PLAIN_EVERY_S:
+            said.add(kind)
+            at_s = time.monotonic()
             sys.stderr.write(inert.line(plain_line(progress)) + "\n")
             sys.stderr.flush()
 
@@ -53,22 +60,61 @@ def _plain_lines() -> Callable[[Progress], None]:
 
 def plain_line(progress: Progress) -> str:
     """Returns the progress as one line of text, for output that is not a terminal."""
-    waits = _waits_for(progress)
+    note = note_of(progress)
     return (
         f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  "
         f"offered {progress.offered_per_s:,}/s  enqueued {progress.enqueued_per_s:,}/s  "
         f"finished {progress.finished_per_s:,}/s  backlog {sum(progress.backlog.values()):,}  "
         f"e2e p50 {units.format_duration(progress.p50_s)} "
         f"p99 {units.format_duration(progress.p99_s)}"
-        f"{'' if waits is None else f'  {waits}'}"
+        f"{'' if note is None else f'  {note.text}'}"
     )
 
 
-def _waits_for(progress: Progress) -> str | None:
-    """What the drain waits for, where nothing but leases is left; else None."""
-    if progress.leases is None or any(progress.backlog.values()):
-        return None
-    return progress.leases.sentence
+class NoteKind(Enum):
+    """What a note on a run's progress is about."""
+
+    BEHIND = auto()
+    DRAIN_TAKES_LONG = auto()
+    LEASES = auto()
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a user should know about a run while it lasts."""
+
+    kind: NoteKind
+    text: str
+
+
+def note_of(progress: Progress) -> Note | None:
+    """Returns that the run cannot keep up, how long its drain will take where that is too long, or
+    which leases it waits for; None where all is well."""
+    if progress.behind is not None and progress.phase == "enqueueing":
+        return Note(NoteKind.BEHIND, _cannot_keep_up(progress, progress.behind))
+    takes_s, left_s = progress.drain_takes_s, progress.drain_left_s
+    if takes_s is not None and left_s is not None and takes_s > left_s:
+        return Note(
+            NoteKind.DRAIN_TAKES_LONG,
+            f"{progress.left:,} tasks left at {progress.finished_per_s:,}/s: about "
+            f"{units.format_duration(takes_s)}, and --drain-timeout ends it in "
+            f"{units.format_duration(left_s)}",
+        )
+    if progress.leases is not None and not any(progress.backlog.values()):
+        return Note(NoteKind.LEASES, progress.leases.sentence)
+    return None
+
+
+def _cannot_keep_up(progress: Progress, behind: Behind) -> str:
+    until = (
+        ""
+        if behind.until_s is None
+        else f"; gives up {units.format_duration(behind.until_s)} after its start (--overrun)"
+    )
+    return (
+        f"cannot keep up: {units.format_duration(behind.by_s)} behind the schedule, "
+        f"{progress.enqueued_per_s:,}/s of {units.format_rate(behind.asked_per_s)}{until}"
+    )
 
 
 def _panel(scenario: Scenario, progress: Progress) -> Group:
@@ -90,14 +136,14 @@ def _panel(scenario: Scenario, progress: Progress) -> Group:
     )
     bar = Table.grid()  # a progress bar does not end its own line
     bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
-    waits = _waits_for(progress)
+    note = note_of(progress)
     return Group(
         inert_text(heading),
         bar,
         Text(rates),
         Text(latency),
         inert_text(Text(backlog, style="dim")),
-        *([] if waits is None else [inert_text(Text(waits, style="yellow"))]),
+        *([] if note is None else [inert_text(Text(note.text, style="yellow"))]),
     )
 
 

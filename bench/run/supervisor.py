@@ -17,6 +17,7 @@ from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
 from bench.run.server_sampler import INTERVAL_US
+from bench.run.standstill import StandstillWatch
 from bench.run.start import ActiveRun
 
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
@@ -26,6 +27,8 @@ _LISTEN_S = 0.1
 _LEAST_LISTEN_S, _LISTEN_SHARE = 0.002, 0.1
 """While queues are drained: at least this long, and this share of the time that it has taken. So a
 run ends soon after its last task, and does not ask a server all the time how long its lists are."""
+_RATE_KNOWN_S = 1.25
+"""How long a drain must have lasted until it is told how long it will take."""
 _SENT_SINCE = 1 << 24
 """More tasks than a producer sends until its next report."""
 INTERRUPTED_TIMEOUT_S = 5.0
@@ -104,6 +107,7 @@ class Supervisor:
     def watch(self) -> None:
         """Return when all producers have sent everything that was due, or the run is cut short."""
         is_ending = False
+        standstill = StandstillWatch(self._scenario, self.prepared.clock)
         while not self._have_producers_finished():
             if self._callbacks.should_end() and not is_ending:
                 is_ending = True
@@ -111,7 +115,9 @@ class Supervisor:
             if self._callbacks.should_stop():
                 self._cut_short("the run was interrupted before its end")
                 return
-            failure = self._failure()
+            failure = self._failure() or standstill.message(
+                self.producer_reports(), self.worker_reports()
+            )
             if failure is not None:
                 self._cut_short(failure)
                 return
@@ -183,8 +189,18 @@ class Supervisor:
             workers,
             self.prepared.sampler.backlog,
             self.state.leases,
+            self._drain_left_s(phase),
         )
         self._callbacks.on_progress(progress, producers, workers)
+
+    def _drain_left_s(self, phase: str) -> float | None:
+        began_s = self.state.drain_started_s
+        if phase != "draining" or began_s is None:
+            return None
+        if self.running.offset_us() / 1e6 < began_s + _RATE_KNOWN_S:
+            return None  # the rate of the last second is still that beside enqueueing
+        ends_s = began_s + self._scenario.drain_timeout_s
+        return max(ends_s - self.running.offset_us() / 1e6, 0.0)
 
     def poll_remote_reports(self) -> None:
         """Read the reports of remote workers. Raises redis-py's errors."""

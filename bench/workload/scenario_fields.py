@@ -147,6 +147,16 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             without="required, unless there are tasks or stages",
         ),
     ] = None
+    overrun_s: Annotated[
+        float,
+        _load(
+            DURATION_OR_ZERO,
+            "Open loop: how long enqueueing may go on past its planned end; what was due and is "
+            "not sent by then counts as not sent.",
+            "1m",
+            also=_LOCUST,
+        ),
+    ] = 10.0
     tasks: Annotated[
         int | None,
         _load(

@@ -5,6 +5,7 @@ import pytest
 from bench.locust.shared_feed import LAST_REPLIES_US, TICK_US, SharedFeed
 from bench.wire.frames import Batch
 from bench.workload.feed import Feed
+from bench.workload.overrun import Overrun
 from bench.workload.resolve import resolve
 
 START_US = 1_800_000_000_000_000
@@ -13,12 +14,13 @@ START_US = 1_800_000_000_000_000
 def shared(end_us: int | None = None, **fields: object) -> SharedFeed:
     scenario = resolve({"queues": {"inference_default": 1}, **fields})
     feed = Feed(scenario, 0)
-    return SharedFeed(feed, START_US, end_us, is_closed_loop=scenario.is_closed_loop)
+    overrun = Overrun.of(scenario)
+    return SharedFeed(feed, START_US, end_us, overrun, is_closed_loop=scenario.is_closed_loop)
 
 
 def open_loop() -> SharedFeed:
-    """Ten tasks, one each millisecond."""
-    return shared(rate=1000, tasks=10)
+    """Ten tasks, one each millisecond, which may be sent ten seconds late."""
+    return shared(rate=1000, tasks=10, overrun="10s")
 
 
 def closed_loop(end_us: int | None = None) -> SharedFeed:
@@ -51,7 +53,7 @@ def test_an_open_loop_hands_out_each_task_once_in_the_order_of_due_times() -> No
         (2999, 10, [0, 1000, 2000]),
         (3000, 10, [0, 1000, 2000, 3000]),
         (3000, 2, [0, 1000]),
-        (60_000_000, 10, [1000 * number for number in range(10)]),
+        (10_000_000, 10, [1000 * number for number in range(10)]),
     ],
 )
 def test_everything_that_is_due_leaves_together_up_to_the_batch(
@@ -111,7 +113,7 @@ def test_a_stop_before_the_start_leaves_nothing_to_send() -> None:
 def test_it_is_over_when_all_tasks_were_taken_and_none_is_held() -> None:
     batches = open_loop()
     assert not batches.is_over(START_US)
-    taken(batches, 10, 60_000_000)
+    taken(batches, 10, 5_000_000)
     assert batches.is_held
     assert not batches.is_over(START_US)
     batches.release()
@@ -148,3 +150,34 @@ def test_tasks_that_were_due_and_never_taken_are_counted(
 
 def test_in_a_closed_loop_nothing_is_due_that_was_not_sent() -> None:
     assert closed_loop().count_unsent(START_US + 60_000_000) == 0
+
+
+def test_what_is_due_and_not_handed_out_is_given_up_after_the_overrun_and_counted() -> None:
+    batches = open_loop()
+    taken(batches, 4, 10_000_000)
+    batches.release()
+    now_us = START_US + 10_010_000
+    assert batches.behind_us(now_us - 1_000_000) == 9_006_000
+    assert not batches.is_given_up(now_us - 1)
+    assert not batches.is_over(now_us - 1)
+    assert batches.take(10, now_us) is None
+    assert batches.is_given_up(now_us)
+    assert batches.is_over(now_us)
+    assert batches.count_unsent(now_us) == 6
+
+
+def test_a_batch_that_is_held_for_good_does_not_keep_an_open_loop_from_its_end() -> None:
+    """As where the server is stopped, so that the user's connection takes nothing."""
+    batches = open_loop()
+    taken(batches, 10, 100_000)
+    end_us = START_US + 10_010_000 + LAST_REPLIES_US
+    assert not batches.is_over(end_us - 1)
+    assert batches.is_over(end_us)
+
+
+def test_a_batch_that_is_held_for_good_does_not_keep_a_stopped_test_from_its_end() -> None:
+    batches = closed_loop()
+    taken(batches, 5, 0)
+    batches.stop(START_US + 1000)
+    assert not batches.is_over(START_US + 1000 + LAST_REPLIES_US)
+    assert batches.is_over(START_US + 1001 + LAST_REPLIES_US)

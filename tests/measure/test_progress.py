@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.measure.histogram import Histogram, Packed
-from bench.measure.progress import Progress, progress_of
+from bench.measure.progress import Behind, Progress, progress_of
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.workload.scenario import Scenario
 
@@ -78,3 +78,39 @@ def test_percentiles_are_of_all_workers_together() -> None:
     ]
     progress = progress_of("load", 3.0, SCENARIO, [], workers, [0, 0])
     assert (progress.p50_s, progress.p99_s) == (0.0001, 0.001)
+
+
+def test_producers_that_cannot_keep_up_are_shown_with_the_rate_asked_for_and_the_bound() -> None:
+    late = [ProducerReport(number=0, behind_us=250_000), ProducerReport(number=1, behind_us=9)]
+    assert progress_of("load", 3, SCENARIO, late, [], [0, 0]).behind == Behind(0.25, 100.0, 30.0)
+    after = progress_of("load", 25, SCENARIO, late, [], [0, 0]).behind
+    assert after == Behind(0.25, 100.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    "reports",
+    [
+        [ProducerReport(number=0, behind_us=249_999)],
+        [ProducerReport(number=0, behind_us=900_000, final=True)],
+        [],
+    ],
+)
+def test_producers_that_keep_up_or_have_ended_are_not_behind(reports: list[ProducerReport]) -> None:
+    assert progress_of("load", 3, SCENARIO, reports, [], [0, 0]).behind is None
+
+
+@pytest.mark.parametrize(
+    ("finished", "drain_left_s", "takes_s"),
+    [(80, 5.0, 0.4), (100, 5.0, None), (80, None, None), (0, 5.0, None)],
+)
+def test_a_drain_takes_what_is_left_at_the_rate_of_the_last_second(
+    finished: int, drain_left_s: float | None, takes_s: float | None
+) -> None:
+    """Nothing is known of it where nothing was finished in that second."""
+    producers = [ProducerReport(number=0, enqueued=100)]
+    bins = [5] * 40 if finished else []
+    workers = [WorkerReport(name="a", completed=finished, finished_by_bin=bins)]
+    state = progress_of(
+        "draining", 3, SCENARIO, producers, workers, [0, 0], drain_left_s=drain_left_s
+    )
+    assert state.drain_takes_s == (None if takes_s is None else pytest.approx(takes_s))

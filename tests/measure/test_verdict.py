@@ -14,7 +14,7 @@ from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.measure.verdict import backlog_growth, judge
-from bench.measure.verdict_inputs import Lateness, ServerChange, Verdict, VerdictInputs
+from bench.measure.verdict_inputs import GivenUp, Lateness, ServerChange, Verdict, VerdictInputs
 
 ORDER = list(Verdict)
 GOOD = VerdictInputs(
@@ -146,6 +146,38 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "refused",
         "the server refused 500 tasks, because the server replied 'OOM command not allowed': "
         "resolve that error",
+    ),
+    (
+        {
+            "counts": Counts(due=1000, enqueued=995, completed=995, not_sent=5),
+            "lateness": Lateness(
+                reached_per_s=40.0, given_up=GivenUp(tasks=5, behind_s=2.5, overrun_s=2.0)
+            ),
+        },
+        Verdict.GENERATOR_LIMITED,
+        "not_sent",
+        "5 due tasks were never sent, because the generator or the server could not keep up "
+        "(40.0/s of 100/s): 2.00 s after the planned end it was 2.50 s behind its schedule, and "
+        "gave up: lower the rate, add --producers, or raise --overrun",
+    ),
+    (
+        {"lateness": Lateness(p99_s=0.0101, reached_per_s=50.0)},
+        Verdict.GENERATOR_LIMITED,
+        "schedule_lag",
+        "p99 of schedule_lag is 10.1 ms, over the limit of 10.0 ms, because the generator or the "
+        "server's socket did not keep up (50.0/s of 100/s): lower the rate",
+    ),
+    (
+        {
+            "drain_waited_for": "the queues' lists to be empty",
+            "drain_timeout_s": 30.0,
+            "drain_takes_s": 15.0,
+            "counts": Counts(due=1000, enqueued=1000, completed=990, pending=10),
+        },
+        Verdict.INCOMPLETE,
+        "drain_timed_out",
+        "the drain timed out with 10 pending or active tasks left, which would have taken about "
+        "45.0 s in all at the rate of its end: offer less load",
     ),
     (
         {"lateness": Lateness(p99_s=0.0101)},
@@ -366,3 +398,12 @@ def test_one_row_that_is_off_does_not_change_the_growth(
 def test_growth_is_the_same_however_long_one_looks() -> None:
     """A day has three billion pairs of seconds: they are thinned, and the slope stays."""
     assert backlog_growth([3.0 * second for second in range(86_400)]) == pytest.approx(3.0)
+
+
+def test_what_was_given_up_is_told_once() -> None:
+    """Not again as a share of the due tasks."""
+    counts = Counts(due=1000, enqueued=500, completed=500, not_sent=500)
+    late = Lateness(given_up=GivenUp(tasks=500, overrun_s=10.0))
+    found = judge(replace(GOOD, counts=counts, lateness=late))
+    assert [reason.code for reason in found[1]] == ["not_sent"]
+    assert found[0] is Verdict.GENERATOR_LIMITED

@@ -81,6 +81,8 @@ class Quiet:
     """A run that never says anything."""
 
     clock: FakeClock
+    heard: list[ProducerReport]
+    """What the producer says."""
     stopped: bool = False
 
     def fileno(self) -> int:
@@ -92,15 +94,20 @@ class Quiet:
     def wait(self, seconds: float) -> None:
         self.clock.advance(int(seconds * 1e6))
 
-    def send(self, message: object) -> None:
-        pass
+    def send(self, message: ProducerReport) -> None:
+        self.heard.append(message)
 
 
-def produce(fields: dict[str, object], sink: Memory, number: int = 0) -> ProducerReport:
+def produce(
+    fields: dict[str, object],
+    sink: Memory,
+    number: int = 0,
+    heard: list[ProducerReport] | None = None,
+) -> ProducerReport:
     scenario = resolve({"queues": {"inference_default": 1}, **in_seconds(fields)})
     task = StartProducer("redis://nowhere", scenario, 1, number, 0)
     line = time_line(START_US, 0, 0)
-    control = Quiet(sink.clock)
+    control = Quiet(sink.clock, [] if heard is None else heard)
     return Producer(task, sink, line, sink.clock, control).run()  # type: ignore[arg-type]
 
 
@@ -135,6 +142,37 @@ def test_a_stall_makes_tasks_late_and_skips_none() -> None:
     assert max(late) >= 499_000
     after = [sent - due for _, due, sent in sink.sent if due >= 701_000]
     assert max(after) <= TICK_US + 20
+
+
+def test_what_is_late_at_the_end_is_given_up_after_the_overrun_and_counted() -> None:
+    sink = fresh(stall=range(500_000, 60_000_000))
+    report = produce({"rate": 1000, "duration": 1, "overrun": 2}, sink)
+    sent = len(sink.sent)
+    assert 500 <= sent <= 501
+    assert (report.due, report.sent, report.given_up) == (1000, sent, 1000 - sent)
+    assert report.behind_us == pytest.approx(2_500_000, abs=2_000)
+    assert sink.clock.now_us() - START_US == pytest.approx(3_000_000, abs=2_000)
+
+
+def test_a_stall_that_ends_within_the_overrun_skips_nothing() -> None:
+    sink = fresh(stall=range(500_000, 2_900_000))
+    report = produce({"rate": 1000, "duration": 1, "overrun": 2}, sink)
+    assert [due for _, due, _ in sink.sent] == [1000 * number for number in range(1000)]
+    assert (report.due, report.sent, report.given_up, report.behind_us) == (1000, 1000, 0, 0)
+
+
+def test_without_an_overrun_a_producer_that_keeps_up_sends_everything() -> None:
+    sink = fresh(wake_late_us=200)
+    report = produce({"rate": 50_000, "duration": 0.2, "overrun": 0}, sink)
+    assert (report.due, report.sent, report.given_up) == (10_000, 10_000, 0)
+
+
+def test_reports_say_how_late_the_next_task_is() -> None:
+    sink = fresh(stall=range(500_000, 1_500_000))
+    heard: list[ProducerReport] = []
+    produce({"rate": 1000, "duration": 2}, sink, heard=heard)
+    assert max(report.behind_us for report in heard) in range(700_000, 1_000_001)
+    assert (heard[0].behind_us, heard[-1].behind_us) == (0, 0)
 
 
 def test_producers_share_a_schedule_without_gap_or_overlap() -> None:

@@ -12,10 +12,10 @@ from bench.measure import verdict
 from bench.measure.bottleneck import MachineUse
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
-from bench.measure.progress import Progress
+from bench.measure.progress import Behind, Progress
 from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
 from bench.reports import run_text
-from bench.reports.progress import plain_line
+from bench.reports.progress import live_view, plain_line
 from bench.reports.run import print_report, render
 from bench.workload.scenario_fields import WorkerStart
 from tests import golden
@@ -245,8 +245,25 @@ def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
         progress(elapsed_s=0.0, phase="enqueueing", p50_s=None, p99_s=None, backlog={}),
         progress(),
         progress(elapsed_s=123.4, phase="draining", enqueued_per_s=1_234_567),
+        progress(phase="enqueueing", behind=Behind(1.25, 400_000, 13.0)),
+        progress(phase="draining", drain_left_s=18.5, enqueued=900_000, finished=1),
     ]
     golden.check("plain-lines.txt", "".join(f"{plain_line(line)}\n" for line in lines))
+
+
+def test_what_a_run_waits_for_is_said_at_once_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other lines are five seconds apart."""
+    monkeypatch.setattr("bench.reports.progress.console_for_progress", lambda: None)
+    late = progress(behind=Behind(1.25, 400_000, 13.0))
+    long = progress(phase="draining", drain_left_s=18.5, enqueued=900_000)
+    with live_view(example_record().scenario, is_quiet=False) as show:
+        for state in (progress(), progress(), late, progress(), late, long, long):
+            show(state)
+    assert capsys.readouterr().err == "".join(
+        f"{plain_line(state)}\n" for state in (progress(), late, long)
+    )
 
 
 @pytest.mark.parametrize("width", [60, 80, 92, 100])

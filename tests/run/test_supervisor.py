@@ -13,6 +13,7 @@ from tests.run.scripted import Scene, done, kinds, producer, worker
 from tests.run.values import START_US, scenario
 
 QUEUE = "inference_default"
+UNSERVED = "nothing was enqueued and no task was taken for 30 s"
 
 
 # Starting.
@@ -118,6 +119,26 @@ def test_a_process_that_dies_ends_the_run_with_its_reason(of_worker: bool) -> No
     assert scene.elapsed_s < 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "state", "is_ended"),
+    [
+        ({"rate": "max", "tasks": 900, "max_backlog": 10}, {}, True),
+        ({"rate": "max", "tasks": 900, "max_backlog": 10}, {"in_flight": 1}, False),
+        ({"rate": "max", "duration": 90, "max_backlog": 10}, {}, False),
+        ({"rate": 0.01, "tasks": 2}, {}, False),
+    ],
+)
+def test_a_closed_loop_of_a_number_of_tasks_does_not_wait_for_ever_for_workers(
+    fields: dict[str, object], state: dict[str, int], is_ended: bool
+) -> None:
+    process = producer()
+    scene = Scene(scenario(**fields), producers=[process], workers=[worker(**state)])
+    scene.after(60_000_000, lambda: done(process))
+    scene.supervisor.watch()
+    said = scene.supervisor.state.interruptions
+    assert [sentence.split(",")[0] for sentence in said] == ([UNSERVED] if is_ended else [])
+
+
 def test_the_server_is_sampled_once_a_second_from_the_start_on() -> None:
     """Each at the first turn of its second, so that no second is left out."""
     process = producer()
@@ -166,6 +187,16 @@ def test_a_drain_lasts_until_nothing_is_left_to_wait_for() -> None:
     assert took_s == pytest.approx(3.0, abs=0.2)
     assert (interruptions, timed_out) == ([], False)
     assert scene.supervisor.state.drain_started_s == 1.0
+
+
+def test_a_drain_shows_how_long_it_may_still_take_once_its_rate_is_known() -> None:
+    scene = Scene(scenario(drain_timeout=10), workers=[worker()])
+    drained(scene, 4_000_000)
+    left_s = [each.drain_left_s for each in scene.shown]
+    known = [each for each in left_s if each is not None]
+    assert left_s[: len(left_s) - len(known)] == [None] * (len(left_s) - len(known))
+    assert known[0] == pytest.approx(8.75, abs=0.3)
+    assert known == sorted(known, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ def stalled(longest_us: int) -> ProducerReport:
     return producer(measured=measured(times, tasks=500, every_us=2_000))
 
 
+def gave_up() -> ProducerReport:
+    """The last five tasks of 105 were given up."""
+    return producer(due=105, given_up=5, behind_us=2_500_000)
+
+
 def one_refused() -> ProducerReport:
     """One task of a hundred was refused."""
     return producer(
@@ -93,6 +98,7 @@ RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
             "incomplete",
             "nothing_measured",
         ),
+        ({}, {"producers": [gave_up()]}, "generator_limited", "not_sent"),
         ({}, {"producers": [stalled(400_000)]}, "generator_limited", "generator_stalled"),
         ({}, {"producers": [stalled(40_000)]}, "valid", "generator_stalled"),
         (

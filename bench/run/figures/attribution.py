@@ -13,7 +13,7 @@ from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import command_cores
 
-_LATE = frozenset(("schedule_lag", "enqueued_too_few"))
+_LATE = frozenset(("schedule_lag", "enqueued_too_few", "not_sent"))
 _BEHIND = "backlog_grows"
 
 

@@ -60,13 +60,14 @@ def rates_in(run: CollectedRun, window: Window, counts: Counts) -> Rates:
         completed_per_s = _share_of(finished_per_s, counts.completed, counts.ended)
     return Rates(
         asked_per_s=run.scenario.asked_per_s,
-        enqueued_per_s=_enqueued_per_s(run, window),
+        enqueued_per_s=enqueued_per_s(run, window),
         completed_per_s=completed_per_s,
         finished_per_s=finished_per_s,
     )
 
 
-def _enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
+def enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
+    """The rate at which tasks were enqueued in the window; None where it has no length."""
     enqueued = summary.add_bins([report.enqueued_by_bin for report in run.producers])
     per_s = summary.rate_between(enqueued, window.start_s, window.end_s)
     # A whole run may be shorter than a bin. Of a window after a warm-up that is, nothing is known:

@@ -13,6 +13,7 @@ from bench.measure.unserved import Unserved
 from bench.measure.verdict import LAG_LIMIT_S
 from bench.measure.verdict_inputs import (
     Clocks,
+    GivenUp,
     Lateness,
     OtherUsers,
     ServerChange,
@@ -21,11 +22,13 @@ from bench.measure.verdict_inputs import (
 from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
 from bench.run.figures.accounting import Account
-from bench.run.figures.rates import Window
+from bench.run.figures.rates import Window, enqueued_per_s
 from bench.run.figures.resources import loop_lag_p99_s
 from bench.run.figures.server_use import evicted_keys, lost_data, unknown_costs
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
+_LAST_SECONDS_S = 5.0
+"""The part of a drain from whose rate it is told how long it would have gone on."""
 _BETWEEN_PROCESSES = (Interval.QUEUE_WAIT, Interval.E2E, Interval.E2E_FROM_SEND)
 """Latencies from a stamp of a producer to one of a worker or an observer."""
 
@@ -66,7 +69,8 @@ def verdict_inputs(
         are_outcomes_known=_are_outcomes_known(run),
         looked_up=None if run.looked_up is None else run.looked_up.counts,
         clocks=_clocks(run, histograms),
-        lateness=_lateness(histograms),
+        lateness=_lateness(run, window, histograms),
+        drain_takes_s=_drain_takes_s(run, counts),
         server=_server(run),
         others=_others(run),
         difficulties=_difficulties(run),
@@ -136,14 +140,41 @@ def _unserved(run: CollectedRun) -> list[str]:
     return [reason.of(unserved[reason]) for reason in Unserved if unserved[reason]]
 
 
-def _lateness(histograms: summary.LatencyTable) -> Lateness:
-    """How many tasks were sent late, and how late the latest of them."""
+def _lateness(run: CollectedRun, window: Window, histograms: summary.LatencyTable) -> Lateness:
+    """How many tasks were sent late, how late the latest of them, and how many were given up."""
     lags = histograms[Interval.SCHEDULE_LAG, ALL_QUEUES]
     p99_us = lags.percentile_us(99)
     if p99_us is None:
-        return Lateness()
+        return Lateness(given_up=_given_up(run))
     late = lags.count_above(round(LAG_LIMIT_S * 1e6))
-    return Lateness(p99_us / 1e6, late / lags.count, lags.max_us / 1e6)
+    return Lateness(
+        p99_s=p99_us / 1e6,
+        share=late / lags.count,
+        longest_s=lags.max_us / 1e6,
+        reached_per_s=enqueued_per_s(run, window),
+        given_up=_given_up(run),
+    )
+
+
+def _given_up(run: CollectedRun) -> GivenUp:
+    gave_up = [report for report in run.producers if report.given_up]
+    return GivenUp(
+        tasks=sum(report.given_up for report in gave_up),
+        behind_s=max((report.behind_us for report in gave_up), default=0) / 1e6,
+        overrun_s=run.scenario.overrun_s,
+    )
+
+
+def _drain_takes_s(run: CollectedRun, counts: Counts) -> float | None:
+    """How long it would have taken to finish the tasks that were left when the drain timed out, at
+    the rate of its last seconds; None where nothing was finished in them."""
+    if not run.drain_waited_for or run.drain_started_s is None:
+        return None
+    end_s = run.drain_started_s + run.scenario.drain_timeout_s
+    start_s = max(end_s - _LAST_SECONDS_S, run.drain_started_s)
+    finished = summary.add_bins([report.finished_by_bin for report in run.workers])
+    per_s = summary.rate_between(finished, start_s, end_s)
+    return (counts.pending + counts.active) / per_s if per_s else None
 
 
 def _inversions(run: CollectedRun, histograms: summary.LatencyTable) -> list[Inversion] | None:
