@@ -17,10 +17,10 @@ from bench.workload.json_schema import scenario_schema
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
-HEADINGS = [group.value for group in FieldGroup]
+COMMON = "Most used"
+HEADINGS = [COMMON, *(group.value for group in FieldGroup)]
 _BOX = re.compile(r"╭─ ([\w ]+) ─+╮\n(.*?)╰", re.DOTALL)
-_ROW = re.compile(r"│ (--[\w-]+) (?:(INT|STR\.\.\.|STR) )? *(.*?) *│")
-_SHOWN_AS = {int: "INT", str: "STR", bool: "", list[str]: "STR..."}
+_ROW = re.compile(r"│ (--[\w-]+(?: -\w)?)(?: ([A-Za-z]\S*))? {2,}(.*?)(?: \[default: .*)? *│")
 
 
 def flags_in_help(
@@ -31,13 +31,21 @@ def flags_in_help(
     monkeypatch.setattr(app, "console", Console(width=400))
     assert main([command, "--help"]) == 0
     boxes = _BOX.findall(capsys.readouterr().out)
-    return {heading: _ROW.findall(rows) for heading, rows in boxes if heading in HEADINGS}
+    listed = {heading: _ROW.findall(rows) for heading, rows in boxes if heading in HEADINGS}
+    options = {field.option for field in FIELDS.values()}
+    return {
+        heading: [row for row in rows if row[0].split()[0] in options]
+        for heading, rows in listed.items()
+    }
 
 
 def as_flag(field: Field) -> tuple[str, str, str]:
-    kind = field.declared.type.flag
-    several = " May be given several times." if kind == list[str] else ""
-    return field.option, _SHOWN_AS[kind], f"{field.help}{several}"
+    declared, option = field.declared, field.option
+    several = " May be given several times." if declared.type.flag == list[str] else ""
+    example = "" if declared.example is None else f" Example: {declared.example}"
+    placeholder = "" if declared.type.flag is bool else declared.type.placeholder
+    names = option if declared.short is None else f"{option} {declared.short}"
+    return names, placeholder, f"{declared.help}{several}{example}"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,8 @@ def test_a_commands_help_lists_the_fields_under_their_groups(
 ) -> None:
     expected: dict[str, list[tuple[str, str, str]]] = {}
     for field in shown:
-        expected.setdefault(field.declared.group.value, []).append(as_flag(field))
+        heading = field.declared.group.value if field.declared.short is None else COMMON
+        expected.setdefault(heading, []).append(as_flag(field))
     assert flags_in_help(command, capsys, monkeypatch) == expected
 
 

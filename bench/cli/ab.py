@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files, result_files
 from bench.analysis import comparability, metric_values
@@ -25,11 +25,13 @@ from bench.cli.arguments import (
 )
 from bench.cli.command_line import command_line
 from bench.cli.compare import SAME, DecisionFlags
+from bench.cli.field_flags import ScenarioFlags
 from bench.cli.gate_outputs import GateOutputs
+from bench.cli.groups import ARMS, OUTPUT
 from bench.cli.interrupts import interruptible
-from bench.cli.measuring import OUTPUT
 from bench.cli.messages import notify
-from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, scenario_from
+from bench.cli.refusals import refusal
 from bench.cli.run import RunFlags
 from bench.errors import ExitCode, UsageError
 from bench.inert import visible
@@ -44,7 +46,6 @@ from bench.workload import library
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
-_ARMS = Group("Arms", sort_key=0)
 _MOST_PAIRS = 1000
 """Each pair is two runs, and has a line in the report."""
 _NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
@@ -58,47 +59,66 @@ class Arms:
     a: Annotated[
         str,
         Parameter(
-            group=_ARMS,
+            group=ARMS,
+            metavar="FLAGS",
             allow_leading_hyphen=True,
-            help="Flags of 'bench run' for the base, such as \"--prefetch 1\".",
+            help="Flags of 'bench run' for the base. Example: \"--prefetch 1\"",
         ),
     ] = ""
     b: Annotated[
         str,
         Parameter(
-            group=_ARMS,
+            group=ARMS,
+            metavar="FLAGS",
             allow_leading_hyphen=True,
-            help="Flags of 'bench run' for the candidate.",
+            help="Flags of 'bench run' for the candidate. Example: \"--prefetch 64\"",
         ),
     ] = ""
     base_ref: Annotated[
         str | None,
         Parameter(
-            group=_ARMS,
+            group=ARMS,
+            metavar="REVISION",
             help="Measure the base with bench of this Git revision, installed into an environment "
-            "of its own, and the candidate with the running bench.",
+            "of its own, and the candidate with the running bench. Example: origin/main",
         ),
     ] = None
     budget: Annotated[
         str,
         Parameter(
-            group=_ARMS, help="Time for the whole job, which sets the length and number of runs."
+            group=ARMS,
+            metavar="DURATION",
+            help="Time for the whole job, which sets the length and number of runs. Example: 20m",
         ),
     ] = "5m"
     pairs: Annotated[
-        int | None, WHOLE, Parameter(group=_ARMS, help="Number of pairs, regardless of the budget.")
+        int | None,
+        WHOLE,
+        Parameter(group=ARMS, help="Number of pairs, regardless of the budget. Example: 8"),
     ] = None
     noise_pairs: Annotated[
         int,
         WHOLE,
-        Parameter(group=_ARMS, help="Pairs of base runs that are measured first, for the noise."),
+        Parameter(
+            group=ARMS, help="Pairs of base runs that are measured first, for the noise. Example: 4"
+        ),
     ] = NOISE_PAIRS
     resume: Annotated[
-        Path | None, Parameter(group=_ARMS, help="Folder of an interrupted job to resume.")
+        Path | None,
+        Parameter(
+            group=ARMS,
+            metavar="FOLDER",
+            help="Folder of an interrupted job to resume. Example: prefetch-64",
+        ),
     ] = None
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), group=OUTPUT, help="Folder for the job's records."),
+        Parameter(
+            alias="-o",
+            group=OUTPUT,
+            metavar="FOLDER",
+            help="Folder for the job's records. Example: prefetch-64",
+        ),
     ] = None
 
 
@@ -223,7 +243,9 @@ def _arm(
         arms.require_no_secret(label, own_flags, url)
         arm = Arm(label=label, text=text, arguments=(name, *own_flags), url=url)
         ServerFlags(redis_url=arm.resolved_url()).url()  # reports what cannot be read
-    except (cyclopts.CycloptsError, ValueError, UsageError) as error:
+    except cyclopts.CycloptsError as error:
+        raise UsageError(f"arm {label}: {refusal(error, 'run', ())}") from None
+    except (ValueError, UsageError) as error:
         reason = " ".join(str(error).split())
         raise UsageError(
             reason if reason.startswith("arm ") else f"arm {label}: {reason}"

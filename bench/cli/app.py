@@ -12,6 +12,7 @@ import cyclopts
 
 from bench import result_files
 from bench.cli import command_line
+from bench.cli import help as helps
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
 from bench.errors import BenchError, ExitCode, with_notes
@@ -29,10 +30,12 @@ def _shown_default(value: object) -> object:
 
 app = cyclopts.App(
     name="bench",
-    help="Load testing and benchmarking for Redis task queues.",
-    help_epilogue="Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid "
-    "measurement, 5 objective missed, 6 no server, 70 internal error, 130 interrupted.",
+    help=f"{helps.SUMMARY}\n\n{helps.CONCEPTS}",
+    help_epilogue=helps.EXIT_CODES,
+    usage="Usage: bench COMMAND [FLAGS]",
     version=__version__,
+    version_flags=("--version", "-V"),
+    group_commands=cyclopts.Group("Help", sort_key=len(helps.SECTIONS) + 1),
     help_format="plaintext",  # the others load a parser of markup
     suppress_keyboard_interrupt=False,  # it would end the process without a word
     default_parameter=cyclopts.Parameter(negative=(), show_default=_shown_default),
@@ -63,6 +66,7 @@ COMMANDS = {
     "schema": ("schema:schema", "Print the JSON Schema of a scenario or of a record."),
     "clean": ("clean:clean", "Remove what a run with --keep left on a server."),
     "verify": ("verify:verify", "Check whether a server's queues follow their layout."),
+    "completion": ("completion:completion", "Print a script that completes flags in a shell."),
     "enqueue": ("tasks:enqueue", "Enqueue one task and print its id."),
     "status": ("tasks:status", "Print a task's fields and state as JSON."),
     "result": ("tasks:result", "Wait for a task's result and print it as JSON."),
@@ -72,11 +76,21 @@ _DECIDING = frozenset({"run", "worker", "compare", "ab", "capacity", "clients", 
 """Commands that have done their work whether or not it can be shown. The others only print."""
 _HELP_FLAGS = frozenset({"--help", "-h"})
 
+_SECTIONS = {
+    heading: cyclopts.Group(heading, sort_key=key) for key, heading in enumerate(helps.SECTIONS, 1)
+}
 for _name, (_function, _help) in COMMANDS.items():
     # In 'compare', two dashes separate base and candidate; they do not end the options.
     _delimiter = "" if _name == "compare" else None
+    _heading, _place = helps.section_of(_name)
     app.command(
-        f"bench.cli.{_function}", name=_name, help=_help, end_of_options_delimiter=_delimiter
+        f"bench.cli.{_function}",
+        name=_name,
+        help=_help,
+        group=_SECTIONS[_heading],
+        sort_key=_place,
+        usage=f"Usage: bench {_name} {helps.USAGE.get(_name, '[FLAGS]')}",
+        end_of_options_delimiter=_delimiter,
     )
 
 
@@ -116,7 +130,10 @@ def _code_of(tokens: Sequence[str]) -> int:
             result_action="return_value",
         )
     except cyclopts.CycloptsError as error:
-        return _fail(_usage_line(error), ExitCode.USAGE)
+        from bench.cli.refusals import refusal  # noqa: PLC0415 - only an error needs it
+
+        command = tokens[0] if tokens and tokens[0] in COMMANDS else None
+        return _fail(refusal(error, command, list(COMMANDS)), ExitCode.USAGE)
     except BenchError as error:
         return _fail(with_notes(str(error), error), error.exit_code)
     except KeyboardInterrupt as interrupt:
@@ -147,6 +164,7 @@ def _use_docstring_for_help(tokens: Sequence[str]) -> None:
         description, _, _ = inspect.cleandoc(docstring).partition("\n\nParameters\n")
         # Lines end where the terminal's do.
         app[tokens[0]].help = re.sub(r"(?<!\n)\n(?!\n)", " ", description)
+        app[tokens[0]].help_epilogue = helps.epilogue(tokens[0])
 
 
 def _stems_from_interrupt(error: BaseException | None) -> bool:
@@ -161,11 +179,6 @@ def _stems_from_interrupt(error: BaseException | None) -> bool:
 def _fail(message: str, code: ExitCode) -> int:
     notify(visible(message))
     return code
-
-
-def _usage_line(error: cyclopts.CycloptsError) -> str:
-    text = " ".join(str(error).split())
-    return f"{text} (bench --help lists the commands and flags)"
 
 
 def _as_interrupt(_number: int, _frame: object) -> None:

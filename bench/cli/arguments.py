@@ -34,11 +34,11 @@ def require_complete(arguments: Sequence[str]) -> None:
 def _whole(_type: object, tokens: Sequence[cyclopts.Token]) -> int:
     number = whole_number(tokens[0].value)
     if number is None:
-        raise ValueError(f"{quoted(tokens[0].value)} is not a whole number")
+        raise ValueError(f"{quoted(tokens[0].value)} is not a whole number: write for example 4")
     return number
 
 
-WHOLE = cyclopts.Parameter(converter=_whole)
+WHOLE = cyclopts.Parameter(converter=_whole, metavar="COUNT")
 """For a flag with a whole number: ``10,000`` and ``10_000`` are one, ``1.5`` and ``0x10`` are not,
 which the library would round and convert."""
 
@@ -59,6 +59,18 @@ def read_flag(flag: str, read: Callable[[str], ValueT], text: str) -> ValueT:
         return read(text)
     except UsageError as error:
         raise UsageError(f"{flag}: {error}") from None
+
+
+def texts_of(value: object) -> list[str]:
+    """Returns a value as TOML holds it, as a command line would: the texts of its flag, of which a
+    list has several."""
+    if isinstance(value, bool):
+        return [str(value).lower()]
+    if isinstance(value, Mapping):
+        return [",".join(f"{name}={weight}" for name, weight in value.items())]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [text for each in value for text in texts_of(each)]
+    return [f"{value:g}" if isinstance(value, float) else str(value)]
 
 
 def flags_of(values: Mapping[str, object]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files, result_files, units
 from bench.analysis.capacity.budget import extended
@@ -17,10 +17,12 @@ from bench.analysis.capacity.evidence import ending, lacks_time
 from bench.cli.arguments import flags_of, read_flag, require_nothing_else, require_within
 from bench.cli.capacity_view import capacity_view, opening
 from bench.cli.command_line import command_line
+from bench.cli.field_flags import FieldFlags, flags_for
+from bench.cli.groups import OUTPUT, SEARCH
 from bench.cli.interrupts import interruptible
-from bench.cli.measuring import OUTPUT, MeasuringFlags
+from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
-from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, scenario_from
 from bench.errors import ExitCode, UsageError, quoted
 from bench.inert import visible
 from bench.jobs import capacity_job
@@ -28,29 +30,47 @@ from bench.records import capacity_record, timestamps
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.secrets import holds_secret
+from bench.workload.fields import FIELDS
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
 from bench.workload.value_type import whole_number
 
-_SEARCH = Group("Search", sort_key=0)
 _DEFAULT_SCENARIO = "capacity"
 _DEFAULT_BUDGET = "10m"
+_CHOSEN = {
+    "rate": "the search chooses it",
+    "duration": "--budget gives it",
+    "stages": "a trial is at one rate",
+    "tasks": "--budget gives it",
+}
+"""Field of the scenario to the reason why the command line cannot give it."""
+
+
+@flags_for(FIELDS.values(), _DEFAULT_SCENARIO, hidden=_CHOSEN)
+class _SearchedFields(FieldFlags):
+    """Overrides of single fields of the scenario that a search varies."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class CapacityFlags(ScenarioFlags):
+class CapacityFlags(_SearchedFields):
     """Fields of the scenario, and the levels to search."""
 
     workers: Annotated[
         str | None,
-        Parameter(group=_SEARCH, help="Numbers of worker processes to search, such as 1,2,4,8."),
+        Parameter(
+            group=SEARCH,
+            metavar="COUNT,…",
+            help="Numbers of worker processes to search. Example: 1,2,4,8",
+        ),
     ] = None
     slots: Annotated[
         str | None,
         Parameter(
-            group=_SEARCH, help="Or numbers of concurrent tasks in one worker, such as 1,2,4,8."
+            group=SEARCH,
+            metavar="COUNT,…",
+            help="Or numbers of concurrent tasks in one worker. Example: 1,2,4,8",
         ),
     ] = None
 
@@ -75,21 +95,32 @@ class SearchFlags(MeasuringFlags):
     budget: Annotated[
         str | None,
         Parameter(
-            group=_SEARCH,
+            group=SEARCH,
+            metavar="DURATION",
             help="Time for the whole search, which sets the length of its trials (10m); with "
-            "--resume, the time from then on.",
+            "--resume, the time from then on. Example: 30m",
         ),
     ] = None
     width: Annotated[
-        str, Parameter(group=_SEARCH, help="How close the two bounds of a rate must be.")
+        str,
+        Parameter(
+            group=SEARCH,
+            metavar="SHARE",
+            help="How close the two bounds of a rate must be. Example: 2%",
+        ),
     ] = "5%"
     resume: Annotated[
         Path | None,
         Parameter(
-            group=_SEARCH, help="Record of a search to continue, interrupted or out of time."
+            group=SEARCH,
+            metavar="RECORD",
+            help="Record of a search to continue, interrupted or out of time. "
+            "Example: results/20260101-120000-capacity.json",
         ),
     ] = None
-    quiet: Annotated[bool, Parameter(group=OUTPUT, help="Show no progress and no report.")] = False
+    quiet: Annotated[
+        bool, Parameter(alias="-q", group=OUTPUT, help="Show no progress and no report.")
+    ] = False
 
 
 def capacity(
@@ -217,15 +248,6 @@ def _levels(flag: str, text: str) -> list[int]:
         )
     require_within(flag, levels[-1], 1, MOST_WORKERS if flag == "--workers" else MAX_CONCURRENCY)
     return levels
-
-
-_CHOSEN = {
-    "rate": "the search chooses it",
-    "duration": "--budget gives it",
-    "stages": "a trial is at one rate",
-    "tasks": "--budget gives it",
-}
-"""Field of the scenario to the reason why the command line cannot give it."""
 
 
 def _require_free(given: Mapping[str, object]) -> None:

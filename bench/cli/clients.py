@@ -12,8 +12,9 @@ from cyclopts import Parameter
 from bench import files, result_files
 from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
+from bench.cli.groups import OUTPUT
 from bench.cli.interrupts import interruptible
-from bench.cli.measuring import OUTPUT, MeasuringFlags
+from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ServerFlags, layout_named
 from bench.clients import catalogue, job
@@ -36,27 +37,40 @@ class ClientFlags(MeasuringFlags):
     """Which clients to run and how, and where the results go."""
 
     tasks: Annotated[
-        int, WHOLE, Parameter(help="Number of tasks that each client enqueues per repetition.")
+        int,
+        WHOLE,
+        Parameter(
+            alias="-n",
+            help="Number of tasks that each client enqueues per repetition. Example: 20,000",
+        ),
     ] = 5000
     only: Annotated[
         list[str] | None,
         Parameter(
+            metavar="NAME,…",
             help=f"Run only these, separated by commas or as repeated flags: "
-            f"{', '.join(catalogue.NAMES)}."
+            f"{', '.join(catalogue.NAMES)}. Example: {','.join(catalogue.NAMES[:2])}",
         ),
     ] = None
     layout: Annotated[
-        str, Parameter(help=f"Layout of the queue in Redis: {', '.join(registry.names())}.")
+        str, Parameter(metavar="|".join(registry.names()), help="Layout of the queue in Redis.")
     ] = registry.default.name
-    queue: Annotated[str, Parameter(help="Queue to enqueue to; it must be empty.")] = (
-        "inference_default"
-    )
+    queue: Annotated[
+        str,
+        Parameter(
+            metavar="QUEUE", help="Queue to enqueue to; it must be empty. Example: orders_high"
+        ),
+    ] = "inference_default"
     repeat: Annotated[
-        int, WHOLE, Parameter(help="Number of repetitions; the clients take turns.")
+        int, WHOLE, Parameter(help="Number of repetitions; the clients take turns. Example: 5")
     ] = 3
     images: Annotated[
         Path | None,
-        Parameter(group=OUTPUT, help="Write the picture into this folder, as .svg and .png."),
+        Parameter(
+            group=OUTPUT,
+            metavar="FOLDER",
+            help="Write the picture into this folder, as .svg and .png. Example: pictures",
+        ),
     ] = None
 
     def clients(self) -> list[Client]:

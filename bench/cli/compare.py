@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import units
 from bench.analysis import comparability, gate, metric_values
@@ -15,6 +15,7 @@ from bench.analysis.rule import MARGIN
 from bench.cli.arguments import read_flag
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
+from bench.cli.groups import DECISION
 from bench.errors import MeasurementError, UsageError, nearest, quoted
 from bench.records import run_record
 from bench.records.run_record import RunRecord
@@ -22,7 +23,6 @@ from bench.workload.measurable import require_measured
 from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
 
-_DECISION = Group("Decision", sort_key=3)
 _BETWEEN = "--"
 SAME = "same"
 """What allows the two arms of a job to be equal."""
@@ -36,20 +36,27 @@ class DecisionFlags:
     gate: Annotated[
         list[str] | None,
         Parameter(
-            group=_DECISION,
-            help="Metric that decides, such as e2e.p99 or completed.rate; may be given several "
-            "times. By default e2e.p50 and e2e.p99 for an open loop, the rates for a closed one.",
+            group=DECISION,
+            metavar="METRIC",
+            help="Metric that decides. May be given several times. By default e2e.p50 and e2e.p99 "
+            "for an open loop, the rates for a closed one. Example: completed.rate",
         ),
     ] = None
     margin: Annotated[
-        str, Parameter(group=_DECISION, help="Share that a change must exceed to matter.")
+        str,
+        Parameter(
+            group=DECISION,
+            metavar="SHARE",
+            help="Share that a change must exceed to matter. Example: 10%",
+        ),
     ] = f"{MARGIN:.0%}"
     allow: Annotated[
         list[str] | None,
         Parameter(
-            group=_DECISION,
+            group=DECISION,
+            metavar="FIELD",
             help="Field that may differ between the sides, or a group of fields (server, "
-            "environment, order, verdict); may be given several times.",
+            "environment, order, verdict). May be given several times. Example: server.version",
         ),
     ] = None
 

@@ -69,12 +69,24 @@ def export(
     /,
     *,
     form: FormatFlags | None = None,
-    interval: Annotated[str | None, Parameter(help="Interval for --hgrm; e2e by default.")] = None,
+    interval: Annotated[
+        str | None,
+        Parameter(
+            metavar="INTERVAL", help="Interval for --hgrm; e2e by default. Example: queue_wait"
+        ),
+    ] = None,
     stage: Annotated[str | None, Parameter(show=False)] = None,
-    queue: Annotated[str, Parameter(help="Sub-queue for --hgrm, or all.")] = ALL_QUEUES,
+    queue: Annotated[
+        str,
+        Parameter(metavar="QUEUE", help="Sub-queue for --hgrm, or all. Example: inference_high"),
+    ] = ALL_QUEUES,
     output: Annotated[
         Path | None,
-        Parameter(name=("--output", "-o"), help="Write to this file, not to standard output."),
+        Parameter(
+            name=("--output", "-o"),
+            metavar="FILE",
+            help="Write to this file, not to standard output. Example: seconds.csv",
+        ),
     ] = None,
 ) -> int:
     """Print a record's data in a format that other tools read.

@@ -10,7 +10,7 @@ from typing import Annotated, TextIO
 from cyclopts import Parameter
 
 from bench import files
-from bench.cli.measuring import OUTPUT
+from bench.cli.groups import OUTPUT
 from bench.cli.messages import notify
 from bench.errors import ExitCode, UsageError
 from bench.records import comparison_record
@@ -27,15 +27,20 @@ class GateOutputs:
     """Output files. On GitHub Actions, annotations and the job's summary are written as well."""
 
     markdown: Annotated[
-        Path | None, Parameter(group=OUTPUT, help="Write Markdown, for a pull request's comment.")
+        Path | None,
+        Parameter(
+            group=OUTPUT, help="Write Markdown, for a pull request's comment. Example: comment.md"
+        ),
     ] = None
     junit: Annotated[
-        Path | None, Parameter(group=OUTPUT, help="Write JUnit XML, for a CI's test report.")
+        Path | None,
+        Parameter(group=OUTPUT, help="Write JUnit XML, for a CI's test report. Example: gate.xml"),
     ] = None
     json: Annotated[
-        Path | None, Parameter(group=OUTPUT, help="Write the comparison's record, as JSON.")
+        Path | None,
+        Parameter(group=OUTPUT, help="Write the comparison's record, as JSON. Example: gate.json"),
     ] = None
-    quiet: Annotated[bool, Parameter(group=OUTPUT, help="Print nothing.")] = False
+    quiet: Annotated[bool, Parameter(alias="-q", group=OUTPUT, help="Print nothing.")] = False
 
     def require_writable(self) -> None:
         """Raises UsageError for a file that cannot be written, before anything is measured."""

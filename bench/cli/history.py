@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from bench import files, result_files
 from bench.analysis import metric_values
-from bench.analysis.history import trends
+from bench.analysis.history import Trend, trends
 from bench.errors import UsageError
 from bench.records import run_record
 from bench.records.run_record import RunRecord
@@ -23,14 +23,21 @@ def history(
     *,
     metric: Annotated[
         list[str] | None,
-        Parameter(help="Metric to show, such as e2e.p99; may be given several times."),
+        Parameter(
+            metavar="METRIC",
+            help="Metric to show. May be given several times. Example: e2e.p99",
+        ),
     ] = None,
-    scenario: Annotated[str | None, Parameter(help="Show only runs of this scenario.")] = None,
+    scenario: Annotated[
+        str | None,
+        Parameter(metavar="NAME", help="Show only runs of this scenario. Example: latency"),
+    ] = None,
     csv: Annotated[
-        Path | None, Parameter(help="Write CSV for Apache Otava; see docs/comparing.md.")
+        Path | None,
+        Parameter(help="Write CSV for Apache Otava; see docs/comparing.md. Example: runs.csv"),
     ] = None,
     image: Annotated[
-        Path | None, Parameter(help="Draw the trend into a .png or .svg file.")
+        Path | None, Parameter(help="Draw the trend into a .png or .svg file. Example: p99.svg")
     ] = None,
 ) -> int:
     """Show how a metric changed over many runs, and where it changed permanently.
@@ -53,20 +60,24 @@ def history(
     if csv is not None:
         files.write_whole(csv, otava_csv(found, asked or _all_of(found)).encode())
     if image is not None:
-        # The plotting library is slow to load, and most calls need no picture.
-        from bench.reports.plots.trend import save_trend  # noqa: PLC0415
-
-        if len(shown) != 1:
-            names_of_trends = ", ".join(f"{each.metric.name} of {each.scenario}" for each in shown)
-            raise UsageError(
-                f"--image draws one trend, but there are {len(shown)} ({names_of_trends}); add "
-                "--scenario and --metric"
-            )
-        save_trend(shown[0], image)
+        _draw(shown, image)
     if not files.is_standard_output(csv):
         print_trends(shown)
     sys.stdout.flush()
     return 0
+
+
+def _draw(shown: Sequence[Trend], image: Path) -> None:
+    # The plotting library is slow to load, and most calls need no picture.
+    from bench.reports.plots.trend import save_trend  # noqa: PLC0415
+
+    if len(shown) != 1:
+        names = ", ".join(f"{each.metric.name} of {each.scenario}" for each in shown)
+        raise UsageError(
+            f"--image draws one trend, but there are {len(shown)} ({names}); add --scenario and "
+            "--metric"
+        )
+    save_trend(shown[0], image)
 
 
 def _default(run: RunRecord) -> Sequence[Metric]:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files
+from bench.cli.groups import OUTPUT, SERVER
 from bench.cli.options import ServerFlags
 from bench.errors import ExitCode, UsageError
 from bench.secrets import URL_VARIABLE
-
-OUTPUT = Group("Output", sort_key=5)
 
 
 @Parameter(name="*")
@@ -20,7 +19,13 @@ class MeasuringFlags:
     """Which server is started for a measurement, and where its results go."""
 
     server_binary: Annotated[
-        str | None, Parameter(help="Start this Redis server binary instead of the embedded one.")
+        str | None,
+        Parameter(
+            group=SERVER,
+            metavar="PROGRAM",
+            help="Start this Redis server binary instead of the embedded one. Example: "
+            "redis-server",
+        ),
     ] = None
     server_config: Annotated[
         Path | None,
@@ -30,12 +35,17 @@ class MeasuringFlags:
         ),
     ] = None
     output: Annotated[
-        Path | None, Parameter(name=("--output", "-o"), group=OUTPUT, help="File for the record.")
+        Path | None,
+        Parameter(alias="-o", group=OUTPUT, help="File for the record. Example: evening-peak.json"),
     ] = None
     json: Annotated[bool, Parameter(group=OUTPUT, help="Print only the record, as JSON.")] = False
     quiet: Annotated[
         bool,
-        Parameter(group=OUTPUT, help="Show no progress, and no report unless something failed."),
+        Parameter(
+            alias="-q",
+            group=OUTPUT,
+            help="Show no progress, and no report unless something failed.",
+        ),
     ] = False
 
     @property

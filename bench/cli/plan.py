@@ -29,27 +29,44 @@ class PlanFlags:
 
     slo: Annotated[
         list[str] | None,
-        Parameter(help="Objective of the search that must be met; all of them by default."),
+        Parameter(
+            metavar="OBJECTIVE",
+            help="Objective of the search that must be met; all of them by default. May be given "
+            "several times. Example: e2e.p99 < 50ms",
+        ),
     ] = None
-    headroom: Annotated[str, Parameter(help="Share of each capacity to keep free.")] = "30%"
-    backlog: Annotated[int, WHOLE, Parameter(help="Number of tasks in a backlog to drain.")] = (
-        1_000_000
-    )
-    memory: Annotated[str | None, Parameter(help="Memory of one server, such as 16GB.")] = None
+    headroom: Annotated[
+        str, Parameter(metavar="SHARE", help="Share of each capacity to keep free. Example: 50%")
+    ] = "30%"
+    backlog: Annotated[
+        int, WHOLE, Parameter(help="Number of tasks in a backlog to drain. Example: 250,000")
+    ] = 1_000_000
+    memory: Annotated[
+        str | None, Parameter(metavar="SIZE", help="Memory of one server. Example: 16GB")
+    ] = None
     keep: Annotated[
         str | None,
         Parameter(
-            help="How long finished tasks are kept, such as 24h; none are counted by default."
+            metavar="DURATION",
+            help="How long finished tasks are kept; none are counted by default. Example: 24h",
         ),
     ] = None
     kept_bytes: Annotated[
-        str | None, Parameter(help="Memory of a kept task; that of a queued one by default.")
+        str | None,
+        Parameter(
+            metavar="SIZE",
+            help="Memory of a kept task; that of a queued one by default. Example: 512B",
+        ),
     ] = None
     service_time: Annotated[
-        str | None, Parameter(help="Mean service time to assume, such as 4ms.")
+        str | None, Parameter(metavar="DURATION", help="Mean service time to assume. Example: 4ms")
     ] = None
     mix: Annotated[
-        str | None, Parameter(help="Weights of the sub-queues to assume: high=1,low=3.")
+        str | None,
+        Parameter(
+            metavar="NAME=WEIGHT,…",
+            help="Weights of the sub-queues to assume. Example: inference_high=1,inference_low=3",
+        ),
     ] = None
 
     def request(self, rate: str) -> PlanRequest:
@@ -78,7 +95,9 @@ def plan(
     record: Path,
     /,
     *,
-    rate: str,
+    rate: Annotated[
+        str, Parameter(alias="-r", metavar="RATE", help="Tasks per second. Example: 12000/s")
+    ],
     flags: PlanFlags | None = None,
     json: Annotated[bool, Parameter(help="Print the plan as JSON.")] = False,
 ) -> int:
@@ -91,8 +110,6 @@ def plan(
     ----------
     record
         A record that 'bench capacity' saved.
-    rate
-        Tasks per second, such as 12000/s.
     """
     loaded, request = capacity_record.load(record), (flags or PlanFlags()).request(rate)
     with formats.naming(record):

@@ -88,9 +88,15 @@ class _Loaded:
 
 def report(
     *record: Path,
-    html: Annotated[Path | None, Parameter(help="Write a self-contained HTML page.")] = None,
+    html: Annotated[
+        Path | None, Parameter(help="Write a self-contained HTML page. Example: page.html")
+    ] = None,
     images: Annotated[
-        Path | None, Parameter(help="Write all pictures into this folder, as .svg and .png.")
+        Path | None,
+        Parameter(
+            metavar="FOLDER",
+            help="Write all pictures into this folder, as .svg and .png. Example: pictures",
+        ),
     ] = None,
     json: Annotated[bool, Parameter(help="Print the record as JSON.")] = False,
 ) -> int:

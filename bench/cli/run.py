@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from bench import files
 from bench.cli.arguments import WHOLE, require_within
 from bench.cli.command_line import command_line
+from bench.cli.field_flags import ScenarioFlags
+from bench.cli.groups import HOSTS, OF_FIELDS, SERVER
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
-from bench.cli.options import ScenarioFlags, ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, scenario_from
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
@@ -31,12 +33,12 @@ from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import library
+from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
 from bench.workload.scenario import Scenario
 
 _MOST_RESTARTS = 1000
 """The record of all starts holds the figures of each."""
-_HOSTS = Group("Many hosts", sort_key=6)
 
 
 @Parameter(name="*")
@@ -45,36 +47,54 @@ class RunFlags(MeasuringFlags):
     """Where a run takes place, and where its results go."""
 
     allow_shared: Annotated[
-        bool, Parameter(help="Use queues that already hold tasks; the workers will run those, too.")
+        bool,
+        Parameter(
+            group=SERVER,
+            help="Use queues that already hold tasks; the workers will run those, too.",
+        ),
     ] = False
     keep: Annotated[
         bool,
-        Parameter(help="Keep the run's keys on the server; 'bench clean RECORD' removes them."),
+        Parameter(
+            group=SERVER,
+            help="Keep the run's keys on the server; 'bench clean RECORD' removes them.",
+        ),
     ] = False
     restarts: Annotated[
         int,
         WHOLE,
         Parameter(
+            group=OF_FIELDS[FieldGroup.MEASUREMENT],
             help="Repeat the run this many times, each with processes started afresh, and show how "
-            "the figures differ between starts."
+            "the figures differ between starts. Example: 5",
         ),
     ] = 1
     distributed: Annotated[
-        bool, Parameter(group=_HOSTS, help="Enqueue from Locust worker processes.")
+        bool, Parameter(group=HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
     expect_workers: Annotated[
         int | None,
         WHOLE,
-        Parameter(group=_HOSTS, help="Number of Locust workers on other hosts to wait for."),
+        Parameter(
+            group=HOSTS, help="Number of Locust workers on other hosts to wait for. Example: 4"
+        ),
     ] = None
     master_bind_host: Annotated[
         str,
-        Parameter(group=_HOSTS, help="Address on which the Locust master listens for workers."),
+        Parameter(
+            group=HOSTS,
+            metavar="ADDRESS",
+            help="Address on which the Locust master listens for workers. Example: 10.0.0.5",
+        ),
     ] = "127.0.0.1"
     master_bind_port: Annotated[
         int | None,
         WHOLE,
-        Parameter(group=_HOSTS, help="Port on which the Locust master listens; 5557 by default."),
+        Parameter(
+            group=HOSTS,
+            metavar="PORT",
+            help="Port on which the Locust master listens; 5557 by default. Example: 6000",
+        ),
     ] = None
 
     def require_restarts(self) -> None:

@@ -6,7 +6,7 @@ import sys
 from bench.records.schemas import FormatName, schema_of
 
 
-def schema(which: FormatName, /) -> int:
+def schema(kind: FormatName, /) -> int:
     """Print the JSON Schema of a scenario or of a record.
 
     The schema is of draft 2020-12. It describes the TOML file of a scenario, or the JSON file of a
@@ -14,8 +14,8 @@ def schema(which: FormatName, /) -> int:
 
     Parameters
     ----------
-    which
+    kind
         The file's format.
     """
-    sys.stdout.write(json.dumps(schema_of(which), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(schema_of(kind), indent=2, ensure_ascii=False) + "\n")
     return 0

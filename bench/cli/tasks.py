@@ -4,6 +4,8 @@ import json
 import sys
 from typing import Annotated
 
+from cyclopts import Parameter
+
 from bench import client
 from bench.cli.arguments import WHOLE, read_flag
 from bench.cli.options import ServerFlags
@@ -18,7 +20,9 @@ def enqueue(
     payload: str,
     /,
     *,
-    max_retry: Annotated[int, WHOLE] = 3,
+    max_retry: Annotated[
+        int, WHOLE, Parameter(help="Number of attempts after the first. Example: 5")
+    ] = 3,
     where: ServerFlags | None = None,
 ) -> int:
     """Enqueue one task and print its id.
@@ -29,8 +33,6 @@ def enqueue(
         A sub-queue, such as inference_default.
     payload
         A JSON object, such as '{"input": "hello"}'.
-    max_retry
-        Number of attempts after the first.
     """
     try:
         value = json.loads(payload)
@@ -62,7 +64,15 @@ def status(task_id: str, /, *, where: ServerFlags | None = None) -> int:
     return 0
 
 
-def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None = None) -> int:
+def result(
+    task_id: str,
+    /,
+    *,
+    timeout: Annotated[
+        str, Parameter(metavar="DURATION", help="How long to wait. Example: 5s")
+    ] = "30s",
+    where: ServerFlags | None = None,
+) -> int:
     """Wait for a task's result and print it as JSON.
 
     A result that is not JSON is printed as a JSON string.
@@ -71,8 +81,6 @@ def result(task_id: str, /, *, timeout: str = "30s", where: ServerFlags | None =
     ----------
     task_id
         Id that 'bench enqueue' printed.
-    timeout
-        How long to wait, such as 5s.
     """
     timeout_s = read_flag("--timeout", parse_duration, timeout)
     url = (where or ServerFlags()).url()

@@ -25,14 +25,21 @@ _LARGEST_SAMPLE = 100_000
 def verify(
     *,
     layout: Annotated[
-        str, Parameter(help=f"Layout to check the queues against: {', '.join(registry.names())}.")
+        str,
+        Parameter(metavar="|".join(registry.names()), help="Layout to check the queues against."),
     ] = registry.default.name,
     queues: Annotated[
         str | None,
-        Parameter(help="Queues to check, such as a_high,a_low; by default all that are found."),
+        Parameter(
+            metavar="QUEUE,…",
+            help="Queues to check; by default all that are found. "
+            "Example: inference_high,inference_low",
+        ),
     ] = None,
     sample: Annotated[
-        int, WHOLE, Parameter(help="Largest number of ids to check in each list or set.")
+        int,
+        WHOLE,
+        Parameter(help="Largest number of ids to check in each list or set. Example: 10,000"),
     ] = _DEFAULT_SAMPLE,
     where: ServerFlags | None = None,
     json: Annotated[bool, Parameter(help="Print the result as JSON.")] = False,

@@ -2,8 +2,9 @@
 
 import sys
 
+from bench.cli.field_flags import WorkerFlags
 from bench.cli.messages import notify
-from bench.cli.options import ServerFlags, WorkerFlags
+from bench.cli.options import ServerFlags, require_readable
 from bench.errors import UsageError
 from bench.layouts import registry
 from bench.names import require_queue_name
@@ -42,6 +43,7 @@ def worker(
         "rate": "max",
         "duration": "1s",
     }
+    require_readable(changes)
     scenario = resolve({**defaults, **changes}, "flags")
     if parent_queue(scenario) != parent:
         raise UsageError(f"--queues: {', '.join(scenario.queues)} are not sub-queues of {parent!r}")

@@ -43,5 +43,7 @@ class Declared:
     """The only kind of worker that the field has an effect on; None for both."""
     replaces: tuple[str, ...] = ()
     """Fields that no longer hold where this one is set on top of a scenario."""
+    short: str | None = None
+    """The flag's short form, such as ``-r``, for the few fields that are set most often."""
     without: str | None = None
     """What holds where nothing is written, where the default does not say it."""

@@ -60,8 +60,10 @@ def _duration_or_zero(written: object) -> float:
 DURATION_SCHEMA: Schema = pattern_schema(units.DURATION_PATTERN)
 _DURATION_OR_ZERO_SCHEMA: Schema = any_of({"const": 0}, DURATION_SCHEMA)
 
-DURATION = ValueType(read_duration, DURATION_SCHEMA, seconds_text)
-DURATION_OR_ZERO = ValueType(_duration_or_zero, _DURATION_OR_ZERO_SCHEMA, seconds_text)
+DURATION = ValueType(read_duration, DURATION_SCHEMA, seconds_text, placeholder="DURATION")
+DURATION_OR_ZERO = ValueType(
+    _duration_or_zero, _DURATION_OR_ZERO_SCHEMA, seconds_text, placeholder="DURATION"
+)
 
 
 def _duration_or_auto(written: object) -> float | None:
@@ -73,6 +75,7 @@ DURATION_OR_AUTO = ValueType(
     any_of({"const": "auto"}, _DURATION_OR_ZERO_SCHEMA),
     seconds_text,
     none="auto",
+    placeholder="DURATION|auto",
 )
 
 
@@ -101,6 +104,7 @@ RATE = ValueType(
         {"type": "number", "minimum": LEAST_PER_S, "maximum": MOST_PER_S},
         pattern_schema(units.RATE_PATTERN),
     ),
+    placeholder="RATE|max",
 )
 
 
@@ -121,6 +125,7 @@ def _share(written: object) -> float:
 SHARE = ValueType(
     _share,
     any_of({"type": "number", "minimum": 0, "maximum": 1}, pattern_schema(units.SHARE_PATTERN)),
+    placeholder="SHARE",
 )
 
 
@@ -141,6 +146,7 @@ SHARE_OR_AUTO = ValueType(
         pattern_schema(units.SHARE_PATTERN),
     ),
     none="auto",
+    placeholder="SHARE|auto",
 )
 
 
@@ -180,6 +186,7 @@ PAYLOAD_SIZE = ValueType(
         *distribution.patterns(units.SIZE_PATTERN, ("constant", "uniform", "lognormal"))
     ),
     _payload_size_text,
+    placeholder="SIZE",
 )
 
 
@@ -202,4 +209,5 @@ SERVICE_TIME = ValueType(
         *distribution.patterns(units.DURATION_PATTERN, get_args(distribution.DistributionKind))
     ),
     _service_time_text,
+    placeholder="DURATION",
 )

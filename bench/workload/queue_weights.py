@@ -100,4 +100,5 @@ QUEUES = ValueType(
         },
         {"type": "string", "minLength": 1},
     ),
+    placeholder="NAME=WEIGHT,…",
 )

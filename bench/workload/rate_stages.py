@@ -97,4 +97,5 @@ STAGES = ValueType(
         pattern_schema(rf"{_TEXT}(?:\s*,\s*{_TEXT})*"),
     ),
     _tables,
+    placeholder="STAGES",
 )

@@ -77,7 +77,12 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "unnamed"
     description: Annotated[
-        str, _measurement(ONE_LINE, "What the scenario answers, in one sentence for reports.")
+        str,
+        _measurement(
+            ONE_LINE,
+            "What the scenario answers, in one sentence for reports.",
+            "Does the evening peak fit?",
+        ),
     ] = ""
 
     queues: Annotated[
@@ -123,6 +128,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "Offered rate, or max to send as fast as replies arrive (closed loop).",
             "5000/s",
             also=_LOCUST,
+            short="-r",
             replaces=("stages",),
             without="required, unless there are stages",
         ),
@@ -143,6 +149,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             DURATION,
             "How long to enqueue; beside a number of tasks, whichever ends first.",
             "20s",
+            short="-d",
             replaces=("tasks", "stages"),
             without="required, unless there are tasks or stages",
         ),
@@ -164,6 +171,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "Number of tasks to enqueue.",
             "100000",
             also=_LOCUST,
+            short="-n",
             replaces=("duration",),
         ),
     ] = None
@@ -172,6 +180,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         _load(
             whole(0, MOST_SEED),
             "Seed of all random draws: the same seed gives the same workload.",
+            "7",
             also=_WORKER_AND_LOCUST,
         ),
     ] = 1
@@ -205,11 +214,12 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     max_retry: Annotated[
-        int, _load(whole(0, 1000), "Number of attempts after the first.", also=_LOCUST)
+        int, _load(whole(0, 1000), "Number of attempts after the first.", "5", also=_LOCUST)
     ] = 3
 
     producers: Annotated[
-        int, _load(whole(1, MAX_PRODUCERS - 1), "Producer processes, which share the schedule.")
+        int,
+        _load(whole(1, MAX_PRODUCERS - 1), "Producer processes, which share the schedule.", "2"),
     ] = 1
     producer: Annotated[
         ProducerKind,
@@ -220,11 +230,15 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "frames"
     pipeline: Annotated[
-        int, _load(whole(1, 100_000), "Number of tasks in a batch, at most.", also=_LOCUST)
+        int, _load(whole(1, 100_000), "Number of tasks in a batch, at most.", "64", also=_LOCUST)
     ] = 256
     in_flight: Annotated[
         int,
-        _load(whole(1, 1000), "Closed loop: batches in flight, each on a connection of its own."),
+        _load(
+            whole(1, 1000),
+            "Closed loop: batches in flight, each on a connection of its own.",
+            "8",
+        ),
     ] = 4
     max_backlog: Annotated[
         int | None,
@@ -238,7 +252,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
 
     workers: Annotated[
-        int, _workers(whole(0, MOST_WORKERS), "Worker processes that the run starts; 0 for none.")
+        int,
+        _workers(whole(0, MOST_WORKERS), "Worker processes that the run starts; 0 for none.", "4"),
     ] = 1
     external_workers: Annotated[
         bool,
@@ -301,7 +316,9 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
         _built_in(
             whole(1, MAX_CONCURRENCY),
             "Number of tasks that each worker runs at the same time.",
+            "8",
             also=_WORKER_AND_LOCUST,
+            short="-c",
         ),
     ] = 1
     prefetch: Annotated[
@@ -310,6 +327,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             whole(1, 10_000),
             "Number of tasks that a worker takes at a time; 1 is the sequence in runqy's "
             "documentation, with one round trip per command.",
+            "64",
             also=_WORKER_AND_LOCUST,
         ),
     ] = 1

@@ -15,7 +15,12 @@ def _layout(written: object) -> str:
     return str(one_of(registry.names()).read(written))
 
 
-LAYOUT = ValueType(_layout, any_of({"enum": registry.names()}, {"type": "string"}))
+LAYOUT = ValueType(
+    _layout,
+    any_of({"enum": registry.names()}, {"type": "string"}),
+    placeholder="|".join(registry.names()),
+    choices=tuple(registry.names()),
+)
 """The name of a built-in layout, or of one that another package declares."""
 
 
@@ -37,7 +42,7 @@ def _command(written: object) -> str:
     return text
 
 
-COMMAND = ValueType(_command, {"type": "string", "minLength": 1})
+COMMAND = ValueType(_command, {"type": "string", "minLength": 1}, placeholder="COMMAND")
 
 
 def _objectives(written: object) -> tuple[str, ...]:
@@ -55,4 +60,5 @@ OBJECTIVES = ValueType(
     list,
     flag=list[str],
     from_option=_separated,
+    placeholder="OBJECTIVE",
 )

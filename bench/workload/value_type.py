@@ -38,6 +38,10 @@ class ValueType:
     """Type of the value of a command-line flag."""
     from_option: Callable[[str], object] = _unchanged
     """Returns what TOML would hold, from the text of an option."""
+    placeholder: str = "TEXT"
+    """What stands for a value in a command line's help, such as ``DURATION``."""
+    choices: tuple[str, ...] = ()
+    """The words that may be written, where these are all that a user can choose from."""
 
 
 def require_text(written: object) -> str:
@@ -92,9 +96,9 @@ def _file_name(written: object) -> str:
     return text
 
 
-NAME = ValueType(_name, {"type": "string", "minLength": 1})
+NAME = ValueType(_name, {"type": "string", "minLength": 1}, placeholder="NAME")
 ONE_LINE = ValueType(_one_line, {"type": "string"})
-FILE_NAME = ValueType(_file_name, {"type": "string", "minLength": 1})
+FILE_NAME = ValueType(_file_name, {"type": "string", "minLength": 1}, placeholder="FILE")
 
 
 def _boolean(written: object) -> bool:
@@ -126,7 +130,7 @@ def whole(least: int, most: int) -> ValueType:
         return within(least, most, written)
 
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    return ValueType(read, schema, flag=int, from_option=_whole_option)
+    return ValueType(read, schema, flag=int, from_option=_whole_option, placeholder="COUNT")
 
 
 _WHOLE = re.compile(r"[+-]?(?:[0-9]{1,3}(?:[,_][0-9]{3})+|[0-9]+)")
@@ -154,4 +158,9 @@ def one_of(choices: Sequence[str]) -> ValueType:
         hint = nearest(str(written), choices)
         raise UsageError(f"{quoted(written)} is not one of {', '.join(choices)}{hint}")
 
-    return ValueType(read, {"type": "string", "enum": list(choices)})
+    return ValueType(
+        read,
+        {"type": "string", "enum": list(choices)},
+        placeholder="|".join(choices),
+        choices=tuple(choices),
+    )

@@ -82,11 +82,11 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     ("words", "said"),
     [
         ((), "the arms do not differ"),
-        (("--b", "--nonesuch 1"), "arm B: Unknown option: --nonesuch"),
+        (("--b", "--nonesuch 1"), "arm B: unknown flag --nonesuch"),
         (("--b", "backlog"), "arm B: 'backlog' is not a flag; both arms share the scenario"),
         (("--b", "--output x.json"), "arm B: --output: the job sets it"),
         (("--b", "--keep"), "arm B: --keep: the job sets it"),
-        (("--a", "--rate 0"), "arm A: flags: rate: the rate must be above zero"),
+        (("--a", "--rate 0"), "arm A: --rate: the rate must be above zero"),
         (("--a", "--service-time 'oops"), "arm A: No closing quotation"),
         (
             ("--b", "--redis-url redis://:open-sesame@127.0.0.1:1"),

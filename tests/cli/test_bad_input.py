@@ -73,10 +73,10 @@ def test_the_tripwires_work(
     ("words", "parts"),
     [
         # What the command line itself does not know.
-        (["rn"], ['"rn"', 'Did you mean "run"?']),
-        (["run", "--nope"], ["--nope", "Did you mean --name?"]),
-        (["run", "--rat", "5/s"], ["--rat", "Did you mean --rate?"]),
-        (["run", "--rate"], ["--rate requires an argument"]),
+        (["rn"], ["'rn'", "did you mean 'run'?"]),
+        (["run", "--nope"], ["--nope", "did you mean '--name'?"]),
+        (["run", "--rat", "5/s"], ["--rat", "did you mean '--rate'?"]),
+        (["run", "--rate"], ["--rate needs a value: write for example --rate 5000/s"]),
         (["run", "--seed", "abc"], ["--seed: 'abc' is not a whole number"]),
         (["run", "smoke", "latency"], ["latency"]),
         # The scenario, by name and by file.
