@@ -3,7 +3,8 @@
     locust -f locustfiles/runqy.py --headless -u 20 -r 20 -t 1m --redis-url redis://127.0.0.1:6379/0
     locust -f locustfiles/runqy.py --headless -u 20 -r 20 -t 30s --embedded --start-worker
 
-``--rate 5000/s`` makes it an open loop. ``locust --help`` lists all options.
+``--rate 5000/s`` makes it an open loop. ``locust -f locustfiles/runqy.py --help``
+lists all options.
 """
 
 from bench.locust import QueueUser

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-CODE = ("bench", "locustfiles")
+CODE = ("bench", "locustfiles", "installed")
 """Folders whose Python is read."""
 
 _GENERATED = "_pb2"

@@ -1,16 +1,16 @@
 """Every front end shows what a scenario's fields declare: names, helps, types and groups."""
 
-import argparse
 import re
 import tomllib
 from typing import Any, cast
 
+import configargparse  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from rich.console import Console
 
 from bench.cli.app import app, main
-from bench.locust.options import add_options
+from bench.locust.arguments import add_options
 from bench.workload.declaration import FieldGroup, FrontEnd
 from bench.workload.fields import FIELDS, Field, shown_by
 from bench.workload.json_schema import scenario_schema
@@ -70,24 +70,16 @@ def test_a_commands_help_lists_the_fields_under_their_groups(
 
 
 def test_locusts_options_are_the_fields_that_it_shows() -> None:
-    class Parser:
-        """Stands for Locust's parser, which takes more than argparse's."""
-
-        def __init__(self) -> None:
-            self.helps: dict[str, str] = {}
-
-        def add_argument(self, option: str, *, help: str, **_about: Any) -> None:  # noqa: A002
-            self.helps[option] = help
-
-    parser = Parser()
-    add_options(cast(argparse.ArgumentParser, parser))
+    parser: Any = configargparse.ArgumentParser()
+    add_options(parser)
+    helps = {name: each.help for each in parser._actions for name in each.option_strings}
     shown = shown_by(FrontEnd.LOCUST)
     assert len(shown) == 23
-    assert [option for option in parser.helps if option in {each.option for each in shown}] == [
+    assert [option for option in helps if option in {each.option for each in shown}] == [
         field.option for field in shown
     ]
     for field in shown:
-        assert parser.helps[field.option].startswith(field.help)
+        assert helps[field.option].replace("%%", "%").startswith(field.declared.help)
 
 
 def test_the_schema_describes_every_field_in_the_same_words() -> None:

@@ -25,6 +25,7 @@ from bench.files import is_standard_output, require_writable
 from bench.inert import visible
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
+from bench.locust.arguments import add_options
 from bench.locust.fleet import LOCAL, LocustFleet
 from bench.locust.launcher import PROGRESS_VARIABLE
 from bench.locust.load_test import LoadTest
@@ -38,7 +39,6 @@ from bench.locust.messages import (
 )
 from bench.locust.options import (
     TestSetup,
-    add_options,
     fields_of,
     require_complete,
     require_url,

@@ -1,11 +1,10 @@
-"""Command-line options of a Locust test, and the scenario that they make.
+"""From the options of a Locust test to its set-up and its scenario.
 
 The value of an option is text as written, or None: Locust sends options from the master to its
 workers as plain JSON. ``bench.workload`` reads them, so that Locust, TOML files and ``bench run``
 accept the same values and report the same errors.
 """
 
-import argparse
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,75 +43,6 @@ class TestSetup:
     allow_shared: bool
     keep: bool
     record: str | None
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add this project's options beside Locust's own."""
-    _add_set_up(parser)
-    _add_load(parser)
-
-
-def _add_set_up(ours: Any) -> None:  # Locust extends what an argument can say
-    """Options about the server, the workers and the record."""
-    ours.add_argument(
-        "--redis-url",
-        env_var=URL_VARIABLE,
-        include_in_web_ui=False,
-        is_secret=True,
-        default=None,
-        help="URL of the server: redis://, rediss:// or unix://. Better in "
-        f"{URL_VARIABLE}: other users can see a password on the command line.",
-    )
-    ours.add_argument(
-        "--embedded",
-        action="store_true",
-        include_in_web_ui=False,
-        help="Start a server for the test, and remove it afterwards.",
-    )
-    ours.add_argument(
-        "--server-binary",
-        default=None,
-        include_in_web_ui=False,
-        help="Start this server binary instead of the embedded one.",
-    )
-    ours.add_argument(
-        "--start-worker",
-        nargs="?",
-        type=int,
-        const=1,
-        default=0,
-        include_in_web_ui=False,
-        help="Start this number of workers for the test; 1 without a number.",
-    )
-    ours.add_argument(
-        "--enqueue-only", action="store_true", help="Expect no workers to serve the queues."
-    )
-    ours.add_argument(
-        "--allow-shared", action="store_true", help="Use queues that already hold tasks."
-    )
-    ours.add_argument("--keep", action="store_true", help="Leave what the test wrote in Redis.")
-    ours.add_argument(
-        "--record",
-        default=None,
-        include_in_web_ui=False,
-        help="File of the run record; one in results/ by default.",
-    )
-
-
-def _add_load(ours: Any) -> None:
-    """Options about the load: the shape, and the fields of a scenario."""
-    ours.add_argument(
-        "--shape-duration", default=None, help="Length of the load shape; 2m by default."
-    )
-    ours.add_argument("--trace", default=None, help="CSV file of rates for the shape trace.py.")
-    ours.add_argument(
-        "--scenario", default=None, help="Name of a built-in scenario, or a TOML file."
-    )
-    for field in shown_by(FrontEnd.LOCUST):
-        several = (
-            " Separate several with semicolons." if field.declared.type.flag == list[str] else ""
-        )
-        ours.add_argument(field.option, default=None, help=f"{field.help}{several}")
 
 
 def require_variables(environment: Mapping[str, str]) -> None:
@@ -178,7 +108,7 @@ def scenario_of(
     """
     if str(options.get("scenario") or "").endswith(".json"):  # bench run hands a whole one
         return _whole_scenario(Path(str(options["scenario"])))
-    source, written = "locust", dict(_BASE)
+    source, written = "locust", dict(BASE)
     if options.get("scenario"):
         source, written = library.load(str(options["scenario"]))
         resolve(written, source)  # an error in the file is reported as the file's
@@ -239,13 +169,14 @@ def _whole_scenario(path: Path) -> Scenario:
         ) from None
 
 
-_BASE: dict[str, object] = {
+BASE: Mapping[str, object] = {
     "name": "locust",
     "description": "A Locust test.",
     "queues": {"inference_high": 1, "inference_default": 2, "inference_low": 1},
     "rate": "max",
     "prefetch": 64,
 }
+"""What a test is without a scenario, a user class or an option that says otherwise."""
 _OPEN_RATE = "1000/s"
 _MAX_BACKLOG = 4096
 """Bound of a closed loop, which would otherwise outrun any worker and measure a growing list."""

@@ -152,17 +152,19 @@ def _of_restarts(record: RestartsRecord) -> Iterator[TrackedValue]:
 
 @_values.register
 def _of_comparison(record: GateRecord) -> Iterator[TrackedValue]:
-    """The candidate's figures, and by how much they are worse, with the interval of the pairs."""
+    """The candidate's figures, and by how much they changed, with the interval of the pairs."""
     if not record.pairs:
         raise MeasurementError("the comparison has no pair of valid runs, so nothing to track")
     for row in record.rows:
         metric = parse_metric(row.metric)
         if row.candidate is not None:
             yield _of_metric(record.title, metric, row.candidate)
-        if row.change is not None:
+        if row.paired_change is not None:
             low, high = (None if end is None else 100 * end for end in (row.low, row.high))
-            name = f"{record.title}/{row.metric}"
-            yield TrackedValue(name, "worse-by", "%", 100 * row.change, low, high)
+            name, change = f"{record.title}/{row.metric}", 100 * row.paired_change
+            yield TrackedValue(
+                name, "paired-change", "%", change, low, high, metric.higher_is_better
+            )
 
 
 @_values.register

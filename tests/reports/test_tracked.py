@@ -112,11 +112,11 @@ def test_one_run_has_no_bounds_and_several_have_those_of_their_values() -> None:
 
 def test_the_bounds_of_a_change_are_the_interval_of_the_pairs() -> None:
     values = tracked_values(RECORDS["comparison"])
-    worse = next(each for each in values if each.measure == "worse-by")
+    change = next(each for each in values if each.measure == "paired-change")
     row = test_gate.ROWS[0]
-    assert worse.name.endswith(row.metric)
-    assert worse.low == pytest.approx(100 * (row.low or 0))
-    assert worse.high == pytest.approx(100 * (row.high or 0))
+    assert change.name.endswith(row.metric)
+    assert change.low == pytest.approx(100 * (row.low or 0))
+    assert change.high == pytest.approx(100 * (row.high or 0))
 
 
 def test_latencies_are_nanoseconds_for_bencher_and_milliseconds_for_github() -> None:
