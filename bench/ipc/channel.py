@@ -7,7 +7,9 @@ When the run dies, the child's input ends, and the child ends too.
 """
 
 import os
+import select
 import struct
+import time
 from collections import deque
 from typing import Generic, TypeVar
 
@@ -79,6 +81,11 @@ class Reader(Generic[Message]):
             raise ChannelClosed(f"it sent what is no message: {error}") from None
 
 
+def _framed(message: object) -> bytes:
+    body = msgspec.msgpack.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
 class Writer:
     """Writes messages to a file descriptor; waits while the pipe is full."""
 
@@ -87,8 +94,7 @@ class Writer:
 
     def write(self, message: object) -> None:
         """Send one message. Raises ChannelClosed when the other process does not read any more."""
-        body = msgspec.msgpack.encode(message)
-        data = memoryview(_LENGTH.pack(len(body)) + body)
+        data = memoryview(_framed(message))
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -98,3 +104,56 @@ class Writer:
     def close(self) -> None:
         """Close the file descriptor."""
         os.close(self._descriptor)
+
+
+class NewestWriter:
+    """Writes messages to a file descriptor and never waits.
+
+    A message for which the pipe has no room is left out, unless it has been sent in part: what is
+    left of that one goes first the next time. It is for messages that replace earlier ones.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+        os.set_blocking(descriptor, False)
+
+    def write(self, message: object) -> bool:
+        """Send one message, or none; returns whether it was taken.
+
+        Raises ChannelClosed when the other process does not read any more.
+        """
+        self._send_rest()
+        if self._rest:
+            return False
+        self._rest = _framed(message)
+        length = len(self._rest)
+        self._send_rest()
+        if len(self._rest) == length:
+            self._rest = b""
+            return False
+        return True
+
+    def finish(self, message: object, seconds: float) -> None:
+        """Send the last message; waits while the pipe is full, for at most that long.
+
+        Raises ChannelClosed when the other process does not read any more.
+        """
+        self._rest += _framed(message)
+        deadline_s = time.monotonic() + seconds
+        while self._rest and (left_s := deadline_s - time.monotonic()) > 0:
+            select.select([], [self._descriptor], [], left_s)
+            self._send_rest()
+
+    def close(self) -> None:
+        """Close the file descriptor."""
+        os.close(self._descriptor)
+
+    def _send_rest(self) -> None:
+        try:
+            while self._rest:
+                self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            raise ChannelClosed from None

@@ -20,6 +20,8 @@ class StartProducer(msgspec.Struct, frozen=True, tag="produce"):
     """Whether reports carry the latency counts of a live display."""
     progress_board: str | None = None
     """File of the ProgressBoard to write to; None where the run cannot read it."""
+    latency_bounds_us: tuple[int, ...] = ()
+    """Bounds of the buckets in which reports carry latencies; none without them."""
 
 
 class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
@@ -33,6 +35,8 @@ class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
     progress_board: str
     by_events: bool
     """Whether completions are found by keyspace events; else by polling."""
+    latency_bounds_us: tuple[int, ...] = ()
+    """Bounds of the buckets in which reports carry latencies; none without them."""
 
 
 class StartWorker(msgspec.Struct, frozen=True, tag="work", kw_only=True):
@@ -45,6 +49,8 @@ class StartWorker(msgspec.Struct, frozen=True, tag="work", kw_only=True):
     """The run whose tasks are reported."""
     offset_us: int
     with_latency_counts: bool = False
+    latency_bounds_us: tuple[int, ...] = ()
+    """Bounds of the buckets in which reports carry latencies; none without them."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

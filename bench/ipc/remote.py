@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 import msgspec
 import redis
 
+from bench.measure.histogram import HIGHEST_US
 from bench.measure.report_checks import MOST, ReportLimits, require_readable
 from bench.measure.reports import WorkerReport
 from bench.measure.window import TimeLine
@@ -36,6 +37,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     offset_us: int
     with_latency_counts: bool = False
     """Whether reports carry the latency counts of a live display."""
+    latency_bounds_us: tuple[int, ...] = ()
+    """Bounds of the buckets in which reports carry latencies; none without them."""
 
 
 def info_key(run: int) -> str:
@@ -125,7 +128,8 @@ def _can_be_measured(info: RunInfo) -> bool:
     """Whether the numbers of an announcement are within bounds."""
     edges_us = info.line.edges_us
     return (
-        max(len(edges_us), len(info.queues)) <= _MOST_PARTS
+        max(len(edges_us), len(info.queues), len(info.latency_bounds_us)) <= _MOST_PARTS
+        and all(0 <= each <= HIGHEST_US for each in info.latency_bounds_us)
         and list(edges_us) == sorted({*edges_us})
         and all(0 <= each <= MOST for each in (info.line.start_us, *edges_us))
         and abs(info.offset_us) <= MOST

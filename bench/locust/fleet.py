@@ -126,7 +126,13 @@ class LocustProcess:
         most_sent = int(_MOST_PER_S * (time.monotonic() - self._begun_s + 1))
         if scenario.tasks is not None:
             most_sent = min(most_sent, scenario.tasks)
-        limits = ProducerLimits(self._start.number, list(scenario.queues), self._slices, most_sent)
+        limits = ProducerLimits(
+            self._start.number,
+            list(scenario.queues),
+            self._slices,
+            most_sent,
+            len(self._start.latency_bounds_us),
+        )
         try:
             require_producer(report, limits)
         except ValueError as error:

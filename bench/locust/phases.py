@@ -127,7 +127,9 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
             is_closed_loop=scenario.is_closed_loop,
         ),
         recorder=recorder,
-        reporter=ProducerReporter(assigned.start.number, recorder),
+        reporter=ProducerReporter(
+            assigned.start.number, recorder, latency_bounds_us=assigned.start.latency_bounds_us
+        ),
         alarm=Alarm(assigned.clock),
     )
 

@@ -165,6 +165,22 @@ class Histogram:
         digits."""
         return self.overflow + int(self.counts[_index(value_us) + 1 :].sum())
 
+    def bucket_counts(self, bounds_us: tuple[int, ...]) -> list[int]:
+        """Returns the number of samples up to each of these ascending bounds within the range, and
+        above the one before it; the last number (n + 1) is that of the samples above all bounds.
+
+        A bound includes all values that are counted with it, as in ``count_above``.
+        """
+        filled = self.filled()
+        start, cumulated = filled.start or 0, np.cumsum(self.counts[filled])
+        up_to = np.concatenate(([0], cumulated))[
+            np.clip(_ends(bounds_us) - start, 0, len(cumulated))
+        ]
+        found: list[int] = np.diff(up_to, prepend=0, append=self.recorded).tolist()
+        found[0] += self.negative
+        found[-1] += self.overflow
+        return found
+
     def mean_us(self) -> float | None:
         """Returns the exact mean in µs; None without samples."""
         return self.sum_us / self.count if self.count else None
@@ -298,6 +314,12 @@ def merged(histograms: Iterable[Histogram]) -> Histogram:
     for histogram in histograms:
         merger.merge(histogram)
     return merger
+
+
+@functools.lru_cache(16)
+def _ends(bounds_us: tuple[int, ...]) -> Integers:
+    """The index after that of each bound (n,)."""
+    return np.array([_index(bound_us) + 1 for bound_us in bounds_us], np.int64)
 
 
 def _indices(values: Integers, high: int) -> Integers:

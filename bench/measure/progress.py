@@ -1,7 +1,7 @@
 """The progress of a run, as a value to display."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
@@ -57,6 +57,8 @@ class Progress:
     """By how much the producers are late; None while they keep up."""
     drain_left_s: float | None = None
     """How long a drain may still take; None where none is under way, or it has only begun."""
+    states: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Ids on the server by queue and state, where the run is monitored."""
 
     @property
     def left(self) -> int:
@@ -81,10 +83,12 @@ def progress_of(
     backlog: Sequence[int],
     leases: Leases | None = None,
     drain_left_s: float | None = None,
+    states: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Progress:
     """Returns the progress that the newest reports of all processes amount to.
 
-    ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues.
+    ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues;
+    ``states`` the ids by queue and state, where they were counted.
     """
     recent = _recent(workers)
     return Progress(
@@ -104,6 +108,7 @@ def progress_of(
         leases=leases,
         behind=_behind(scenario, producers, elapsed_s),
         drain_left_s=drain_left_s,
+        states=states or {},
     )
 
 

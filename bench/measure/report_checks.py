@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from bench.measure.bits import Bits
 from bench.measure.histogram import Packed, unpack
+from bench.measure.latency_buckets import Buckets
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import BIN_US, LAST_BIN, SECOND_US, Interval
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
@@ -34,6 +35,8 @@ class ReportLimits:
     """Number of slices of the run's time line."""
     sent: Mapping[int, int]
     """By producer, the number below which all sequence numbers are that it may have sent."""
+    bounds: int = 0
+    """Number of bounds between the buckets of latencies that the run asked for."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class ProducerLimits:
     """Number of slices of the run's time line."""
     most_sent: int
     """The number of tasks that it can have sent by now, at most."""
+    bounds: int = 0
+    """Number of bounds between the buckets of latencies that the run asked for."""
 
 
 def require_readable(report: WorkerReport, limits: ReportLimits) -> None:
@@ -64,11 +69,14 @@ def require_readable(report: WorkerReport, limits: ReportLimits) -> None:
         if not counts.keys() <= {*limits.queues}:
             raise ValueError("it counts tasks of queues that the run does not have")
         _require_counts(counts.values())
+    _require_indices(report.failed_by_queue, len(limits.queues), "queue")
+    _require_counts(report.failed_by_queue.values())
     for kinds in (report.refusals, report.unserved):
         if len(kinds) > _MOST_KINDS or max(map(len, kinds), default=0) > _LONGEST_KIND:
             raise ValueError("it has too many kinds of difficulties")
         _require_counts(kinds.values())
     _require_latency_counts(report.latency_counts, len(limits.queues))
+    _require_buckets(report.latency_buckets, len(limits.queues), limits.bounds)
     _require_indices(report.e2e_by_second, LAST_BIN * BIN_US // SECOND_US + 1, "second")
     for second in sorted(report.e2e_by_second)[-SECONDS_SHOWN:]:
         _count_of(report.e2e_by_second[second])
@@ -107,6 +115,7 @@ def require_producer(report: ProducerReport, limits: ProducerLimits) -> None:
     _require_at_most(sum(report.offered_by_bin), report.sent)
     _require_bins("enqueued", report.enqueued_by_bin, report.enqueued)
     _require_latency_counts(report.latency_counts, len(limits.queues))
+    _require_buckets(report.latency_buckets, len(limits.queues), limits.bounds)
     answered = len(Bits(report.acknowledged, below=report.sent))
     refused = len(Bits(report.refused_set, below=report.sent))
     counted = (report.enqueued + report.refused, report.refused)
@@ -180,6 +189,15 @@ def _require_latency_counts(
             _require_counts((latencies.count, latencies.failures, *map(abs, extremes)))
             _require_counts(latencies.values.values())
             _require_counts(map(abs, latencies.values))
+
+
+def _require_buckets(by_interval: Buckets, queues: int, bounds: int) -> None:
+    for by_queue in by_interval.values():
+        _require_indices(by_queue, queues, "queue")
+        for counted in by_queue.values():
+            if len(counted.counts) != bounds + 1:
+                raise ValueError(f"it has {len(counted.counts)} buckets of latencies")
+            _require_counts((*counted.counts, abs(counted.sum_us)))
 
 
 def _members(producer: int, packed: bytes, limits: ReportLimits) -> int:

@@ -8,6 +8,7 @@ import msgspec
 
 from bench.measure.bits import Bits
 from bench.measure.histogram import Packed
+from bench.measure.latency_buckets import BucketCounts
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
@@ -62,6 +63,8 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     enqueued_by_bin: list[int] = []
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""
+    latency_buckets: dict[Interval, dict[int, BucketCounts]] = {}
+    """Latencies so far in the buckets of the run's bounds, if it gave any."""
     peak_memory_bytes: int = 0
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     acknowledged: bytes = b""
@@ -145,6 +148,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     e2e_by_second: dict[int, Packed] = {}
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""
+    latency_buckets: dict[Interval, dict[int, BucketCounts]] = {}
+    """Latencies so far in the buckets of the run's bounds, if it gave any."""
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
@@ -154,6 +159,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     """Tasks that wait for their next attempt, by producer; set by observers only."""
     duplicated: dict[str, int] = {}
     retried: dict[str, int] = {}
+    failed_by_queue: dict[int, int] = {}
+    """Tasks that failed for good, by queue index; empty in an observer's report."""
     observed: ObserverReport | None = None
     """What an observer saw; None in the report of a worker that measures itself."""
 

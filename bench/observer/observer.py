@@ -63,7 +63,8 @@ def connect(
     client = open_client(start.url)
     connection = functools.partial(RawConnection, start.url)
     queries = TaskQueries(connection, layout, queues, scenario.seen_by)
-    recorder = CompletionRecorder(line, "keyspace events" if start.by_events else "polling")
+    method = "keyspace events" if start.by_events else "polling"
+    recorder = CompletionRecorder(line, method, start.latency_bounds_us)
     events = KeyspaceEvents(start.url, layout, queues, start.run) if start.by_events else None
     read_lengths = functools.partial(lengths, client, layout, queues)
     return ObserverParts(

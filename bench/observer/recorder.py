@@ -12,6 +12,7 @@ import numpy as np
 from bench.arrays import Flags, Integers, distinct
 from bench.measure.bits import Bits
 from bench.measure.histogram import Histogram
+from bench.measure.latency_buckets import BucketCounter
 from bench.measure.ledger import WorkerLedger
 from bench.measure.recorder import (
     Interval,
@@ -45,10 +46,13 @@ class Completion:
 class CompletionRecorder:
     """Histograms, series and the ledger of all of a run's completions."""
 
-    def __init__(self, line: TimeLine, method: str) -> None:
+    def __init__(
+        self, line: TimeLine, method: str, latency_bounds_us: tuple[int, ...] = ()
+    ) -> None:
         self._start_us = line.start_us
         self._pending: list[Completion] = []
         self._intervals = IntervalRecorder(line)
+        self._buckets = BucketCounter(self._intervals, latency_bounds_us)
         self._latency_series = LatencySeries()
         self._latencies = SecondLatencies()
         self._started = RateSeries()
@@ -170,6 +174,7 @@ class CompletionRecorder:
             started_by_bin=self._started.counts,
             finished_by_bin=self._finished.counts,
             observed=self._observed,
+            latency_buckets=self._buckets.count(),
         )
         self._observed.are_outcomes_known = self.are_outcomes_known
         if self.are_outcomes_known:

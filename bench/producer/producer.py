@@ -86,7 +86,9 @@ class Producer(Generic[Prepared]):
             if start.progress_board is None
             else ProgressBoard(Path(start.progress_board), start.scenario.producers)
         )
-        self._reporter = ProducerReporter(start.number, self._recorder, start.with_latency_counts)
+        self._reporter = ProducerReporter(
+            start.number, self._recorder, start.with_latency_counts, start.latency_bounds_us
+        )
         self._note_every_us = 0 if start.scenario.is_observed else _NOTE_EVERY_US
         self._next_note_us = 0
         self._next_count_us = 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.arrays import Integers
+from bench.measure.latency_buckets import BucketCounter
 from bench.measure.latency_counts import LatencyCounts, latency_counts_by_interval
 from bench.measure.ledger import ProducerLedger
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, RateSeries
@@ -196,6 +197,10 @@ class ProducerRecorder:
         return latency_counts_by_interval(
             histograms, {Interval.ENQUEUE: self._refused_by_queue}, are_measured=False
         )
+
+    def buckets(self, bounds_us: tuple[int, ...]) -> BucketCounter:
+        """What counts the latencies that have been counted by then in buckets."""
+        return BucketCounter(self._intervals, bounds_us)
 
     def measured(self) -> MeasuredLatencies:
         """All latencies so far."""

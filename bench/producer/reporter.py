@@ -9,10 +9,15 @@ class ProducerReporter:
     """Makes the reports of one producer, from its recorder and its use of the machine."""
 
     def __init__(
-        self, number: int, recorder: ProducerRecorder, with_latency_counts: bool = False
+        self,
+        number: int,
+        recorder: ProducerRecorder,
+        with_latency_counts: bool = False,
+        latency_bounds_us: tuple[int, ...] = (),
     ) -> None:
         self._number = number
         self._recorder = recorder
+        self._buckets = recorder.buckets(latency_bounds_us)
         self.with_latency_counts = with_latency_counts
         """Whether the next report carries latency counts."""
         self._usage = ProcessUsage()
@@ -54,6 +59,7 @@ class ProducerReporter:
             offered_by_bin=recorder.offered.counts,
             enqueued_by_bin=recorder.enqueued.counts,
             latency_counts=recorder.latency_counts() if self.with_latency_counts else {},
+            latency_buckets=self._buckets.count(),
         )
 
     def final(self, unsent: int) -> ProducerReport:

@@ -103,7 +103,8 @@ def _usage_after(prepared: PreparedRun) -> ServerUsage | None:
 def _own_commands(supervisor: Supervisor) -> int:
     """Commands of the run and an observer so far, which the tasks' costs leave out."""
     observers = [report.observed for report in supervisor.worker_reports()]
-    own = supervisor.prepared.draining.commands + supervisor.prepared.marker.commands
+    prepared = supervisor.prepared
+    own = prepared.draining.commands + prepared.marker.commands + prepared.sampler.commands
     return own + sum(observed.commands for observed in observers if observed is not None)
 
 

@@ -96,7 +96,7 @@ def prepare(
         usage_before=server_info.read_usage(client),
         marker=marker,
         cleanup=cleanup,
-        sampler=ServerSampler(client, layout, queues),
+        sampler=ServerSampler(client, layout, queues, request.is_monitored),
         machine=MachineSampler(fleet, workers),
         draining=DrainMonitor(client, layout, queues, clock),
         board=None if board is None else ProgressBoard(Path(board), producers),
@@ -122,5 +122,6 @@ def _start_producers(
             offset.offset_us,
             request.with_latency_counts,
             progress_board,
+            request.latency_bounds_us,
         )
         fleet.start_producer(f"producer {number}", message)

@@ -23,3 +23,11 @@ class RunRequest:
     """What external workers are given in place of ``url``: a user who may not manage the server."""
     with_latency_counts: bool = False
     """Whether reports carry latencies by queue while the run lasts."""
+    latency_bounds_us: tuple[int, ...] = ()
+    """Bounds of the buckets in which reports carry latencies by queue for monitoring; none without
+    it."""
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether the state of the run is passed on to monitoring while it lasts."""
+        return bool(self.latency_bounds_us)

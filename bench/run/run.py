@@ -4,11 +4,12 @@ All phases of a run meet here. It takes a URL and never starts a server.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from bench.measure.progress import Progress
+from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.verdict_inputs import quantity
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
@@ -22,7 +23,7 @@ from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
 from bench.run.start import start
 from bench.run.subprocesses import SubprocessFleet
-from bench.run.supervisor import RunCallbacks, Supervisor
+from bench.run.supervisor import ProgressCallback, RunCallbacks, Supervisor
 from bench.wire import ids
 
 
@@ -31,18 +32,27 @@ def execute(
     on_progress: Callable[[Progress], None],
     should_stop: StopRequested,
     on_measured: Callable[[RunRecord], None] = lambda _: None,
+    on_reports: ProgressCallback = lambda *_: None,
 ) -> RunRecord:
     """Run a scenario in processes of its own, and return what was measured.
 
     ``should_stop`` is called often. Once it returns True the run ends as soon as it can, and its
     record holds what was measured until then. ``on_measured`` gets the record before anything is
-    removed from the server, which may take long or fail. Raises ServerUnreachable, UsageError or
+    removed from the server, which may take long or fail. ``on_reports`` gets the reports that the
+    progress was made of, for monitoring. Raises ServerUnreachable, UsageError or
     MeasurementError when the run could not begin.
     """
     with SubprocessFleet(forks=True) as fleet:
-        callbacks = RunCallbacks(
-            lambda progress, _, __: on_progress(progress), should_stop, on_measured=on_measured
-        )
+
+        def show(
+            progress: Progress,
+            producers: Sequence[ProducerReport],
+            workers: Sequence[WorkerReport],
+        ) -> None:
+            on_progress(progress)
+            on_reports(progress, producers, workers)
+
+        callbacks = RunCallbacks(show, should_stop, on_measured=on_measured)
         return execute_with(fleet, request, callbacks)
 
 

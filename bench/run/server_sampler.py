@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import redis
 
 from bench.redisio import server_info
-from bench.wire.layout_contract import Layout, pending_key
+from bench.wire.layout_contract import Layout, QueueKey, pending_key
 
 INTERVAL_US = 1_000_000
 
@@ -34,7 +34,13 @@ class ServerSampler:
     client: redis.Redis
     layout: Layout
     queues: Sequence[str]
+    with_states: bool = False
+    """Whether to count the ids of the other states, too."""
     samples: list[ServerSample] = field(default_factory=list)
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Ids by queue and state in the newest sample, if they are counted."""
+    commands: int = 0
+    """Commands sent so far that the server's statistics would take for a task's."""
 
     def sample(self, offset_us: int) -> None:
         """Take a sample. A server that does not answer leaves a gap, and is no error."""
@@ -43,12 +49,17 @@ class ServerSampler:
                 for queue in self.queues:
                     command = pending_key(self.layout, queue).length
                     pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                places = self._places()
+                for _, key in places:
+                    pipeline.execute_command(*key.length)  # type: ignore[no-untyped-call]
+                    self.commands += key.is_sorted_set  # LLEN is never counted as a task's
                 pipeline.info("cpu")
                 pipeline.info("memory")
-                *backlog, cpu, memory = pipeline.execute()
+                *found, cpu, memory = pipeline.execute()
         except redis.exceptions.RedisError:
             return
-        lengths = tuple(int(length) for length in backlog)
+        lengths = tuple(int(length) for length in found[: len(self.queues)])
+        self._note_states(places, [int(each) for each in found[len(self.queues) :]])
         self.samples.append(
             ServerSample(
                 offset_us,
@@ -58,6 +69,22 @@ class ServerSampler:
                 server_info.main_cpu_s(cpu),
             )
         )
+
+    def _places(self) -> list[tuple[str, QueueKey]]:
+        """Queues and their keys, where the ids of all states are counted."""
+        if not self.with_states:
+            return []
+        return [
+            (queue, key)
+            for queue in self.queues
+            for key in self.layout.queue_keys(queue)
+            if key.key != self.layout.leases(queue)  # its ids are also active
+        ]
+
+    def _note_states(self, places: Sequence[tuple[str, QueueKey]], lengths: Sequence[int]) -> None:
+        self.states = {}
+        for (queue, key), length in zip(places, lengths, strict=True):
+            self.states.setdefault(queue, {})[key.name] = length
 
     @property
     def backlog(self) -> tuple[int, ...]:

@@ -190,6 +190,7 @@ class Supervisor:
             self.prepared.sampler.backlog,
             self.state.leases,
             self._drain_left_s(phase),
+            self.prepared.sampler.states,
         )
         self._callbacks.on_progress(progress, producers, workers)
 
@@ -233,7 +234,9 @@ class Supervisor:
             noted = 0 if report is None else report.sent
             is_final = report is not None and report.final
             sent[number] = noted if is_final else 2 * noted + _SENT_SINCE
-        return ReportLimits(list(self._scenario.queues), self.running.line.slices, sent)
+        bounds = len(self.prepared.request.latency_bounds_us)
+        queues, slices = list(self._scenario.queues), self.running.line.slices
+        return ReportLimits(queues, slices, sent, bounds)
 
     def _have_producers_finished(self) -> bool:
         return all(producer.is_done for producer in self.prepared.fleet.producers)

@@ -77,6 +77,7 @@ class Workers:
                 run=self._run,
                 offset_us=self._offset_us,
                 with_latency_counts=self._request.with_latency_counts,
+                latency_bounds_us=self._request.latency_bounds_us,
             )
             self._fleet.start_worker(f"worker {number}", message)
 
@@ -89,6 +90,7 @@ class Workers:
             offset_us=self._offset_us,
             progress_board=self._progress_board or "",
             by_events=self._uses_events(client),
+            latency_bounds_us=self._request.latency_bounds_us,
         )
         self._fleet.start_worker(message.name, message)
 

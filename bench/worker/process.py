@@ -111,7 +111,11 @@ def serve(message: ParentMessage, control: Control) -> None:
     if begin is None:
         return
     recorder = WorkerRecorder(
-        message.run, begin.line, list(scenario.queues), message.with_latency_counts
+        message.run,
+        begin.line,
+        list(scenario.queues),
+        message.with_latency_counts,
+        message.latency_bounds_us,
     )
     worker = Worker(settings, OneRun(recorder), clock)
     reporter = _Reporter(message.name, recorder, worker, control, clock)

@@ -11,6 +11,7 @@ from enum import Enum, auto
 import numpy as np
 
 from bench.arrays import Integers, distinct
+from bench.measure.latency_buckets import BucketCounter
 from bench.measure.latency_counts import latency_counts_by_interval
 from bench.measure.ledger import WorkerLedger
 from bench.measure.recorder import (
@@ -74,6 +75,7 @@ class WorkerRecorder:
         line: TimeLine,
         queues: Sequence[str],
         with_latency_counts: bool = False,
+        latency_bounds_us: tuple[int, ...] = (),
     ) -> None:
         self._run = run
         self._with_latency_counts = with_latency_counts
@@ -83,6 +85,7 @@ class WorkerRecorder:
         self._pending: dict[tuple[str, AttemptOutcome], _Pending] = {}
         self._pending_count = 0
         self._intervals = IntervalRecorder(line)
+        self._buckets = self.buckets(latency_bounds_us)
         self._latency_series = LatencySeries()
         self._started = RateSeries()
         self._finished = RateSeries()
@@ -94,6 +97,10 @@ class WorkerRecorder:
         self._failed = 0
         self._missing = 0
         self._foreign = 0
+
+    def buckets(self, bounds_us: tuple[int, ...]) -> BucketCounter:
+        """What counts the latencies that have been counted by then in buckets."""
+        return BucketCounter(self._intervals, bounds_us)
 
     def started(self, count: int, now_us: int) -> None:
         """Record that tasks were taken."""
@@ -219,6 +226,8 @@ class WorkerRecorder:
             failed_by_bin=self._failures.counts,
             duplicated=self._ledger.duplicated,
             retried=self._ledger.retried,
+            failed_by_queue=self._failed_by_queue,
+            latency_buckets=self._buckets.count(),
         )
         if self._with_latency_counts:
             report.latency_counts = latency_counts_by_interval(

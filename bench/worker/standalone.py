@@ -17,6 +17,7 @@ import redis
 from bench.clock import Offset, RunClock, host_identity
 from bench.errors import MeasurementError
 from bench.ipc import remote
+from bench.measure.latency_buckets import BucketCounter
 from bench.punctual import collect_little, wake_on_time
 from bench.redisio import clock_sync
 from bench.redisio.connection import ConnectionLost, RawConnection, open_client, translated_errors
@@ -29,6 +30,7 @@ from bench.worker.difficulties import Difficulties
 from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
 from bench.worker.process import note_difficulties
 from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
+from bench.worker.served import ServedMonitor, ServedState, ServedTotals
 from bench.worker.stop_requests import StopRequests
 from bench.worker.worker import Worker
 
@@ -45,7 +47,9 @@ class _Followed:
     """A run whose tasks this worker serves, and the state of the reports to it."""
 
     recorder: WorkerRecorder
-    queues: frozenset[str]
+    queues: Sequence[str]
+    buckets: BucketCounter
+    """What monitoring is shown of the recorder's latencies."""
     shares_clock: bool
     shift_us: int
     """From this worker's clock to the run's."""
@@ -67,8 +71,11 @@ class _Followed:
 class _Unmeasured:
     """The recorder of tasks that belong to no run."""
 
-    def __init__(self, note_foreign: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, note_foreign: Callable[[str, int], None], totals: ServedTotals | None
+    ) -> None:
         self._note_foreign = note_foreign
+        self._totals = totals
 
     def started(self, count: int, now_us: int) -> None:
         """Not measured."""
@@ -80,6 +87,8 @@ class _Unmeasured:
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
         """Note for the runs on that queue that tasks of others were there."""
+        if self._totals is not None:
+            self._totals.count(queue, attempts, outcome, finished_us)
         if outcome is not AttemptOutcome.RETRIED:
             self._note_foreign(queue, len(attempts))
 
@@ -87,9 +96,15 @@ class _Unmeasured:
 class _Shifted:
     """A run's recorder that takes moments on this worker's clock."""
 
-    def __init__(self, followed: _Followed, note_foreign: Callable[[str, int], None]) -> None:
+    def __init__(
+        self,
+        followed: _Followed,
+        note_foreign: Callable[[str, int], None],
+        totals: ServedTotals | None,
+    ) -> None:
         self._followed = followed
         self._note_foreign = note_foreign
+        self._totals = totals
 
     def started(self, count: int, now_us: int) -> None:
         """Record that tasks were taken."""
@@ -103,6 +118,8 @@ class _Shifted:
         self, queue: str, attempts: AttemptBatch, outcome: AttemptOutcome, finished_us: int
     ) -> None:
         """Record that the last command of these attempts was acknowledged."""
+        if self._totals is not None:
+            self._totals.count(queue, attempts, outcome, finished_us)
         shift_us = self._followed.shift_us
         if shift_us:
             started_us = [moment + shift_us for moment in attempts.started_us]
@@ -115,9 +132,17 @@ class _Shifted:
 class RunFollower:
     """Finds out which runs the tasks belong to, and reports to each of these runs."""
 
-    def __init__(self, client: redis.Redis, name: str, offset: Offset) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        name: str,
+        offset: Offset,
+        monitor: ServedMonitor | None = None,
+    ) -> None:
         self._client = client
         self._name = name
+        self._monitor = monitor
+        self._totals = None if monitor is None else monitor.totals
         self._offset = offset
         self.clock = RunClock(offset.offset_us)
         self._runs: dict[int, _Followed] = {}
@@ -144,8 +169,8 @@ class RunFollower:
         note_foreign = functools.partial(self._note_foreign, run)
         followed = self._runs.get(run)
         if followed is None:
-            return _Unmeasured(note_foreign)
-        return _Shifted(followed, note_foreign)
+            return _Unmeasured(note_foreign, self._totals)
+        return _Shifted(followed, note_foreign, self._totals)
 
     def _note_foreign(self, run: int, queue: str, count: int) -> None:
         """Note for all other runs on a queue that tasks ended there that are not theirs."""
@@ -177,9 +202,13 @@ class RunFollower:
     def _followed(self, run: int, info: remote.RunInfo, mapped: Offset) -> _Followed:
         shares_clock = bool(info.host) and info.host == host_identity()
         offset_us = info.offset_us if shares_clock else mapped.offset_us
+        recorder = WorkerRecorder(
+            run, info.line, info.queues, info.with_latency_counts, info.latency_bounds_us
+        )
         return _Followed(
-            recorder=WorkerRecorder(run, info.line, info.queues, info.with_latency_counts),
-            queues=frozenset(info.queues),
+            recorder=recorder,
+            queues=info.queues,
+            buckets=recorder.buckets(() if self._totals is None else self._totals.bounds_us),
             shares_clock=shares_clock,
             shift_us=offset_us - self._offset.offset_us,
             mapped=mapped,
@@ -195,10 +224,30 @@ class RunFollower:
                 if remote.is_on(self._client, run):
                     self._publish(run, followed, worker, final)
                 else:  # the run has ended and deleted its keys: leave none behind
-                    del self._runs[run]
-                    self._pass_over(run)
+                    self._forget(run)
+        if self._monitor is not None:
+            self._monitor.take(self._served(self._monitor.totals, worker))
         self._next_us = self.clock.now_us() + _PUBLISH_EVERY_US
         return self._next_us
+
+    def _forget(self, run: int) -> None:
+        followed = self._runs.pop(run)
+        self._pass_over(run)
+        if self._totals is not None:
+            followed.recorder.flush()
+            self._totals.keep(followed.queues, followed.buckets.count())
+
+    def _served(self, totals: ServedTotals, worker: Worker) -> ServedState:
+        current = [(each.queues, each.buckets.count()) for each in self._runs.values()]
+        return ServedState(
+            name=self._name,
+            ended=dict(totals.ended),
+            latencies=totals.latencies(current),
+            in_flight=worker.in_flight,
+            waiting_retry=worker.waiting_retry,
+            reconnects=worker.difficulties.reconnects,
+            cpu_s=self._usage.cpu_s(),
+        )
 
     def _publish(self, run: int, followed: _Followed, worker: Worker, final: bool) -> None:
         followed.revision += 1
@@ -229,9 +278,10 @@ def serve(
     requests: StopRequests,
     tell: Callable[[str], None] = lambda _: None,
     on_ready: Callable[[], None] = lambda: None,
+    monitor: ServedMonitor | None = None,
 ) -> None:
     """Serve until ``requests`` ask for a stop. ``tell`` takes lines about difficulties;
-    ``on_ready`` is called once all connections are open.
+    ``on_ready`` is called once all connections are open; ``monitor`` gets the state of the worker.
 
     Raises ServerUnreachable when the server cannot be reached at the start or for a long time,
     MeasurementError when it refuses what a worker needs or when tasks may be left on active lists,
@@ -246,7 +296,7 @@ def serve(
             offset = clock_sync.measure_offset(client)
             load_scripts(client, settings.layout)
         clock = RunClock(offset.offset_us)
-        follower = RunFollower(client, name, offset)
+        follower = RunFollower(client, name, offset, monitor)
         heartbeats = open_client(url, wants_end=requests.were_made)
         worker = Worker(settings, follower, clock, difficulties)
         loop = WorkerLoop(

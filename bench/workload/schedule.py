@@ -57,6 +57,17 @@ class RateProfile:
             return 0.0
         return float(self._rates[stage] + self._slopes[stage] * (time_s - self._starts_s[stage]))
 
+    def count_at(self, time_s: float) -> float:
+        """Returns the number of tasks that have become due by one moment, Λ(t)."""
+        if time_s <= 0:
+            return 0.0
+        if time_s >= self.duration_s:
+            return self.total
+        stage = int(np.searchsorted(self._starts_s, time_s, side="right")) - 1
+        into_s = time_s - self._starts_s[stage]
+        within = self._rates[stage] * into_s + self._slopes[stage] * into_s**2 / 2
+        return float(self._counts[stage] + within)
+
     def time_of(self, counts: Floats) -> Floats:
         """Returns the seconds (n,) at which these numbers of tasks (n,) have become due: Λ⁻¹.
 

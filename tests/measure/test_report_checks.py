@@ -9,6 +9,7 @@ import pytest
 
 from bench.measure.bits import Bits
 from bench.measure.histogram import Histogram, Packed
+from bench.measure.latency_buckets import BucketCounts
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
 from bench.measure.report_checks import (
@@ -27,7 +28,7 @@ from bench.measure.reports import (
 from tests.run.values import packed
 
 QUEUE = "inference_default"
-LIMITS = ReportLimits([QUEUE], 2, {0: 10, 1: 0})
+LIMITS = ReportLimits([QUEUE], 2, {0: 10, 1: 0}, bounds=2)
 HUGE = 1 << 62
 
 
@@ -56,6 +57,8 @@ def report(**fields: Any) -> WorkerReport:
         "failed_by_bin": [0, 1],
         "e2e_by_second": {0: latencies(5)},
         "latency_counts": {Interval.E2E: {0: LatencyCounts(count=5, values={900: 5})}},
+        "latency_buckets": {Interval.E2E: {0: BucketCounts(counts=[0, 5, 0], sum_us=4500)}},
+        "failed_by_queue": {0: 1},
         "measured": MeasuredLatencies([e2e(5)], LatencySeries([4500], [5])),
         "completed_sets": {0: packed([0, 1, 9])},
         "archived_sets": {0: packed([2])},
@@ -92,6 +95,12 @@ SHOWN: list[dict[str, Any]] = [
     {"unserved": {str(number): 1 for number in range(101)}},
     {"latency_counts": {Interval.E2E: {1: LatencyCounts()}}},
     {"latency_counts": {Interval.E2E: {0: LatencyCounts(values={HUGE: 1})}}},
+    {"latency_buckets": {Interval.E2E: {1: BucketCounts(counts=[0, 0, 0])}}},
+    {"latency_buckets": {Interval.E2E: {0: BucketCounts(counts=[0, 0])}}},
+    {"latency_buckets": {Interval.E2E: {0: BucketCounts(counts=[0, -1, 0])}}},
+    {"latency_buckets": {Interval.E2E: {0: BucketCounts(counts=[0, 0, 0], sum_us=-HUGE)}}},
+    {"failed_by_queue": {1: 1}},
+    {"failed_by_queue": {0: -1}},
     {"e2e_by_second": {0: Packed("HISTFAAAAA==", 0, 0, 0, 0, 0)}},
     {"e2e_by_second": {-1: latencies(1)}},
     {"e2e_by_second": {HUGE: latencies(1)}},

@@ -163,6 +163,8 @@ class ScriptedSampler:
     sampled_us: list[int] = field(default_factory=list)
     samples: list[Any] = field(default_factory=list)
     backlog: tuple[int, ...] = (0,)
+    states: dict[str, dict[str, int]] = field(default_factory=dict)
+    commands: int = 0
 
     def sample(self, offset_us: int) -> None:
         self.sampled_us.append(offset_us)

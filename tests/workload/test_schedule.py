@@ -292,3 +292,17 @@ def test_a_closed_loop_without_a_limit_goes_on(producer: int) -> None:
     numbers = [number for number, _ in tasks_in(parts)]
     assert numbers == list(range(producer, 3 * len(numbers), 3))
     assert len(numbers) == 4 * CHUNK
+
+
+@given(stages=STAGES, share=st.floats(-0.1, 1.1))
+def test_the_number_of_tasks_due_by_a_moment_is_the_area_under_the_rate(
+    stages: list[RateStage], share: float
+) -> None:
+    profile = RateProfile(stages)
+    moment_s = share * profile.duration_s
+    expected = integral(profile, stages, max(moment_s, 0.0))
+    assert profile.count_at(moment_s) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_an_endless_rate_has_more_tasks_due_the_later_it_is() -> None:
+    assert [steady(100).count_at(moment_s) for moment_s in (-1.0, 0.0, 2.5)] == [0, 0, 250]
