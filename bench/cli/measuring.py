@@ -30,8 +30,9 @@ class MeasuringFlags:
     server_config: Annotated[
         Path | None,
         Parameter(
+            metavar="FILE",
             help="Start the server with this configuration file, in the format of redis.conf. "
-            "Address, password and folder are the run's own."
+            "Address, password and folder are the run's own. Example: redis.conf",
         ),
     ] = None
     output: Annotated[
