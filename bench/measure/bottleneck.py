@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from bench import units
+from bench.measure.slots import SlotUse, needs_clause, slots_sentence
 
 BUSY_CORES = 0.9
 """From here on, a part that uses one core counts as having used all of it."""
@@ -17,7 +18,6 @@ BUSY_HOST = 0.85
 other, as what is ready to run is not spread evenly over the cores."""
 THROTTLED_SHARE = 0.05
 """Share of the quota's periods in which it was used up, from which on the quota is the limit."""
-BUSY_SLOTS = 0.9
 
 
 class Limit(StrEnum):
@@ -80,10 +80,8 @@ class Load:
     """Whether producers sent tasks late, or too few."""
     falls_behind: bool
     """Whether the backlog grew, so that something limited the workers."""
-    slots: int
-    """Tasks that all workers together can run at a time; zero if that is not known."""
-    busy_slots: float | None
-    """Share of the slots' time in which a task was in service."""
+    slots: SlotUse
+    """What the slots of the workers had to do."""
     waits_for_workers: bool
     """Whether enqueueing waits while the backlog is long."""
     round_trip_s: float
@@ -101,13 +99,16 @@ class Attribution:
 def attribute(load: Load) -> Attribution:
     """Returns the first limit that applies, in the order of ``Limit``.
 
-    A limit outside the run's own parts (the quota) comes first, as it slows all of them; the
-    machine comes after single cores, which a busy part would use up on any machine.
+    Slots that the drawn service times fill come before all: nothing else could be quicker for it.
+    Then comes a limit outside the run's own parts (the quota), as it slows all of them; the machine
+    comes after single cores, which a busy part would use up on any machine.
     """
     return next(_limits(load), Attribution(Limit.NOTHING, _nothing(load)))
 
 
 def _limits(load: Load) -> Iterator[Attribution]:
+    if load.slots.are_busy_by_design:
+        yield Attribution(Limit.SLOTS, slots_sentence(load.slots))
     machine = load.machine
     throttled = None if machine is None else machine.throttled_share
     if machine is not None and throttled is not None and throttled >= THROTTLED_SHARE:
@@ -115,15 +116,11 @@ def _limits(load: Load) -> Iterator[Attribution]:
     yield from _cores(load)
     if machine is not None and machine.busy_cores >= BUSY_HOST * machine.cores:
         yield Attribution(Limit.HOST, _host(machine))
-    if load.busy_slots is not None and load.busy_slots >= BUSY_SLOTS:
-        yield Attribution(Limit.SLOTS, _slots(load.slots, load.busy_slots))
+    if load.slots.are_busy:
+        yield Attribution(Limit.SLOTS, slots_sentence(load.slots))
     needs_workers = load.falls_behind or load.waits_for_workers
-    if needs_workers and load.busy_slots is None:
-        yield Attribution(
-            Limit.WORKERS,
-            "bound by the workers: the backlog waited for them; what they waited for themselves "
-            "was not measured",
-        )
+    if needs_workers and load.slots.busy is None:
+        yield Attribution(Limit.WORKERS, _workers(load))
     if needs_workers or load.is_closed_loop:
         yield Attribution(
             Limit.ROUND_TRIP,
@@ -187,11 +184,13 @@ def _parts(machine: MachineUse) -> str:
     return ", ".join(f"{name} {cores:.2f}" for name, cores in parts.items() if cores is not None)
 
 
-def _slots(slots: int, busy: float) -> str:
-    each = "the workers' one slot was" if slots == 1 else f"the workers' {slots} slots were"
-    return (
-        f"bound by slots: {each} busy {busy:.0%} of the time; raise --concurrency, or add workers"
+def _workers(load: Load) -> str:
+    text = (
+        "bound by the workers: the backlog waited for them; what they waited for themselves was "
+        "not measured"
     )
+    needs = needs_clause(load.slots)
+    return f"{text}, but if each slot serves one task at a time, {needs}" if needs else text
 
 
 def _nothing(load: Load) -> str:

@@ -49,6 +49,16 @@ def test_with_others_at_full_load_beside_it_the_host_is_named(embedded: Embedded
     assert max(each for each in others if each is not None) > 0.25 * use.cores
 
 
+def test_slots_that_are_full_of_tasks_are_named_even_on_a_full_machine(
+    embedded: EmbeddedServer,
+) -> None:
+    fields: dict[str, object] = {"rate": 1000, "duration": 2, "service_time": "5ms"}
+    with spinning(machine.cores()):
+        record = run(embedded.url, {**fields, "drain_timeout": 0.5, "prefetch": 16})
+    assert record.bound_by == "slots", record.attribution
+    assert "1,000/s needs at least 5 slots" in record.attribution
+
+
 @contextlib.contextmanager
 def control_group(cores: float) -> Iterator[Path]:
     """A control group of the test's own with this CPU quota; skips where there can be none."""

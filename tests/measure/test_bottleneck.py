@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from bench.measure.bottleneck import Limit, Load, MachineUse, attribute
+from bench.measure.slots import SlotUse
 
 IDLE = MachineUse(
     cores=2,
@@ -26,8 +27,7 @@ LIGHT = Load(
     is_closed_loop=False,
     is_late=False,
     falls_behind=False,
-    slots=2,
-    busy_slots=0.4,
+    slots=SlotUse(concurrency=2, busy=0.4),
     waits_for_workers=False,
     round_trip_s=52e-6,
     machine=IDLE,
@@ -115,12 +115,19 @@ FULL = machine(
             "not CPU-bound",
         ),
         (
-            {"busy_slots": 0.97, "slots": 1},
+            {"slots": SlotUse(busy=0.97)},
             Limit.SLOTS,
-            "bound by slots: the workers' one slot was busy 97% of the time; raise --concurrency",
+            "bound by slots: the worker's one slot was busy 97% of the time; raise --concurrency",
         ),
-        ({"busy_slots": 0.9}, Limit.SLOTS, "the workers' 2 slots were busy 90%"),
-        ({"busy_slots": None}, Limit.NOTHING, "not CPU-bound"),
+        (
+            {"slots": SlotUse(concurrency=2, busy=0.9)},
+            Limit.SLOTS,
+            "worker's 2 slots were busy 90%",
+        ),
+        ({"slots": SlotUse()}, Limit.NOTHING, "not CPU-bound"),
+        # A full machine is not why slots are full of tasks that sleep.
+        ({"slots": SlotUse(busy=0.99, drawn=0.95), "machine": FULL}, Limit.SLOTS, "busy 99%"),
+        ({"slots": SlotUse(busy=0.99, drawn=0.5), "machine": FULL}, Limit.HOST, "host-bound"),
         (
             {"is_closed_loop": True},
             Limit.ROUND_TRIP,
@@ -128,9 +135,14 @@ FULL = machine(
         ),
         ({"falls_behind": True}, Limit.ROUND_TRIP, "all parts of the run waited for replies"),
         # What an external worker's slots do is not seen.
-        ({"falls_behind": True, "busy_slots": None}, Limit.WORKERS, "the backlog waited for them"),
+        ({"falls_behind": True, "slots": SlotUse()}, Limit.WORKERS, "the backlog waited for them"),
         (
-            {"is_closed_loop": True, "waits_for_workers": True, "busy_slots": None},
+            {"falls_behind": True, "slots": SlotUse(workers=0, needed=2.6, offered_per_s=520.0)},
+            Limit.WORKERS,
+            "if each slot serves one task at a time, 520/s needs at least 3 slots (busy 87%)",
+        ),
+        (
+            {"is_closed_loop": True, "waits_for_workers": True, "slots": SlotUse()},
             Limit.WORKERS,
             "bound by the workers",
         ),

@@ -86,6 +86,7 @@ def test_what_a_task_cost_the_server_leaves_out_what_the_run_and_an_observer_ask
     ) == pytest.approx(costs)
 
 
+BUSY = measured({Interval.E2E: 100, Interval.SERVICE: 9_600})
 LATE = measured({Interval.SCHEDULE_LAG: 10**6})
 
 
@@ -119,6 +120,40 @@ LATE = measured({Interval.SCHEDULE_LAG: 10**6})
         ),
         (
             {"prefetch": 64},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_500}))]},
+            "nothing",
+        ),
+        # A batch is taken by one slot, and its tasks are served one after the other: what counts is
+        # the time that each is worked on, and not that until the batch's last commands.
+        (
+            {"prefetch": 64, "service_time": "9500us"},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_600}))]},
+            "slots",
+        ),
+        (
+            {"prefetch": 64, "service_time": "1ms"},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_600}))]},
+            "nothing",
+        ),
+        (
+            {"service_time": "9500us"},
+            {
+                "workers": [
+                    worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_600}))
+                ],
+                "machine": machine(busy_s=1.9),
+            },
+            "slots",
+        ),
+        # With two slots, of which one task at a time uses one.
+        (
+            {"prefetch": 64, "service_time": "9500us", "concurrency": 2},
+            {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_600}))]},
+            "nothing",
+        ),
+        # Where it is not known how many slots there are, they are not said to be the limit.
+        (
+            {"workers": 0, "external_workers": True},
             {"workers": [worker(measured=measured({Interval.E2E: 100, Interval.SERVICE: 9_500}))]},
             "nothing",
         ),
