@@ -20,11 +20,13 @@ class EndCounters:
         self._before = self._read()
 
     def gained(self) -> dict[str, CountedEnds]:
-        """What the counters of each queue have gained; without queues that have none."""
+        """What the counters of each queue have gained; without queues that have none, and without
+        those whose counters went back: the server has lost them since."""
         now = self._read()
         return {
             queue: CountedEnds(now[queue][0] - processed, now[queue][1] - failed)
             for queue, (processed, failed) in self._before.items()
+            if now[queue][0] >= processed and now[queue][1] >= failed
         }
 
     def _read(self) -> dict[str, tuple[int, int]]:

@@ -30,7 +30,9 @@ class ServerUsage:
     """Commands of producers and workers."""
     network_bytes: int | None
     run_id: str = ""
-    """Id of the server's process; a restart changes it."""
+    """Id of the server's process; a restart changes it. Empty where the server hides it."""
+    uptime_s: int | None = None
+    """Since that process was started."""
     flushes: int | None = 0
     evicted: int | None = 0
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -39,7 +41,10 @@ class ServerUsage:
 
 def is_same_process(before: ServerUsage, after: ServerUsage) -> bool:
     """Whether both were read from one process of the server, as far as it tells."""
-    return after.run_id == before.run_id
+    if before.uptime_s is None or after.uptime_s is None:
+        return after.run_id == before.run_id
+    # A server that hides its id shows a restart by its age.
+    return after.run_id == before.run_id and after.uptime_s >= before.uptime_s
 
 
 def have_counters_gone_on(before: ServerUsage, after: ServerUsage) -> bool:
@@ -74,11 +79,17 @@ def read_usage(client: redis.Redis) -> ServerUsage:
         memory_bytes=_whole(info, "used_memory"),
         commands=tasks if by_name else None,
         network_bytes=_whole(info, "total_net_input_bytes", "total_net_output_bytes"),
-        run_id=str(info.get("run_id", "")),
+        run_id=run_id(info),
+        uptime_s=_whole(info, "uptime_in_seconds"),
         flushes=calls.get("flushall", 0) + calls.get("flushdb", 0) if by_name else None,
         evicted=_whole(info, "evicted_keys"),
         calls=by_name,
     )
+
+
+def run_id(info: Mapping[str, Any]) -> str:
+    """Id of the server's process, from the reply to ``INFO``; empty where it does not tell."""
+    return str(info.get("run_id", ""))
 
 
 def cpu_s(info: Mapping[str, Any]) -> float | None:

@@ -20,11 +20,32 @@ class ServerSample:
     backlog: tuple[int, ...]
     """Pending tasks of each queue, in the order of the queues."""
     cpu_s: float | None
-    """CPU time of the server since it was started; None where the server does not tell."""
+    """CPU time of the server since it was started; None where the server does not tell. After a
+    restart, the sum over its processes, of each as far as it was sampled: it never goes back."""
     memory_bytes: int | None
     """None where the server does not tell."""
     main_cpu_s: float | None = None
-    """CPU time of the thread that runs commands; None where the server does not tell."""
+    """CPU time of the thread that runs commands, likewise."""
+
+
+@dataclass
+class _OverRestarts:
+    """A count that begins at zero with each process of the server, summed over all of them."""
+
+    _process: str = ""
+    _newest: float = 0.0
+    _before: float = 0.0
+    """What earlier processes had counted when they were sampled last."""
+
+    def total(self, process: str, count: float | None) -> float | None:
+        """The sum with the newest count of a process, by its id; None for one that is not told."""
+        if count is None:
+            return None
+        # A server that hides its id shows a restart by a count that has gone back.
+        if process != self._process or count < self._newest:
+            self._before += self._newest
+        self._process, self._newest = process, count
+        return self._before + count
 
 
 @dataclass
@@ -41,6 +62,8 @@ class ServerSampler:
     """Ids by queue and state in the newest sample, if they are counted."""
     commands: int = 0
     """Commands sent so far that the server's statistics would take for a task's."""
+    _cpu: _OverRestarts = field(default_factory=_OverRestarts)
+    _main_cpu: _OverRestarts = field(default_factory=_OverRestarts)
 
     def sample(self, offset_us: int) -> None:
         """Take a sample. A server that does not answer leaves a gap, and is no error."""
@@ -53,20 +76,21 @@ class ServerSampler:
                 for _, key in places:
                     pipeline.execute_command(*key.length)  # type: ignore[no-untyped-call]
                     self.commands += key.is_sorted_set  # LLEN is never counted as a task's
-                pipeline.info("cpu")
-                pipeline.info("memory")
-                *found, cpu, memory = pipeline.execute()
+                for section in ("server", "cpu", "memory"):
+                    pipeline.info(section)
+                *found, server, cpu, memory = pipeline.execute()
         except redis.exceptions.RedisError:
             return
+        process = server_info.run_id(server)
         lengths = tuple(int(length) for length in found[: len(self.queues)])
         self._note_states(places, [int(each) for each in found[len(self.queues) :]])
         self.samples.append(
             ServerSample(
                 offset_us,
                 lengths,
-                server_info.cpu_s(cpu),
+                self._cpu.total(process, server_info.cpu_s(cpu)),
                 server_info.memory_bytes(memory),
-                server_info.main_cpu_s(cpu),
+                self._main_cpu.total(process, server_info.main_cpu_s(cpu)),
             )
         )
 

@@ -19,6 +19,13 @@ def test_counters_are_those_since_the_run_began(client: Any) -> None:
     assert counters.gained() == {QUEUE: CountedEnds(7, 0), OTHER: CountedEnds(0, 2)}
 
 
+def test_counters_that_went_back_have_gained_nothing_that_is_known(client: Any) -> None:
+    client.set(f"asynq:{{{QUEUE}}}:processed", 40)
+    counters = EndCounters(client, ASYNQ, [QUEUE, OTHER])
+    client.delete(f"asynq:{{{QUEUE}}}:processed")
+    assert counters.gained() == {OTHER: CountedEnds(0, 0)}
+
+
 def test_a_layout_without_counters_has_none(client: Any) -> None:
     assert EndCounters(client, RUNQY, ["inference_default"]).gained() == {}
 

@@ -70,13 +70,20 @@ AFTER = usage(cpu_s=1.01, memory_bytes=1_050_000, commands=1700, network_bytes=1
         (200, AFTER, 100, (100.0, 10.0, 1000.0, 500.0)),
         (0, AFTER, 200, (50.0, 6.0, 500.0, 250.0)),
         (0, AFTER, 0, (None,) * 4),
+        # What has shrunk is no cost.
+        (2000, AFTER, 100, (100.0, None, 1000.0, 500.0)),
+        (0, usage(cpu_s=0.5, memory_bytes=1, commands=1, network_bytes=1), 100, (None,) * 4),
+        # A server that was restarted, with its id or without.
+        (0, usage(run_id="b", cpu_s=9.0, commands=999), 100, (None,) * 4),
+        (0, usage(uptime_s=3, cpu_s=9.0, commands=999), 100, (None,) * 4),
         (0, None, 100, (None,) * 4),
     ],
 )
 def test_what_a_task_cost_the_server_leaves_out_what_the_run_and_an_observer_asked(
     own_commands: int, after: Any, enqueued: int, costs: tuple[float | None, ...]
 ) -> None:
-    run = collected(own_commands=own_commands, usage_after=after)
+    before = usage(uptime_s=60)
+    run = collected(own_commands=own_commands, usage_before=before, usage_after=after)
     found = resources_in(run, Counts(enqueued=enqueued), Window(0.0, 1.0))
     assert (
         found.server_cpu_us_per_task,

@@ -47,9 +47,11 @@ def sampler(*replies: Any) -> ServerSampler:
     return ServerSampler(cast(redis.Redis, Client(*replies)), RUNQY, QUEUES)
 
 
-def answer(high: int, low: int, user_s: float, system_s: float, memory: int) -> list[Any]:
+def answer(
+    high: int, low: int, user_s: float, system_s: float, memory: int, process: str = "a"
+) -> list[Any]:
     cpu = {"used_cpu_user": user_s, "used_cpu_sys": system_s}
-    return [high, low, cpu, {"used_memory": memory}]
+    return [high, low, {"run_id": process}, cpu, {"used_memory": memory}]
 
 
 def test_a_sample_holds_the_backlog_of_each_queue_and_what_the_server_uses() -> None:
@@ -61,6 +63,26 @@ def test_a_sample_holds_the_backlog_of_each_queue_and_what_the_server_uses() -> 
         ServerSample(1_000_001, (5, 0), 2.5, 2000),
     ]
     assert made.backlog == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "totals"),
+    [
+        ([("a", 5.0), ("a", 6.0), ("b", 0.25), ("b", 1.0)], [5.0, 6.0, 6.25, 7.0]),
+        # The new process has used more by now than the old one had.
+        ([("a", 0.5), ("b", 2.0)], [0.5, 2.5]),
+        ([("a", 1.0), ("b", 1.0), ("c", 1.0)], [1.0, 2.0, 3.0]),
+        # A server that hides its id shows a restart by its count alone.
+        ([("", 5.0), ("", 1.0), ("", 2.0)], [5.0, 6.0, 7.0]),
+    ],
+)
+def test_cpu_time_is_summed_over_the_processes_of_a_server_that_is_restarted(
+    counts: list[tuple[str, float]], totals: list[float]
+) -> None:
+    made = sampler(*(answer(0, 0, used_s, 0.0, 1000, process) for process, used_s in counts))
+    for second in range(len(counts)):
+        made.sample(second * 1_000_000)
+    assert [sample.cpu_s for sample in made.samples] == totals
 
 
 def test_before_the_first_sample_every_backlog_is_empty() -> None:

@@ -66,6 +66,7 @@ RESET = usage(commands=900, calls={"hset": 300, "config|resetstat": 1})
     [
         ({}, {"interruptions": ["cut short"]}, "incomplete", "incomplete"),
         ({}, {"usage_after": usage(run_id="b")}, "incomplete", "server_lost_data"),
+        ({}, {"usage_after": usage(run_id="b")}, "incomplete", "costs_unknown"),
         ({}, {"has_marker": False}, "incomplete", "server_lost_data"),
         (
             {},

@@ -1,7 +1,7 @@
 """What the server used, between two readings of its own figures.
 
 A figure is None where the server does not tell it, and where the two readings do not belong
-together: its counters go back when it is restarted or its statistics are reset.
+together: its counters go back when it is restarted or its statistics are reset. None is negative.
 """
 
 from bench.measure.ledger import Counts
@@ -18,7 +18,8 @@ def costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float | None]
         return {}
 
     def each(grown: float | None, scale: float = 1.0) -> float | None:
-        return None if grown is None else grown * scale / counts.enqueued
+        # What has shrunk is no cost: memory that others have freed, or a count that was reset.
+        return None if grown is None or grown < 0 else grown * scale / counts.enqueued
 
     costs = {
         "server_cpu_us_per_task": each(_difference(before.cpu_s, after.cpu_s), 1e6),
@@ -39,8 +40,10 @@ def costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float | None]
 def unknown_costs(run: CollectedRun) -> str:
     """Why a cost is not known, as a clause; empty where all are known, or the server is silent."""
     before, after = run.usage_before, run.usage_after
-    if after is None or not is_same_process(before, after):
+    if after is None:
         return ""
+    if not is_same_process(before, after):
+        return "it was restarted, which sets its counters to zero: keep it up during a run"
     if not have_counters_gone_on(before, after):
         return "its statistics were reset meanwhile: let nothing send CONFIG RESETSTAT during a run"
     hidden = [
@@ -114,8 +117,7 @@ def has_kept_data(run: CollectedRun) -> bool:
 
 
 def cores_between(earlier: ServerSample, later: ServerSample) -> float | None:
-    """Cores that the server used on average between two samples; None where it does not tell, and
-    where it was restarted in between."""
+    """Cores that the server used on average between two samples; None where it does not tell."""
     return _cores_of(_difference(earlier.cpu_s, later.cpu_s), earlier, later)
 
 
@@ -126,6 +128,6 @@ def main_cores_between(earlier: ServerSample, later: ServerSample) -> float | No
 
 
 def _cores_of(used_s: float | None, earlier: ServerSample, later: ServerSample) -> float | None:
-    if used_s is None or used_s < 0:  # a restart resets the count
+    if used_s is None:
         return None
     return used_s / ((later.offset_us - earlier.offset_us) / 1e6)
