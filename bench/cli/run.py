@@ -29,6 +29,7 @@ from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
+from bench.run.awaited_workers import require_server_of_others
 from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.wire.ids import MAX_PRODUCERS
@@ -154,6 +155,8 @@ def run(
     chosen = scenario_from(scenario, flags)
     payloads(chosen)  # reports an unusable payload file before anything starts
     url = how.server_url(where)
+    if url is None:
+        require_server_of_others(chosen)
     how.require_restarts()
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)

@@ -55,6 +55,7 @@ from bench.records.run_record import default_path
 from bench.reports import streams
 from bench.reports.run import print_report
 from bench.reports.unforeseen import translated
+from bench.run.awaited_workers import require_server_of_others
 from bench.run.subprocesses import SubprocessFleet
 from bench.secrets import hide, hide_in_command, url_secrets
 from bench.workload.scenario import Scenario
@@ -194,6 +195,8 @@ class Hooks:
         scenario = scenario_of(
             options, fields, is_closed_loop, float(run_time) if run_time else None, stages
         )
+        if setup.is_embedded:
+            require_server_of_others(scenario)
         path = Path(setup.record) if setup.record else default_path(scenario.name)
         require_writable(path)
         return setup, scenario, path

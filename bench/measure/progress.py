@@ -59,6 +59,8 @@ class Progress:
     """How long a drain may still take; None where none is under way, or it has only begun."""
     states: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Ids on the server by queue and state, where the run is monitored."""
+    unserved: str = ""
+    """What is to be said while workers are awaited that take no task; empty where they do."""
 
     @property
     def left(self) -> int:
@@ -81,14 +83,11 @@ def progress_of(
     producers: Sequence[ProducerReport],
     workers: Sequence[WorkerReport],
     backlog: Sequence[int],
-    leases: Leases | None = None,
-    drain_left_s: float | None = None,
-    states: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Progress:
     """Returns the progress that the newest reports of all processes amount to.
 
-    ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues;
-    ``states`` the ids by queue and state, where they were counted.
+    ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues. What
+    no report says, such as leases, is left as it is by default.
     """
     recent = _recent(workers)
     return Progress(
@@ -105,10 +104,7 @@ def progress_of(
         backlog=dict(zip(scenario.queues, backlog, strict=True)),
         p50_s=_seconds(recent.percentile_us(50)),
         p99_s=_seconds(recent.percentile_us(99)),
-        leases=leases,
         behind=_behind(scenario, producers, elapsed_s),
-        drain_left_s=drain_left_s,
-        states=states or {},
     )
 
 

@@ -74,6 +74,7 @@ def plain_line(progress: Progress) -> str:
 class NoteKind(Enum):
     """What a note on a run's progress is about."""
 
+    UNSERVED = auto()
     BEHIND = auto()
     DRAIN_TAKES_LONG = auto()
     LEASES = auto()
@@ -88,8 +89,10 @@ class Note:
 
 
 def note_of(progress: Progress) -> Note | None:
-    """Returns that the run cannot keep up, how long its drain will take where that is too long, or
-    which leases it waits for; None where all is well."""
+    """Returns that nobody serves the queues, that the run cannot keep up, how long its drain will
+    take where that is too long, or which leases it waits for; None where all is well."""
+    if progress.unserved:
+        return Note(NoteKind.UNSERVED, progress.unserved)
     if progress.behind is not None and progress.phase == "enqueueing":
         return Note(NoteKind.BEHIND, _cannot_keep_up(progress, progress.behind))
     takes_s, left_s = progress.drain_takes_s, progress.drain_left_s

@@ -3,7 +3,7 @@ the progress, and decides when enqueueing and draining are over."""
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import redis
 
@@ -22,6 +22,8 @@ from bench.run.start import ActiveRun
 
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
+_AWAITING = ("enqueueing", "draining")
+"""Phases in which workers are to take tasks."""
 _LISTEN_S = 0.1
 """How long to wait for messages at most before looking at everything else."""
 _LEAST_LISTEN_S, _LISTEN_SHARE = 0.002, 0.1
@@ -188,9 +190,13 @@ class Supervisor:
             producers,
             workers,
             self.prepared.sampler.backlog,
-            self.state.leases,
-            self._drain_left_s(phase),
-            self.prepared.sampler.states,
+        )
+        progress = replace(
+            progress,
+            leases=self.state.leases,
+            drain_left_s=self._drain_left_s(phase),
+            states=self.prepared.sampler.states,
+            unserved=self.prepared.workers.note if phase in _AWAITING else "",
         )
         self._callbacks.on_progress(progress, producers, workers)
 

@@ -12,15 +12,12 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
+from bench.run.awaited_workers import AwaitedWorkers
 from bench.run.external_worker import ExternalWorker, command_of
 from bench.run.fleet import Fleet, ProcessHandle
 from bench.run.removal import worker_name
 from bench.run.request import RunRequest
 from bench.workload.scenario import Scenario
-
-NOTICED_WITHIN_S = 8.0
-"""How long the first task may wait for an external worker before the run ends, as no worker takes
-any: soon enough for the user to know within ten seconds."""
 
 
 class Workers:
@@ -41,9 +38,7 @@ class Workers:
         self._scenario = scenario
         self._run = run
         self._offset_us = offset_us
-        self._clock = clock
-        self._waiting_since_us: int | None = None
-        """Since when tasks have been there that no external worker has taken."""
+        self._awaited = AwaitedWorkers(scenario, clock)
         self._are_serving = False
         self._progress_board = progress_board
         if scenario.is_observed:
@@ -159,23 +154,15 @@ class Workers:
     def no_worker_message(
         self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]
     ) -> str | None:
-        """A sentence once no external worker has taken a task for ``NOTICED_WITHIN_S``, or None."""
-        observing = [report for report in workers if report.observed is not None]
-        enqueued = sum(report.enqueued for report in producers)
-        is_work_there = self._are_serving and bool(observing) and enqueued > 0
-        if not is_work_there or any(report.started for report in observing):
-            self._waiting_since_us = None
-            return None
-        now_us = self._clock.now_us()
-        if self._waiting_since_us is None:
-            self._waiting_since_us = now_us
-        if now_us - self._waiting_since_us < NOTICED_WITHIN_S * 1e6:
-            return None
-        return (
-            f"no worker took a task within {NOTICED_WITHIN_S:.0f} s: check that one serves "
-            f"{', '.join(self._scenario.queues)} on this server, in the {self._scenario.layout} "
-            f"layout{self._last_output()}"
-        )
+        """A sentence once no worker has taken a task for too long, or None."""
+        self._awaited.look(producers, workers, self._are_serving)
+        message = self._awaited.message()
+        return None if message is None else f"{message}{self._last_output()}"
+
+    @property
+    def note(self) -> str:
+        """What the run waits for while no worker takes a task; empty for nothing."""
+        return self._awaited.note()
 
     def _last_output(self) -> str:
         lines = [

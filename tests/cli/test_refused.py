@@ -128,6 +128,8 @@ def test_an_argument_that_a_record_could_not_hold_is_refused_before_measuring(
         (["run", "smoke", "--workers", "0", "--slo", "e2e.p99 < 5ms"], "without workers no task"),
         (["ab", "smoke", "--b", "--prefetch 2", "--gate", "e2e{hi}.p99"], "no queue 'hi'"),
         (["ab", "smoke", "--workers", "0", "--b", "--pipeline 2", "--gate", "e2e.p99"], "--gate: "),
+        (["run", "smoke", "--workers", "0", "--external-workers"], "external_workers: no worker"),
+        (["run", "smoke", "--worker", "external"], "worker: no external worker can know of"),
         (["run", "smoke", "--rate", "0.000000001/s"], "a rate of 1e-09/s is out of range"),
         (["run", "smoke", "--service-time", "10000000000000s"], "service_time: '100000"),
         (["run", "smoke", "--name", "a\x1b[2J"], "unprintable character '\\x1b'"),

@@ -1,5 +1,7 @@
 """How a run is going, from the newest reports."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -110,7 +112,8 @@ def test_a_drain_takes_what_is_left_at_the_rate_of_the_last_second(
     producers = [ProducerReport(number=0, enqueued=100)]
     bins = [5] * 40 if finished else []
     workers = [WorkerReport(name="a", completed=finished, finished_by_bin=bins)]
-    state = progress_of(
-        "draining", 3, SCENARIO, producers, workers, [0, 0], drain_left_s=drain_left_s
+    state = replace(
+        progress_of("draining", 3, SCENARIO, producers, workers, [0, 0]),
+        drain_left_s=drain_left_s,
     )
     assert state.drain_takes_s == (None if takes_s is None else pytest.approx(takes_s))

@@ -8,6 +8,7 @@ import redis
 from bench.ipc.messages import Begin, SendReport, Stop
 from bench.ipc.remote import FoundReports
 from bench.measure.reports import WorkerReport
+from bench.run.awaited_workers import STARTED_WITHIN_S
 from bench.run.start import MOST_START_DELAY_US, START_DELAY_US, most_warmup_s, start
 from tests.run.scripted import Scene, done, kinds, producer, worker
 from tests.run.values import START_US, scenario
@@ -285,6 +286,22 @@ def test_workers_elsewhere_are_awaited_until_one_has_reported(
     assert awaited[0]
     assert not awaited[-1]
     assert [report.name for report in scene.supervisor.worker_reports()] == ["far"]
+
+
+def test_while_no_worker_elsewhere_takes_a_task_the_progress_says_so_until_the_run_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(scenario(workers=0, external_workers=True), producers=[producer(enqueued=5)])
+    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: FoundReports([], {}))
+    monkeypatch.setattr("bench.run.supervisor.other_layout_note", lambda *_: "")
+    scene.supervisor.watch()
+    (reason,) = scene.supervisor.state.interruptions
+    assert reason.startswith("no worker took a task within 30 s: start one on this server")
+    assert scene.elapsed_s == pytest.approx(STARTED_WITHIN_S, abs=6)
+    notes = [each.unserved for each in scene.shown if each.phase == "enqueueing"]
+    assert not notes[0]
+    assert notes[-1].startswith("no worker has taken a task, and the run ends in ")
+    assert not any(each.unserved for each in scene.shown if each.phase == "stopping")
 
 
 def test_a_server_that_does_not_answer_leaves_the_reports_of_workers_elsewhere_as_they_are(

@@ -9,8 +9,14 @@ from bench.errors import UsageError
 from bench.ipc.messages import Begin, StartObserver, StartWorker
 from bench.measure.ledger import Counts
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
+from bench.run.awaited_workers import (
+    NOTICED_WITHIN_S,
+    SAID_AFTER_S,
+    STARTED_WITHIN_S,
+    require_server_of_others,
+    worker_line,
+)
 from bench.run.external_worker import ExternalWorker
-from bench.run.workers import NOTICED_WITHIN_S
 from bench.workload.scenario import Scenario
 from tests.run.scripted import Scene, ScriptedClient, ScriptedProcess, Told
 from tests.run.values import LINE, scenario
@@ -103,6 +109,58 @@ def test_while_queues_are_filled_no_worker_is_expected_to_take_any() -> None:
     scene.workers.begin_after_fill(LINE)
     assert no_worker_message(scene, LIMIT_US) is None
     assert no_worker_message(scene, LIMIT_US) is not None
+
+
+def elsewhere(**fields: object) -> Scenario:
+    return scenario(workers=0, external_workers=True, **fields)
+
+
+def test_a_run_that_awaits_workers_says_how_to_start_one_and_ends_in_bounded_time() -> None:
+    scene = Scene(elsewhere(queues={"asynq.a": 1}, layout="asynq"))
+    assert no_worker_message(scene, 0, workers=[]) is None
+    assert scene.workers.note == ""
+    assert no_worker_message(scene, round(SAID_AFTER_S * 1e6), workers=[]) is None
+    line = "bench worker asynq --queues asynq.a --layout asynq"
+    assert scene.workers.note == (
+        f"no worker has taken a task, and the run ends in 28 s; start one on this server: {line}"
+    )
+    assert no_worker_message(scene, round(STARTED_WITHIN_S * 1e6), workers=[]) == (
+        f"no worker took a task within 30 s: start one on this server, in the asynq layout, with: "
+        f"{line}"
+    )
+
+
+def test_the_progress_says_nothing_any_more_once_a_worker_elsewhere_has_reported() -> None:
+    scene = Scene(elsewhere())
+    no_worker_message(scene, 0, workers=[])
+    no_worker_message(scene, LIMIT_US, workers=[])
+    assert scene.workers.note
+    assert no_worker_message(scene, LIMIT_US, workers=[WorkerReport(name="far", started=1)]) is None
+    assert scene.workers.note == ""
+
+
+@pytest.mark.parametrize("chosen", [elsewhere(), external()])
+def test_on_a_server_that_nobody_else_knows_no_worker_of_others_is_awaited(
+    chosen: Scenario,
+) -> None:
+    with pytest.raises(UsageError, match="can know of the server that this run starts for itself"):
+        require_server_of_others(chosen)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [scenario(), scenario(workers=0), external(worker_command=COMMAND)],
+)
+def test_a_run_that_starts_its_workers_or_has_none_needs_no_server_of_others(
+    chosen: Scenario,
+) -> None:
+    require_server_of_others(chosen)
+
+
+def test_the_line_that_starts_a_worker_is_one_that_the_command_line_reads() -> None:
+    assert worker_line(elsewhere(queues={"a_high": 1, "a_low": 2})) == (
+        "bench worker a --queues a_high,a_low"
+    )
 
 
 # Tasks that are still held.
