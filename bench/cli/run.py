@@ -156,7 +156,7 @@ def run(
     payloads(chosen)  # reports an unusable payload file before anything starts
     url = how.server_url(where)
     if url is None:
-        require_server_of_others(chosen)
+        require_server_of_others(chosen, "--workers 1 in place of --external-workers")
     how.require_restarts()
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)

@@ -196,7 +196,8 @@ class Hooks:
             options, fields, is_closed_loop, float(run_time) if run_time else None, stages
         )
         if setup.is_embedded:
-            require_server_of_others(scenario)
+            own = "--start-worker (or expect none, with --enqueue-only)"
+            require_server_of_others(scenario, own)
         path = Path(setup.record) if setup.record else default_path(scenario.name)
         require_writable(path)
         return setup, scenario, path

@@ -20,21 +20,22 @@ SAID_AFTER_S = 2.0
 """After this time the progress says that no worker has taken a task."""
 
 
-def require_server_of_others(scenario: Scenario) -> None:
+def require_server_of_others(scenario: Scenario, start_own: str) -> None:
     """Raises UsageError where workers are to come to a server that the run starts for itself.
 
     Nobody else knows the port and the password of such a server, so that none can come.
+    ``start_own`` says which option gives the run workers of its own.
     """
     cure = "name a server that both can reach, with --redis-url or BENCH_REDIS_URL"
     if scenario.external_workers and not scenario.workers:
         raise UsageError(
             "external_workers: no worker elsewhere can know of the server that this run starts for "
-            f"itself: {cure}; or let the run start workers"
+            f"itself: {cure}, or let the run start workers with {start_own}"
         )
     if scenario.is_observed and scenario.worker_command is None:
         raise UsageError(
             "worker: no external worker can know of the server that this run starts for itself: "
-            f"{cure}; or let the run start one, with --worker-command"
+            f"{cure}, or let the run start one with --worker-command"
         )
 
 

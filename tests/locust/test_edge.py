@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 WORDS = (
     *("--headless", "--only-summary", "--loglevel", "ERROR", "-u", "1"),
     *("--embedded", "--tasks", "50", "--rate", "500/s", "--record", "record.json"),
-    *("--drain-timeout", "0.3s"),  # nobody serves the queues
+    "--enqueue-only",
 )
 BROKEN = """
 from bench.locust import OpenLoopUser, hooks
@@ -111,7 +111,7 @@ def test_a_shape_that_cannot_be_made_is_one_line(
 
 def test_what_is_refused_at_the_start_cannot_control_the_terminal(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    words = ("--headless", "--embedded", "--record", r"$'file/\x1b[31mred.json'")
+    words = ("--headless", "--embedded", "--start-worker", "--record", r"$'file/\x1b[31mred.json'")
     done = locust(tmp_path, LOCUSTFILES / "runqy.py", *words)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (

@@ -226,6 +226,7 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start) 
         ((), 2, "no server given"),
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
         (("--embedded", "--redis-url", "redis://127.0.0.1:1/0"), 2, "remove one of them"),
+        (("--embedded",), 2, "can know of the server that this run starts for itself: name"),
         (("--embedded", "--rate", "0/s"), 2, "rate: the rate must be above zero"),
     ],
 )
@@ -277,9 +278,9 @@ def test_a_wrong_password_is_told_without_it(start: Start, embedded: EmbeddedSer
     assert WRONG not in finished.err + finished.out
 
 
-def test_no_completions_at_all_are_a_failure(start: Start) -> None:
+def test_no_completions_at_all_are_a_failure(start: Start, embedded: EmbeddedServer) -> None:
     words = ("-u", "2", "-r", "2", "-t", "1s", "--rate", "100/s", "--drain-timeout", "0.3s")
-    process = start(*HEADLESS, "--embedded", *words)
+    process = start(*HEADLESS, *words, variables={"BENCH_REDIS_URL": embedded.url})
     assert process.finish().code == 4
     assert "no_completions" in [each.code for each in process.record().warnings]
 

@@ -144,7 +144,7 @@ def test_on_a_server_that_nobody_else_knows_no_worker_of_others_is_awaited(
     chosen: Scenario,
 ) -> None:
     with pytest.raises(UsageError, match="can know of the server that this run starts for itself"):
-        require_server_of_others(chosen)
+        require_server_of_others(chosen, "--workers 1")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_on_a_server_that_nobody_else_knows_no_worker_of_others_is_awaited(
 def test_a_run_that_starts_its_workers_or_has_none_needs_no_server_of_others(
     chosen: Scenario,
 ) -> None:
-    require_server_of_others(chosen)
+    require_server_of_others(chosen, "--workers 1")
 
 
 def test_the_line_that_starts_a_worker_is_one_that_the_command_line_reads() -> None:
