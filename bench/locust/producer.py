@@ -296,7 +296,7 @@ class LocustProducer:
     def _await_replies(self) -> None:
         wait_us = LAST_REPLIES_US
         if self._stop_us is None:
-            wait_us = round(self.scenario.drain_timeout_s * 1e6)
+            wait_us = max(round(self.scenario.drain_timeout_s * 1e6), wait_us)
         deadline_us = self.now_us() + wait_us
         while any(connection.in_flight for connection in self._connections):
             if self.now_us() >= deadline_us:

@@ -49,6 +49,9 @@ _LONGEST_BURST_US = 50_000
 _BACKLOG_POLL_US = 500
 _RECONNECT_EVERY_US = 20_000
 _RECONNECT_FOR_US = 10_000_000
+_LEAST_REPLIES_US = 5_000_000
+"""How long to wait for replies, if the time for draining is shorter: a server that is behind has
+megabytes to read before it answers, and without an answer nothing is known of a task."""
 _LAST_REPLIES_US = 1_000_000
 """How long to wait for replies once the run is told to stop."""
 
@@ -230,7 +233,8 @@ class Producer(Generic[Prepared]):
             self._wait(now_us + (_RECONNECT_EVERY_US if longest is None else _BACKLOG_POLL_US))
 
     def _await_replies(self) -> None:
-        deadline_us = self._clock.now_us() + round(self._scenario.drain_timeout_s * 1e6)
+        wait_us = max(round(self._scenario.drain_timeout_s * 1e6), _LEAST_REPLIES_US)
+        deadline_us = self._clock.now_us() + wait_us
         while self._recorder.in_flight and (now_us := self._clock.now_us()) < deadline_us:
             if self._control.stopped:
                 deadline_us = min(deadline_us, now_us + _LAST_REPLIES_US)
