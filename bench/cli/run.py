@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench import files
-from bench.cli.arguments import WHOLE, require_within
+from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
 from bench.cli.field_flags import ScenarioFlags
 from bench.cli.groups import HOSTS, OF_FIELDS, SERVER
@@ -27,6 +27,7 @@ from bench.locust.launcher import LocustCluster
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
+from bench.redisio.connection import open_client
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
 from bench.run.awaited_workers import require_server_of_others
@@ -36,6 +37,7 @@ from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import library
 from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
+from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
 _MOST_RESTARTS = 1000
@@ -80,6 +82,10 @@ class RunFlags(MeasuringFlags):
             group=HOSTS, help="Number of Locust workers on other hosts to wait for. Example: 4"
         ),
     ] = None
+    expect_workers_max_wait: Annotated[
+        str,
+        Parameter(group=_HOSTS, help="How long to wait for these workers, such as 10m."),
+    ] = "5m"
     master_bind_host: Annotated[
         str,
         Parameter(
@@ -120,11 +126,14 @@ class RunFlags(MeasuringFlags):
             require_within("--expect-workers", self.expect_workers, 1, MAX_PRODUCERS - 1)
         if self.master_bind_port is not None:
             require_within("--master-bind-port", self.master_bind_port, 1, 65_535)
+        max_wait_s = read_flag(
+            "--expect-workers-max-wait", read_duration, self.expect_workers_max_wait
+        )
         if self.expect_workers is None:
-            return LocustCluster(None, "127.0.0.1", launcher.free_port())
+            return LocustCluster(None, "127.0.0.1", launcher.free_port(), max_wait_s)
         port = self.master_bind_port or launcher.DEFAULT_PORT
         launcher.require_free(self.master_bind_host, port)
-        cluster = LocustCluster(self.expect_workers, self.master_bind_host, port)
+        cluster = LocustCluster(self.expect_workers, self.master_bind_host, port, max_wait_s)
         if not self.quiet:
             notify(
                 f"waiting for {self.expect_workers} workers; start each with:\n"
@@ -158,6 +167,8 @@ def run(
     if url is None:
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
     how.require_restarts()
+    if how.distributed and url is not None:
+        open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
     path = how.output or run_record.default_path(chosen.name)
     if how.restarts > 1:

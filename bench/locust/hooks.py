@@ -20,13 +20,14 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from bench import result_files
-from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, UsageError, with_notes
+from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, with_notes
 from bench.files import is_standard_output, require_writable
 from bench.inert import visible
 from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.arguments import add_options
 from bench.locust.fleet import LOCAL, LocustFleet
+from bench.locust.gathering import Gathering
 from bench.locust.launcher import PROGRESS_VARIABLE
 from bench.locust.load_test import LoadTest
 from bench.locust.messages import (
@@ -48,10 +49,11 @@ from bench.locust.options import (
 )
 from bench.locust.producer import LocustProducer
 from bench.locust.shapes import RateShape
-from bench.measure.progress import Progress
+from bench.measure.progress import Gathered, Progress, while_gathering
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
+from bench.redisio.connection import open_client
 from bench.reports import streams
 from bench.reports.run import print_report
 from bench.reports.unforeseen import translated
@@ -75,6 +77,7 @@ class Hooks:
         self._test = 0
         self.load_test: LoadTest | None = None
         self._error: BenchError | None = None
+        self._gathering: Gathering | None = None
         on: Any = environment.events  # listeners are untyped
         on.test_start.add_listener(self._on_test_start)
         on.test_stopping.add_listener(self._on_test_stopping)
@@ -164,7 +167,8 @@ class Hooks:
         load_test.start()
 
     def require_usable(self) -> None:
-        """Raises a UsageError for options that no test could be made of.
+        """Raises a BenchError for options that no test could be made of, and where the server does
+        not answer.
 
         A web page may still change them, so there a test reports them when it is started.
         """
@@ -176,7 +180,30 @@ class Hooks:
             require_url(self._own_url)
         if self._coordinates and self._environment.web_ui is None:
             require_complete(self._options)
-            self._asked()
+            setup, scenario, _ = self._asked()
+            if setup.url is not None:
+                open_client(setup.url).close()
+            if isinstance(self._runner, MasterRunner):
+                self._gather(scenario)
+
+    def _gather(self, scenario: Scenario) -> None:
+        """Watches Locust's wait for its workers."""
+        write = _progress_writer()
+
+        def show(waited_s: float, gathered: Gathered) -> None:
+            write(while_gathering(scenario, waited_s, gathered))
+
+        most_s = float(self._options.get("expect_workers_max_wait") or 0)
+        self._environment.parsed_options.expect_workers_max_wait = 0  # Locust leaves it to us
+        expected = int(self._options["expect_workers"])
+        self._gathering = Gathering(self._runner, expected, most_s, show)
+
+    def ends_at_once(self) -> bool:
+        """Whether a request to end is met here, as there is no test yet that it could end."""
+        if self._gathering is None or not self._gathering.is_under_way:
+            return False
+        self._gathering.interrupt()
+        return True
 
     def _asked(self) -> tuple[TestSetup, Scenario, Path]:
         """Returns the set-up, the scenario and the file that the options ask for."""
@@ -292,18 +319,19 @@ def _shown(error: BenchError, url: str | None) -> str:
     return visible(hide(with_notes(str(error), error), url_secrets(url or "")))
 
 
-def _interrupt_between_greenlets() -> None:
+def _interrupt_between_greenlets(ends_at_once: Callable[[], bool]) -> None:
     """Makes Ctrl-C, a closed terminal and the like reach only Locust's main greenlet, which waits
     for it.
 
     Python would raise KeyboardInterrupt in whichever greenlet is running, possibly one that has
-    read replies from a socket and has not counted them yet.
+    read replies from a socket and has not counted them yet. ``ends_at_once`` meets the request
+    where it can, and then returns True.
     """
     main = greenlet.getcurrent()
     requests = EndRequests()
 
     def interrupt() -> None:
-        if requests.note():
+        if requests.note() and not ends_at_once():
             gevent.get_hub().loop.run_callback(main.throw, KeyboardInterrupt)
 
     for number in ending_signals():
@@ -335,16 +363,17 @@ def register() -> None:
 
     def on_init(environment: Environment, **_: object) -> None:
         if environment.parsed_options is not None and environment.runner is not None:
+            hooks = Hooks(environment)
             try:
-                Hooks(environment).require_usable()
-            except UsageError as error:
+                hooks.require_usable()
+            except BenchError as error:
                 shown = _shown(error, environment.parsed_options.redis_url)
                 sys.stderr.write(f"{MESSAGE_PREFIX}{shown}\n")
                 for forked in psutil.Process().children():  # by --processes: they await a test
                     with contextlib.suppress(psutil.Error):
                         forked.terminate()
                 sys.exit(int(error.exit_code))
-            _interrupt_between_greenlets()
+            _interrupt_between_greenlets(hooks.ends_at_once)
 
     on: Any = events
     on.init_command_line_parser.add_listener(on_parser)

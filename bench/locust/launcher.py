@@ -6,6 +6,7 @@ record as any other run.
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -34,7 +35,6 @@ PROGRESS_VARIABLE = "BENCH_PROGRESS_FD"
 DEFAULT_PORT = 5557
 _LOCUST_VARIABLES = "LOCUST_"
 _POLL_S = 0.2
-_MAX_WAIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class LocustCluster:
     expect_workers: int | None
     bind_host: str
     bind_port: int
+    max_wait_s: float
+    """How long to wait for the workers."""
 
 
 def execute(
@@ -110,7 +112,7 @@ def _command(
         words += ["--processes", str(count), "--master-port", str(cluster.bind_port)]
     else:
         words += ["--master", "--expect-workers", str(count)]
-        words += ["--expect-workers-max-wait", str(_MAX_WAIT_S)]
+    words += ["--expect-workers-max-wait", str(math.ceil(cluster.max_wait_s))]
     if not request.url:
         words += ["--server-binary", server_binary] if server_binary else ["--embedded"]
     words += ["--allow-shared"] if request.allow_shared else []

@@ -1,7 +1,7 @@
 """The progress of a run, as a value to display."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from bench.measure.histogram import Histogram, merged, unpack
@@ -28,6 +28,20 @@ class Behind:
     """The rate that the schedule asks for now or, after its end, its highest one."""
     until_s: float | None
     """When what is late is given up, in seconds after the start; None where nothing bounds it."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """How many of Locust's workers have connected, while a run waits for them to begin."""
+
+    connected: int
+    expected: int
+
+    @property
+    def text(self) -> str:
+        """The numbers as words."""
+        workers = "worker" if self.expected == 1 else "workers"
+        return f"{self.connected:,} of {self.expected:,} {workers} connected"
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,8 @@ class Progress:
     """Ids on the server by queue and state, where the run is monitored."""
     unserved: str = ""
     """What is to be said while workers are awaited that take no task; empty where they do."""
+    gathered: Gathered | None = None
+    """The workers that the run waits for; None once it has begun."""
 
     @property
     def left(self) -> int:
@@ -74,6 +90,12 @@ class Progress:
         if self.drain_left_s is None or not self.left or not self.finished_per_s:
             return None
         return self.left / self.finished_per_s
+
+
+def while_gathering(scenario: Scenario, waited_s: float, gathered: Gathered) -> Progress:
+    """Returns the progress of a run that waits for Locust's workers to begin."""
+    nothing = progress_of("waiting", waited_s, scenario, [], [], [0] * len(scenario.queues))
+    return replace(nothing, planned_s=None, gathered=gathered)
 
 
 def progress_of(

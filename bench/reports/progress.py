@@ -42,13 +42,13 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
 def _plain_lines() -> Callable[[Progress], None]:
     """Writes a line every few seconds, and at once where a phase begins or something new is said
     about what the run waits for."""
-    said: set[tuple[str, NoteKind | None]] = set()
+    said: set[tuple[object, ...]] = set()
     at_s = 0.0
 
     def show(progress: Progress) -> None:
         nonlocal at_s
         note = note_of(progress)
-        kind = (progress.phase, None if note is None else note.kind)
+        kind = (progress.phase, progress.gathered, None if note is None else note.kind)
         if kind not in said or time.monotonic() - at_s >= _PLAIN_EVERY_S:
             said.add(kind)
             at_s = time.monotonic()
@@ -60,6 +60,8 @@ def _plain_lines() -> Callable[[Progress], None]:
 
 def plain_line(progress: Progress) -> str:
     """Returns the progress as one line of text, for output that is not a terminal."""
+    if progress.gathered is not None:
+        return f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  {progress.gathered.text}"
     note = note_of(progress)
     return (
         f"{progress.elapsed_s:6.1f} s  {progress.phase:<10}  "
@@ -126,6 +128,8 @@ def _panel(scenario: Scenario, progress: Progress) -> Group:
     )
     if progress.planned_s:
         heading.append(f" of {progress.planned_s:.0f} s")
+    if progress.gathered is not None:
+        return Group(inert_text(heading), Text(progress.gathered.text))
     rates = (
         f"offered {progress.offered_per_s:,}/s   enqueued {progress.enqueued_per_s:,}/s   "
         f"finished {progress.finished_per_s:,}/s"

@@ -56,6 +56,22 @@ def test_workers_from_elsewhere_are_waited_for(bench: Bench) -> None:
     ("words", "code", "said"),
     [
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
+        # Before anybody is asked to start workers.
+        (
+            ("--expect-workers", "2", "--redis-url", "redis://127.0.0.1:1/0"),
+            6,
+            "no server at redis://127.0.0.1:1/0",
+        ),
+        (
+            ("--expect-workers", "2", "--expect-workers-max-wait", "1s"),
+            4,
+            "bench: 0 of 2 workers connected within 1.00 s: start the others",
+        ),
+        (
+            ("--expect-workers", "2", "--expect-workers-max-wait", "0s"),
+            2,
+            "--expect-workers-max-wait: it must be longer than zero",
+        ),
         (("--expect-workers", "0"), 2, "--expect-workers must be from 1 to 4095, not 0"),
         (("--server-binary", "/nonesuch"), 2, "/nonesuch"),
     ],
@@ -63,7 +79,10 @@ def test_workers_from_elsewhere_are_waited_for(bench: Bench) -> None:
 def test_a_broken_set_up_is_told_as_by_any_run(
     bench: Bench, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    outcome = bench(*SHORT, "--distributed", "--quiet", *words)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    where = ("--master-bind-port", port) if "--expect-workers" in words else ()
+    outcome = bench(*SHORT, "--distributed", "--quiet", *words, *where)
     assert (outcome.code, outcome.err.count("\n")) == (code, 1), outcome.err
     assert said in outcome.err
 
@@ -101,3 +120,25 @@ def test_an_interrupt_while_workers_are_waited_for_is_told_as_one(folder: Path, 
 
     code, said = interrupted(folder, words, is_waiting)
     assert (code, said.splitlines()[-1]) == (130, "bench: interrupted")
+
+
+def test_how_many_workers_have_connected_is_shown_while_they_are_waited_for(
+    folder: Path, bench: Bench
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    words = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
+    with subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", "-", *words, "--loglevel", "ERROR"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as worker:
+        try:
+            wait = ("--expect-workers", "2", "--expect-workers-max-wait", "8s")
+            outcome = bench(*SHORT, "--distributed", *wait, "--master-bind-port", port)
+        finally:
+            worker.kill()
+    assert outcome.code == 4
+    assert "waiting     1 of 2 workers connected\n" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("bench: 1 of 2 workers connected within 8.00 s")
+    assert worker.wait(10) is not None

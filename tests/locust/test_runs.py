@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -324,3 +326,38 @@ def test_locusts_own_outputs_work_beside_ours(start: Start, tmp_path: Any) -> No
     assert process.record().counts.due == 600
     assert "inference_high" in (tmp_path / "out.html").read_text()
     assert "enqueue,inference_high," in (tmp_path / "out_stats.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "code", "last"),
+    [
+        ((), signal.SIGINT, 130, "bench: interrupted"),
+        (
+            ("--expect-workers-max-wait", "1"),
+            None,
+            4,
+            "bench: 0 of 2 workers connected within 1.00 s: start the others, check that they "
+            "reach the master's address and port, or raise --expect-workers-max-wait",
+        ),
+    ],
+)
+def test_a_master_that_waits_for_workers_in_vain_ends_with_one_line(
+    start: Start, words: tuple[str, ...], number: signal.Signals | None, code: int, last: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    where = ("--master", "--master-bind-port", str(port), "--embedded", "--headless")
+    process = start(*where, "--expect-workers", "2", *words)
+    if number is not None:
+        wait_until(lambda: handles_hangups(process.process.pid))
+        process.interrupt(number)
+    finished = process.finish()
+    errors = [line for line in finished.err.splitlines() if "bench" in line or "Trace" in line]
+    assert (finished.code, errors) == (code, [last])
+
+
+def handles_hangups(pid: int) -> bool:
+    """Whether a process handles SIGHUP, as ours does once it waits for workers."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) & 1)

@@ -12,7 +12,7 @@ from bench.measure import verdict
 from bench.measure.bottleneck import MachineUse
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
-from bench.measure.progress import Behind, Progress
+from bench.measure.progress import Behind, Gathered, Progress
 from bench.records.run_record import LatencySummary, RecordWarning, RunRecord, SloResult
 from bench.reports import run_text
 from bench.reports.progress import live_view, plain_line
@@ -245,6 +245,7 @@ def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
         progress(elapsed_s=0.0, phase="enqueueing", p50_s=None, p99_s=None, backlog={}),
         progress(),
         progress(elapsed_s=123.4, phase="draining", enqueued_per_s=1_234_567),
+        progress(phase="waiting", elapsed_s=2.0, gathered=Gathered(1, 2)),
         progress(phase="enqueueing", behind=Behind(1.25, 400_000, 13.0)),
         progress(phase="draining", drain_left_s=18.5, enqueued=900_000, finished=1),
         progress(finished=0, unserved="no worker has taken a task, and the run ends in 28 s"),
