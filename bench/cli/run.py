@@ -84,7 +84,11 @@ class RunFlags(MeasuringFlags):
     ] = None
     expect_workers_max_wait: Annotated[
         str,
-        Parameter(group=_HOSTS, help="How long to wait for these workers, such as 10m."),
+        Parameter(
+            group=HOSTS,
+            metavar="DURATION",
+            help="How long to wait for these workers. Example: 10m",
+        ),
     ] = "5m"
     master_bind_host: Annotated[
         str,

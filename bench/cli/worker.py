@@ -12,9 +12,7 @@ from bench.worker.batch import WorkerSettings
 from bench.worker.process import settings_of
 from bench.worker.standalone import serve
 from bench.worker.stop_requests import stopped_by_signals
-from bench.workload.resolve import parent_queue, resolve
-
-_SUB_QUEUES = ("high", "default", "low")
+from bench.workload.resolve import SUB_QUEUES, parent_queue, resolve
 
 
 def worker(
@@ -36,7 +34,7 @@ def worker(
     changes = (flags or WorkerFlags()).changes()
     named = registry.find(str(changes.get("layout", registry.default.name)))
     layout = (named or registry.default).layout  # reading the fields reports an unknown one
-    every = ",".join(f"{parent}{layout.separator}{each}" for each in _SUB_QUEUES)
+    every = ",".join(f"{parent}{layout.separator}{each}" for each in SUB_QUEUES)
     defaults = {
         # A worker sends nothing: where only priorities are given, they name its sub-queues.
         "queues": changes.get("priorities", every),

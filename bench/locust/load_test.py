@@ -1,9 +1,10 @@
 """One Locust test as a run, from its start to its record, in the master or the only process."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gevent
@@ -20,6 +21,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
+from bench.reports.progress import Note, NoteKind, note_of
 from bench.reports.unforeseen import translated
 from bench.run.request import RunRequest
 from bench.run.run import execute_with
@@ -27,6 +29,8 @@ from bench.run.supervisor import RunCallbacks
 from bench.secrets import url_secrets
 from bench.workload.scenario import Scenario
 
+_log = logging.getLogger("bench")
+_WORKER_OPTIONS = "--start-worker, or with --enqueue-only if none is to"
 _SHOW_S = 3.0
 """How long a web page may take to poll once more after the end."""
 _TIMER_SLACK_S = 1.0
@@ -61,6 +65,8 @@ class LoadTest:
     record: RunRecord | None = None
     error: BenchError | None = None
     live: Live | None = None
+    _noted: set[NoteKind] = field(default_factory=set)
+    """What the log has been told."""
     _is_interrupted: bool = False
     _is_ending: bool = False
     _is_asked_to_finish: bool = False
@@ -108,6 +114,21 @@ class LoadTest:
             return ExitCode.INTERRUPTED
         return run_record.exit_code(self.record)
 
+    @property
+    def note(self) -> Note | None:
+        """What should be known of the test now; None where all is well."""
+        note = None if self.live is None or self.is_over else note_of(self.live.progress)
+        if note is not None and note.kind is NoteKind.UNSERVED:
+            return replace(note, text=f"{note.text}, or the test with {_WORKER_OPTIONS}")
+        return note
+
+    def _log_note(self) -> None:
+        """Write what should be known to Locust's log: each kind of it once."""
+        note = self.note
+        if note is not None and note.kind not in self._noted:
+            self._noted.add(note.kind)
+            _log.warning("%s", note.text)
+
     def _run(self) -> None:
         try:
             self._execute()
@@ -142,6 +163,7 @@ class LoadTest:
                 workers: Sequence[WorkerReport],
             ) -> None:
                 self.live = Live(progress, producers, workers)
+                self._log_note()
                 self.on_progress(progress)
                 let_others_run()
                 tables.feed(producers, workers)

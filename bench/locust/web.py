@@ -57,6 +57,8 @@ def rows(load_test: LoadTest | None) -> list[Row]:
     if load_test is None:
         return [_row("Verdict", value="no test yet")]
     shown = [_row("Verdict", value=_verdict(load_test))]
+    if load_test.note is not None:
+        shown.append(_row("Note", value=load_test.note.text))
     if load_test.live is not None:
         shown += _live_rows(load_test.live, list(load_test.scenario.queues))
     if load_test.record is not None:

@@ -1,13 +1,11 @@
 """Workers that a run did not start: whether there can be any, and how long it waits for one."""
 
-import shlex
 from collections.abc import Sequence
 
 from bench.clock import Clock
 from bench.errors import UsageError
-from bench.layouts import registry
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.workload.resolve import parent_queue
+from bench.workload.resolve import worker_command
 from bench.workload.scenario import Scenario
 
 NOTICED_WITHIN_S = 8.0
@@ -37,14 +35,6 @@ def require_server_of_others(scenario: Scenario, start_own: str) -> None:
             "worker: no external worker can know of the server that this run starts for itself: "
             f"{cure}, or let the run start one with --worker-command"
         )
-
-
-def worker_line(scenario: Scenario) -> str:
-    """The command that starts a worker for a scenario elsewhere, without the server's URL."""
-    words = ["bench", "worker", parent_queue(scenario), "--queues", ",".join(scenario.queues)]
-    if scenario.layout != registry.default.name:
-        words += ["--layout", scenario.layout]
-    return shlex.join(words)
 
 
 class AwaitedWorkers:
@@ -92,7 +82,7 @@ class AwaitedWorkers:
         text = f"no worker has taken a task, and the run ends in {left_s:.0f} s"
         if self._scenario.is_observed:
             return text
-        return f"{text}; start one on this server: {worker_line(self._scenario)}"
+        return f"{text}; start one with '{worker_command(self._scenario)}'"
 
     def message(self) -> str | None:
         """A sentence once the first task has waited for too long; None before."""
@@ -103,5 +93,5 @@ class AwaitedWorkers:
             queues = ", ".join(self._scenario.queues)
             cure = f"check that one serves {queues} {where}"
         else:
-            cure = f"start one {where}, with: {worker_line(self._scenario)}"
+            cure = f"start one {where}, with '{worker_command(self._scenario)}'"
         return f"no worker took a task within {self.limit_s:.0f} s: {cure}"

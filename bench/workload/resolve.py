@@ -231,3 +231,18 @@ def parent_queue(scenario: Scenario) -> str:
     """Returns the queue that workers register for: the parent, or the first queue without one."""
     first = next(iter(scenario.queues))
     return split_queue(first, scenario.wire_layout.separator)[0] or first
+
+
+SUB_QUEUES = ("high", "default", "low")
+"""The sub-queues that a worker serves unless it is given others."""
+
+
+def worker_command(scenario: Scenario) -> str:
+    """Returns the command that starts a worker for the queues of a scenario."""
+    parent, separator = parent_queue(scenario), scenario.wire_layout.separator
+    words = ["bench", "worker", parent]
+    if scenario.layout != registry.default.name:
+        words.append(f"--layout {scenario.layout}")
+    if not {*scenario.queues} <= {f"{parent}{separator}{each}" for each in SUB_QUEUES}:
+        words.append(f"--queues {','.join(scenario.queues)}")
+    return " ".join(words)

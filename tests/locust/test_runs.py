@@ -281,9 +281,11 @@ def test_a_wrong_password_is_told_without_it(start: Start, embedded: EmbeddedSer
 
 
 def test_no_completions_at_all_are_a_failure(start: Start, embedded: EmbeddedServer) -> None:
-    words = ("-u", "2", "-r", "2", "-t", "1s", "--rate", "100/s", "--drain-timeout", "0.3s")
+    words = ("-u", "2", "-r", "2", "-t", "3s", "--rate", "100/s", "--drain-timeout", "0.3s")
     process = start(*HEADLESS, *words, variables={"BENCH_REDIS_URL": embedded.url})
-    assert process.finish().code == 4
+    finished = process.finish()
+    assert finished.code == 4
+    assert "start one with 'bench worker inference', or the test with" in finished.err
     assert "no_completions" in [each.code for each in process.record().warnings]
 
 

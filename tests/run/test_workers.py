@@ -14,7 +14,6 @@ from bench.run.awaited_workers import (
     SAID_AFTER_S,
     STARTED_WITHIN_S,
     require_server_of_others,
-    worker_line,
 )
 from bench.run.external_worker import ExternalWorker
 from bench.workload.scenario import Scenario
@@ -120,12 +119,12 @@ def test_a_run_that_awaits_workers_says_how_to_start_one_and_ends_in_bounded_tim
     assert no_worker_message(scene, 0, workers=[]) is None
     assert scene.workers.note == ""
     assert no_worker_message(scene, round(SAID_AFTER_S * 1e6), workers=[]) is None
-    line = "bench worker asynq --queues asynq.a --layout asynq"
+    line = "'bench worker asynq --layout asynq --queues asynq.a'"
     assert scene.workers.note == (
-        f"no worker has taken a task, and the run ends in 28 s; start one on this server: {line}"
+        f"no worker has taken a task, and the run ends in 28 s; start one with {line}"
     )
     assert no_worker_message(scene, round(STARTED_WITHIN_S * 1e6), workers=[]) == (
-        f"no worker took a task within 30 s: start one on this server, in the asynq layout, with: "
+        f"no worker took a task within 30 s: start one on this server, in the asynq layout, with "
         f"{line}"
     )
 
@@ -155,12 +154,6 @@ def test_a_run_that_starts_its_workers_or_has_none_needs_no_server_of_others(
     chosen: Scenario,
 ) -> None:
     require_server_of_others(chosen, "--workers 1")
-
-
-def test_the_line_that_starts_a_worker_is_one_that_the_command_line_reads() -> None:
-    assert worker_line(elsewhere(queues={"a_high": 1, "a_low": 2})) == (
-        "bench worker a --queues a_high,a_low"
-    )
 
 
 # Tasks that are still held.

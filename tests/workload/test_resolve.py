@@ -11,7 +11,7 @@ from bench.workload import library
 from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed
 from bench.workload.override import override
-from bench.workload.resolve import parent_queue, resolve
+from bench.workload.resolve import parent_queue, resolve, worker_command
 from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
 
@@ -325,3 +325,20 @@ def test_another_seed_is_another_workload(kind: str) -> None:
     first, _ = send_all({**fields, "seed": 5}, 1_700_000_000_000_000)
     second, _ = send_all({**fields, "seed": 6}, 1_700_000_000_000_000)
     assert STAMPS.sub(b"", first) != STAMPS.sub(b"", second)
+
+
+@pytest.mark.parametrize(
+    ("fields", "command"),
+    [
+        ({"queues": {"inference_high": 1, "inference_low": 1}}, "bench worker inference"),
+        ({"queues": {"a_x": 1, "a_high": 2}}, "bench worker a --queues a_x,a_high"),
+        (
+            {"queues": {"critical": 1}, "layout": "asynq"},
+            "bench worker critical --layout asynq --queues critical",
+        ),
+    ],
+)
+def test_the_command_that_starts_a_worker_serves_the_scenarios_queues(
+    fields: dict[str, object], command: str
+) -> None:
+    assert worker_command(resolve({"rate": "max", "tasks": 1, **fields})) == command
