@@ -72,6 +72,11 @@ def known_fields() -> list[str]:
     return [ORDER, VERDICT, *groups, *single]
 
 
+def to_allow(found: Sequence[Difference]) -> str:
+    """Returns the flags that allow all of these differences."""
+    return " ".join(f"--allow {field}" for field in dict.fromkeys(each.field for each in found))
+
+
 def described(found: Sequence[Difference]) -> str:
     """Returns the fields and their values on one line."""
     return "; ".join(f"{each.field} ({each.base} versus {each.candidate})" for each in found)
@@ -114,6 +119,11 @@ def environment_changes(before: RunRecord, after: RunRecord) -> list[Difference]
     ]
 
 
+def traits_of(record: RunRecord) -> dict[str, str]:
+    """Returns every field that ``differences`` compares, with its value as text."""
+    return dict(_traits_of(record))
+
+
 def invalid(records: Iterable[RunRecord]) -> list[RunRecord]:
     """Returns the runs whose figures must not be quoted."""
     return [record for record in records if not record.is_valid]
@@ -134,7 +144,7 @@ def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
     workload = msgspec.to_builtins(record.scenario)
     for field, value in workload.items():
         if field not in _SCENARIO_LABELS:
-            yield f"scenario.{field}", _text(value)
+            yield f"scenario.{field}", as_text(value)
     observed = record.observation
     yield "observation.method", "by the workers" if observed is None else observed.method
     for group, fields, values in (
@@ -143,10 +153,11 @@ def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
     ):
         for field in fields:
             older = values.get(_STANDS_FOR.get(field, ""))
-            yield f"{group}.{field}", _text(values.get(field, older))
+            yield f"{group}.{field}", as_text(values.get(field, older))
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Returns the value of a field as text: JSON where it has parts."""
     if isinstance(value, Mapping | list | tuple):
         return msgspec.json.encode(value).decode()
     return str(value)

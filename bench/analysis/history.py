@@ -16,6 +16,7 @@ import numpy as np
 from bench.analysis import comparability
 from bench.analysis.change_points import level_ends
 from bench.analysis.gate import revision_of
+from bench.analysis.groups import RunGroup, grouped
 from bench.analysis.metric_values import value_of
 from bench.analysis.significance import mann_whitney_p
 from bench.arrays import Floats
@@ -69,45 +70,52 @@ class Trend:
     """A metric of all runs of one workload, oldest first, with its changes of level."""
 
     scenario: str
+    group: RunGroup
+    """The runs, and what they differ in from other runs of the scenario."""
     metric: Metric
     points: Sequence[Point]
     steps: Sequence[ChangePoint]
     notes: Sequence[str]
 
+    @property
+    def name(self) -> str:
+        """Metric, scenario, and what sets its runs apart: ``e2e.p99 of default (rate 1000/s)``."""
+        apart = f" ({self.group.name})" if self.group.name else ""
+        return f"{self.metric.name} of {self.scenario}{apart}"
 
-def trends(records: Iterable[RunRecord], metrics_of: Mapping[str, Sequence[Metric]]) -> list[Trend]:
+
+def trends(
+    records: Iterable[RunRecord],
+    metrics_of: Mapping[str, Sequence[Metric]],
+    among: Iterable[RunRecord] | None = None,
+) -> list[Trend]:
     """Returns a trend for each workload and metric.
 
-    ``metrics_of`` gives the metrics of each scenario by its name. Invalid runs and runs without the
-    metric are excluded, and counted in the notes.
+    ``metrics_of`` gives the metrics of each scenario by its name. Trends are named by what sets
+    their runs apart ``among`` the runs from which ``records`` were chosen. Invalid runs and runs
+    without the metric are excluded, and counted in the notes.
     """
     return [
-        _trend(group[0].scenario.name, metric, group)
-        for group in _by_workload(records)
-        for metric in metrics_of[group[0].scenario.name]
+        _trend(group, metric)
+        for group in grouped(records, among)
+        for metric in metrics_of[group.scenario]
     ]
 
 
-def _by_workload(records: Iterable[RunRecord]) -> list[list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
-    for record in sorted(records, key=lambda each: each.started_at):
-        groups.setdefault(comparability.workload_of(record), []).append(record)
-    return list(groups.values())
-
-
-def _trend(name: str, metric: Metric, records: Sequence[RunRecord]) -> Trend:
-    valid = [record for record in records if record.is_valid]
+def _trend(group: RunGroup, metric: Metric) -> Trend:
+    valid = [record for record in group.records if record.is_valid]
     points = [
         Point(datetime.datetime.fromisoformat(each.started_at), value, revision_of(each), each.id)
         for each in valid
         if (value := value_of(metric, each)) is not None and value > 0
     ]
     return Trend(
-        scenario=name,
+        scenario=group.scenario,
+        group=group,
         metric=metric,
         points=points,
         steps=steps([point.value for point in points], metric.higher_is_better),
-        notes=list(_notes(records, valid, points)),
+        notes=list(_notes(group.records, valid, points)),
     )
 
 

@@ -155,14 +155,14 @@ def _require_alike(
     """Raises UsageError for differences that were not allowed, or MeasurementError."""
     found = comparability.differences(base, candidate, allowed)
     if found:
-        first = found[0]
         reason = (
             "the runs of the two sides do not alternate, so a drift of the machine would look like "
             "a change ('bench ab' alternates)"
-            if first.field == comparability.ORDER
+            if found[0].field == comparability.ORDER
             else f"the runs differ in {comparability.described(found)}"
         )
-        raise UsageError(f"{reason}; add --allow {first.field} to compare them anyway")
+        allow = comparability.to_allow(found)
+        raise UsageError(f"{reason}; add {allow} to compare them anyway")
     invalid = [] if comparability.VERDICT in allowed else comparability.invalid([*base, *candidate])
     if invalid:
         raise MeasurementError(

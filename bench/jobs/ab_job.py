@@ -281,7 +281,7 @@ def _require_alike(folder: Path, job: Job) -> None:
     if found:
         raise UsageError(
             f"the arms also differ in {comparability.described(found)}: make them equal, or add "
-            f"--allow {found[0].field}"
+            f"{comparability.to_allow(found)}"
         )
 
 

@@ -35,7 +35,7 @@ def render(trend: Trend) -> Iterable[RenderableType]:
     """Returns every change of level, and the last thirty runs with a bar each."""
     yield Text.assemble(
         (f"{trend.metric.name}", "bold"),
-        f" of {trend.scenario}, {counted(len(trend.points), 'run')}",
+        f"{trend.name.removeprefix(trend.metric.name)}, {counted(len(trend.points), 'run')}",
     )
     if not trend.steps:
         yield Text("no change of level" if trend.points else "no valid run has this metric")

@@ -1,7 +1,9 @@
 """Records that earlier versions wrote are still opened, printed, compared and planned with."""
 
+import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.records import capacity_record, clients_record, comparison_record, run_record
@@ -90,6 +92,29 @@ def test_a_folder_of_runs_has_a_history(bench: Bench, folder: Path) -> None:
     assert outcome.err == ""
     assert outcome.code == 0
     assert "e2e.p99" in outcome.out
+
+
+def test_trends_are_named_by_what_differs_and_one_or_each_can_be_drawn(
+    bench: Bench, folder: Path
+) -> None:
+    """The refusal to draw several holds the line that draws one of them."""
+    example = run_record.load(data.FOLDER / "run-smoke-1.json")
+    for number, rate in enumerate((1000.0, 1000.0, 2000.0)):
+        scenario = msgspec.structs.replace(example.scenario, rate_per_s=rate)
+        run = msgspec.structs.replace(example, id=f"{number:08x}", scenario=scenario)
+        (folder / f"{number}.json").write_bytes(run_record.encode(run))
+    words = ("history", ".", "--metric", "e2e.p99")
+    refused = bench(*words, "--image", "trend.svg")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "e2e.p99 of smoke (rate 1000/s), 2 runs; e2e.p99 of smoke (rate 2000/s)" in refused.err
+    command = refused.err.rpartition("choose one: bench ")[2]
+    assert "--where rate=1000/s" in command
+    drawn = bench(*shlex.split(command))
+    assert (drawn.code, drawn.err) == (0, "")
+    assert drawn.out.startswith("e2e.p99 of smoke (rate 1000/s), 2 runs")
+    assert "smoke (rate 1000/s)" in (folder / "trend.svg").read_text()
+    assert bench(*words, "--each", "--image", "all.svg").code == 0
+    assert {path.name for path in folder.glob("all*")} == {"all-1.svg", "all-2.svg"}
 
 
 def test_a_rate_is_planned_for(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """Picture of a metric over many runs, with the levels between its changes."""
 
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -12,6 +13,8 @@ from bench.analysis.history import ChangePoint, Trend
 from bench.reports.figures import figure, signed_share
 from bench.reports.plots import canvas
 
+_TITLE_COLUMNS = 70
+
 
 def save_trend(trend: Trend, path: Path) -> None:
     """Save a picture of a trend: runs as dots, levels as lines, changes with their size.
@@ -19,8 +22,7 @@ def save_trend(trend: Trend, path: Path) -> None:
     Raises UsageError when the file's name ends in no picture format or it cannot be written.
     """
     metric = trend.metric
-    title = f"{metric.name} of {trend.scenario}"
-    with canvas.picture(title) as (drawn, axes):
+    with canvas.picture(textwrap.fill(trend.name, _TITLE_COLUMNS)) as (drawn, axes):
         moments = [date2num(point.at) for point in trend.points]
         values = [point.value for point in trend.points]
         axes.plot(moments, values, "o", color=canvas.BLUE, markersize=5, label="run")
