@@ -42,8 +42,7 @@ def history(
         list[str] | None,
         Parameter(
             metavar="NAME=VALUE",
-            help="Show only runs with this setting, such as workers=2, server=valkey or "
-            "server.version=8.1.0. May be given several times. Example: rate=1000/s",
+            help="Show only runs with this setting, such as server=valkey. Example: rate=1000/s",
         ),
     ] = None,
     csv: Annotated[
@@ -54,10 +53,7 @@ def history(
         Path | None, Parameter(help="Draw the trend into a .png or .svg file. Example: p99.svg")
     ] = None,
     each: Annotated[
-        bool,
-        Parameter(
-            negative="", help="With --image: draw every trend, into FILE-1, FILE-2 and so on."
-        ),
+        bool, Parameter(help="Draw every trend, into FILE-1, FILE-2 and so on of --image.")
     ] = False,
 ) -> int:
     """Show how a metric changed over many runs, and where it changed permanently.
