@@ -15,7 +15,7 @@ from bench.analysis.capacity.budget import extended
 from bench.analysis.capacity.effort import effort_for, held_out_levels
 from bench.analysis.capacity.evidence import ending, lacks_time
 from bench.cli.arguments import flags_of, read_flag, require_nothing_else, require_within
-from bench.cli.capacity_view import capacity_view, opening
+from bench.cli.capacity_view import opening
 from bench.cli.command_line import command_line
 from bench.cli.field_flags import FieldFlags, flags_for
 from bench.cli.groups import OUTPUT, SEARCH
@@ -29,6 +29,7 @@ from bench.jobs import capacity_job
 from bench.records import capacity_record, timestamps
 from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
+from bench.reports.capacity_progress import search_view
 from bench.secrets import holds_secret
 from bench.workload.fields import FIELDS
 from bench.workload.quantities import read_duration
@@ -153,7 +154,7 @@ def capacity(
     files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:
         sys.stderr.write(visible(opening(record, str(path)), keep="\n") + "\n")
-    with interruptible() as should_stop, capacity_view(how.hides_progress) as watch:
+    with interruptible() as should_stop, search_view(how.hides_progress) as watch:
         end = capacity_job.measure(record, path, url, should_stop, watch)
     _show(end.record, path, how)
     if end.failure is not None:

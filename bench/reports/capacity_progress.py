@@ -1,0 +1,134 @@
+"""The progress of a capacity search: a bar, the time left and the bounds of each level on a
+terminal, one line for each trial elsewhere."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bench import inert, units
+from bench.analysis.capacity import answer, budget, models
+from bench.analysis.capacity.steps import SearchStep, levels_to_search
+from bench.records.capacity_record import CapacityRecord
+from bench.reports.console import console_for_progress
+
+OnState = Callable[[CapacityRecord, SearchStep | None], None]
+"""Takes the search so far and the trial that is under way, None after the last one."""
+
+_BAR = 50
+
+
+@dataclass(frozen=True)
+class _State:
+    record: CapacityRecord
+    step: SearchStep | None
+    began_s: float
+    """When the trial began, on the monotonic clock."""
+
+
+@contextlib.contextmanager
+def search_view(is_quiet: bool) -> Iterator[OnState]:
+    """Yields a function that shows each new state of a search on standard error.
+
+    It may be called at any rate. With ``is_quiet`` it does nothing.
+    """
+    if is_quiet:
+        yield lambda _record, _step: None
+        return
+    state: _State | None = None
+    console = console_for_progress()
+
+    def note(record: CapacityRecord, step: SearchStep | None) -> None:
+        nonlocal state
+        is_new = state is None or (len(record.trials), step) != (
+            len(state.record.trials),
+            state.step,
+        )
+        if is_new:
+            state = _State(record, step, time.monotonic())
+            if console is None:
+                sys.stderr.write(inert.line(plain_line(record, step)) + "\n")
+                sys.stderr.flush()
+
+    def drawn() -> Group:
+        if state is None:
+            return Group()
+        return panel(state.record, state.step, time.monotonic() - state.began_s)
+
+    if console is None:
+        yield note
+        return
+    # Drawn anew at each refresh, so that the time goes on and a resized terminal is filled rightly.
+    with Live(get_renderable=drawn, console=console, refresh_per_second=4, transient=True):
+        yield note
+
+
+def plain_line(record: CapacityRecord, step: SearchStep | None) -> str:
+    """Returns the state of a search as one line: time, trial, time left, the level's bounds."""
+    parts = [f"{budget.spent_s(record):5.0f} s", _now(record, step)]
+    if step is not None:
+        parts.append(f"at most {_left(record, 0.0)} left")
+    level = None if step is None else models.level_of(record, step.units)
+    if level is not None and step is not None and step.purpose == "search":
+        parts.append(f"holds {answer.sustained_cell(record, level)}")
+        parts.append(f"fails {units.format_rate(level.upper_per_s)}")
+    return " · ".join(parts)
+
+
+def panel(record: CapacityRecord, step: SearchStep | None, elapsed_s: float) -> Group:
+    """Returns the state of a search for a terminal, ``elapsed_s`` after its trial began."""
+    spent_s = budget.spent_s(record) + elapsed_s
+    bar = Table.grid()  # a progress bar does not end its own line
+    share = min(spent_s / record.effort.budget_s, 1.0)
+    bar.add_row(ProgressBar(total=1.0, completed=share, width=_BAR))
+    spent = f"{units.format_duration(spent_s)} of {units.format_duration(record.effort.budget_s)}"
+    return Group(
+        Text.assemble((_now(record, step), "bold")),
+        bar,
+        Text(f"{spent}, at most {_left(record, elapsed_s)} left"),
+        _levels(record, step),
+    )
+
+
+def _levels(record: CapacityRecord, step: SearchStep | None) -> Table:
+    """Returns a row for each level: the rate that holds, in brackets while unproven, and the one
+    that fails."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    for number in levels_to_search(record):
+        level = models.level_of(record, number)
+        is_current = step is not None and step.units == number
+        if level is None:
+            cells = ["", "", "searching" if is_current else "not begun"]
+        else:
+            cells = [
+                f"holds {answer.sustained_cell(record, level)}",
+                f"fails {units.format_rate(level.upper_per_s)}",
+                "settled" if level.is_settled else "searching" if is_current else "not proven",
+            ]
+        table.add_row(f"{record.axis} {number}", *cells, style="bold" if is_current else "dim")
+    return table
+
+
+def _left(record: CapacityRecord, elapsed_s: float) -> str:
+    return units.format_duration(max(budget.left_s(record) - elapsed_s, 0.0))
+
+
+def _now(record: CapacityRecord, step: SearchStep | None) -> str:
+    if step is None:
+        return "all trials are done"
+    what = {
+        "fill": "filling a queue",
+        "saturation": f"{record.axis} {step.units}, saturation",
+        "search": f"{record.axis} {step.units} at {units.format_rate(step.rate_per_s)}",
+        "load": f"{record.axis} {step.units} at {units.format_rate(step.rate_per_s)}, a check",
+    }[step.purpose]
+    return f"trial {len(record.trials) + 1}: {what}"
