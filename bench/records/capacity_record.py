@@ -194,6 +194,8 @@ class CapacityRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Why the search is not going on: ``budget`` where some level is not settled or was not reached
     in time, ``failed`` where a trial could not be made. Empty while it lasts, and in older
     records."""
+    continued_after: int = 0
+    """How many trials there were when the search was last continued; 0 where it never was."""
 
 
 REJECTED_CAPACITY = 0.10

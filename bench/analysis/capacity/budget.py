@@ -5,12 +5,13 @@ Nothing here reads a clock: all times come from the trials in the record.
 
 import math
 import statistics
+from collections.abc import Iterable
 
 import msgspec
 
 from bench.analysis.capacity.effort import OVERHEAD_S, held_out_levels
 from bench.analysis.capacity.evidence import ending, lacks_time
-from bench.records.capacity_record import CapacityRecord
+from bench.records.capacity_record import CapacityRecord, TrialRow
 
 _MOST_OVERTIME = 1.5
 """Multiple of a level's time that a search without a proven bound may use to prove one."""
@@ -43,16 +44,27 @@ def fits(record: CapacityRecord, duration_s: float) -> bool:
 def level_left_s(record: CapacityRecord, units: int, *, is_overtime: bool = False) -> float:
     """Returns the seconds that a level may still take, at most those of the budget.
 
-    Its time is an equal part of what the levels before it left. With ``is_overtime`` it may take
-    half as much again, which a level without a proven bound needs.
+    Its time is an equal part of what the levels before it left, for each level after it that is
+    not settled. A continued search divides the time that it has from then on. With ``is_overtime``
+    a level may take half as much again, which one without a proven bound needs.
     """
     planned = [*sorted(set(record.asked)), *held_out_levels(record.asked)]
     place = planned.index(units) if units in planned else len(planned) - 1
-    before_s = _level_s(record, 0) + math.fsum(_level_s(record, each) for each in planned[:place])
-    check_s = trial_s(record, record.effort.final_s)
-    share_s = (record.effort.budget_s - before_s - check_s) / (len(planned) - place)
+    settled = {level.units for level in record.levels if level.is_settled}
+    after = [each for each in planned[place + 1 :] if each not in settled]
+    since = record.trials[record.continued_after :]
+    is_checked = any(each.purpose == "load" for each in record.trials)
+    check_s = 0.0 if is_checked else trial_s(record, record.effort.final_s)
+    given_s = left_s(record) + _took_s(since)
+    before_s = _took_s(each for each in since if each.units in (0, *planned[:place]))
+    share_s = (given_s - before_s - check_s) / (1 + len(after))
     allowed_s = share_s * (_MOST_OVERTIME if is_overtime else 1.0)
-    return min(allowed_s - _level_s(record, units), left_s(record))
+    return min(allowed_s - _took_s(each for each in since if each.units == units), left_s(record))
+
+
+def _took_s(trials: Iterable[TrialRow]) -> float:
+    """Returns the seconds that trials took that looked for a level's limit."""
+    return math.fsum(each.took_s for each in trials if each.purpose != "load")
 
 
 def extended(record: CapacityRecord, more_s: float | None) -> CapacityRecord:
@@ -79,10 +91,5 @@ def extended(record: CapacityRecord, more_s: float | None) -> CapacityRecord:
         scaling=None if is_new else record.scaling,
         is_complete=False,
         ended="",
-    )
-
-
-def _level_s(record: CapacityRecord, units: int) -> float:
-    return math.fsum(
-        each.took_s for each in record.trials if each.units == units and each.purpose != "load"
+        continued_after=len(record.trials),
     )
