@@ -65,7 +65,7 @@ def search_view(is_quiet: bool) -> Iterator[OnState]:
     if console is None:
         yield note
         return
-    # Drawn anew at each refresh, so that the time goes on and a resized terminal is filled rightly.
+    # Rendered at each refresh, so that the time goes on and a resized terminal is filled correctly.
     with Live(get_renderable=drawn, console=console, refresh_per_second=4, transient=True):
         yield note
 
