@@ -11,17 +11,18 @@ from bench.records.formats import server_name
 from bench.records.run_record import RunRecord
 
 
-def side(label: str, what: str, records: Sequence[RunRecord]) -> Side:
+def side(label: str, what: str, records: Sequence[RunRecord], revision: str | None = None) -> Side:
     """Returns the description of one side.
 
     ``what`` says how it differs from the other: flags, a revision, or the files it was read from.
+    ``revision`` is the commit of the user's code that it measured; None for that of this project.
     """
     return Side(
         label=label,
         what=what,
         runs=len(records),
         verdicts=dict(Counter(record.verdict for record in records)),
-        revision=_several(map(revision_of, records)),
+        revision=revision or _several(map(revision_of, records)),
         server=_several(server_name(each.server) for each in records),
     )
 

@@ -3,26 +3,26 @@
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cyclopts
 from cyclopts import Parameter
 
 from bench import files, result_files
 from bench.analysis import comparability, metric_values
-from bench.cli import run as run_command
-from bench.cli.ab_view import ab_view, opening
-from bench.cli.arguments import (
-    WHOLE,
-    flags_of,
-    read_flag,
-    require_complete,
-    require_nothing_else,
-    require_within,
+from bench.cli import ab_revisions
+from bench.cli.ab_arms import (
+    ReadArm,
+    read_arm,
+    read_flags,
+    require_metrics,
+    require_repository_used,
+    require_runnable,
 )
+from bench.cli.ab_view import ab_view, opening
+from bench.cli.arguments import WHOLE, read_flag, require_nothing_else, require_within
 from bench.cli.command_line import command_line
 from bench.cli.compare import SAME, DecisionFlags
 from bench.cli.field_flags import ScenarioFlags
@@ -30,16 +30,13 @@ from bench.cli.gate_outputs import GateOutputs
 from bench.cli.groups import ARMS, OUTPUT
 from bench.cli.interrupts import interruptible
 from bench.cli.messages import notify
-from bench.cli.options import ServerFlags, scenario_from
-from bench.cli.refusals import refusal
-from bench.cli.run import RunFlags
-from bench.errors import ExitCode, UsageError
+from bench.cli.options import ServerFlags
+from bench.errors import ExitCode
 from bench.inert import visible
 from bench.jobs import ab_job, arms
 from bench.jobs.ab_job import Job
 from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
-from bench.jobs.arms import BASE, CANDIDATE, Arm
-from bench.jobs.revision import commit_of, installed
+from bench.jobs.arms import BASE, CANDIDATE
 from bench.jobs.runs import RunInterrupted
 from bench.records import timestamps
 from bench.workload import library
@@ -48,7 +45,6 @@ from bench.workload.scenario import Scenario
 
 _MOST_PAIRS = 1000
 """Each pair is two runs, and has a line in the report."""
-_NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
 
 
 @Parameter(name="*")
@@ -79,8 +75,26 @@ class Arms:
         Parameter(
             group=ARMS,
             metavar="REVISION",
-            help="Measure the base with bench of this Git revision, installed into an environment "
-            "of its own, and the candidate with the running bench. Example: origin/main",
+            help="Run the base from this Git revision of your repository, in a worktree, and the "
+            "candidate from the working tree as it stands. In a checkout of bench itself, without "
+            "--worker-command: measure the base with that revision of bench. Example: origin/main",
+        ),
+    ] = None
+    candidate_ref: Annotated[
+        str | None,
+        Parameter(
+            group=ARMS,
+            metavar="REVISION",
+            help="Run the candidate from this revision instead of the working tree. Example: HEAD",
+        ),
+    ] = None
+    setup: Annotated[
+        str | None,
+        Parameter(
+            group=ARMS,
+            metavar="COMMAND",
+            help="Shell command that prepares the worktree of each revision once. "
+            "Example: 'go build -o worker ./cmd/worker'",
         ),
     ] = None
     budget: Annotated[
@@ -146,19 +160,25 @@ def ab(
     which, flags, where = which or Arms(), flags or ScenarioFlags(), where or ServerFlags()
     decision, outputs = decision or DecisionFlags(), outputs or GateOutputs()
     outputs.require_writable()
+    read: Sequence[ReadArm] = ()  # those of a job that is resumed were checked when it began
     with contextlib.ExitStack() as stack:
         if which.resume is not None:
             require_nothing_else(which.resume, scenario, which, flags, where, decision)
             folder = which.resume if which.resume.is_dir() else which.resume.parent
             job = ab_job.load(which.resume)
+            revisions = [arm.revision for arm in job.arms]
+            ab_revisions.placed(job, stack.enter_context(ab_revisions.checked_out(revisions)))
         else:
             name = scenario or library.DEFAULT
-            job = _new_job(name, which, flags, where, decision)
+            job, read = _new_job(name, which, flags, where, decision, stack)
             folder = which.output or result_files.new_folder(f"ab-{_title(name)}")
             ab_job.require_none(folder)
         files.require_file(folder / ab_job.STATE, "the job is saved after each run")
         files.require_file(folder / ab_job.GATE, "the comparison is read from there later")
-        stack.enter_context(_base_of(job))
+        ab_revisions.set_up(job)
+        for each in read:
+            require_runnable(each)
+        stack.enter_context(ab_revisions.base_installed(job))
         return _finish(job, folder, outputs)
 
 
@@ -177,39 +197,64 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
 
 
 def _new_job(
-    name: str, which: Arms, flags: ScenarioFlags, where: ServerFlags, decision: DecisionFlags
-) -> Job:
-    both = [
-        _arm(label, text, name, flags, where)
-        for label, text in ((BASE, which.a), (CANDIDATE, which.b))
-    ]
-    (first, base), (second, candidate) = both
-    allows_same = SAME in decision.allowed or which.base_ref is not None
-    arms.require_different((first, second), allows_same)
+    name: str,
+    which: Arms,
+    flags: ScenarioFlags,
+    where: ServerFlags,
+    decision: DecisionFlags,
+    stack: contextlib.ExitStack,
+) -> tuple[Job, list[ReadArm]]:
+    """Returns the job and its arms, whose revisions are checked out until ``stack`` is closed."""
+    written = [read_flags(label, text) for label, text in ((BASE, which.a), (CANDIDATE, which.b))]
     require_within("--noise-pairs", which.noise_pairs, 1, _MOST_PAIRS)
     if which.pairs is not None:
         require_within("--pairs", which.pairs, 1, _MOST_PAIRS)
-    gated = [metric.name for metric in decision.gated(base)]
+    flags_of_all = (flags, *(each.own for each in written))
+    revisions = ab_revisions.chosen(
+        which.base_ref,
+        which.candidate_ref,
+        which.setup,
+        has_worker=any("worker_command" in each.changes() for each in flags_of_all),
+    )
+    places = stack.enter_context(ab_revisions.checked_out(revisions))
+    read = [
+        read_arm(each, name, flags, where, place)
+        for each, place in zip(written, places, strict=True)
+    ]
+    job = _job(which, decision, read)
+    base, candidate = (each.scenario for each in read)
+    return _planned(job, base, candidate, is_fixed="duration" in flags.changes()), read
+
+
+def _job(which: Arms, decision: DecisionFlags, read: Sequence[ReadArm]) -> Job:
+    """Returns a job without a plan. Raises UsageError for arms that cannot be compared."""
+    first, second = (each.arm for each in read)
+    require_repository_used(read, which.setup)
+    base, candidate = (each.scenario for each in read)
+    is_project = which.base_ref is not None and first.revision is None
+    arms.require_different((first, second), SAME in decision.allowed or is_project)
+    gated = decision.gated(base)
+    require_metrics(read, gated)
+    names = [metric.name for metric in gated]
     differing = [*comparability.intended_differences(base, candidate), *decision.allowed]
-    if (first.url, _binary(first)) != (second.url, _binary(second)):
+    if read[0].server() != read[1].server():
         differing.append("server")
-    job = Job(
+    shown = [metric.name for metric in metric_values.shown_besides(base)]
+    return Job(
         started_at=timestamps.now(),
         command=command_line(),
         arms=(first, second),
-        gated=gated,
-        shown=[
-            metric.name for metric in metric_values.shown_besides(base) if metric.name not in gated
-        ],
+        gated=names,
+        shown=[name for name in shown if name not in names],
         margin=decision.margin_share(),
         budget_s=read_flag("--budget", read_duration, which.budget),
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
         base_ref=which.base_ref,
+        setup=which.setup,
         differing=differing,
         plan=None,
     )
-    return _planned(job, base, candidate, is_fixed="duration" in flags.changes())
 
 
 def _planned(job: Job, base: Scenario, candidate: Scenario, is_fixed: bool) -> Job:
@@ -228,83 +273,6 @@ def _planned(job: Job, base: Scenario, candidate: Scenario, is_fixed: bool) -> J
             job.pairs_asked,
         )
     return job
-
-
-def _arm(
-    label: str, text: str, name: str, common: ScenarioFlags, where: ServerFlags
-) -> tuple[Arm, Scenario]:
-    """Returns an arm and its scenario. Raises UsageError, naming the arm."""
-    try:
-        own, own_where, how = _read(shlex.split(text))
-        changes = {**common.changes(), **own.changes()}
-        scenario = scenario_from(name, ScenarioFlags.of(changes))
-        url = where.redis_url if own_where.redis_url is None else own_where.redis_url
-        own_flags = (*flags_of(changes), *flags_of(how))
-        arms.require_no_secret(label, own_flags, url)
-        arm = Arm(label=label, text=text, arguments=(name, *own_flags), url=url)
-        ServerFlags(redis_url=arm.resolved_url()).url()  # reports what cannot be read
-    except cyclopts.CycloptsError as error:
-        raise UsageError(f"arm {label}: {refusal(error, 'run', ())}") from None
-    except (ValueError, UsageError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(
-            reason if reason.startswith("arm ") else f"arm {label}: {reason}"
-        ) from None
-    return arm, scenario
-
-
-def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, object]]:
-    """Returns flags of 'bench run': the scenario's, the server's, and all others by name."""
-    require_complete(arguments)
-    parser = cyclopts.App(default_parameter=Parameter(negative=()))
-    parser.default(run_command.run)
-    _, bound, _ = parser.parse_args(list(arguments), exit_on_error=False, print_error=False)[:3]
-    if "scenario" in bound.arguments:
-        raise UsageError(
-            f"{bound.arguments['scenario']!r} is not a flag; both arms share the scenario"
-        )
-    how = bound.arguments.get("how") or RunFlags()
-    given = {
-        each.name: getattr(how, each.name)
-        for each in fields(how)
-        if getattr(how, each.name) != each.default
-    }
-    for flag in _NOT_FOR_ARMS:
-        if flag in given:
-            raise UsageError(f"--{flag}: the job sets it; remove it from the arm")
-    return (
-        bound.arguments.get("flags") or ScenarioFlags(),
-        bound.arguments.get("where") or ServerFlags(),
-        given,
-    )
-
-
-def _binary(arm: Arm) -> list[str]:
-    return [word for word in arm.arguments if word.startswith("--server-binary")]
-
-
-@contextlib.contextmanager
-def _base_of(job: Job) -> Iterator[None]:
-    """Install the base's revision for the duration of the job, if the job has one."""
-    if job.base_ref is None:
-        yield
-        return
-    commit_of(job.base_ref)
-    notify(f"installing {job.base_ref} for arm {BASE}")
-    with installed(job.base_ref) as command:
-        base, candidate = job.arms
-        job.arms = (
-            Arm(
-                label=base.label,
-                text=base.text or f"revision {job.base_ref}",
-                arguments=base.arguments,
-                url=base.url,
-                bench=(str(command),),
-                is_isolated=True,
-            ),
-            candidate,
-        )
-        yield
 
 
 def _title(scenario: str) -> str:

@@ -16,15 +16,16 @@ from pathlib import Path
 import msgspec
 
 from bench import files
-from bench.analysis import comparability, gate
+from bench.analysis import comparability, gate, metric_values, rule
 from bench.analysis.compare import Comparison, Criteria, Pair, compare, noise_floors
 from bench.errors import MeasurementError, UsageError
 from bench.jobs import runs
-from bench.jobs.ab_plan import PairPlan, make_plan
+from bench.jobs.ab_plan import PairPlan, after_noise, has_time_for, make_plan
 from bench.jobs.arms import BASE, CANDIDATE, Arm
 from bench.records import comparison_record, formats, run_record
-from bench.records.comparison_record import GateRecord
+from bench.records.comparison_record import GateRecord, Side
 from bench.records.run_record import RunRecord
+from bench.units import format_duration
 from bench.workload.metrics import parse_metric
 
 FORMAT = "runqy-bench-ab-job/1"
@@ -70,6 +71,10 @@ class Job(msgspec.Struct, kw_only=True):
     differing: list[str]
     """Fields in which the arms differ on purpose or may differ (``--allow``)."""
     plan: PairPlan | None
+    base_commit: str | None = None
+    """The commit that ``base_ref`` named when the job began."""
+    setup: str | None = None
+    """Command that prepares the worktree of each arm with a revision."""
     done: list[CompletedPair] = msgspec.field(default_factory=list)
 
 
@@ -119,8 +124,21 @@ def next_step(job: Job) -> AbStep | None:
         order = (BASE, CANDIDATE) if number % 2 else (CANDIDATE, BASE)
         for place in (0, 1):
             if (PAIR, number, place) not in made:
+                if place == 0 and not _has_time_for(job, number):
+                    return None
                 return AbStep(PAIR, number, place, order[place])
     return None
+
+
+def _has_time_for(job: Job, number: int) -> bool:
+    """Whether the budget leaves time for a pair, by what the job's runs took; always for the first
+    pair, and where the user has set their number."""
+    if job.pairs_asked is not None or number == 1:
+        return True
+    made = [each.seconds for each in job.done]
+    pair_s = 2 * sum(made) / len(made)
+    fewest = rule.fewest_pairs(len(job.gated))
+    return has_time_for(number, sum(made), pair_s, job.budget_s, fewest)
 
 
 def _pairs_needed(job: Job, phase: str, planned: int) -> int:
@@ -149,9 +167,43 @@ def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: OnSt
                 job.noise_pairs,
                 job.pairs_asked,
             )
+        _revise_plan(job, step)
         save(folder, job)
+        _require_measured(folder, job, step)
         _require_alike(folder, job)
     watch(_situation(folder, job, step_after(job), run_began=False))
+
+
+def _revise_plan(job: Job, step: AbStep) -> None:
+    """Fit the number of pairs to what runs take, as long as none has begun.
+
+    Raises UsageError where too few fit into the budget.
+    """
+    if step.phase != NOISE or job.plan is None or job.pairs_asked is not None:
+        return
+    made = [each.seconds for each in job.done]
+    noise_runs = 2 * _pairs_needed(job, NOISE, job.plan.noise_pairs)
+    job.plan = after_noise(
+        job.plan,
+        sum(made),
+        noise_runs - len(made),
+        sum(made) / len(made),
+        job.budget_s,
+        len(job.gated),
+    )
+
+
+def _require_measured(folder: Path, job: Job, step: AbStep) -> None:
+    """Raise UsageError where an arm's first valid run lacks a metric that decides."""
+    of_arm = [each for each in job.done if each.arm == step.arm and each.verdict == "valid"]
+    if len(of_arm) != 1 or of_arm[0] is not job.done[-1]:
+        return
+    record = _record(folder, of_arm[0])
+    for name in job.gated:
+        if metric_values.value_of(parse_metric(name), record) is None:
+            raise UsageError(
+                f"arm {step.arm}: its runs do not measure {name}: choose another metric with --gate"
+            )
 
 
 def _make(
@@ -167,7 +219,12 @@ def _make(
     began = datetime.datetime.now(datetime.UTC)
     finished = runs.make(
         runs.RunOptions(
-            arguments, folder / step.name, arm.resolved_url(), arm.bench, arm.is_isolated
+            arguments,
+            folder / step.name,
+            arm.resolved_url(),
+            arm.bench,
+            None if arm.folder is None else Path(arm.folder),
+            arm.is_isolated,
         ),
         should_stop,
         lambda: watch(before),
@@ -242,7 +299,7 @@ def _record(folder: Path, done: CompletedPair) -> RunRecord:
 def conclude(folder: Path, job: Job) -> GateRecord:
     """The decision from all pairs. Raises MeasurementError when most of them are invalid."""
     pairs = pairs_of(folder, job, PAIR)
-    comparison = _compared(folder, job, pairs)
+    comparison = _compared(folder, job, pairs, is_complete=True)
     if not comparison.faults and comparison.left_out > len(pairs) / 2:
         verdicts = sorted({each.verdict for each in job.done if each.verdict != "valid"})
         raise MeasurementError(
@@ -253,20 +310,40 @@ def conclude(folder: Path, job: Job) -> GateRecord:
     return gate.assemble(
         comparison,
         (
-            gate.side(base.label, base.text, [before for before, _ in pairs]),
-            gate.side(candidate.label, candidate.text, [after for _, after in pairs]),
+            _side(base, [before for before, _ in pairs]),
+            _side(candidate, [after for _, after in pairs]),
         ),
         pairs,
         job.command,
         noise_pairs=len(pairs_of(folder, job, NOISE)),
         duration_s=sum(each.seconds for each in job.done),
+        notes=_ended_early(job, len(pairs)),
     )
 
 
-def _compared(folder: Path, job: Job, pairs: Sequence[Pair]) -> Comparison:
+def _side(arm: Arm, records: Sequence[RunRecord]) -> Side:
+    return gate.side(arm.label, arm.what, records, arm.revision.short if arm.revision else None)
+
+
+def _ended_early(job: Job, pairs: int) -> list[str]:
+    """A note where the budget ended before the planned pairs were made."""
+    planned = job.plan.pairs if job.plan else pairs
+    if pairs >= planned:
+        return []
+    return [
+        f"{pairs} of {planned} planned pairs were measured: the runs became longer, and the budget "
+        f"of {format_duration(job.budget_s)} ended"
+    ]
+
+
+def _compared(
+    folder: Path, job: Job, pairs: Sequence[Pair], is_complete: bool = False
+) -> Comparison:
     gated = [parse_metric(name) for name in job.gated]
     shown = [parse_metric(name) for name in job.shown]
     planned = job.plan.pairs if job.plan else 1
+    if is_complete:  # noise moves the estimate of fewer pairs further
+        planned = min(planned, len(pairs))
     floors = noise_floors(pairs_of(folder, job, NOISE), [*gated, *shown], planned)
     return compare(pairs, Criteria(gated, shown, job.margin, floors))
 

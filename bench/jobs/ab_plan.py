@@ -19,6 +19,12 @@ SHORTEST_RUN_S = 4.0
 """Shortest enqueueing time: below it, warm-up and start are much of what is measured."""
 
 
+_OVERRUN = 0.1
+"""Share of the budget by which a pair may exceed it: runs are not all equally long."""
+_MOST_OVERRUN = 0.25
+"""Share by which the fewest pairs that can prove something may exceed the budget."""
+
+
 class PairPlan(msgspec.Struct, frozen=True):
     """Number and length of a job's runs. A pair is two runs."""
 
@@ -76,3 +82,34 @@ def make_plan(
             f" {math.ceil(needed_s / 60)}m, or a shorter --duration"
         )
     return PairPlan(noise_pairs, fit, run_s, shorter_s)
+
+
+def has_time_for(number: int, spent_s: float, pair_s: float, budget_s: float, fewest: int) -> bool:
+    """Returns whether the pair with that number, from 1, may begin ``spent_s`` after the first run.
+
+    ``pair_s`` is the time of a pair as measured so far.
+    """
+    overrun = _OVERRUN if number > fewest else _MOST_OVERRUN
+    return spent_s + pair_s <= budget_s * (1 + overrun)
+
+
+def after_noise(
+    plan: PairPlan, spent_s: float, noise_left: int, run_s: float, budget_s: float, metrics: int
+) -> PairPlan:
+    """Returns the plan for runs that take ``run_s``, as measured while the base is compared with
+    itself: with fewer pairs where those that were planned would not fit into the budget.
+
+    ``noise_left`` is the number of noise runs that are still to be made. Raises UsageError as soon
+    as the fewest pairs that can prove a difference would exceed the budget by far.
+    """
+    fewest = rule.fewest_pairs(metrics)
+    spent_s += noise_left * run_s
+    needed_s = spent_s + 2 * fewest * run_s
+    if needed_s > budget_s * (1 + _MOST_OVERRUN):
+        raise UsageError(
+            f"a budget of {format_duration(budget_s)} is too small: a run takes "
+            f"{format_duration(run_s)} here, and {fewest} pairs are the fewest that can prove "
+            f"anything: give --budget {math.ceil(needed_s / 60)}m, or a shorter --duration"
+        )
+    fit = math.floor((budget_s * (1 + _OVERRUN) - spent_s) / (2 * run_s))
+    return msgspec.structs.replace(plan, pairs=min(plan.pairs, max(fit, fewest)), run_s=run_s)

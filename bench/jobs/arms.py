@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.errors import UsageError
+from bench.jobs.repository import Revision
 from bench.names import variable
 from bench.secrets import address, has_password, holds_secret
 
@@ -28,6 +29,11 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     environment variables, so that the job's file holds no secret."""
     bench: tuple[str, ...] = ()
     """Command that starts ``bench``; empty for the running interpreter and package."""
+    revision: Revision | None = None
+    """Revision of the user's repository that its runs start in; None for the working folder."""
+    folder: str | None = None
+    """Folder that its runs start in, a temporary one; None for the working folder. Relative paths
+    in its arguments are meant there."""
     is_isolated: bool = False
     """Whether the arm runs another revision, which must not import this one's modules."""
 
@@ -49,6 +55,12 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
             return value
 
         return _VARIABLE.sub(value_of, self.url)
+
+    @property
+    def what(self) -> str:
+        """What distinguishes the arm: its flags and its revision."""
+        parts = (self.text, self.revision.text if self.revision else "")
+        return " · ".join(part for part in parts if part)
 
 
 def require_no_secret(label: str, arguments: Sequence[str], url: str | None) -> None:
@@ -73,8 +85,12 @@ def require_different(arms: Sequence[Arm], allows_same: bool) -> None:
         raise UsageError(
             "the arms do not differ: give --a or --b flags of 'bench run' (or --base-ref), or "
             "--allow same to measure the noise alone"
+            if first.revision is None
+            else f"the arms do not differ: {first.revision.name} and the candidate are both commit "
+            f"{first.revision.short}; name another --base-ref, or add --allow same to measure the "
+            "noise alone"
         )
 
 
 def _settings(arm: Arm) -> tuple[object, ...]:
-    return arm.arguments, arm.url, arm.bench
+    return arm.arguments, arm.url, arm.bench, arm.revision and arm.revision.commit

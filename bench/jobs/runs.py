@@ -32,6 +32,8 @@ class RunOptions:
     users can read a process's arguments."""
     bench: Sequence[str] = ()
     """Command that starts ``bench``; empty for the running interpreter and package."""
+    folder: Path | None = None
+    """Working folder of the run; None for this process's own."""
     is_isolated: bool = False
     """Whether Python must not search the current folder for modules."""
 
@@ -51,9 +53,10 @@ def make(
     """
     command = [*(options.bench or start.python("bench")), "run", *options.arguments]
     with start.start(
-        [*command, "--quiet", "--output", str(options.path)],
+        [*command, "--quiet", "--output", str(options.path.absolute())],
         stderr=subprocess.PIPE,
         environment=_environment(options),
+        folder=options.folder,
     ) as process:
         try:
             errors = _await(process, should_stop, on_wait)
@@ -89,6 +92,8 @@ def _environment(options: RunOptions) -> dict[str, str]:
     environment = start.python_environment()
     if options.url is not None:
         environment[URL_VARIABLE] = options.url
+    if options.folder is not None:  # in another repository than that of a hook at hand
+        environment = git.without_variables(environment)
     if options.is_isolated:  # of another revision, which may call git and Python in another way
         environment = {**git.without_variables(environment), "PYTHONSAFEPATH": "1"}
         environment.pop("PYTHONPATH", None)

@@ -64,13 +64,19 @@ def _settings(environment: Mapping[str, str]) -> dict[str, str]:
     return made
 
 
-def run(*words: str, folder: Path | None = None, timeout_s: float = TIMEOUT_S) -> FinishedCommand:
+def run(
+    *words: str,
+    folder: Path | None = None,
+    timeout_s: float = TIMEOUT_S,
+    variables: Mapping[str, str] | None = None,
+) -> FinishedCommand:
     """Run a git command on the repository of a folder, by default the working folder's.
 
-    No hooks are run. Raises OSError where there is no git, and ``subprocess.TimeoutExpired``.
+    ``variables`` are added to its environment. No hooks are run. Raises OSError where there is no
+    git, and ``subprocess.TimeoutExpired``.
     """
     command = ["git", *_NO_HOOKS, *words]
-    environment = {**without_variables(start.user_environment()), **_OWN}
+    environment = {**without_variables(start.user_environment()), **_OWN, **(variables or {})}
     return start.run(command, timeout_s, environment, folder)
 
 

@@ -71,7 +71,7 @@ def running(binary: str | None = None, config: Path | None = None) -> Iterator[E
         secret = secrets.token_urlsafe(32)
         try:
             process, port = _start(program, folder, secret, settings)
-        except _ConfigRefusedError as error:
+        except _ConfigError as error:
             raise UsageError(f"--server-config {config}: {error}") from None
         try:
             url, open_url = _restricted(port, secret)
@@ -121,7 +121,7 @@ def read_config(path: Path) -> bytes:
         raise UsageError(f"--server-config {path}: {reason}") from None
 
 
-class _ConfigRefusedError(Exception):
+class _ConfigError(Exception):
     """The server cannot read a line of its configuration."""
 
 
@@ -152,7 +152,7 @@ def _start(program: str, folder: Path, secret: str, settings: bytes) -> tuple[Gu
 
 
 def _require_read(output: str) -> None:
-    """Raise _ConfigRefusedError where the server's output says that it cannot read a line.
+    """Raise _ConfigError where the server's output says that it cannot read a line.
 
     Only the line's first word is repeated: a value may be a password.
     """
@@ -160,7 +160,7 @@ def _require_read(output: str) -> None:
     for line, reason in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith(_REFUSED_LINE):
             word = line.removeprefix(_REFUSED_LINE).strip("'\" ").partition(" ")[0]
-            raise _ConfigRefusedError(f"the server refuses {word!r} ({reason}): correct the file")
+            raise _ConfigError(f"the server refuses {word!r} ({reason}): correct the file")
 
 
 def _configure(

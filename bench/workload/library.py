@@ -37,6 +37,11 @@ def text_of(name: str) -> str:
     return (files("bench.scenarios") / f"{name}.toml").read_text(encoding="utf-8")
 
 
+def names_file(name_or_path: str) -> bool:
+    """Returns whether a scenario is a file, and not a built-in one."""
+    return name_or_path.endswith(".toml") or "/" in name_or_path
+
+
 def load(name_or_path: str) -> tuple[str, dict[str, object]]:
     """Returns (what messages call the scenario, its fields as written).
 
@@ -47,7 +52,7 @@ def load(name_or_path: str) -> tuple[str, dict[str, object]]:
         raise ScenarioError(f"{name_or_path!r} is not the name of a file")
     if "://" in name_or_path:  # not quoted: it may hold a password
         raise ScenarioError("a scenario is a name or a .toml file; a server goes with --redis-url")
-    if not (name_or_path.endswith(".toml") or "/" in name_or_path):
+    if not names_file(name_or_path):
         return name_or_path, {"name": name_or_path, **tomllib.loads(text_of(name_or_path))}
     path = Path(name_or_path)
     try:

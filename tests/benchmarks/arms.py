@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.errors import BenchError, UsageError
 from bench.jobs import arms as job_arms
-from bench.jobs import revision
+from bench.jobs import repository
 from bench.processes import git
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def this_tree(binary: str | None) -> Tree:
 @contextlib.contextmanager
 def base_tree(ref: str, binary: str | None, python: str) -> Iterator[Tree]:
     """The files of a revision in a temporary folder. Raises UsageError where there are none."""
-    commit = revision.commit_of(ref)
+    commit = repository.commit_of(ref)
     with tempfile.TemporaryDirectory(prefix="bench-base-") as folder:
         archive, path = Path(folder) / "base.tar", Path(folder) / "tree"
         done = git.run("archive", "--output", str(archive), commit, folder=ROOT)

@@ -79,6 +79,24 @@ def test_an_interrupted_job_goes_on_where_it_was() -> None:
         assert made(state, most=stopped_after) + made(state) == whole
 
 
+def test_no_pair_begins_that_the_budget_has_no_time_for() -> None:
+    """Also none that replaces a spoilt one; a pair that has begun is always finished."""
+    state = job(PairPlan(1, 10, 10.0))
+    state.budget_s = 100.0
+    spoilt = {f"pair-{number:02d}-1-{arm}.json": "unstable" for number in range(99) for arm in "AB"}
+    names = []
+    while (step := next_step(state)) is not None:
+        verdict = spoilt.get(step.name, "valid")
+        state.done.append(
+            CompletedPair(step.phase, step.number, step.place, step.arm, step.name, verdict, 10.0)
+        )
+        names.append(step.name)
+    assert len(names) == 12
+    assert sum(each.seconds for each in state.done) <= 1.25 * state.budget_s
+    state.pairs_asked = 10
+    assert next_step(state) == AbStep("pair", 6, 0, "B")
+
+
 def test_without_a_plan_the_first_run_comes_first() -> None:
     assert next_step(job(None)) == AbStep("noise", 1, 0, "A")
 

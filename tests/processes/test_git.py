@@ -8,7 +8,7 @@ import pytest
 
 from bench import environment
 from bench.errors import UsageError
-from bench.jobs.revision import commit_of
+from bench.jobs.repository import commit_of
 from bench.processes import folders, git
 
 
