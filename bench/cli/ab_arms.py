@@ -198,12 +198,17 @@ def require_runnable(read: ReadArm) -> None:
                 embedded.read_config(flags.server_config)
         payloads(read.scenario)
         if read.scenario.worker_command is not None:
-            _require_program(command_of(read.scenario, url or _SOME_URL).words[0])
+            program = command_of(read.scenario, url or _SOME_URL).words[0]
+            _require_program(program, read.arm.revision)
 
 
-def _require_program(program: str) -> None:
-    if shutil.which(program) is None:
-        where = f" in {Path.cwd()}" if "/" in program and not Path(program).is_absolute() else ""
-        raise UsageError(
-            f"worker_command: {program}: no such program{where}, or not executable: check the path"
-        )
+def _require_program(program: str, revision: Revision | None) -> None:
+    """Raises UsageError for a program of a worker's command that is not there."""
+    if shutil.which(program) is not None:
+        return
+    where, cure = "", "check the path"
+    if revision is not None and "/" in program and not Path(program).is_absolute():
+        where, cure = f" in {revision.text}", "build it with --setup, or check the path"
+    raise UsageError(
+        f"worker_command: {program}: no such program{where}, or not executable: {cure}"
+    )

@@ -15,6 +15,7 @@ import msgspec
 from bench.errors import UsageError
 from bench.processes import folders, git
 from bench.processes.start import FinishedCommand
+from bench.result_files import RESULTS
 from bench.secrets import hide
 
 _PROJECT = "runqy-bench"
@@ -25,6 +26,9 @@ _IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for part, value in (("NAME", "bench"), ("EMAIL", "bench@localhost"))
 }
+_RESULTS = f":(exclude,glob){RESULTS}/{'[0-9]' * 8}-{'[0-9]' * 6}-*"
+_WITHOUT_RESULTS = (":/", _RESULTS, f"{_RESULTS}/**")
+"""All files of a repository but the records that earlier commands saved by default."""
 _SLOW_S = 600.0
 """Longest time for what reads or writes all files of a repository."""
 _SHOWN = 3
@@ -125,8 +129,8 @@ def _root() -> Path:
 
 
 def _changed() -> list[str]:
-    words = ("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
-    done = _run(*words, flag="--base-ref", timeout_s=_SLOW_S)
+    words = ("status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--")
+    done = _run(*words, *_WITHOUT_RESULTS, flag="--base-ref", timeout_s=_SLOW_S)
     _output_of(done, words[0], "--base-ref")
     return [line[3:] for line in done.output.split("\0") if line]
 
@@ -139,7 +143,7 @@ def _stored(head: str) -> str:
         if index.exists():  # git need not read again what it knows to be unchanged
             shutil.copyfile(index, own)
         variables = {"GIT_INDEX_FILE": str(own)}
-        output("add", "--all", ":/", variables=variables, timeout_s=_SLOW_S)
+        output("add", "--all", "--", *_WITHOUT_RESULTS, variables=variables, timeout_s=_SLOW_S)
         tree = output("write-tree", variables=variables, timeout_s=_SLOW_S)
     words = ("commit-tree", "-p", head, "-m", "bench ab: the working tree", tree)
     return output(*words, variables=_IDENTITY)

@@ -101,7 +101,8 @@ def test_a_scenario_file_and_a_servers_settings_are_those_of_each_revision(
         ),
         (
             ("--base-ref", "fast", "--worker-command", "./worker {host}:{port}"),
-            "arm A: worker_command: ./worker: no such program in /",
+            "arm A: worker_command: ./worker: no such program in revision fast, or not executable: "
+            "build it with --setup",
         ),
         (
             ("--base-ref", "fast", "--worker-command", COMMAND, "--setup", "SECRET_KEY=x make"),

@@ -46,6 +46,19 @@ def test_changes_and_new_files_are_part_of_the_working_tree_and_nothing_is_stage
     assert len(git(mine, "worktree", "list").splitlines()) == 1
 
 
+def test_records_of_earlier_commands_are_no_changes(mine: Path) -> None:
+    job = mine / "results" / "20260101-080000-ab-smoke"
+    job.mkdir(parents=True)
+    for path in (job / "job.json", mine / "results" / "20260101-080000-smoke.json"):
+        path.write_text("{}")
+    assert repository.working_tree().changed == []
+    (mine / "results" / "mine.py").write_text("new")
+    tree = repository.working_tree()
+    assert tree.changed == ["results/mine.py"]
+    with worktrees.checked_out(tree) as folder:
+        assert [path.name for path in (folder / "results").iterdir()] == ["mine.py"]
+
+
 def test_many_changes_are_counted() -> None:
     tree = repository.Revision(name="x", head="1" * 40, commit="2" * 40, changed=list("abcde"))
     assert tree.text == "x with uncommitted changes in a, b, c and 2 more"
