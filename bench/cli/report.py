@@ -33,6 +33,8 @@ class _Kind:
     encode: Callable[[Any], bytes]
     show: str
     """Module and function that print such a record."""
+    markdown: str
+    """Module whose ``markdown`` returns such a record as Markdown."""
     section: str | None
     """Module that turns such a record into a section of a page; None where there is none."""
     names_file: bool = False
@@ -43,12 +45,14 @@ _RUN = _Kind(
     records.load,
     records.encode,
     "bench.reports.run:print_report",
+    "bench.reports.markdown.run",
     "bench.reports.html.run_page",
 )
 _COMPARISON = _Kind(
     comparison_record.load,
     comparison_record.encode,
     "bench.reports.gate.terminal:print_saved",
+    "bench.reports.gate.markdown",
     "bench.reports.html.gate_page",
 )
 _KINDS = {
@@ -57,6 +61,7 @@ _KINDS = {
         capacity_record.load,
         capacity_record.encode,
         "bench.reports.capacity:print_capacity",
+        "bench.reports.markdown.capacity",
         "bench.reports.html.capacity_page",
         names_file=True,
     ),
@@ -64,12 +69,14 @@ _KINDS = {
         restarts_record.load,
         restarts_record.encode,
         "bench.reports.restarts:print_restarts",
+        "bench.reports.markdown.restarts",
         None,
     ),
     clients_record.FORMAT: _Kind(
         clients_record.load,
         clients_record.encode,
         "bench.reports.clients:print_clients",
+        "bench.reports.markdown.clients",
         "bench.reports.html.clients_page",
     ),
 }
@@ -98,6 +105,9 @@ def report(
             help="Write all pictures into this folder, as .svg and .png. Example: pictures",
         ),
     ] = None,
+    markdown: Annotated[
+        bool, Parameter(help="Print Markdown, for a comment on GitHub or a job's summary.")
+    ] = False,
     json: Annotated[bool, Parameter(help="Print the record as JSON.")] = False,
 ) -> int:
     """Show records in the terminal, or as an HTML page with --html.
@@ -111,13 +121,18 @@ def report(
     """
     if not record:
         raise UsageError("no record given: name one or more records")
-    if json and (len(record) > 1 or html is not None or images is not None):
+    if json and (len(record) > 1 or html is not None or images is not None or markdown):
         raise UsageError(
-            "--json prints a single record; remove --html, --images and any other record"
+            "--json prints a single record; remove --html, --images, --markdown and any other "
+            "record"
         )
+    if markdown and (html is not None or images is not None):
+        raise UsageError("--markdown prints the records; remove --html and --images, or run twice")
     loaded = [_load(path) for path in record]
     if json:
         sys.stdout.write(loaded[0].kind.encode(loaded[0].record).decode())
+    elif markdown:
+        sys.stdout.write("\n".join(_markdown(each) for each in loaded))
     elif html is not None or images is not None:
         _draw(loaded, html, images)
     else:
@@ -145,6 +160,11 @@ def _print(loaded: Sequence[_Loaded]) -> None:
         module, _, function = each.kind.show.partition(":")
         getattr(importlib.import_module(module), function)(each.record, each.path)
         sys.stdout.flush()
+
+
+def _markdown(each: _Loaded) -> str:
+    made: str = importlib.import_module(each.kind.markdown).markdown(each.record)
+    return made
 
 
 def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> None:

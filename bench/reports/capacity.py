@@ -33,7 +33,7 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
         yield ""
         yield _predictions(record)
     yield ""
-    yield from _models(record)
+    yield from (Text(line, style="dim") for line in models(record))
     yield from record_lines(path)
 
 
@@ -42,49 +42,63 @@ def level_name(level: LevelRow) -> str:
     return f"{level.units}{' (predicted)' if level.is_held_out else ''}"
 
 
+def level_headings(record: CapacityRecord) -> tuple[str, ...]:
+    """Returns the headings of the table of levels."""
+    return (record.axis, "saturation", "sustained", "fails at", "trials", "how it fails")
+
+
+def level_cells(record: CapacityRecord, level: LevelRow) -> tuple[str, ...]:
+    """Returns the figures of one level, in the order of its headings."""
+    trials = [each for each in record.trials if each.units == level.units]
+    return (
+        level_name(level),
+        units.format_rate(level.saturation_per_s),
+        answer.sustained_cell(record, level),
+        units.format_rate(level.upper_per_s),
+        str(sum(each.purpose == "search" for each in trials)),
+        level.limit,
+    )
+
+
 def _levels(record: CapacityRecord) -> Table:
-    table = plain_table(record.axis, text_columns=1)
-    for name in ("saturation", "sustained", "fails at", "trials"):
+    first, *figures, last = level_headings(record)
+    table = plain_table(first, text_columns=1)
+    for name in figures:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("how it fails", overflow="fold")
+    table.add_column(last, overflow="fold")
     for level in record.levels:
-        trials = [each for each in record.trials if each.units == level.units]
-        table.add_row(
-            level_name(level),
-            units.format_rate(level.saturation_per_s),
-            answer.sustained_cell(record, level),
-            units.format_rate(level.upper_per_s),
-            str(sum(each.purpose == "search" for each in trials)),
-            level.limit,
-        )
+        table.add_row(*level_cells(record, level))
     return table
 
 
+PREDICTION_HEADINGS = ("prediction", "predicted", "90% interval", "measured", "error")
+
+
 def _predictions(record: CapacityRecord) -> Table:
-    table = plain_table("prediction", text_columns=1)
-    for name in ("predicted", "90% interval", "measured", "error"):
+    first, *figures = PREDICTION_HEADINGS
+    table = plain_table(first, text_columns=1)
+    for name in figures:
         table.add_column(name, justify="right", no_wrap=True)
     for prediction in record.predictions:
         table.add_row(*answer.prediction_cells(prediction, record.axis))
     return table
 
 
-def _models(record: CapacityRecord) -> Iterable[Text]:
+def models(record: CapacityRecord) -> Iterable[str]:
+    """Yields the scaling law, and what a task costs Redis, where they are known."""
     scaling, redis = record.scaling, record.redis
     if scaling is not None:
         peak_low, peak_high = scaling.peak_interval
         peak = f"{peak_low:.3g} to {'∞' if peak_high is None else f'{peak_high:.3g}'}"
-        yield Text(
+        yield (
             f"scaling law: {units.format_rate(scaling.gamma)} with "
             f"{answer.counted_units(1, record.axis)}, contention "
             f"{round(scaling.alpha, 9):.3g}, coherency {round(scaling.beta, 9):.2g}, "
-            f"peak at {peak} {record.axis}",
-            style="dim",
+            f"peak at {peak} {record.axis}"
         )
     if redis is not None and redis.cpu_us_per_task is not None:
-        yield Text(
+        yield (
             f"Redis: {redis.cpu_us_per_task:.0f} µs of CPU per task at the highest level; one core "
             f"saturates at about {units.format_rate(redis.ceiling_per_s)}; "
-            f"{units.format_bytes(redis.memory_bytes_per_queued_task)} of memory per queued task",
-            style="dim",
+            f"{units.format_bytes(redis.memory_bytes_per_queued_task)} of memory per queued task"
         )

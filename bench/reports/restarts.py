@@ -16,6 +16,13 @@ from bench.reports.figures import NOTHING, counted, figure, share
 from bench.reports.tables import plain_table
 from bench.workload.metrics import parse_metric
 
+HEADINGS = ("metric", "median", "lowest", "highest", "between starts", "within one")
+EXPLANATION = (
+    "between starts: standard deviation of the runs, less what the differences within a run "
+    "explain where these are known; within one: from second to second of a run; both as shares "
+    "of the mean"
+)
+
 
 def print_restarts(record: RestartsRecord, path: Path | None) -> None:
     """Print the report to standard output; ``path`` is where the record was saved, if it was."""
@@ -25,27 +32,16 @@ def print_restarts(record: RestartsRecord, path: Path | None) -> None:
 def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType]:
     """Returns the parts of the report, top to bottom."""
     yield Text(sentence(record), style="bold")
-    for fault in _faults(record):
-        yield fault_line(fault)
-    if not record.is_complete:
-        yield note_line(f"interrupted after {counted(len(record.runs), 'start')}")
-    for inversion in inversions(record):
-        yield note_line(inversion)
+    yield from map(fault_line, faults(record))
+    yield from map(note_line, notes(record))
     yield from objectives(record)
     yield ""
-    table = plain_table(
-        *("metric", "median", "lowest", "highest", "between starts", "within one"), text_columns=1
-    )
+    table = plain_table(*HEADINGS, text_columns=1)
     for spread in record.spreads:
-        table.add_row(spread.metric, *_figures(spread))
+        table.add_row(spread.metric, *figures(spread))
     yield table
     yield ""
-    yield Text(
-        "between starts: standard deviation of the runs, less what the differences within a run "
-        "explain where these are known; within one: from second to second of a run; both as shares "
-        "of the mean",
-        style="dim",
-    )
+    yield Text(EXPLANATION, style="dim")
     yield from record_lines(path)
 
 
@@ -75,14 +71,26 @@ def sentence(record: RestartsRecord) -> str:
 
 def objectives(record: RestartsRecord) -> Iterable[Text]:
     """Yields each objective, with the number of starts that missed it."""
+    for expression, outcome, is_met in outcomes(record):
+        text = f"{expression}   {outcome}"
+        yield Text.assemble(("✓ ", "bold green"), text) if is_met else fault_line(text)
+
+
+def outcomes(record: RestartsRecord) -> Iterable[tuple[str, str, bool]]:
+    """Yields each objective, in how many starts it was missed, and whether it was met in all."""
     missed = Counter(each.expression for run in record.runs for each in run.slo if not each.passed)
     for expression in record.scenario.slo:
         count = missed[expression]
-        if count:
-            starts = counted(len(record.runs), "start")
-            yield fault_line(f"{expression}   missed in {count} of {starts}")
-        else:
-            yield Text.assemble(("✓ ", "bold green"), f"{expression}   met in every start")
+        starts = counted(len(record.runs), "start")
+        outcome = f"missed in {count} of {starts}" if count else "met in every start"
+        yield expression, outcome, not count
+
+
+def notes(record: RestartsRecord) -> Iterable[str]:
+    """Yields whether starts are missing, and which sub-queues were served in a wrong order."""
+    if not record.is_complete:
+        yield f"interrupted after {counted(len(record.runs), 'start')}"
+    yield from inversions(record)
 
 
 def inversions(record: RestartsRecord) -> list[str]:
@@ -94,13 +102,15 @@ def inversions(record: RestartsRecord) -> list[str]:
     ]
 
 
-def _faults(record: RestartsRecord) -> Iterable[str]:
+def faults(record: RestartsRecord) -> Iterable[str]:
+    """Yields the starts that are not valid."""
     for number, run in enumerate(record.runs, 1):
         if run.verdict != "valid":
             yield f"start {number} is {run.verdict.replace('_', ' ')}: see {run.file}"
 
 
-def _figures(spread: Spread) -> Sequence[str]:
+def figures(spread: Spread) -> Sequence[str]:
+    """Returns the figures of one metric, in the order of the headings after the first."""
     values = [value for value in spread.values if value is not None]
     metric = parse_metric(spread.metric)
     shares = [NOTHING if each is None else share(each) for each in (spread.between, spread.within)]

@@ -10,11 +10,9 @@ from rich.text import Text
 from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
-from bench.records.formats import server_name
 from bench.records.run_record import RunRecord
 from bench.reports import run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
-from bench.reports.figures import cores
 from bench.reports.tables import plain_table
 
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
@@ -41,7 +39,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
         yield note_line(warning.message)
     yield from _objectives(record)
     yield ""
-    yield from map(Text, _throughput(record))
+    yield from map(Text, run_text.throughput(record))
     tables = [_intervals(record, width)]
     if len(record.queues) > 1:
         tables.append(_queues(record, width))
@@ -60,21 +58,8 @@ def _headline(record: RunRecord) -> Text:
     style = "bold green" if is_valid else "bold red"
     text = Text.assemble((run_text.verdict(record), style))
     if not is_valid:
-        text.append("  do not quote these figures", style="red")
-    end_to_end = record.latency["e2e"][ALL_QUEUES]
-    text.append(f"  {record.scenario.name}: ")
-    enqueued = record.rates.enqueued_per_s
-    text.append(
-        "no rate measured" if enqueued is None else f"{units.format_rate(enqueued)} enqueued"
-    )
-    completed = run_text.completed(record)
-    if completed:
-        text.append(f", {completed}")
-    if end_to_end.count:
-        text.append(
-            f", end to end p50 {units.format_duration(end_to_end.p50_s)}"
-            f" and p99 {units.format_duration(end_to_end.p99_s)}"
-        )
+        text.append(f"  {run_text.NOT_TO_QUOTE}", style="red")
+    text.append(f"  {run_text.summary(record)}")
     return text
 
 
@@ -83,22 +68,6 @@ def _objectives(record: RunRecord) -> Iterable[Text]:
         measured = run_text.objective_value(objective)
         text = f"{objective.expression}   measured: {measured}"
         yield Text.assemble(("✓ ", "bold green"), text) if objective.passed else fault_line(text)
-
-
-def _throughput(record: RunRecord) -> Iterable[str]:
-    rates = record.rates
-    warmup = run_text.warmup(record)
-    yield (
-        f"{run_text.offered(record)} · {units.format_rate(rates.enqueued_per_s)} enqueued"
-        f" · {run_text.completed(record) or run_text.no_completions(record)}"
-        f" · over {units.format_duration(record.window_s)}"
-        f"{f', after {warmup}' if warmup else ''}"
-    )
-    if record.scenario.is_closed_loop:
-        yield run_text.CLOSED_LOOP
-    observed = run_text.observed(record)
-    if observed:
-        yield observed
 
 
 def _intervals(record: RunRecord, width: int) -> Table:
@@ -176,18 +145,7 @@ def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
 
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
-    resources, server = record.resources, record.server
-    yield Text(record.attribution)
-    costs = run_text.costs(record)
-    if costs:
-        yield Text(f"Redis per task: {', '.join(costs)}")
-    yield Text(
-        f"cores: server {cores(resources.server_cpu_cores)}, "
-        f"workers {cores(resources.worker_cpu_cores)}, "
-        f"generator {cores(resources.generator_cpu_cores)}{run_text.machine(record)}"
-        f" · {server_name(server)} at {server.get('address')}"
-        f" · clock {record.clock.domain}, error at most "
-        f"{units.format_duration(record.clock.error_bound_s)}",
-        style="dim",
-    )
+    *first, last = run_text.footer(record)
+    yield from map(Text, first)
+    yield Text(last, style="dim")
     yield from record_lines(path)

@@ -1,17 +1,79 @@
 """Sentences and figures that all reports of a run share."""
 
+from collections.abc import Iterator
+
 from bench import units
 from bench.measure import priorities
 from bench.measure.observation import Observation
+from bench.names import ALL_QUEUES
+from bench.records.formats import server_name
 from bench.records.run_record import RunRecord, SloResult
+from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
 
+NOT_TO_QUOTE = "do not quote these figures"
 CLOSED_LOOP = "closed loop: there is no schedule, so a task is due when it is sent"
 
 
 def verdict(record: RunRecord) -> str:
     """Returns the verdict in capitals: ``VALID``, ``GENERATOR LIMITED``."""
     return record.verdict.upper().replace("_", " ")
+
+
+def headline(record: RunRecord) -> str:
+    """Returns the verdict and the figures at a glance, on one line."""
+    warning = "" if record.is_valid else f" {NOT_TO_QUOTE}:"
+    return f"{verdict(record)}{warning} {summary(record)}"
+
+
+def summary(record: RunRecord) -> str:
+    """Returns the scenario's name, the rates, and the end-to-end latency."""
+    enqueued = record.rates.enqueued_per_s
+    text = f"{record.scenario.name}: "
+    text += "no rate measured" if enqueued is None else f"{units.format_rate(enqueued)} enqueued"
+    served = completed(record)
+    if served:
+        text += f", {served}"
+    end_to_end = record.latency["e2e"][ALL_QUEUES]
+    if end_to_end.count:
+        text += (
+            f", end to end p50 {units.format_duration(end_to_end.p50_s)}"
+            f" and p99 {units.format_duration(end_to_end.p99_s)}"
+        )
+    return text
+
+
+def throughput(record: RunRecord) -> Iterator[str]:
+    """Yields what was offered, enqueued and completed, and how it was measured, a line each."""
+    warm = warmup(record)
+    yield (
+        f"{offered(record)} · {units.format_rate(record.rates.enqueued_per_s)} enqueued"
+        f" · {completed(record) or no_completions(record)}"
+        f" · over {units.format_duration(record.window_s)}"
+        f"{f', after {warm}' if warm else ''}"
+    )
+    if record.scenario.is_closed_loop:
+        yield CLOSED_LOOP
+    seen = observed(record)
+    if seen:
+        yield seen
+
+
+def footer(record: RunRecord) -> Iterator[str]:
+    """Yields what limited the run, what a task costs Redis, and what was used, a line each."""
+    resources, server = record.resources, record.server
+    yield record.attribution
+    per_task = costs(record)
+    if per_task:
+        yield f"Redis per task: {', '.join(per_task)}"
+    yield (
+        f"cores: server {cores(resources.server_cpu_cores)}, "
+        f"workers {cores(resources.worker_cpu_cores)}, "
+        f"generator {cores(resources.generator_cpu_cores)}{machine(record)}"
+        f" · {server_name(server)} at {server.get('address')}"
+        f" · clock {record.clock.domain}, error at most "
+        f"{units.format_duration(record.clock.error_bound_s)}"
+    )
 
 
 def offered(record: RunRecord) -> str:

@@ -127,3 +127,19 @@ def test_a_report_at_the_terminal_loads_neither_plots_nor_templates() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_markdown_is_printed_for_every_kind_and_several_follow_each_other(bench: Bench) -> None:
+    capacity_record.save(found(), Path("capacity.json"))
+    names = ("run.json", "job", "capacity.json")
+    each = [bench("report", name, "--markdown").out for name in names]
+    assert all(text.startswith("### ") for text in each)
+    outcome = bench("report", *names, "--markdown")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "\n".join(each), "")
+
+
+@pytest.mark.parametrize("other", [["--html", "x.html"], ["--images", "x"], ["--json"]])
+def test_markdown_goes_with_no_other_output(bench: Bench, other: list[str]) -> None:
+    outcome = bench("report", "run.json", "--markdown", *other)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert "remove --html" in outcome.err

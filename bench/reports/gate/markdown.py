@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from bench.analysis.rule import Decision
-from bench.inert import visible
 from bench.records.comparison_record import GateRecord, GateRow
 from bench.reports.gate import text
+from bench.reports.markdown.marks import code, escaped, in_code
 
 
 def markdown(gate: GateRecord) -> str:
@@ -14,10 +14,10 @@ def markdown(gate: GateRecord) -> str:
 
 
 def _parts(gate: GateRecord) -> Iterable[str]:
-    yield f"### {text.MARKS[Decision(gate.decision)]} bench: {_escaped(text.headline(gate))}"
+    yield f"### {text.MARKS[Decision(gate.decision)]} bench: {escaped(text.headline(gate))}"
     yield ""
     for fault in gate.faults:
-        yield f"- **{_escaped(fault)}**"
+        yield f"- **{escaped(fault)}**"
     if gate.faults:
         yield ""
     changed = [row for row in gate.rows if not text.is_unchanged(row)]
@@ -33,8 +33,8 @@ def _parts(gate: GateRecord) -> Iterable[str]:
         yield "</details>"
         yield ""
     lines = [f"{text.legend(gate)}.", *text.footer(gate)]
-    yield from (f"<sub>{_escaped(line)}</sub><br>" for line in lines)
-    yield f"<sub>{text.RERUN}: {_in_code(gate.command)}</sub>"
+    yield from (f"<sub>{escaped(line)}</sub><br>" for line in lines)
+    yield f"<sub>{text.RERUN}: {in_code(gate.command)}</sub>"
 
 
 def _summary(rows: Sequence[GateRow]) -> str:
@@ -46,7 +46,7 @@ def _summary(rows: Sequence[GateRow]) -> str:
 
 def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
     yield (
-        f"| metric | median {_escaped(gate.base.label)} | median {_escaped(gate.candidate.label)} "
+        f"| metric | median {escaped(gate.base.label)} | median {escaped(gate.candidate.label)} "
         f"| difference | paired change [{gate.confidence:.0%} interval] | p (Holm) | verdict |"
     )
     yield "|---|---:|---:|---:|---:|---:|---|"
@@ -55,7 +55,7 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
         if row.decision == Decision.REGRESSION and row.is_gated:
             verdict = f"**{verdict}**"
         cells = (
-            _code(row.metric),
+            code(row.metric),
             *text.values(row),
             text.difference(row),
             text.paired_change(row),
@@ -63,34 +63,3 @@ def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
             verdict,
         )
         yield "| " + " | ".join(cells) + " |"
-
-
-def _escaped(text: str) -> str:
-    """Returns text of one line, in which no flag or name can act as markup."""
-    text = visible(text)
-    for mark in ("\\", "`", "*", "_", "|", "[", "]", "~"):
-        text = text.replace(mark, "\\" + mark)
-    # A name would call its owner, or refer to an issue, in a pull request's comment.
-    return _escaped_html(text).replace("#", "&#35;").replace("@", "&#64;")
-
-
-def _code(name: str) -> str:
-    """Returns a name in the letters of code; in a table, where not even code may hold a ``|``."""
-    is_plain = name.isprintable() and not any(mark in name for mark in "`|\\")
-    return f"`{name}`" if is_plain else _in_code(name)
-
-
-def _in_code(text: str) -> str:
-    """Returns text in the letters of code, every mark of which is an HTML entity.
-
-    Markdown is read inside HTML as well, but not inside an entity.
-    """
-    marked = (
-        each if each.isalnum() or each in " .,:/=-'+" or not each.isascii() else f"&#{ord(each)};"
-        for each in visible(text)
-    )
-    return f"<code>{''.join(marked)}</code>"
-
-
-def _escaped_html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

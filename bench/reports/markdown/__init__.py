@@ -1,0 +1,1 @@
+"""Records as GitHub-flavoured Markdown, for comments, issues and job summaries."""
