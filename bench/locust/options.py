@@ -130,7 +130,7 @@ def scenario_of(
             )
         changes["rate"] = _OPEN_RATE
     fields = override(written, changes)
-    is_staged = "stages" in fields
+    is_staged = "stages" in fields or "trace" in fields
     if not is_staged and (duration_s is not None or "duration" not in fields):
         fields["duration"] = f"{duration_s or _ENDLESS_S}s"
     expects = not options.get("enqueue_only")

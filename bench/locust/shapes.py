@@ -5,12 +5,9 @@ Open-loop users follow the shape's rate exactly, task by task, whatever their nu
 users have no rate: for them the number of users follows the shape.
 """
 
-import csv
-import io
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +15,12 @@ from locust import LoadTestShape
 
 from bench import units
 from bench.errors import BenchError, ScenarioError, UsageError
-from bench.reading import read_file
 from bench.workload.quantities import read_duration, require_possible_rate
 from bench.workload.schedule import RateProfile, RateStage
+from bench.workload.trace import stages_of
+from bench.workload.trace_columns import read_columns
 
 _DEFAULT_PEAK = "1000/s"
-_MOST_TRACE_BYTES = 16 << 20
-"""Size of the largest trace: a line for each second of a week takes a quarter of it."""
 _DEFAULT_USERS = 10
 _SPAWN_PER_S = 100
 _SINE_PIECES = 48
@@ -154,7 +150,7 @@ class DailySine(RateShape):
 class Trace(RateShape):
     """The rates of a CSV file (``--trace``), interpolated linearly between its rows.
 
-    Its columns are time_s and rate_per_s.
+    Its columns are time_s and rate_per_s, as in the scenario field ``trace``.
     """
 
     abstract = True
@@ -167,38 +163,13 @@ class Trace(RateShape):
 
 
 def read_trace(path: Path) -> list[RateStage]:
-    """Returns the rate stages of a CSV file with a header.
+    """Returns the rate stages of a trace of rates, as ``bench run --trace`` reads it.
 
-    Raises ScenarioError with the file's path and the line.
+    Raises ScenarioError with the file's path, the line and the column.
     """
-    try:
-        text = read_file(path, _MOST_TRACE_BYTES).decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""))
-        missing = {"time_s", "rate_per_s"} - set(reader.fieldnames or ())
-        if missing:
-            raise ScenarioError(f"trace {path}: no column {sorted(missing)[0]!r}")
-        points = [_point(row, path, number) for number, row in enumerate(reader, start=2)]
-    except OSError as error:
-        raise ScenarioError(f"trace {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ScenarioError(f"trace {path}: not UTF-8 at byte {error.start}") from None
-    except csv.Error as error:
-        raise ScenarioError(f"trace {path}: not CSV: {error}") from None
-    if len(points) < 2:
-        raise ScenarioError(f"trace {path}: holds fewer than two rows")
-    stages = []
-    for line, ((begin_s, begin), (end_s, end)) in enumerate(pairwise(points), start=3):
-        if end_s <= begin_s:
-            raise ScenarioError(f"trace {path}, line {line}: time_s does not increase")
-        stages.append(RateStage(end_s - begin_s, max(begin, _LEAST_PER_S), max(end, _LEAST_PER_S)))
-    return stages
-
-
-def _point(row: Mapping[str, str | None], path: Path, line: int) -> tuple[float, float]:
-    try:
-        time_s, rate = float(row["time_s"] or ""), float(row["rate_per_s"] or "")
-    except ValueError:
-        raise ScenarioError(f"trace {path}, line {line}: not two numbers") from None
-    if not (math.isfinite(time_s) and math.isfinite(rate)) or rate < 0:
-        raise ScenarioError(f"trace {path}, line {line}: a rate is finite and not negative")
-    return time_s, rate
+    return [
+        RateStage(
+            each.duration_s, max(each.start_per_s, _LEAST_PER_S), max(each.end_per_s, _LEAST_PER_S)
+        )
+        for each in stages_of(read_columns(path), path)
+    ]

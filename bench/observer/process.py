@@ -8,6 +8,7 @@ from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartObserver
 from bench.ipc.progress_board import ProgressBoard
 from bench.observer.observer import Observer, connect
+from bench.workload.feed import read_trace_of
 
 
 def serve(message: ParentMessage, control: Control) -> None:
@@ -15,6 +16,7 @@ def serve(message: ParentMessage, control: Control) -> None:
     if not isinstance(message, StartObserver):
         return
     clock = RunClock(message.offset_us)
+    read_trace_of(message.scenario)
     progress_board = ProgressBoard(Path(message.progress_board), message.scenario.producers)
     begin = control.await_begin()
     if begin is not None:

@@ -8,7 +8,7 @@ from bench.arrays import Integers
 from bench.wire import ids
 from bench.workload import draws
 from bench.workload.feed import tasks_of
-from bench.workload.mix import Mix
+from bench.workload.mix import mix_of
 from bench.workload.scenario import Scenario
 
 NO_DUE = -1
@@ -36,7 +36,7 @@ class TaskSampler:
         self._seed = scenario.seed
         self._share = share
         self._has_due = not scenario.is_closed_loop
-        self._mix = Mix(list(scenario.queues.values()), scenario.seed)
+        self._mix = mix_of(scenario)
         self._chunks = tasks_of(scenario, producer)
         self._prefix = producer
         self._numbers: Integers = np.empty(0, np.int64)

@@ -7,6 +7,7 @@ from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartProducer
 from bench.producer.make_sink import make_sink
 from bench.producer.producer import Producer
+from bench.workload.feed import read_trace_of
 
 
 def serve(message: ParentMessage, control: Control) -> None:
@@ -14,6 +15,7 @@ def serve(message: ParentMessage, control: Control) -> None:
     if not isinstance(message, StartProducer):
         return
     clock = RunClock(message.offset_us)
+    read_trace_of(message.scenario)
     sink = make_sink(message.url, message.scenario, message.run, message.number, clock)
     begin = control.await_begin()
     if begin is not None:

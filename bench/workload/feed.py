@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.arrays import Integers
 from bench.wire.frames import Batch
-from bench.workload import payload, schedule
-from bench.workload.mix import Mix
+from bench.workload import payload, schedule, trace
+from bench.workload.mix import mix_of
 from bench.workload.scenario import Scenario
 
 _BLOCK_BYTES = 1 << 18
@@ -35,9 +35,9 @@ class Feed:
     def __init__(self, scenario: Scenario, producer: int) -> None:
         self._scenario, self._producer = scenario, producer
         self._producers = scenario.producers
-        self._mix = Mix(list(scenario.queues.values()), scenario.seed)
+        self._mix = mix_of(scenario)
         self._payloads = payloads(scenario)
-        expected = scenario.payload_size.mean if scenario.payload_file is None else 1024
+        expected = max(_expected_size(scenario), 1)
         self._block = max(min(int(_BLOCK_BYTES / expected), _block(scenario)), 1)
         self._tasks = tasks_of(scenario, producer)
         self._numbers: Integers = np.empty(0, np.int64)
@@ -113,11 +113,31 @@ def _block(scenario: Scenario) -> int:
     return min(max(due, _SMALLEST_BLOCK), _LARGEST_PACED_BLOCK)
 
 
+def _expected_size(scenario: Scenario) -> float:
+    """Mean number of bytes of a payload."""
+    if scenario.payload_file is not None:
+        return 1024
+    if scenario.trace is not None and scenario.trace.has_sizes:
+        return float(trace.sizes_of_tasks(scenario.trace).mean())
+    return scenario.payload_size.mean
+
+
+def read_trace_of(scenario: Scenario) -> None:
+    """Reads the trace where there is one, as that may take longer than a run may wait for a task.
+
+    Raises ScenarioError where the file has changed.
+    """
+    if scenario.trace is not None:
+        trace.columns_of(scenario.trace.file, scenario.trace.sha256)
+
+
 def payloads(scenario: Scenario) -> payload.Filler | payload.Lines:
     """Returns what fills the payloads. Raises ScenarioError where a payload file cannot be used."""
     if scenario.payload_file is not None:
         return payload.read_lines(Path(scenario.payload_file))
-    return payload.Filler(scenario.payload_size, scenario.seed, scenario.payload_content)
+    replayed = scenario.trace
+    sizes = trace.sizes_of_tasks(replayed) if replayed is not None and replayed.has_sizes else None
+    return payload.Filler(scenario.payload_size, scenario.seed, scenario.payload_content, sizes)
 
 
 def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Integers]]:
@@ -127,6 +147,8 @@ def tasks_of(scenario: Scenario, producer: int) -> Iterator[tuple[Integers, Inte
     """
     if scenario.arrivals == "max":
         return schedule.unscheduled(producer, scenario.producers, scenario.tasks)
+    if scenario.trace is not None and scenario.trace.kind == "tasks":
+        return trace.traced_tasks(scenario.trace, scenario.speed, producer, scenario.producers)
     return schedule.arrivals(
         scenario.profile,
         scenario.arrivals,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.arrays import Integers
-from bench.workload import draws
+from bench.workload import draws, trace
 from bench.workload.scenario import Scenario
 
 QueueOf = Callable[[int, Integers], Integers]
@@ -15,8 +15,14 @@ QueueOf = Callable[[int, Integers], Integers]
 
 def queue_of_tasks(scenario: Scenario) -> QueueOf:
     """Returns a function that tells to which sub-queue each task of a scenario goes."""
-    mix = Mix(list(scenario.queues.values()), scenario.seed)
-    return functools.partial(mix.queue_of_producer, scenario.producers)
+    return functools.partial(mix_of(scenario).queue_of_producer, scenario.producers)
+
+
+def mix_of(scenario: Scenario) -> "Mix":
+    """Returns what chooses the sub-queues: the trace where it names them, or else their shares."""
+    if scenario.trace is not None and scenario.trace.queues:
+        return TracedMix(*trace.queues_of_tasks(scenario.trace, list(scenario.queues)))
+    return Mix(list(scenario.queues.values()), scenario.seed)
 
 
 class Mix:
@@ -37,3 +43,16 @@ class Mix:
         """Returns the index of the sub-queue (n,) of each of a producer's tasks, by their sequence
         numbers (n,). ``producers`` share the tasks in turn."""
         return self.queue_of(sequences * producers + producer)
+
+
+class TracedMix(Mix):
+    """Sub-queues as a trace has them: ``traced`` (n,) is the number of that of each task in the
+    trace, and ``index`` the index of each such number in the scenario."""
+
+    def __init__(self, traced: Integers, index: Integers) -> None:
+        self._traced = traced
+        self._index = index
+
+    def queue_of(self, numbers: Integers) -> Integers:
+        """Returns the index of the sub-queue (n,) of each task number (n,)."""
+        return self._index[self._traced[numbers]]

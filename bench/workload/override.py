@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from bench.layouts import registry
 from bench.wire.layout_contract import split_queue
 from bench.workload.fields import FIELDS
+from bench.workload.trace_columns import names_queues
 
 
 def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
@@ -19,11 +20,8 @@ def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[
         merged["worker"] = "external"
     if "layout" in changes and "queues" not in changes:
         merged = _renamed_for(merged, str(changes["layout"]))
-    for name in changes:
-        replaced = FIELDS[name].declared.replaces if name in FIELDS else ()
-        for loser in replaced:
-            if loser not in changes:
-                merged.pop(loser, None)
+    for loser in _replaced_by(changes):
+        merged.pop(loser, None)
     if "rate" in changes and "arrivals" not in changes:
         is_closed = changes["rate"] == "max"
         if is_closed or merged.get("arrivals") == "max":
@@ -34,6 +32,16 @@ def override(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[
         merged.pop("rate", None)
     merged.update(changes)
     return merged
+
+
+def _replaced_by(changes: Mapping[str, object]) -> set[str]:
+    """The fields that no longer hold where these are set."""
+    losers = {
+        loser for name in changes if name in FIELDS for loser in FIELDS[name].declared.replaces
+    }
+    if "trace" in changes and "queues" not in changes and names_queues(changes["trace"]):
+        losers |= {"queues", "priorities"}
+    return losers - {*changes}
 
 
 def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]:

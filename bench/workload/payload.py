@@ -39,8 +39,16 @@ _POOL = 1 << 16
 class Filler:
     """Fills payloads with seeded letters, or any bytes, up to the size drawn for each task."""
 
-    def __init__(self, size: Distribution, seed: int, content: PayloadContent = "letters") -> None:
+    def __init__(
+        self,
+        size: Distribution,
+        seed: int,
+        content: PayloadContent = "letters",
+        sizes: Integers | None = None,
+    ) -> None:
+        """``sizes`` (n,) are those of the tasks by their number, in place of drawn ones."""
         self._size = size
+        self._sizes = sizes
         self._seed = seed
         longest = int(size.mean) if size.is_fixed else _POOL
         alphabet = _LETTERS if content == "letters" else _ANY_BYTES
@@ -54,9 +62,13 @@ class Filler:
         They are an array (n, length) where all sizes are the same, else a list.
         """
         starts = (uniform(self._seed, "content", numbers) * _POOL).astype(np.int64)
-        if self._size.is_fixed:
+        if self._sizes is None and self._size.is_fixed:
             return self._equal_bodies(starts, int(self._size.mean) - stamps.HEAD_LENGTH)
-        sizes = np.clip(self._size.draw(self._seed, "size", numbers), MIN_SIZE, MAX_SIZE)
+        if self._sizes is None:
+            drawn = self._size.draw(self._seed, "size", numbers)
+        else:
+            drawn = self._sizes[numbers].astype(np.float64)
+        sizes = np.clip(drawn, MIN_SIZE, MAX_SIZE)
         lengths = np.rint(sizes).astype(np.int64) - stamps.HEAD_LENGTH
         return [
             self._body(start, length)

@@ -129,6 +129,32 @@ SHARE = ValueType(
 )
 
 
+_SPEED_PATTERN = r"[0-9]+(?:\.[0-9]+)?\s*[x×]?"
+_LEAST_SPEED, _MOST_SPEED = 0.001, 1000.0
+
+
+def _speed(written: object) -> float:
+    """``2x``, ``0.5x``, or a number."""
+    try:
+        text = written.strip().rstrip("x×").strip() if isinstance(written, str) else written
+        speed = float(text) if isinstance(text, str) else require_number(text)
+    except ValueError:
+        raise UsageError(f"{quoted(written)} is not a speed: write for example 2x") from None
+    if not _LEAST_SPEED <= speed <= _MOST_SPEED:
+        limits = f"from {_LEAST_SPEED}x to {_MOST_SPEED:g}x"
+        raise UsageError(f"{quoted(written)} is out of range: it must be {limits}")
+    return speed
+
+
+SPEED = ValueType(
+    _speed,
+    any_of(
+        {"type": "number", "minimum": _LEAST_SPEED, "maximum": _MOST_SPEED},
+        pattern_schema(_SPEED_PATTERN),
+    ),
+)
+
+
 def _share_or_auto(written: object) -> float | None:
     if written == "auto":
         return None

@@ -1,6 +1,7 @@
 """From fields as written (TOML, flags or options) to a ``Scenario``, or to a one-line error."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from bench.errors import ScenarioError, UsageError, nearest
@@ -11,8 +12,10 @@ from bench.wire.layout_contract import Layout, split_queue
 from bench.workload.fields import FIELDS, name_of
 from bench.workload.measurable import require_measured
 from bench.workload.metrics import parse_objective
+from bench.workload.quantities import MOST_DURATION, MOST_DURATION_S, MOST_PER_S
 from bench.workload.queue_weights import default_priorities, in_priority_order
 from bench.workload.scenario import Scenario
+from bench.workload.trace import open_trace
 
 
 def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
@@ -33,6 +36,7 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
     if values.get("rate_per_s") == "max" and values.get("arrivals") in (None, "max"):
         values["rate_per_s"] = None
         values["arrivals"] = "max"
+    _replay(values, source)
     if values.get("worker_command") is not None:
         values.setdefault("worker", "external")
     try:
@@ -44,6 +48,32 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         return scenario
     except UsageError as error:
         raise ScenarioError(f"{source}: {error}") from None
+
+
+def _replay(values: dict[str, Any], source: str) -> None:
+    """Reads the trace where there is one; its sub-queues and their shares hold, where it has them.
+
+    Raises ScenarioError for a trace that cannot be read, or that names a queue which is not there.
+    """
+    if values.get("trace") is None:
+        return
+    replayed = values["trace"] = open_trace(Path(values["trace"]))
+    speed = values.get("speed", 1.0)
+    if replayed.duration_s / speed > MOST_DURATION_S:
+        raise ScenarioError(f"{source}: speed: the trace would take more than {MOST_DURATION}")
+    if replayed.kind == "rates" and replayed.peak_per_s * speed > MOST_PER_S:
+        raise ScenarioError(f"{source}: speed: rates would be higher than {MOST_PER_S:,}/s")
+    if not replayed.queues:
+        return
+    queues = values.setdefault("queues", dict(replayed.queues))
+    for name in replayed.queues:
+        if name not in queues:
+            raise ScenarioError(
+                f"{source}: queues: {name!r} is in the trace, and not here{nearest(name, queues)}"
+            )
+    values["queues"] = {
+        name: float(replayed.queues[name]) for name in queues if name in replayed.queues
+    }
 
 
 def _require_consistent(values: Mapping[str, Any]) -> None:
@@ -96,6 +126,7 @@ def _require_measured(scenario: Scenario) -> None:
 
 def _facts(values: Mapping[str, Any]) -> frozenset[str]:
     """What a scenario says: names of the fields that hold something, and what follows from them."""
+    replayed = values.get("trace")
     facts = {name_of(attribute) for attribute, value in values.items() if value not in (None, ())}
     derived = {
         "closed loop": values.get("arrivals") == "max",
@@ -104,6 +135,8 @@ def _facts(values: Mapping[str, Any]) -> frozenset[str]:
             stage.start_per_s + stage.end_per_s for stage in values.get("stages", ())
         ),
         "after-fill": values.get("worker_start") == "after-fill",
+        "trace of tasks": replayed is not None and replayed.kind == "tasks",
+        "trace with sizes": replayed is not None and replayed.has_sizes,
         "no workers": values.get("workers", 1) == 0,
     }
     return frozenset(facts.union(name for name, holds in derived.items() if holds))
@@ -124,14 +157,35 @@ _CONTRADICTIONS: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
     (("closed loop", "rate"), (), "rate: arrivals = max has none; remove one of the two"),
     (("stages", "rate"), (), "rate: the stages give it already; remove one of the two"),
     (("stages", "duration"), (), "duration: the stages give it already; remove one of the two"),
+    (("trace", "closed loop"), (), "trace: a closed loop has no schedule; remove one of the two"),
+    (("trace", "stages"), (), "stages: the trace gives the rate; remove one of the two"),
+    (("trace", "rate"), (), "rate: the trace gives it already; remove one of the two"),
+    (("trace", "duration"), (), "duration: the trace gives it already; remove one of the two"),
+    (("trace", "tasks"), (), "tasks: the trace gives them already; remove one of the two"),
+    (
+        ("trace of tasks", "arrivals"),
+        (),
+        "arrivals: the trace says when each task is due; remove one of the two",
+    ),
+    (
+        ("trace with sizes", "payload_size"),
+        (),
+        "payload_size: the trace gives it already; remove one of the two",
+    ),
+    (
+        ("trace with sizes", "payload_file"),
+        (),
+        "payload_file: the trace gives the sizes; remove that column, or payload_file",
+    ),
+    (("speed",), ("trace",), "speed: only a trace is replayed; name one, or remove it"),
     (
         (),
-        ("closed loop", "stages", "rate"),
+        ("closed loop", "stages", "rate", "trace"),
         "rate: it is missing; write tasks per second, for example 5000/s, or max",
     ),
     (
         (),
-        ("stages", "duration", "tasks"),
+        ("stages", "duration", "tasks", "trace"),
         "duration: it is missing; write how long, for example 20s, or a number of tasks",
     ),
     (

@@ -11,6 +11,7 @@ from bench.layouts import registry
 from bench.wire.layout_contract import Layout
 from bench.workload.scenario_fields import ScenarioFields
 from bench.workload.schedule import RateProfile, RateStage
+from bench.workload.trace import rate_stages
 
 
 class Scenario(ScenarioFields, frozen=True, kw_only=True):
@@ -46,11 +47,16 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
 
     @property
     def profile(self) -> RateProfile:
-        """The offered rate over time. Raises ValueError for a closed loop, which has none."""
+        """The offered rate over time.
+
+        Raises ValueError for a closed loop and for a trace of tasks, which have none.
+        """
         if self.stages:
             return RateProfile(self.stages)
+        if self.trace is not None and self.trace.kind == "rates":
+            return RateProfile(rate_stages(self.trace, self.speed))
         if self.rate_per_s is None:
-            raise ValueError("a closed loop has no rate profile")
+            raise ValueError("a closed loop has no rate profile, nor has a trace of tasks")
         duration_s = math.inf if self.duration_s is None else self.duration_s
         return RateProfile([RateStage(duration_s, self.rate_per_s, self.rate_per_s)])
 
@@ -59,6 +65,8 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         """How long enqueueing is planned to last, or None where only a number of tasks ends it."""
         if self.stages:
             return math.fsum(stage.duration_s for stage in self.stages)
+        if self.trace is not None:
+            return self.trace.duration_s / self.speed
         if self.tasks is None or self.rate_per_s is None:
             return self.duration_s
         return min(self.tasks / self.rate_per_s, self.duration_s or math.inf)
@@ -66,6 +74,8 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
     @property
     def peak_per_s(self) -> float:
         """The highest offered rate at any moment; zero for a closed loop, which has none."""
+        if self.trace is not None:
+            return self.trace.peak_per_s * self.speed
         rates = [rate for stage in self.stages for rate in (stage.start_per_s, stage.end_per_s)]
         return max(rates, default=self.rate_per_s or 0.0)
 
@@ -74,6 +84,8 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         """The mean offered rate over the planned duration, or None for a closed loop."""
         if self.is_closed_loop:
             return None
+        if self.trace is not None:
+            return self.trace.mean_per_s * self.speed
         if self.stages:
             profile = self.profile
             return profile.total / profile.duration_s

@@ -24,11 +24,13 @@ from bench.workload.quantities import (
     SERVICE_TIME,
     SHARE,
     SHARE_OR_AUTO,
+    SPEED,
 )
 from bench.workload.queue_weights import QUEUES
 from bench.workload.rate_stages import STAGES
 from bench.workload.schedule import RateStage
 from bench.workload.texts import COMMAND, LAYOUT, OBJECTIVES
+from bench.workload.trace import TraceFile
 from bench.workload.value_type import BOOLEAN, FILE_NAME, NAME, ONE_LINE, one_of, whole
 
 ArrivalKind = Literal["constant", "poisson", "max"]
@@ -129,8 +131,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "5000/s",
             also=_LOCUST,
             short="-r",
-            replaces=("stages",),
-            without="required, unless there are stages",
+            replaces=("stages", "trace", "speed"),
+            without="required, unless there are stages or a trace",
         ),
     ] = None
     stages: Annotated[
@@ -140,9 +142,23 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "Steps and ramps of the offered rate, in place of a rate and a duration.",
             "5s@1000/s,10s@1000/s..5000/s",
             also=_LOCUST,
-            replaces=("rate", "duration", "tasks", "arrivals"),
+            replaces=("rate", "duration", "tasks", "arrivals", "trace", "speed"),
         ),
     ] = ()
+    trace: Annotated[
+        TraceFile | None,
+        _load(
+            FILE_NAME,
+            "CSV file of rates over time, or of tasks with their time, queue and size, in place of "
+            "a rate and a duration.",
+            "yesterday.csv",
+            replaces=("rate", "stages", "duration", "tasks", "arrivals"),
+        ),
+    ] = None
+    speed: Annotated[
+        float,
+        _load(SPEED, "How many times as fast as it was recorded a trace is replayed.", "2x"),
+    ] = 1.0
     duration_s: Annotated[
         float | None,
         _load(
@@ -150,8 +166,8 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "How long to enqueue; beside a number of tasks, whichever ends first.",
             "20s",
             short="-d",
-            replaces=("tasks", "stages"),
-            without="required, unless there are tasks or stages",
+            replaces=("tasks", "stages", "trace", "speed"),
+            without="required, unless there are tasks, stages or a trace",
         ),
     ] = None
     overrun_s: Annotated[
@@ -172,7 +188,7 @@ class ScenarioFields(msgspec.Struct, frozen=True, kw_only=True):
             "100000",
             also=_LOCUST,
             short="-n",
-            replaces=("duration",),
+            replaces=("duration", "trace", "speed"),
         ),
     ] = None
     seed: Annotated[

@@ -96,11 +96,11 @@ def test_a_shape_is_not_made_of_what_could_be_meant_otherwise(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("time_s,rate\n0,1\n", "no column 'rate_per_s'"),
+        ("time_s\n0\n1\n", "no column of rates: rate_per_s"),
         ("time_s,rate_per_s\n0,1\n", "fewer than two rows"),
-        ("time_s,rate_per_s\n0,1\nx,2\n", "line 3: not two numbers"),
-        ("time_s,rate_per_s\n0,1\n1,-2\n", "line 3: a rate is finite and not negative"),
-        ("time_s,rate_per_s\n0,1\n0,2\n", "line 3: time_s does not increase"),
+        ("time_s,rate_per_s\n0,1\nx,2\n", "line 3, column 'time_s': 'x' is not a number"),
+        ("time_s,rate_per_s\n0,1\n1,-2\n", "line 3, column 'rate_per_s': '-2' is out of range"),
+        ("time_s,rate_per_s\n0,1\n0,2\n", "line 3, column 'time_s': it does not increase"),
         ("time_s,rate_per_s\n0,1\n" + "9" * 200_000 + ",2\n", "not CSV: field larger"),
         (None, "No such file"),
     ],

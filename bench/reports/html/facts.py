@@ -7,6 +7,7 @@ from bench.workload.distribution import Distribution
 from bench.workload.fields import name_of, without_effect
 from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
+from bench.workload.trace import TraceFile
 
 FactRows = Sequence[tuple[str, str]]
 """Facts in their order: a name and a text each."""
@@ -50,6 +51,8 @@ def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
     idle = {field.attribute for field in without_effect(scenario)}
     for name in scenario.__struct_fields__:
         value = getattr(scenario, name)
+        if name == "speed" and scenario.trace is None:
+            continue
         if value is None or value in ("", ()) or name in ("name", "description", *idle):
             continue
         yield name_of(name), _field_value(name, value)
@@ -68,7 +71,12 @@ def _field_value(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return _number(name, value)
-    return str(value)
+    return _trace(value) if isinstance(value, TraceFile) else str(value)
+
+
+def _trace(trace: TraceFile) -> str:
+    tasks = f"{units.format_count(trace.tasks)} tasks" if trace.tasks else "rates"
+    return f"{trace.file}: {tasks}, SHA-256 {trace.sha256[:12]}…"
 
 
 def _number(name: str, value: float) -> str:
