@@ -8,12 +8,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cyclopts
+import msgspec
 from cyclopts import Parameter
 
 from bench.cli import run as run_command
 from bench.cli.arguments import flags_of, require_complete
+from bench.cli.command_line import settings as command_settings
 from bench.cli.field_flags import ScenarioFlags
-from bench.cli.options import ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, settled
 from bench.cli.refusals import refusal
 from bench.cli.run import RunFlags
 from bench.errors import BenchError, ServerUnreachable, UsageError
@@ -24,6 +26,7 @@ from bench.redisio import connection, embedded
 from bench.run.external_worker import command_of
 from bench.workload import library
 from bench.workload.feed import payloads
+from bench.workload.fields import FIELDS
 from bench.workload.measurable import require_measured
 from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
@@ -103,23 +106,34 @@ def read_arm(
     the working folder.
     """
     with _naming(flags.label):
-        changes = {**common.changes(), **flags.own.changes()}
         url = where.redis_url if flags.where.redis_url is None else flags.where.redis_url
-        words = (*flags_of(changes), *flags_of(flags.others))
-        arms.require_no_secret(flags.label, words, url)
         revision, folder = place or (None, None)
         arm = Arm(
             label=flags.label,
             text=flags.text,
-            arguments=(name, *words),
+            arguments=(),
             url=url,
             revision=revision,
             folder=None if folder is None else str(folder),
         )
+        given = {**_kept(common.changes(), flags.own), **flags.own.changes()}
+        others = tuple(flags_of(flags.others))
+        arms.require_no_secret(flags.label, (*flags_of(given), *others), url)
         with in_folder(arm):
-            scenario = scenario_from(name, ScenarioFlags.of(changes))
+            scenario, changes = settled(name, given)
+        arm = msgspec.structs.replace(arm, arguments=(name, *flags_of(changes), *others))
         ServerFlags(redis_url=arm.resolved_url()).url()  # reports what cannot be read
     return ReadArm(arm, scenario, flags.others)
+
+
+def _kept(common: Mapping[str, object], own: ScenarioFlags) -> dict[str, object]:
+    """The flags of both arms, without the settings that an arm's own flags replace."""
+    replaced = {each for name in own.changes() for each in FIELDS[name].declared.replaces}
+    return {
+        name: value
+        for name, value in common.items()
+        if name not in replaced or name not in command_settings()
+    }
 
 
 def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[str, object]]:

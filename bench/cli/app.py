@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from bench import result_files
-from bench.cli import command_line
+from bench.cli import applied_settings, command_line
 from bench.cli import help as helps
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
@@ -31,8 +31,9 @@ def _shown_default(value: object) -> object:
 app = cyclopts.App(
     name="bench",
     help=f"{helps.SUMMARY}\n\n{helps.CONCEPTS}",
-    help_epilogue=helps.EXIT_CODES,
+    help_epilogue=f"{helps.SETTINGS}\n\n{helps.EXIT_CODES}",
     usage="Usage: bench COMMAND [FLAGS]",
+    config=(applied_settings.apply,),
     version=__version__,
     version_flags=("--version", "-V"),
     group_commands=cyclopts.Group("Help", sort_key=len(helps.SECTIONS) + 1),

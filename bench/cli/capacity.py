@@ -22,7 +22,7 @@ from bench.cli.groups import OUTPUT, SEARCH
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
-from bench.cli.options import ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, settled
 from bench.errors import ExitCode, UsageError, quoted
 from bench.inert import visible
 from bench.jobs import capacity_job
@@ -33,7 +33,6 @@ from bench.reports.capacity_progress import search_view
 from bench.secrets import holds_secret
 from bench.workload.fields import FIELDS
 from bench.workload.quantities import read_duration
-from bench.workload.scenario import Scenario
 from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
 from bench.workload.value_type import whole_number
 
@@ -190,7 +189,7 @@ def _continued(record: CapacityRecord, budget: str | None) -> CapacityRecord:
 def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     axis, asked = flags.levels()
     _require_free(flags.changes())
-    scenario: Scenario = scenario_from(name, flags)
+    scenario, effective = settled(name, flags.changes())
     if not scenario.slo:
         raise UsageError("no objective to search for: add one, such as --slo 'e2e.p99 < 50ms'")
     if not scenario.has_workers or scenario.external_workers:
@@ -200,7 +199,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "the search starts its own workers; for external ones, give a --worker-command and "
             "levels with --workers"
         )
-    changes = {key: value for key, value in flags.changes().items() if key != "slo"}
+    changes = {key: value for key, value in effective.items() if key != "slo"}
     server = list(flags_of(how.server_flags()))
     if holds_secret([*flags_of(changes), *server]):
         raise UsageError(

@@ -13,6 +13,11 @@ objective   a bound that a run must meet: --slo 'e2e.p99 < 50ms'
 record      the JSON file of what a run measured; all reports come from it
 page        a record as one HTML file: 'bench report RECORD --html page.html'"""
 """The eight terms that the first runs need, each in a line that fits into 80 columns."""
+SETTINGS = (
+    "A variable sets any flag (BENCH_RATE=500/s, BENCH_AB_BUDGET=10m), and bench.toml or "
+    "[tool.bench] in pyproject.toml sets a project's own defaults. The command line comes first, "
+    "then variables, then the file, then the scenario."
+)
 EXIT_CODES = (
     "Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid measurement, "
     "5 objective missed, 6 no server, 70 internal error, 130 interrupted."

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bench.cli import command_line
 from bench.cli.field_flags import FieldFlags
 from bench.cli.groups import SERVER
 from bench.cli.messages import notify
@@ -72,14 +73,20 @@ def layout_named(name: str) -> LayoutEntry:
     return entry
 
 
+def _idle(scenario: Scenario) -> set[str]:
+    """Fields that have no effect on this scenario's workers."""
+    idle = {each.name for each in without_effect(scenario)}
+    if scenario.is_observed and scenario.worker_command is None:
+        idle.add("workers")
+    return idle
+
+
 def _require_effect(changes: Mapping[str, object], scenario: Scenario) -> None:
     """Raises UsageError for flags that have no effect on this scenario's workers.
 
     A scenario's file may hold such fields: it may be run with either kind of worker.
     """
-    idle = {each.name for each in without_effect(scenario)}
-    if scenario.is_observed and scenario.worker_command is None:
-        idle.add("workers")
+    idle = _idle(scenario)
     given = [FIELDS[name].option for name in changes if name in idle]
     if given:
         kind = "an external worker" if scenario.is_observed else "the built-in worker"
@@ -93,17 +100,35 @@ def require_readable(changes: Mapping[str, object]) -> None:
         try:
             FIELDS[name].read(written)
         except UsageError as error:
-            raise ScenarioError(f"{FIELDS[name].option}: {error}") from None
+            setting = command_line.settings().get(name)
+            origin = "" if setting is None else f" ({setting.origin})"
+            raise ScenarioError(f"{FIELDS[name].option}{origin}: {error}") from None
 
 
 def scenario_from(name_or_path: str, flags: FieldFlags) -> Scenario:
     """Returns the scenario with the flags on top. Raises ScenarioError, and UsageError."""
+    scenario, changes = settled(name_or_path, flags.changes())
+    command_line.leave_out(set(flags.changes()) - set(changes))
+    return scenario
+
+
+def settled(
+    name_or_path: str, changes: Mapping[str, object]
+) -> tuple[Scenario, Mapping[str, object]]:
+    """Returns the scenario with these changes, and those of them that have an effect on it.
+
+    Raises ScenarioError, and UsageError for a flag without effect. A setting of a file or a
+    variable, which may be meant for other runs, is left out instead.
+    """
     source, written = library.load(name_or_path)
-    changes = flags.changes()
+    scenario = resolve(written, source)  # an error in the file is reported as the file's
     if not changes:
-        return resolve(written, source)
-    resolve(written, source)  # an error in the file is reported as the file's
+        return scenario, changes
     require_readable(changes)
     scenario = resolve(override(written, changes), "flags")
+    idle = _idle(scenario)
+    if left_out := idle.intersection(changes, command_line.settings()):
+        changes = {name: value for name, value in changes.items() if name not in left_out}
+        scenario = resolve(override(written, changes), "flags")
     _require_effect(changes, scenario)
-    return scenario
+    return scenario, changes

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import settings
 from bench.errors import ExitCode, error_of_process
 from bench.processes import git, start
 from bench.processes.start import GuardedProcess
@@ -89,7 +90,7 @@ def _await(
 
 
 def _environment(options: RunOptions) -> dict[str, str]:
-    environment = start.python_environment()
+    environment = settings.without(start.python_environment())  # its flags hold them already
     if options.url is not None:
         environment[URL_VARIABLE] = options.url
     if options.folder is not None:  # in another repository than that of a hook at hand
