@@ -8,13 +8,19 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 
+from bench import settings
 from bench.errors import UsageError
 from bench.files import make_folder, refusal
+from bench.names import variable
 
 RESULTS = Path("results")
-"""Folder of records and pages for which the user names no file."""
+"""Folder of records for which the user names no file, within a project."""
+FOLDER_VARIABLE = "BENCH_RESULTS"
+_OF_USER = Path("runqy-bench", "results")
+_named: ContextVar[Path | None] = ContextVar("named", default=None)
 _LONGEST_NAME = 100
 """Letters of a default name that are the user's: the whole must fit into any file system."""
 _STAMP = "[0-9]" * 8 + "-" + "[0-9]" * 6
@@ -29,8 +35,39 @@ def _stamped_name(name: str) -> str:
     return f"{moment}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)[:_LONGEST_NAME]}"
 
 
+def use(named: Path | None) -> None:
+    """Store the folder that the user names for the results of this command, or None."""
+    _named.set(named)
+
+
+def folder() -> Path:
+    """Returns the folder of results: the one that ``use`` was given, or ``BENCH_RESULTS`` names.
+
+    Without either it is ``results`` in the working folder where there is such a folder, or where
+    the working folder belongs to a project of the user's. Anywhere else nothing is left in a folder
+    that may be somebody else's: the results go to the user's own data, under ``XDG_DATA_HOME`` or
+    ``~/.local/share``. Raises UsageError for a variable that is set and empty.
+    """
+    named = _named.get() or variable(FOLDER_VARIABLE, os.environ)
+    if named is not None:
+        return Path(named)
+    try:
+        if RESULTS.is_dir() or settings.is_project(Path.cwd()):
+            return RESULTS
+        return _data_folder() / _OF_USER
+    except (OSError, RuntimeError):  # there is no working folder, or no home
+        return RESULTS
+
+
+def _data_folder() -> Path:
+    """Where programs keep data of the user's. Raises RuntimeError where nobody's home is known."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    return Path(named) if named.startswith("/") else Path.home() / ".local" / "share"
+
+
 def new_file(name: str) -> Path:
-    """Make an empty record ``results/YYYYmmdd-HHMMSS-NAME.json`` that no other process has.
+    """Make an empty record ``YYYYmmdd-HHMMSS-NAME.json`` in the folder of results that no other
+    process has.
 
     Raises UsageError. ``release`` removes it where nothing was saved.
     """
@@ -38,7 +75,7 @@ def new_file(name: str) -> Path:
 
 
 def new_folder(name: str) -> Path:
-    """Make an empty folder ``results/YYYYmmdd-HHMMSS-NAME`` that no other process has.
+    """Make an empty folder ``YYYYmmdd-HHMMSS-NAME`` in that of results that no other process has.
 
     Raises UsageError. ``release`` removes it where nothing was saved.
     """
@@ -54,13 +91,13 @@ def release() -> None:
 
 
 def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
-    stamped = _stamped_name(name)
+    stamped, results = _stamped_name(name), folder()
     for number in itertools.count(1):
         ending = "" if number == 1 else f".{number}"
-        path = RESULTS / f"{stamped}{ending}{suffix}"
+        path = results / f"{stamped}{ending}{suffix}"
         try:
-            make_folder(RESULTS)
-            _remove_abandoned()
+            make_folder(results)
+            _remove_abandoned(results)
             make(path)
             lock = _held(path)
         except FileExistsError:
@@ -73,9 +110,9 @@ def _reserve(name: str, suffix: str, make: Callable[[Path], object]) -> Path:
     raise AssertionError  # a count never ends
 
 
-def _remove_abandoned() -> None:
+def _remove_abandoned(results: Path) -> None:
     """Remove what processes reserved that were killed before they could fill it."""
-    for path in RESULTS.glob(f"{_STAMP}-*"):
+    for path in results.glob(f"{_STAMP}-*"):
         with contextlib.suppress(OSError):
             status = path.lstat()
             is_empty = stat.S_ISREG(status.st_mode) and status.st_size == 0

@@ -17,7 +17,9 @@ from hypothesis import settings
 
 from bench.redisio import embedded as embedded_server
 from bench.redisio.embedded import EmbeddedServer
+from bench.settings import variable_of
 from bench.usage import SINGLE_THREADED
+from bench.workload.fields import FIELDS
 from tests.talk import talk
 
 # No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
@@ -26,6 +28,9 @@ settings.register_profile("nightly", settings.get_profile("bench"), max_examples
 settings.load_profile("bench")
 
 os.environ.update(SINGLE_THREADED)  # and so for all processes that tests start
+for _name in os.environ.keys() & {variable_of(name) for name in FIELDS}:
+    del os.environ[_name]  # the user's own defaults
+os.environ["BENCH_RESULTS"] = "results"  # in the folder of the test
 
 START_TIMEOUT_S = 20.0
 QUICK_S = 1.0

@@ -29,6 +29,7 @@ from bench.cli.field_flags import ScenarioFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.groups import ARMS, OUTPUT
 from bench.cli.interrupts import interruptible
+from bench.cli.measuring import ResultsFlag
 from bench.cli.messages import notify
 from bench.cli.options import ServerFlags
 from bench.errors import ExitCode
@@ -125,6 +126,7 @@ class Arms:
             help="Folder of an interrupted job to resume. Example: prefetch-64",
         ),
     ] = None
+    results: ResultsFlag = None
     output: Annotated[
         Path | None,
         Parameter(
@@ -171,6 +173,7 @@ def ab(
         else:
             name = scenario or library.DEFAULT
             job, read = _new_job(name, which, flags, where, decision, stack)
+            result_files.use(which.results)
             folder = which.output or result_files.new_folder(f"ab-{_title(name)}")
             ab_job.require_none(folder)
         files.require_file(folder / ab_job.STATE, "the job is saved after each run")

@@ -31,7 +31,7 @@ from bench.workload.measurable import require_measured
 from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
 
-_NOT_FOR_ARMS = ("output", "json", "quiet", "keep")
+_NOT_FOR_ARMS = ("output", "results", "json", "quiet", "keep")
 _SOME_URL = "redis://127.0.0.1:1/0"
 """Fills in the placeholders of a worker's command before there is a server."""
 

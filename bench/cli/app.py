@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _as_interrupt)
     tokens = sys.argv[1:] if arguments is None else list(arguments)
     command_line.remember(tokens)
+    result_files.use(None)
     with unfailing() as (output, _):
         try:
             code = _code_of(tokens)

@@ -209,4 +209,4 @@ def _warn_of_slips(command: str, flags: Mapping[str, Argument]) -> None:
             notify(f"{each} sets nothing{meant}")
 
 
-_OTHERS = frozenset({"BENCH_REDIS_URL", settings.FILE_VARIABLE})
+_OTHERS = frozenset({"BENCH_REDIS_URL", "BENCH_RESULTS", settings.FILE_VARIABLE})

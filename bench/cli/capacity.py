@@ -149,6 +149,7 @@ def capacity(
         path, record = how.resume, _continued(capacity_record.load(how.resume), how.budget)
     else:
         record = _new(scenario or _DEFAULT_SCENARIO, flags, how)
+        result_files.use(how.results)
         path = how.output or result_files.new_file("capacity")
     files.require_file(path, "the search is saved after each trial")
     if not how.hides_progress:

@@ -100,6 +100,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     require_within("--tasks", how.tasks, 1, job.MOST_TASKS)
     require_within("--repeat", how.repeat, 1, job.MOST_REPEAT)
     url = how.server_url(where)
+    result_files.use(how.results)
     path = how.output or result_files.new_file("clients")
     files.require_writable(path)
     if how.images is not None:

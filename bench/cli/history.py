@@ -24,7 +24,7 @@ _MOST = 12
 
 
 def history(
-    folder: Path = result_files.RESULTS,
+    folder: Path | None = None,
     /,
     *,
     metric: Annotated[
@@ -61,8 +61,9 @@ def history(
     Parameters
     ----------
     folder
-        A folder of run records.
+        A folder of run records; that of results by default.
     """
+    folder = folder or result_files.folder()
     if each and image is None:
         raise UsageError("--each draws several trends, but --image names no file; add --image")
     everything = _runs(folder, scenario)

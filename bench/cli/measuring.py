@@ -12,6 +12,17 @@ from bench.cli.options import ServerFlags
 from bench.errors import ExitCode, UsageError
 from bench.secrets import URL_VARIABLE
 
+ResultsFlag = Annotated[
+    Path | None,
+    Parameter(
+        group=OUTPUT,
+        metavar="FOLDER",
+        help="Folder for records without --output: results/ in a project, otherwise the user's own "
+        "data. Example: load-tests",
+    ),
+]
+"""The flag of a command that saves a record under a name of its own."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +50,7 @@ class MeasuringFlags:
         Path | None,
         Parameter(alias="-o", group=OUTPUT, help="File for the record. Example: evening-peak.json"),
     ] = None
+    results: ResultsFlag = None
     json: Annotated[bool, Parameter(group=OUTPUT, help="Print only the record, as JSON.")] = False
     quiet: Annotated[
         bool,

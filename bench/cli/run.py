@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import files
+from bench import files, result_files
 from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
 from bench.cli.field_flags import ScenarioFlags
@@ -174,6 +174,7 @@ def run(
     if how.distributed and url is not None:
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
+    result_files.use(how.results)
     path = how.output or run_record.default_path(chosen.name)
     if how.restarts > 1:
         files.require_file(path, "the record of all starts is saved after each")

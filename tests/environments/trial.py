@@ -160,6 +160,7 @@ def _left_files(folders: Folders) -> list[str]:
 def _environment(place: Place, folders: Folders, mark: str) -> dict[str, str]:
     made = {
         **os.environ,
+        "BENCH_RESULTS": "results",
         _MARK: mark,
         "TMPDIR": str(folders.temporary),
         "HOME": str(folders.home),
