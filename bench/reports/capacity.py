@@ -10,6 +10,7 @@ from rich.text import Text
 from bench import inert, units
 from bench.analysis.capacity import answer
 from bench.records.capacity_record import CapacityRecord, LevelRow
+from bench.reports import next_steps
 from bench.reports.console import note_line, print_parts, record_lines
 from bench.reports.tables import plain_table
 
@@ -34,7 +35,8 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
         yield _predictions(record)
     yield ""
     yield from (Text(line, style="dim") for line in models(record))
-    yield from record_lines(path)
+    steps = [] if path is None else next_steps.after_capacity(record, path)
+    yield from record_lines(path, steps)
 
 
 def level_name(level: LevelRow) -> str:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from bench.records.clients_record import ClientsRecord
-from bench.reports import clients_text
+from bench.reports import clients_text, next_steps
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.tables import ReportTable, natural_width, plain_table
 
@@ -36,7 +36,8 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
         yield Text.assemble(("skipped ", "yellow"), skip)
     yield Text(f"{clients_text.CAPTION} {clients_text.BATCHES}", style="dim")
     yield Text(clients_text.footer(record), style="dim")
-    yield from record_lines(path)
+    steps = [] if path is None else next_steps.after_clients(path)
+    yield from record_lines(path, steps)
 
 
 def _table(record: ClientsRecord) -> ReportTable:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -61,7 +61,15 @@ def fault_line(fault: str) -> Text:
     return Text.assemble(("✗ ", "bold red"), inert.line(fault))
 
 
-def record_lines(path: Path | None) -> Iterable[Text]:
-    """Yields the last line of a report, which names the record's file; nothing without a file."""
+def next_lines(steps: Sequence[str]) -> Iterable[Text]:
+    """Yields what to do next, a line for each step."""
+    for number, step in enumerate(steps):
+        yield Text.assemble("      " if number else "next: ", (inert.line(step), "cyan"))
+
+
+def record_lines(path: Path | None, steps: Sequence[str] = ()) -> Iterable[Text]:
+    """Yields the end of a report: what to do next, and last the record's file; nothing without a
+    file."""
     if path is not None:
+        yield from next_lines(steps)
         yield Text.assemble("record: ", (inert.line(str(path)), "bold"))

@@ -11,6 +11,7 @@ from rich.text import Text
 from bench.analysis import restarts
 from bench.analysis.restarts import Answer
 from bench.records.restarts_record import RestartsRecord, Spread
+from bench.reports import next_steps
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.figures import NOTHING, counted, figure, share
 from bench.reports.tables import plain_table
@@ -42,7 +43,8 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
     yield table
     yield ""
     yield Text(EXPLANATION, style="dim")
-    yield from record_lines(path)
+    steps = [] if path is None else next_steps.after_restarts(record)
+    yield from record_lines(path, steps)
 
 
 def sentence(record: RestartsRecord) -> str:

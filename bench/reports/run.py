@@ -11,7 +11,7 @@ from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import run_columns, run_text
+from bench.reports import next_steps, run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.tables import plain_table
 
@@ -148,4 +148,5 @@ def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
     *first, last = run_text.footer(record)
     yield from map(Text, first)
     yield Text(last, style="dim")
-    yield from record_lines(path)
+    steps = [] if path is None else next_steps.after_run(record, path)
+    yield from record_lines(path, steps)

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from bench.analysis.rule import Decision
 from bench.records.comparison_record import GateRecord, GateRow
-from bench.reports.console import fault_line, print_parts
+from bench.reports import next_steps
+from bench.reports.console import fault_line, next_lines, print_parts
 from bench.reports.gate import text
 from bench.reports.tables import least_width, plain_table
 
@@ -56,6 +57,7 @@ def render(gate: GateRecord, place: str | None, width: int) -> Iterable[Renderab
     for line in text.footer(gate):
         yield Text(line, style="dim")
     yield Text.assemble(f"{text.RERUN}: ", (gate.command, "bold"))
+    yield from next_lines(next_steps.after_comparison(gate, place))
     if place is not None:
         yield Text.assemble("records: ", (place, "bold"))
 
