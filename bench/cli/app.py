@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 
 import cyclopts
+from cyclopts.argument import ArgumentCollection
 
 from bench import result_files
-from bench.cli import applied_settings, command_line
+from bench.cli import command_line
 from bench.cli import help as helps
 from bench.cli.arguments import require_complete
 from bench.cli.messages import notify
@@ -28,12 +29,18 @@ def _shown_default(value: object) -> object:
     return None if value in (None, False, "") else value
 
 
+def _apply_settings(app: object, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    from bench.cli import applied_settings  # noqa: PLC0415 - it loads the fields, and helps do not
+
+    applied_settings.apply(app, commands, arguments)
+
+
 app = cyclopts.App(
     name="bench",
     help=f"{helps.SUMMARY}\n\n{helps.CONCEPTS}",
     help_epilogue=f"{helps.SETTINGS}\n\n{helps.EXIT_CODES}",
     usage="Usage: bench COMMAND [FLAGS]",
-    config=(applied_settings.apply,),
+    config=(_apply_settings,),
     version=__version__,
     version_flags=("--version", "-V"),
     group_commands=cyclopts.Group("Help", sort_key=len(helps.SECTIONS) + 1),
