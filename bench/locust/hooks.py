@@ -27,6 +27,7 @@ from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.arguments import add_options
 from bench.locust.fleet import LOCAL, LocustFleet
+from bench.locust.form import StartForm, submitted_options
 from bench.locust.gathering import Gathering
 from bench.locust.launcher import PROGRESS_VARIABLE
 from bench.locust.load_test import LoadTest
@@ -38,17 +39,9 @@ from bench.locust.messages import (
     pack,
     unpack,
 )
-from bench.locust.options import (
-    TestSetup,
-    fields_of,
-    require_complete,
-    require_url,
-    require_variables,
-    scenario_of,
-    setup_of,
-)
+from bench.locust.options import TestSetup, require_complete, require_url, require_variables
+from bench.locust.plan import can_change_in_page, planned
 from bench.locust.producer import LocustProducer
-from bench.locust.shapes import RateShape
 from bench.measure.progress import Gathered, Progress, while_gathering
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
@@ -57,9 +50,9 @@ from bench.redisio.connection import open_client
 from bench.reports import streams
 from bench.reports.run import print_report
 from bench.reports.unforeseen import translated
-from bench.run.awaited_workers import require_server_of_others
 from bench.run.subprocesses import SubprocessFleet
 from bench.secrets import hide, hide_in_command, url_secrets
+from bench.workload.feed import payloads
 from bench.workload.scenario import Scenario
 
 _log = logging.getLogger("bench")
@@ -78,6 +71,7 @@ class Hooks:
         self.load_test: LoadTest | None = None
         self._error: BenchError | None = None
         self._gathering: Gathering | None = None
+        self._form = StartForm()
         on: Any = environment.events  # listeners are untyped
         on.test_start.add_listener(self._on_test_start)
         on.test_stopping.add_listener(self._on_test_stopping)
@@ -91,7 +85,15 @@ class Hooks:
             runner.register_message(TO_COORDINATOR, self._on_process_message)
             gevent.spawn(self._watch_processes)
         if environment.web_ui is not None:
-            web.extend(environment.web_ui, lambda: self.load_test)
+            web.extend(
+                environment.web_ui,
+                web.Page(
+                    lambda: self.load_test,
+                    self._failure,
+                    self._refusal,
+                    self._arrange_form,
+                ),
+            )
 
     @property
     def _options(self) -> Mapping[str, Any]:
@@ -170,7 +172,7 @@ class Hooks:
         """Raises a BenchError for options that no test could be made of, and where the server does
         not answer.
 
-        A web page may still change them, so there a test reports them when it is started.
+        Those that a web page still asks for are reported when a test is started there.
         """
         if not self._coordinates and self._options.get("processes"):
             return  # the process that forked this one reports the same options
@@ -178,13 +180,18 @@ class Hooks:
         require_variables(os.environ)
         if self._own_url is not None:
             require_url(self._own_url)
-        if self._coordinates and self._environment.web_ui is None:
-            require_complete(self._options)
+        if not self._coordinates:
+            return
+        require_complete(self._options)
+        if self._environment.web_ui is None:
             setup, scenario, _ = self._asked()
             if setup.url is not None:
                 open_client(setup.url).close()
             if isinstance(self._runner, MasterRunner):
                 self._gather(scenario)
+        elif not can_change_in_page(self._options, self._environment):
+            planned(self._options, self._environment)
+        self._form = StartForm.of(self._options, self._environment)
 
     def _gather(self, scenario: Scenario) -> None:
         """Watches Locust's wait for its workers."""
@@ -207,27 +214,31 @@ class Hooks:
 
     def _asked(self) -> tuple[TestSetup, Scenario, Path]:
         """Returns the set-up, the scenario and the file that the options ask for."""
-        options, environment = self._options, self._environment
-        setup = setup_of(options)
-        kinds = {getattr(each, "is_closed_loop", None) for each in environment.user_classes}
-        is_closed_loop = next((kind for kind in kinds if kind is not None), None)
-        run_time = options.get("run_time")
-        shape = environment.shape_class
-        stages = None
-        fields = fields_of(environment.user_classes)
-        if isinstance(shape, RateShape):
-            shape.prepare(options)
-            stages = None if is_closed_loop else shape.stages_text()
-            run_time = shape.duration_s
-        scenario = scenario_of(
-            options, fields, is_closed_loop, float(run_time) if run_time else None, stages
-        )
-        if setup.is_embedded:
-            own = "--start-worker (or expect none, with --enqueue-only)"
-            require_server_of_others(scenario, own)
+        setup, scenario = planned(self._form.asked(self._options), self._environment)
         path = Path(setup.record) if setup.record else default_path(scenario.name)
         require_writable(path)
         return setup, scenario, path
+
+    def _failure(self) -> str | None:
+        """Returns why the last test could not begin, or has no record, as one line."""
+        error = self._error or (None if self.load_test is None else self.load_test.error)
+        return None if error is None else _shown(error, self._own_url)
+
+    def _arrange_form(self, inputs: dict[str, dict[str, Any]]) -> None:
+        self._form.arrange(inputs)
+
+    def _refusal(self, submitted: Mapping[str, str]) -> str | None:
+        """Returns why no test can be made of what a form asks for, as one line; None if one can."""
+        given = {**self._options, **submitted_options(self._options, submitted)}
+        try:
+            setup, scenario = planned(self._form.asked(given), self._environment)
+            if self._produces:  # elsewhere it is a file of the hosts of Locust's workers
+                payloads(scenario)
+            if setup.url is not None:
+                open_client(setup.url).close()
+        except Exception as error:  # the page would be empty
+            return _shown(translated(error, url_secrets(self._own_url or "")), self._own_url)
+        return None
 
     def _make_test(self) -> LoadTest:
         environment = self._environment

@@ -14,6 +14,7 @@ from locust.stats import RequestStats
 
 from bench.errors import BenchError, ExitCode
 from bench.locust.fleet import LocustFleet, let_others_run
+from bench.locust.history import History
 from bench.locust.options import TestSetup
 from bench.locust.tables import StatsTables
 from bench.measure.progress import Progress
@@ -67,6 +68,8 @@ class LoadTest:
     live: Live | None = None
     _noted: set[NoteKind] = field(default_factory=set)
     """What the log has been told."""
+    history: History = field(default_factory=History)
+    """What the charts of a web page show."""
     _is_interrupted: bool = False
     _is_ending: bool = False
     _is_asked_to_finish: bool = False
@@ -164,6 +167,8 @@ class LoadTest:
             ) -> None:
                 self.live = Live(progress, producers, workers)
                 self._log_note()
+                if self.has_page:
+                    self.history.note(progress, workers)
                 self.on_progress(progress)
                 let_others_run()
                 tables.feed(producers, workers)

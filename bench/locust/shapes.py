@@ -14,7 +14,7 @@ from typing import Any
 from locust import LoadTestShape
 
 from bench import units
-from bench.errors import BenchError, ScenarioError, UsageError
+from bench.errors import BenchError, ScenarioError, UsageError, quoted
 from bench.workload.quantities import read_duration, require_possible_rate
 from bench.workload.schedule import RateProfile, RateStage
 from bench.workload.trace import stages_of
@@ -47,6 +47,10 @@ class RateShape(LoadTestShape):
         self._trace = options.get("trace")
         self._stages = self.stages_of(peak_per_s, duration_s)
         self._users = int(options.get("num_users") or _DEFAULT_USERS)
+
+    def lacks_part(self, options: Mapping[str, Any]) -> bool:
+        """Returns whether these options leave out something that the shape cannot be without."""
+        return False
 
     @property
     def duration_s(self) -> float:
@@ -155,6 +159,10 @@ class Trace(RateShape):
 
     abstract = True
 
+    def lacks_part(self, options: Mapping[str, Any]) -> bool:
+        """Returns whether no file is named."""
+        return not options.get("trace")
+
     def stages_of(self, peak_per_s: float, duration_s: float) -> Sequence[RateStage]:
         """Returns the stages in the file, which has its own rates and its own length."""
         if not self._trace:
@@ -167,6 +175,8 @@ def read_trace(path: Path) -> list[RateStage]:
 
     Raises ScenarioError with the file's path, the line and the column.
     """
+    if "\0" in str(path):
+        raise ScenarioError(f"trace {quoted(str(path))}: not the name of a file")
     return [
         RateStage(
             each.duration_s, max(each.start_per_s, _LEAST_PER_S), max(each.end_per_s, _LEAST_PER_S)

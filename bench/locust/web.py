@@ -1,129 +1,134 @@
-"""An additional tab in Locust's web page, with what its tables cannot show."""
+"""An additional tab in Locust's web page, with what its tables cannot show, and a checked form."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
-from flask import Response, request
+from flask import Blueprint, Response, before_render_template, jsonify, request
 from locust.web import WebUI
 
-from bench import units
-from bench.locust.load_test import Live, LoadTest
-from bench.measure.latency_counts import added, percentile_us
-from bench.measure.recorder import Interval
+from bench.locust import live
+from bench.locust.load_test import LoadTest
+from bench.records import run_record
 
-_TAB = "queue"
-_PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
-_COLUMNS = {
-    "what": "What",
-    "queue": "Sub-queue",
-    "value": "Value",
-    "p50": "p50",
-    "p90": "p90",
-    "p99": "p99",
-    "p999": "p99.9",
-    "max": "Max",
+_TAB = {"title": "Queue", "key": "queue"}
+_FOLDER = "queue-tab"
+"""What our own addresses begin with."""
+_ASSETS = {
+    "tab.js": "text/javascript",
+    "tab.css": "text/css",
+    "uPlot.iife.min.js": "text/javascript",
+    "uPlot.min.css": "text/css",
 }
-"""Column keys to titles. Keys hold letters and digits only: the page rewrites others."""
-
-Row = dict[str, str]
-
-
-def extend(web_ui: WebUI, current: Callable[[], LoadTest | None]) -> None:
-    """Adds the tab to the page, and its rows to the statistics that the page polls."""
-    web_ui.template_args["extended_tabs"] = [{"title": "Queue", "key": _TAB}]
-    web_ui.template_args["extended_tables"] = [
-        {
-            "key": _TAB,
-            "structure": [{"key": key, "title": title} for key, title in _COLUMNS.items()],
-        }
-    ]
-
-    def add_ours(response: Response) -> Response:
-        if request.path.endswith("/stats/requests") and response.is_json:
-            load_test = current()
-            report = json.loads(response.get_data())
-            report["extended_stats"] = [{"key": _TAB, "data": rows(load_test)}]
-            response.set_data(json.dumps(report))
-            if load_test is not None and load_test.is_over:
-                load_test.is_shown.set()
-        return response
-
-    if web_ui.app is not None:
-        web_ui.app.after_request(add_ours)
+_HEAD = (
+    f'<link rel="stylesheet" href="./{_FOLDER}/uPlot.min.css">'
+    f'<link rel="stylesheet" href="./{_FOLDER}/tab.css">'
+    f'<script defer src="./{_FOLDER}/uPlot.iife.min.js"></script>'
+    f'<script defer src="./{_FOLDER}/tab.js"></script>'
+)
+_DOWNLOADS = [
+    {"title": "Download Run Record", "href": f"./{_FOLDER}/record.json"},
+    {"title": "Download Run Report", "href": f"./{_FOLDER}/report.html"},
+]
 
 
-def rows(load_test: LoadTest | None) -> list[Row]:
-    """Returns the rows of the tab; ``load_test`` is None before the first test."""
-    if load_test is None:
-        return [_row("Verdict", value="no test yet")]
-    shown = [_row("Verdict", value=_verdict(load_test))]
-    if load_test.note is not None:
-        shown.append(_row("Note", value=load_test.note.text))
-    if load_test.live is not None:
-        shown += _live_rows(load_test.live, list(load_test.scenario.queues))
-    if load_test.record is not None:
-        shown += [
-            _row(f"Warning: {each.code}", value=each.message) for each in load_test.record.warnings
-        ]
-        shown += [
-            _row(f"Objective: {each.expression}", value="holds" if each.passed else "missed")
-            for each in load_test.record.slo
-        ]
-        shown.append(_row("Record", value=str(load_test.path)))
-    return shown
+@dataclass(frozen=True)
+class Page:
+    """What the page needs to know of the tests."""
+
+    load_test: Callable[[], LoadTest | None]
+    failure: Callable[[], str | None]
+    """Why the last test could not begin, or has no record, as one line."""
+    refusal: Callable[[Mapping[str, str]], str | None]
+    """Why no test can be made of a form, as one line; None where one can."""
+    arrange: Callable[[dict[str, dict[str, Any]]], None]
+    """Gives the custom fields of the form their defaults and choices."""
 
 
-def _verdict(load_test: LoadTest) -> str:
-    if load_test.error is not None:
-        return f"none: {load_test.error}"
-    if load_test.record is not None:
-        return load_test.record.verdict
-    phase = load_test.live.progress.phase if load_test.live is not None else "starting"
-    return f"not yet: {phase}"
+def extend(web_ui: WebUI, page: Page) -> None:
+    """Adds the tab, what it downloads, and the check of the form to Locust's page."""
+    app = web_ui.app
+    if app is None:
+        return
+    web_ui.template_args["extended_tabs"] = [_TAB]
+    web_ui.template_args["extended_csv_files"] = _DOWNLOADS
+    app.before_request(lambda: _refused(page))
+    app.after_request(lambda response: _extended(page, response))
+
+    def arrange(_sender: object, context: dict[str, Any], **_: object) -> None:
+        arguments = context.get("template_args", {})
+        if "extra_options" in arguments:
+            page.arrange(arguments["extra_options"])
+
+    # Not weakly: nothing else refers to it.
+    before_render_template.connect(arrange, app, weak=False)
+    options: Any = web_ui.environment.parsed_options
+    app.register_blueprint(_addresses(web_ui, page), url_prefix=options.web_base_path or None)
 
 
-def _live_rows(live: Live, queues: list[str]) -> list[Row]:
-    progress = live.progress
-    rates = {
-        "Offered": progress.offered_per_s,
-        "Enqueued": progress.enqueued_per_s,
-        "Finished": progress.finished_per_s,
-    }
-    shown = [_row(what, value=units.format_rate(rate)) for what, rate in rates.items()]
-    shown += [
-        _row("Backlog", queue=queue, value=units.format_count(length))
-        for queue, length in progress.backlog.items()
-    ]
-    for interval in Interval:
-        reported = [each.latency_counts for each in live.producers]
-        reported += [each.latency_counts for each in live.workers]
-        counts = [
-            (queue, each)
-            for by_interval in reported
-            for queue, each in by_interval.get(interval, {}).items()
-        ]
-        for number, queue in enumerate(queues):
-            total = added(each for index, each in counts if index == number)
-            if total.count:
-                percentiles = {
-                    key: _duration(percentile_us(total, percent))
-                    for key, percent in _PERCENTILES.items()
-                }
-                shown.append(
-                    _row(
-                        str(interval),
-                        queue=queue,
-                        value=f"{units.format_count(total.count)} tasks",
-                        max=_duration(total.max_us),
-                        **percentiles,
-                    )
-                )
-    return shown
+def _refused(page: Page) -> Response | None:
+    """The answer to a form of which no test can be made; Locust shows its message beside it."""
+    if request.method != "POST" or not request.path.endswith("/swarm"):
+        return None
+    message = page.refusal(request.form)
+    if message is None:
+        return None
+    return jsonify({"success": False, "message": message})
 
 
-def _duration(value_us: int) -> str:
-    return units.format_duration(value_us / 1e6).replace(" ", "\u00a0")  # never in two lines
+def _extended(page: Page, response: Response) -> Response:
+    load_test = page.load_test()
+    if request.path.endswith("/stats/requests") and load_test is not None and load_test.is_over:
+        load_test.is_shown.set()
+    if request.endpoint == "locust.index" and response.mimetype == "text/html":
+        response.set_data(response.get_data(as_text=True).replace("</head>", f"{_HEAD}</head>"))
+    return response
 
 
-def _row(what: str, **cells: str) -> Row:
-    return dict.fromkeys(_COLUMNS, "") | {"what": what} | cells
+def _addresses(web_ui: WebUI, page: Page) -> Blueprint:
+    """What the tab is made of, and what it shows. Everything is served from here."""
+    ours = Blueprint("bench", __name__)
+    guarded: Any = web_ui.auth_required_if_enabled
+
+    def show_live() -> Response:
+        return jsonify(live.view(page.load_test(), page.failure()))
+
+    def download_record() -> Response:
+        return _download(page, "json", run_record.encode)
+
+    def download_report() -> Response:
+        return _download(page, "html", _report)
+
+    def show_asset(name: str) -> Response:
+        if name not in _ASSETS:
+            return Response("there is no such file\n", 404, mimetype="text/plain")
+        data = (files("bench.locust") / "page" / name).read_bytes()
+        return Response(data, mimetype=_ASSETS[name])
+
+    ours.add_url_rule(f"/{_FOLDER}/live", view_func=guarded(show_live))
+    ours.add_url_rule(f"/{_FOLDER}/record.json", view_func=guarded(download_record))
+    ours.add_url_rule(f"/{_FOLDER}/report.html", view_func=guarded(download_report))
+    ours.add_url_rule(f"/{_FOLDER}/<name>", view_func=show_asset)
+    return ours
+
+
+def _download(page: Page, kind: str, made: Callable[[run_record.RunRecord], bytes]) -> Response:
+    load_test = page.load_test()
+    if load_test is None or load_test.record is None:
+        return Response("there is no record yet: it is made when a test is over\n", 404)
+    record = load_test.record
+    name = f"{record.scenario.name}-{record.id}.{kind}"
+    response = Response(
+        made(record), mimetype="text/html" if kind == "html" else "application/json"
+    )
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _report(record: run_record.RunRecord) -> bytes:
+    # Drawing takes a second to import, and no test needs it.
+    from bench.reports.html.page import page as rendered  # noqa: PLC0415
+    from bench.reports.html.run_page import section  # noqa: PLC0415
+
+    return rendered([section(record)]).encode()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from locust.stats import RequestStats
 from bench.locust.load_test import Live, LoadTest
-from bench.locust.web import rows
+from bench.locust.live import view
 from bench.measure.progress import Behind, progress_of
 from bench.workload.resolve import resolve
 scenario = resolve({"queues": {"inference_default": 1}, "rate": 1000, "duration": "10s"})
@@ -22,7 +22,7 @@ def notes(progress):
     test = LoadTest(scenario=scenario, setup=None, path=Path("record.json"), command="locust",
         stats=RequestStats(), fleet=None, on_end=lambda: None, on_progress=lambda _: None)
     test.live = Live(progress, [], [])
-    return [row["value"] for row in rows(test) if row["what"] == "Note"]
+    return view(test, None)["note"]
 print(json.dumps({
     "well": notes(well),
     "unserved": notes(replace(well, unserved="no worker has taken a task")),
@@ -36,13 +36,13 @@ def test_the_tab_notes_that_nobody_serves_the_queues_or_that_users_cannot_keep_u
     command = [sys.executable, "-c", PROGRAM]
     printed = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60)
     assert json.loads(printed.stdout) == {
-        "well": [],
-        "unserved": [
+        "well": "",
+        "unserved": (
             "no worker has taken a task, or the test with --start-worker, or with --enqueue-only "
             "if none is to"
-        ],
-        "behind": [
+        ),
+        "behind": (
             "cannot keep up: 1.50 s behind the schedule, 0/s of 1,000/s; gives up 20.0 s after its "
             "start (--overrun)"
-        ],
+        ),
     }
