@@ -15,7 +15,7 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p999": 99.9}
 
 
 @dataclass(frozen=True)
-class Point:
+class LivePoint:
     """One moment of a test.
 
     Rates are those of the last full second. Percentiles are those of e2e, in seconds, of the tasks
@@ -34,7 +34,7 @@ class Point:
 class History:
     """The points of one test so far, about one for each second."""
 
-    points: list[Point] = field(default_factory=list)
+    points: list[LivePoint] = field(default_factory=list)
     _every_s: float = _EVERY_S
     _counted: LatencyCounts = field(default_factory=LatencyCounts)
 
@@ -46,7 +46,7 @@ class History:
         new = since(counted, self._counted)
         self._counted = counted if new.values else self._counted
         self.points.append(
-            Point(
+            LivePoint(
                 elapsed_s=progress.elapsed_s,
                 offered_per_s=progress.offered_per_s,
                 enqueued_per_s=progress.enqueued_per_s,

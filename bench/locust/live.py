@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench import units
-from bench.locust.history import PERCENTILES, Point, of_interval
+from bench.locust.history import PERCENTILES, LivePoint, of_interval
 from bench.measure.latency_counts import LatencyCounts, added, percentile_us
 from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport, WorkerReport
@@ -154,7 +154,7 @@ def _latencies(total: LatencyCounts) -> list[str]:
     return [units.format_count(total.count), *durations]
 
 
-def _charts(points: Sequence[Point], queues: Sequence[str]) -> list[Json]:
+def _charts(points: Sequence[LivePoint], queues: Sequence[str]) -> list[Json]:
     """Titles, units and curves; a curve has a value, or none, for each of ``times_s``."""
     shown = [queue for queue in queues if any(each.backlog.get(queue) for each in points)]
     if len(queues) <= _MOST_CURVES:
@@ -190,6 +190,6 @@ def _chart(title: str, unit: str, times_s: Sequence[float], curves: Sequence[Any
     }
 
 
-def _milliseconds(point: Point, name: str) -> float | None:
+def _milliseconds(point: LivePoint, name: str) -> float | None:
     value_s = point.percentiles_s.get(name)
     return None if value_s is None else round(value_s * 1e3, 4)

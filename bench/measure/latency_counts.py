@@ -88,5 +88,6 @@ def percentile_us(counts: LatencyCounts, percent: float) -> int:
     for value_us in sorted(counts.values):
         cumulated += counts.values[value_us]
         if cumulated >= rank:
-            return value_us
+            # A bucket's value may lie beyond the largest latency in it, where that is known.
+            return min(value_us, counts.max_us) if counts.max_us > 0 else value_us
     return 0

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.locust import live
-from bench.locust.history import PERCENTILES, History, Point, since
+from bench.locust.history import PERCENTILES, History, LivePoint, since
 from bench.measure.histogram import Histogram
-from bench.measure.latency_counts import LatencyCounts, latency_counts
+from bench.measure.latency_counts import LatencyCounts, latency_counts, percentile_us
 from bench.measure.progress import Progress
 from bench.measure.recorder import Interval
 from bench.measure.reports import WorkerReport
@@ -68,6 +68,12 @@ def test_what_is_new_is_the_difference(before: list[int], more: list[int]) -> No
     assert since(counts_of(before + more), counts_of(before)).values == counts_of(more).values
 
 
+@given(LATENCIES.filter(any))
+def test_no_percentile_in_the_table_is_above_the_largest_latency(values_us: list[int]) -> None:
+    counts = counts_of(values_us)
+    assert percentile_us(counts, 99.9) <= counts.max_us == max(values_us)
+
+
 def test_a_second_without_a_task_has_no_percentile_and_loses_none() -> None:
     """Nor does a report that carries no counts make the next one count tasks again."""
     history = History()
@@ -90,7 +96,7 @@ def test_points_are_about_a_second_apart_and_stay_few() -> None:
 def test_curves_are_as_long_as_their_times_and_few_enough_to_be_told_apart() -> None:
     queues = [f"inference_{number}" for number in range(12)]
     points = [
-        Point(float(at), 3, 2, 1, dict.fromkeys(queues, at), {"p50": 0.001} if at else {})
+        LivePoint(float(at), 3, 2, 1, dict.fromkeys(queues, at), {"p50": 0.001} if at else {})
         for at in range(3)
     ]
     rates, backlog, latency = cast(Any, live)._charts(points, queues)
