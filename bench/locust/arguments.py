@@ -5,9 +5,11 @@ workers as plain JSON, and ``bench.locust.options`` reads them.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from bench.errors import UsageError
+from bench.inert import visible
 from bench.locust.options import BASE
 from bench.secrets import URL_VARIABLE
 from bench.workload import library
@@ -64,6 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             groups[field.declared.group],
             field.option,
             default=None,
+            type=_checked(field),
             metavar=_placeholder(field),
             help=" ".join(_sentences(field)),
         )
@@ -99,6 +102,20 @@ def option_text(written: object) -> str:
     if isinstance(written, Sequence) and not isinstance(written, str):
         return "; ".join(str(each) for each in written)
     return str(written)
+
+
+def _checked(field: Field) -> Callable[[str], str]:
+    """Returns a function that returns an option's text, and that argparse calls for its errors."""
+
+    def check(text: str) -> str:
+        if text:  # an empty one is reported later, with those of variables
+            try:
+                field.read(field.declared.type.from_option(text))
+            except UsageError as error:
+                raise argparse.ArgumentTypeError(visible(str(error))) from None
+        return text
+
+    return check
 
 
 def _sentences(field: Field) -> Iterator[str]:

@@ -229,7 +229,7 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start) 
         (("--redis-url", "redis://127.0.0.1:1/0"), 6, "no server at redis://127.0.0.1:1/0"),
         (("--embedded", "--redis-url", "redis://127.0.0.1:1/0"), 2, "remove one of them"),
         (("--embedded",), 2, "can know of the server that this run starts for itself: name"),
-        (("--embedded", "--rate", "0/s"), 2, "rate: the rate must be above zero"),
+        (("--embedded", "--pipeline", "5", "--arrivals", "poisson"), 2, "poisson"),
     ],
 )
 def test_a_broken_set_up_is_one_line_and_an_exit_code(
@@ -252,8 +252,6 @@ def test_a_broken_set_up_is_one_line_and_an_exit_code(
         (("--embedded",), {"LOCUST_HOST": ""}, "LOCUST_HOST is set, but empty"),
         (("--redis-url", "redis://h/prod"), {}, "names no database that can be read"),
         (("--redis-url", "redis://:sesame@h?protocol=3"), {}, "unknown option 'protocol'"),
-        (("--embedded", "--slo", "e2e.p99 < 50"), {}, "'50' has no unit"),
-        (("--embedded", "--tasks", str(2**64)), {}, "tasks: 18446744073709551616 is out of range"),
         (("--embedded", "--start-worker", "1000"), {}, "--start-worker: 1000 is out of range"),
         (("--embedded", "--scenario", "none.json"), {}, "none.json: No such file"),
         (("--embedded", "--record", "\udcff"), {}, "is not UTF-8"),
@@ -267,6 +265,30 @@ def test_what_no_test_can_be_made_of_is_one_line_before_locust_begins(
     assert finished.err.startswith("bench: ")
     assert message in finished.err
     assert "sesame" not in finished.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rate", "abc"), ": error: argument --rate: 'abc' is not a rate"),
+        (("--slo", "e2e.p99 < 50", "--headless"), "'50' has no unit"),
+        (("--tasks", str(2**64)), "argument --tasks: 18446744073709551616 is out of range"),
+        (("--queues", "a=b", "--processes", "2"), "--queues: the weight of 'a' is not a number"),
+        (("--layout", "asynk", "--master"), "argument --layout: 'asynk' is not one of"),
+        (("--worker", "--slo", "fast"), "argument --slo: 'fast' is not an objective"),
+        (("--trace", "absent.csv", "--embedded"), "bench: trace absent.csv: No such file"),
+        (("--autostart",), "bench: no server given"),
+    ],
+)
+def test_a_wrong_option_ends_locust_also_where_it_would_show_its_page(
+    start: Start, free_port: int, words: tuple[str, ...], message: str
+) -> None:
+    """As long as the page could not ask for what is missing; the port is not even opened."""
+    where = ("--web-host", "127.0.0.1", "--web-port", str(free_port))
+    shape = ",shapes/trace.py" if "--trace" in words else ""
+    finished = start(*where, *words, locustfile=f"runqy.py{shape}").finish()
+    assert (finished.code, finished.out, finished.err.count("\n")) == (2, "", 1), finished.err
+    assert message in finished.err
 
 
 def test_a_wrong_password_is_told_without_it(start: Start, embedded: EmbeddedServer) -> None:
