@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +18,15 @@ from bench.cli.groups import HOSTS, OF_FIELDS, SERVER
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
+from bench.cli.metrics_flags import MetricsFlags
 from bench.cli.options import ServerFlags, scenario_from
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
+from bench.metrics.exporter import ExportTargets, MetricsExporter
+from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
@@ -46,7 +49,7 @@ _MOST_RESTARTS = 1000
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunFlags(MeasuringFlags):
+class RunFlags(MeasuringFlags, MetricsFlags):
     """Where a run takes place, and where its results go."""
 
     allow_shared: Annotated[
@@ -182,57 +185,76 @@ def run(
     else:
         files.require_writable(path)
 
-    def measure(file: Path) -> tuple[RunRecord, bool]:
-        return _measure(chosen, url, how, cluster, file)
-
-    if how.restarts > 1:
-        made, code = run_restarts(measure, how.restarts, path, is_quiet=how.hides_progress)
-        show = partial(show_restarts, made, path, as_json=how.json)
-    else:
-        finished, is_interrupted = measure(path)
-        code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
-        show = partial(_show, finished, path, as_json=how.json)
-    if not how.quiet:
-        where.warn_of_password()
-    if how.shows_report(path, code):
-        show()
+    with contextlib.ExitStack() as stack:
+        job = _Job(chosen, url, how, cluster)
+        if cluster is None:
+            job.exporter = stack.enter_context(how.exporting(is_quiet=how.hides_progress))
+        else:  # Locust's master is then the run, and exports
+            job.elsewhere = how.elsewhere(is_quiet=how.hides_progress)
+        if how.restarts > 1:
+            made, code = run_restarts(job.run, how.restarts, path, is_quiet=how.hides_progress)
+            show = partial(show_restarts, made, path, as_json=how.json)
+        else:
+            finished, is_interrupted = job.run(path)
+            code = ExitCode.INTERRUPTED if is_interrupted else run_record.exit_code(finished)
+            show = partial(_show, finished, path, as_json=how.json)
+        if not how.quiet:
+            where.warn_of_password()
+        if how.shows_report(path, code):
+            show()
     return code
 
 
-def _measure(
-    scenario: Scenario,
-    url: str | None,
-    how: RunFlags,
-    cluster: LocustCluster | None,
-    path: Path,
-) -> tuple[RunRecord, bool]:
-    """Returns the record of the run, which is saved, and whether the run was interrupted."""
-    with (
-        interruptible() as should_stop,
-        RecordFile(path) as file,
-        contextlib.ExitStack() as stack,
-    ):
-        owns_server, open_url = url is None, None
-        if url is None and cluster is None:
-            server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
-            url, open_url = server.url, server.open_url
-        request = RunRequest(
-            url=url or "",
-            scenario=scenario,
-            command=command_line(),
-            owns_server=owns_server,
-            open_url=open_url,
-            allow_shared=how.allow_shared,
-            keep=how.keep,
-        )
-        show = stack.enter_context(live_view(scenario, is_quiet=how.hides_progress))
-        if cluster is None:
-            on_measured = partial(_save, file.save_measured, how)
-            finished = execute(request, show, should_stop, on_measured)
-        else:
-            finished = launcher.execute(request, how.server_binary, cluster, show, should_stop)
-        _save(file.save, how, finished)
-        return finished, should_stop()
+@dataclass
+class _Job:
+    """What a command runs, once or several times."""
+
+    scenario: Scenario
+    url: str | None
+    how: RunFlags
+    cluster: LocustCluster | None
+    exporter: MetricsExporter | None = None
+    elsewhere: ExportTargets = field(default_factory=ExportTargets)
+    """Where Locust's master exports to."""
+
+    def run(self, path: Path) -> tuple[RunRecord, bool]:
+        """Returns the record of a run, which is saved, and whether the run was interrupted."""
+        how, cluster = self.how, self.cluster
+        monitor = RunMonitor(self.exporter, self.scenario)
+        with (
+            interruptible() as should_stop,
+            RecordFile(path) as file,
+            contextlib.ExitStack() as stack,
+        ):
+            url, open_url = self.url, None
+            if url is None and cluster is None:
+                server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
+                url, open_url = server.url, server.open_url
+            request = RunRequest(
+                url=url or "",
+                scenario=self.scenario,
+                command=command_line(),
+                owns_server=self.url is None,
+                open_url=open_url,
+                allow_shared=how.allow_shared,
+                keep=how.keep,
+                latency_bounds_us=monitor.bounds_us,
+            )
+            show = stack.enter_context(live_view(self.scenario, is_quiet=how.hides_progress))
+
+            def on_measured(record: RunRecord) -> None:
+                monitor.settle(record)
+                _save(file.save_measured, how, record)
+
+            if cluster is None:
+                finished = execute(request, show, should_stop, on_measured, monitor.show)
+            else:
+                finished = launcher.execute(
+                    request, how.server_binary, cluster, show, should_stop, self.elsewhere
+                )
+            monitor.settle(finished)
+            _save(file.save, how, finished)
+            return finished, should_stop()
 
 
 def _save(save: Callable[[RunRecord], None], how: RunFlags, finished: RunRecord) -> None:

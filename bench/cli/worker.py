@@ -4,19 +4,27 @@ import sys
 
 from bench.cli.field_flags import WorkerFlags
 from bench.cli.messages import notify
+from bench.cli.metrics_flags import MetricsFlags
 from bench.cli.options import ServerFlags, require_readable
 from bench.errors import UsageError
 from bench.layouts import registry
+from bench.metrics.worker_metrics import BOUNDS_US, worker_snapshot
 from bench.names import require_queue_name
 from bench.worker.batch import WorkerSettings
 from bench.worker.process import settings_of
+from bench.worker.served import ServedMonitor
 from bench.worker.standalone import serve
 from bench.worker.stop_requests import stopped_by_signals
 from bench.workload.resolve import SUB_QUEUES, parent_queue, resolve
 
 
 def worker(
-    parent: str, /, *, flags: WorkerFlags | None = None, where: ServerFlags | None = None
+    parent: str,
+    /,
+    *,
+    flags: WorkerFlags | None = None,
+    where: ServerFlags | None = None,
+    exports: MetricsFlags | None = None,
 ) -> int:
     """Serve all sub-queues of a parent queue until stopped.
 
@@ -50,8 +58,15 @@ def worker(
     def on_ready() -> None:
         sys.stderr.write(f"serving {_served(settings)}; press Ctrl-C to stop\n")
 
-    with stopped_by_signals() as requests:
-        serve(url, parent, settings, requests, notify, on_ready)
+    with (exports or MetricsFlags()).exporting() as exporter:
+        monitor = None
+        if exporter is not None:
+            publish = exporter.publish
+            monitor = ServedMonitor(
+                lambda state: publish(worker_snapshot(state, scenario.layout)), BOUNDS_US
+            )
+        with stopped_by_signals() as requests:
+            serve(url, parent, settings, requests, notify, on_ready, monitor)
     return 0
 
 

@@ -168,6 +168,37 @@ def _add_server_and_record(group: Any) -> None:
         in_page=False,
         help="File of the run record; one in results/ by default.",
     )
+    _add_monitoring(group)
+
+
+def _add_monitoring(group: Any) -> None:
+    _add(
+        group,
+        "--metrics",
+        default=None,
+        metavar="<address>",
+        in_page=False,
+        help="Serve metrics for Prometheus at this address: :9464 is on the loopback interface.",
+    )
+    _add(
+        group,
+        "--metrics-linger",
+        default=None,
+        metavar="<duration>",
+        in_page=False,
+        help="At the end, wait until the last values have been scraped, at most this long. "
+        "Example: 15s.",
+    )
+    _add(
+        group,
+        "--otlp",
+        default=None,
+        metavar="<url>",
+        in_page=False,
+        is_secret=True,
+        help="Push metrics to the OpenTelemetry collector at this URL, by OTLP over HTTP. "
+        "Example: http://127.0.0.1:4318.",
+    )
 
 
 def _add_server(group: Any) -> None:

@@ -39,10 +39,17 @@ from bench.locust.messages import (
     pack,
     unpack,
 )
-from bench.locust.options import TestSetup, require_complete, require_url, require_variables
+from bench.locust.options import (
+    TestSetup,
+    export_targets,
+    require_complete,
+    require_url,
+    require_variables,
+)
 from bench.locust.plan import can_change_in_page, planned
 from bench.locust.producer import LocustProducer
 from bench.measure.progress import Gathered, Progress, while_gathering
+from bench.metrics.exporter import MetricsExporter, exporting
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
@@ -72,6 +79,8 @@ class Hooks:
         self._error: BenchError | None = None
         self._gathering: Gathering | None = None
         self._form = StartForm()
+        self._exporter: MetricsExporter | None = None
+        self._stack = contextlib.ExitStack()
         on: Any = environment.events  # listeners are untyped
         on.test_start.add_listener(self._on_test_start)
         on.test_stopping.add_listener(self._on_test_stopping)
@@ -152,6 +161,7 @@ class Hooks:
             environment.process_exit_code = int(self._error.exit_code)
         elif self._coordinates and environment.web_ui is None:
             environment.process_exit_code = int(ExitCode.INTERRUPTED)
+        self._stack.close()
         result_files.release()
 
     # The coordinator's side.
@@ -183,6 +193,8 @@ class Hooks:
         if not self._coordinates:
             return
         require_complete(self._options)
+        targets = export_targets(self._options)
+        self._exporter = self._stack.enter_context(exporting(targets, _note, _note))
         if self._environment.web_ui is None:
             setup, scenario, _ = self._asked()
             if setup.url is not None:
@@ -252,6 +264,7 @@ class Hooks:
             fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
             on_end=self._report_and_quit,
             on_progress=_progress_writer(),
+            exporter=self._exporter,
             has_page=environment.web_ui is not None,
         )
 
@@ -323,6 +336,11 @@ class Hooks:
         producer: LocustProducer | None = getattr(environment, "bench_producer", None)
         if producer is not None:
             producer.receive(unpack(msg.data, CoordinatorMessage))
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"{MESSAGE_PREFIX}{visible(line)}\n")
+    sys.stderr.flush()
 
 
 def _shown(error: BenchError, url: str | None) -> str:

@@ -23,6 +23,7 @@ import msgspec
 from bench.errors import UsageError, error_of_process
 from bench.ipc.channel import ChannelClosed, Reader
 from bench.measure.progress import Progress
+from bench.metrics.exporter import ExportTargets
 from bench.processes import folders, start
 from bench.processes.start import GuardedProcess
 from bench.records import run_record
@@ -55,6 +56,7 @@ def execute(
     cluster: LocustCluster,
     on_progress: Callable[[Progress], None],
     should_stop: Callable[[], bool],
+    exports: ExportTargets,
 ) -> RunRecord:
     """Runs a scenario on Locust and returns its record. Without a URL, a server is started.
 
@@ -67,7 +69,10 @@ def execute(
         path = folder / "record.json"
         with tempfile.TemporaryFile() as errors, _progress_pipe() as (reader, write_end):
             process = start.start(
-                _command(request, server_binary, cluster, scenario, path),
+                [
+                    *_command(request, server_binary, cluster, scenario, path),
+                    *_export_flags(exports),
+                ],
                 stderr=errors,
                 environment=_environment(request.url, write_end),
                 descriptors=[write_end],
@@ -117,6 +122,13 @@ def _command(
         words += ["--server-binary", server_binary] if server_binary else ["--embedded"]
     words += ["--allow-shared"] if request.allow_shared else []
     words += ["--keep"] if request.keep else []
+    return words
+
+
+def _export_flags(exports: ExportTargets) -> list[str]:
+    words = [] if exports.listen is None else ["--metrics", str(exports.listen)]
+    words += [] if exports.otlp_url is None else ["--otlp", exports.otlp_url]
+    words += ["--metrics-linger", f"{exports.linger_s}s"] if exports.linger_s else []
     return words
 
 

@@ -19,6 +19,8 @@ from bench.locust.options import TestSetup
 from bench.locust.tables import StatsTables
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.metrics.exporter import MetricsExporter
+from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
@@ -59,6 +61,7 @@ class LoadTest:
     fleet: LocustFleet
     on_end: Callable[[], None]
     on_progress: Callable[[Progress], None]
+    exporter: MetricsExporter | None = None
     has_page: bool = False
     is_shown: Event = field(default_factory=Event)
     """Set when a web page has shown the end of the test, as Locust does not answer it later."""
@@ -142,6 +145,7 @@ class LoadTest:
             gevent.spawn(self.on_end)
 
     def _execute(self) -> None:
+        monitor = RunMonitor(self.exporter, self.scenario)
         tables = StatsTables(self.stats, list(self.scenario.queues), let_others_run)
         with RecordFile(self.path) as file, contextlib.ExitStack() as stack:
             url, open_url = self.setup.url, None
@@ -158,6 +162,7 @@ class LoadTest:
                 allow_shared=self.setup.allow_shared,
                 keep=self.setup.keep,
                 with_latency_counts=True,
+                latency_bounds_us=monitor.bounds_us,
             )
 
             def show(
@@ -170,15 +175,21 @@ class LoadTest:
                 if self.has_page:
                     self.history.note(progress, workers)
                 self.on_progress(progress)
+                monitor.show(progress, producers, workers)
                 let_others_run()
                 tables.feed(producers, workers)
+
+            def on_measured(record: RunRecord) -> None:
+                monitor.settle(record)
+                file.save_measured(record)
 
             callbacks = RunCallbacks(
                 show,
                 should_stop=lambda: self._is_interrupted,
                 should_end=lambda: self._is_ending,
-                on_measured=file.save_measured,
+                on_measured=on_measured,
             )
             finished = execute_with(self.fleet, request, callbacks)
+            monitor.settle(finished)
             file.save(finished)
         self.record = finished

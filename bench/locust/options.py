@@ -13,6 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from bench.errors import ScenarioError, UsageError
+from bench.metrics.exporter import ExportTargets, read_targets
 from bench.names import require_value, variable
 from bench.reading import read_file
 from bench.redisio.url import parse
@@ -26,7 +27,10 @@ from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
 _URL_OPTION = f"--redis-url (or {URL_VARIABLE})"
-_WITH_TEXT = ("server_binary", "record", "shape_duration", "trace", "scenario")
+_WITH_TEXT = (
+    *("server_binary", "record", "shape_duration", "trace", "scenario"),
+    *("metrics", "metrics_linger", "otlp"),
+)
 """Options with a text that are no field of a scenario, beside the URL."""
 _ENDLESS_S = MOST_DURATION_S
 """Duration of a test that has no end of its own, until its scenario is resolved."""
@@ -91,6 +95,11 @@ def setup_of(options: Mapping[str, Any]) -> TestSetup:
         keep=bool(options.get("keep")),
         record=options.get("record"),
     )
+
+
+def export_targets(options: Mapping[str, Any]) -> ExportTargets:
+    """Returns where metrics are exported to. Raises UsageError."""
+    return read_targets(options.get("metrics"), options.get("otlp"), options.get("metrics_linger"))
 
 
 def scenario_of(
