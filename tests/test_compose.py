@@ -24,16 +24,29 @@ def compose() -> list[str] | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
+def services_of(*options: str) -> dict[str, Any]:
+    """The services that a compose tool reads from the file."""
     tool = compose()
     if tool is None:
         pytest.skip("needs docker compose, or Debian's docker-compose")
-    done = subprocess.run([*tool, "config"], check=False, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*tool, *options, "config"], check=False, cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     yaml = pytest.importorskip("yaml")
     parsed: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
     return parsed
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return {name: each for name, each in services_of().items() if "profiles" not in each}
+
+
+@pytest.fixture(scope="module")
+def monitored() -> dict[str, Any]:
+    """The services with those that watch them."""
+    return services_of("--profile", "monitoring")
 
 
 def test_it_has_a_redis_workers_and_locust(services: dict[str, Any]) -> None:
@@ -47,10 +60,33 @@ def test_what_is_to_be_scaled_publishes_no_port(services: dict[str, Any]) -> Non
     assert all("ports" not in services[name] for name in ("worker", "locust-worker"))
 
 
-def test_ports_are_published_on_the_loopback_interface_only(services: dict[str, Any]) -> None:
-    ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+def test_ports_are_published_on_the_loopback_interface_only(monitored: dict[str, Any]) -> None:
+    ports = [port for service in monitored.values() for port in service.get("ports", [])]
+    assert len(ports) == 4
     assert all("127.0.0.1" in json.dumps(port) for port in ports)
+
+
+def test_monitoring_is_there_when_it_is_asked_for_and_finds_its_files(
+    services: dict[str, Any], monitored: dict[str, Any]
+) -> None:
+    assert set(monitored) - set(services) == {"prometheus", "grafana"}
+    mounted = [
+        Path(each["source"] if isinstance(each, dict) else each.partition(":")[0])
+        for name in ("prometheus", "grafana")
+        for each in monitored[name]["volumes"]
+    ]
+    assert len(mounted) == 4
+    assert all(each.exists() and each.is_relative_to(ROOT) for each in mounted)
+
+
+def test_what_prometheus_scrapes_serves_metrics(services: dict[str, Any]) -> None:
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / "monitoring" / "prometheus.yml").read_text(encoding="utf-8")
+    (scraped,) = yaml.safe_load(text)["scrape_configs"]
+    (found,) = scraped["dns_sd_configs"]
+    assert found["names"]
+    for name in found["names"]:
+        assert f"--metrics 0.0.0.0:{found['port']}" in " ".join(services[name]["command"])
 
 
 def test_the_image_holds_what_the_services_run() -> None:
