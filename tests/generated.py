@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.metrics.declared import METRICS
 from tests.picture import report_picture, visible_text
 from tests.scenario_tables import scenario_tables
 from tests.test_imports import package_imports
@@ -40,8 +41,18 @@ def with_package_imports(text: str) -> str:
     return _ROOM.sub(renewed, text)
 
 
+def metrics_table() -> str:
+    """The metrics that are exported, as a table."""
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in METRICS.values():
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        rows.append(f"| `{metric.name}` | {metric.type} | {labels} | {metric.meaning} |")
+    return "\n".join(rows)
+
+
 PAGES: Mapping[str, Callable[[str], str]] = {
     "docs/architecture.md": with_package_imports,
+    "docs/metrics.md": lambda text: between(text, "metrics", metrics_table()),
     "docs/report.svg": lambda _: report_picture(),
     "docs/scenarios.md": lambda text: between(text, "fields", scenario_tables()),
 }

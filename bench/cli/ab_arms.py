@@ -147,6 +147,7 @@ def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[st
             f"{bound.arguments['scenario']!r} is not a flag; both arms share the scenario"
         )
     how = bound.arguments.get("how") or RunFlags()
+    how.export_targets()  # reports what cannot be read
     given = {
         each.name: getattr(how, each.name)
         for each in fields(how)

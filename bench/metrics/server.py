@@ -4,7 +4,7 @@ import socket
 import threading
 from http.server import ThreadingHTTPServer
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import MetricsHandler
 
 from bench.metrics.exposition import SnapshotCollector
@@ -34,6 +34,7 @@ class ScrapeServer(ThreadingHTTPServer):
     def __init__(self, descriptor: int, newest: NewestSnapshot) -> None:
         registry = CollectorRegistry()
         registry.register(SnapshotCollector(newest.get))
+        ProcessCollector(registry=registry)  # what the exporting itself costs
 
         class Handler(MetricsHandler):
             """Answers one connection."""

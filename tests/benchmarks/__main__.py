@@ -17,6 +17,7 @@ from bench.errors import BenchError
 from tests.benchmarks import (
     commands,
     duplicate_check,
+    monitoring,
     peers,
     producers,
     redis_benchmark,
@@ -36,6 +37,7 @@ SUBJECTS: Mapping[str, Sequence[Measurement]] = {
     "latency": runs.LATENCY,
     "worker": runs.WORKER,
     "locust": peers.LOCUST,
+    "metrics": monitoring.SCRAPED,
     "startup": commands.STARTUP,
     "producers": producers.SHARED_SCHEDULE,
     "slow-pacing": runs.SLOW_PACING,
