@@ -12,4 +12,5 @@ DECISION = Group("Decision", sort_key=2)
 OF_FIELDS = {each: Group(each.value, sort_key=key) for key, each in enumerate(FieldGroup, 3)}
 SERVER = Group("Server", sort_key=6)
 OUTPUT = Group("Output", sort_key=7)
-HOSTS = Group("Many hosts", sort_key=8)
+MONITORING = Group("Monitoring", sort_key=8)
+HOSTS = Group("Many hosts", sort_key=9)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
+from bench.cli.groups import MONITORING
 from bench.cli.messages import notify
 from bench.metrics.exporter import (
     ExportTargets,
@@ -15,8 +16,6 @@ from bench.metrics.exporter import (
     exporting,
     read_targets,
 )
-
-_MONITORING = Group("Monitoring", sort_key=7)
 
 
 @Parameter(name="*")
@@ -27,23 +26,28 @@ class MetricsFlags:
     metrics: Annotated[
         str | None,
         Parameter(
-            group=_MONITORING,
-            help="Serve metrics for Prometheus at this address: :9464 is on the loopback "
-            "interface, 0.0.0.0:9464 for other hosts; port 0 is a free one.",
+            group=MONITORING,
+            metavar="ADDRESS",
+            help="Serve metrics for Prometheus at this address, on the loopback interface unless "
+            "it names another; port 0 is a free one. Example: :9464",
         ),
     ] = None
     metrics_linger: Annotated[
         str | None,
         Parameter(
-            group=_MONITORING,
-            help="At the end, wait until the last values have been scraped, at most this long.",
+            group=MONITORING,
+            metavar="DURATION",
+            help="At the end, wait until the last values have been scraped, at most this long. "
+            "Example: 15s",
         ),
     ] = None
     otlp: Annotated[
         str | None,
         Parameter(
-            group=_MONITORING,
-            help="Push metrics to the OpenTelemetry collector at this URL, by OTLP over HTTP.",
+            group=MONITORING,
+            metavar="URL",
+            help="Push metrics to the OpenTelemetry collector at this URL, by OTLP over HTTP. "
+            "Example: http://127.0.0.1:4318",
         ),
     ] = None
 

@@ -40,10 +40,11 @@ def after_restarts(record: RestartsRecord) -> Sequence[str]:
 
 
 def after_capacity(record: CapacityRecord, path: Path) -> Sequence[str]:
-    """Returns the next steps after a search: a plan for twice the highest rate, and a page."""
+    """Returns the next steps after a search: a plan for twice the highest rate, and a page.
+
+    How to continue a search stands beside its answer.
+    """
     file = shlex.quote(str(path))
-    if not record.is_complete:
-        return [f"bench capacity --resume {file}"]
     held = [level.lower_per_s for level in record.levels if level.lower_per_s is not None]
     plan = [f"bench plan {file} --rate {_rate(_LONGER * max(held))}"] if held else []
     return [*plan, f"bench report {file} {_PAGE}"]
