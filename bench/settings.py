@@ -13,6 +13,8 @@ from bench.reading import read_file
 PREFIX = "BENCH_"
 FILE_VARIABLE = "BENCH_CONFIG"
 """Variable that names the file of settings to read, in place of looking for one."""
+READ_ELSEWHERE = frozenset({"BENCH_REDIS_URL", "BENCH_RESULTS", FILE_VARIABLE})
+"""Variables that set no default of a flag."""
 NOTHING = "none"
 """Value of that variable with which neither a file nor any variable sets a flag."""
 OWN_FILE, PROJECT_FILE = "bench.toml", "pyproject.toml"
@@ -66,6 +68,14 @@ def variable_of(flag: str, command: str | None = None) -> str:
     return PREFIX + "_".join(filter(None, (command, flag))).upper().replace("-", "_")
 
 
+def working_folder() -> Path:
+    """Returns the working folder, or the root where it is no more."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
+
+
 def find(folder: Path, environment: Mapping[str, str]) -> SettingsFile | None:
     """Returns the settings that hold in a folder; None where there are none.
 
@@ -82,6 +92,16 @@ def find(folder: Path, environment: Mapping[str, str]) -> SettingsFile | None:
             if (made := _read(each / name)) is not None:
                 return made
     return None
+
+
+def may_apply(folder: Path, environment: Mapping[str, str]) -> bool:
+    """Whether a command has to look for settings at all. Raises UsageError as ``find``."""
+    if are_off(environment):
+        return False
+    return (
+        any(name.startswith(PREFIX) for name in environment.keys() - READ_ELSEWHERE)
+        or find(folder, environment) is not None
+    )
 
 
 def is_project(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import inspect
+import os
 import re
 import signal
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import cyclopts
 from cyclopts.argument import ArgumentCollection
 
-from bench import result_files
+from bench import result_files, settings
 from bench.cli import command_line
 from bench.cli import help as helps
 from bench.cli.arguments import require_complete
@@ -30,7 +31,10 @@ def _shown_default(value: object) -> object:
 
 
 def _apply_settings(app: object, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    from bench.cli import applied_settings  # noqa: PLC0415 - it loads the fields, and helps do not
+    command_line.remember_settings({})
+    if not settings.may_apply(settings.working_folder(), os.environ):
+        return
+    from bench.cli import applied_settings  # noqa: PLC0415 - it loads the fields of a scenario
 
     applied_settings.apply(app, commands, arguments)
 

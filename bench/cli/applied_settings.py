@@ -43,8 +43,7 @@ def apply(_app: object, commands: tuple[str, ...], arguments: ArgumentCollection
 
     Raises UsageError for an unknown key of the file, and for one that no file may set.
     """
-    command_line.remember_settings({})
-    if len(commands) != 1 or settings.are_off(os.environ):
+    if len(commands) != 1:
         return
     (command,) = commands
     flags = {
@@ -55,7 +54,7 @@ def apply(_app: object, commands: tuple[str, ...], arguments: ArgumentCollection
     given = {name: each.tokens[-1].value for name, each in flags.items() if each.tokens}
     if "resume" in given:
         return  # a job goes on as it was started
-    file = settings.find(_working_folder(), os.environ)
+    file = settings.find(settings.working_folder(), os.environ)
     in_file = {} if file is None else dict(_of_file(file, command, flags))
     in_variables = dict(_of_variables(command, flags))
     for name, setting in _in_force(in_file, in_variables, given).items():
@@ -71,13 +70,6 @@ def _hides(given: Mapping[str, str]) -> bool:
     """Whether only results may be shown."""
     applied = {name: each.texts[-1] for name, each in command_line.settings().items()}
     return any({**applied, **given}.get(name, "false") != "false" for name in ("quiet", "json"))
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # it is no more
-        return Path("/")
 
 
 def _in_force(
@@ -195,7 +187,7 @@ def _warn_of_slips(command: str, flags: Mapping[str, Argument]) -> None:
     known = {settings.variable_of(name, command) for name in flags}
     known |= {settings.variable_of(name) for name in FOR_ALL}
     for each in sorted(os.environ):
-        if not each.startswith(settings.PREFIX) or each in known or each in _OTHERS:
+        if not each.startswith(settings.PREFIX) or each in known or each in settings.READ_ELSEWHERE:
             continue
         name = each.removeprefix(settings.PREFIX)
         if name.lower() in flags:
@@ -207,6 +199,3 @@ def _warn_of_slips(command: str, flags: Mapping[str, Argument]) -> None:
         if hint:
             meant = hint.replace("mean '", f"mean '{settings.PREFIX}")
             notify(f"{each} sets nothing{meant}")
-
-
-_OTHERS = frozenset({"BENCH_REDIS_URL", "BENCH_RESULTS", settings.FILE_VARIABLE})

@@ -11,7 +11,6 @@ from cyclopts import Group, Parameter
 from bench import files
 from bench.cli.messages import notify
 from bench.errors import MeasurementError, UsageError
-from bench.jobs import ab_job
 from bench.names import ALL_QUEUES
 from bench.records import any_record, comparison_record, formats
 from bench.records.any_record import AnyRecord
@@ -132,6 +131,8 @@ def _table(path: Path) -> DataTable:
     """Returns the table of a record, or of a folder of ``bench ab``. Raises RecordError."""
     if not path.is_dir():
         return data_tables.table_of(any_record.load(path))
+    from bench.jobs import ab_job  # noqa: PLC0415 - it loads what starts runs
+
     job = ab_job.load(path)
     return data_tables.runs_of_pairs(ab_job.runs_made(path, job), [*job.gated, *job.shown])
 

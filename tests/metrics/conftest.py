@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
-)
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+        ExportMetricsServiceRequest,
+    )
 
 TIMEOUT_S = 30.0
 
@@ -31,7 +33,7 @@ class Collector:
 
     url: str
     status: int = 200
-    requests: list[ExportMetricsServiceRequest] = field(default_factory=list)
+    requests: "list[ExportMetricsServiceRequest]" = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
@@ -39,18 +41,20 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    """A collector that keeps what it receives."""
+    """A collector that keeps what it receives. Needs the extra ``otlp``."""
+    service = pytest.importorskip("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
+    pytest.importorskip("opentelemetry.sdk")
     kept = Collector("")
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.requests.append(ExportMetricsServiceRequest.FromString(body))
+            kept.requests.append(service.ExportMetricsServiceRequest.FromString(body))
             kept.paths.append(self.path)
             kept.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(kept.status)
             self.end_headers()
-            self.wfile.write(ExportMetricsServiceResponse().SerializeToString())
+            self.wfile.write(service.ExportMetricsServiceResponse().SerializeToString())
             kept.arrived.set()
 
         def log_message(self, *_: object) -> None:
