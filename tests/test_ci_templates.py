@@ -186,9 +186,9 @@ def test_the_comment_of_a_pull_request_is_written_once_and_then_renewed(
     variables = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "GITHUB_REPOSITORY": "someone/queue",
-        "BENCH_FOLDER": str(tmp_path),
-        "BENCH_NAME": "my bench",
-        "BENCH_PULL_REQUEST": "7",
+        "AB_FOLDER": str(tmp_path),
+        "AB_NAME": "my bench",
+        "AB_PULL_REQUEST": "7",
     }
     assert run(step("comment")["run"], tmp_path, variables).returncode == 0
     calls = (tmp_path / "calls").read_text().splitlines()
@@ -205,9 +205,9 @@ def test_a_comment_that_may_not_be_written_is_a_warning(tmp_path: Path) -> None:
     variables = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
         "GITHUB_REPOSITORY": "someone/queue",
-        "BENCH_FOLDER": str(tmp_path),
-        "BENCH_NAME": "bench",
-        "BENCH_PULL_REQUEST": "7",
+        "AB_FOLDER": str(tmp_path),
+        "AB_NAME": "bench",
+        "AB_PULL_REQUEST": "7",
     }
     done = run(step("comment")["run"], tmp_path, variables)
     assert (done.returncode, done.stdout.count("\n")) == (0, 1)
@@ -226,7 +226,7 @@ def test_the_gitlab_script_passes_everything_on(clone: Path, tmp_path: Path) -> 
         )
         for variable, each in job["variables"].items()
     }
-    variables["BENCH_ENVIRONMENT"] = runner(tmp_path)["RUNNER_TEMP"] + "/bench-environment"
+    variables["AB_ENVIRONMENT"] = runner(tmp_path)["RUNNER_TEMP"] + "/bench-environment"
     done = run("\n".join(job["script"]), clone, {**variables, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 2
     assert "--prefetch" in done.stderr  # which an external worker does not have

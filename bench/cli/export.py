@@ -19,6 +19,11 @@ from bench.reports import data_tables, exports, tracked
 from bench.reports.data_tables import DataTable
 
 _FORMATS = Group("Formats", sort_key=1)
+_OUTPUT = Parameter(
+    name=("--output", "-o"),
+    metavar="FILE",
+    help="Write to this file, not to standard output. Example: seconds.csv",
+)
 
 
 def _format(text: str) -> Parameter:
@@ -79,14 +84,7 @@ def export(
         str,
         Parameter(metavar="QUEUE", help="Sub-queue for --hgrm, or all. Example: inference_high"),
     ] = ALL_QUEUES,
-    output: Annotated[
-        Path | None,
-        Parameter(
-            name=("--output", "-o"),
-            metavar="FILE",
-            help="Write to this file, not to standard output. Example: seconds.csv",
-        ),
-    ] = None,
+    output: Annotated[Path | None, _OUTPUT] = None,
 ) -> int:
     """Print a record's data in a format that other tools read.
 

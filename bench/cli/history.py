@@ -21,6 +21,11 @@ from bench.workload.metrics import Metric
 
 _MOST = 12
 """Trends that a message lists."""
+_WHERE = Parameter(
+    metavar="NAME=VALUE",
+    help="Show only runs with this setting, such as server=valkey. Example: rate=1000/s",
+)
+_EACH = Parameter(help="Draw every trend, into FILE-1, FILE-2 and so on of --image.")
 
 
 def history(
@@ -38,13 +43,7 @@ def history(
         str | None,
         Parameter(metavar="NAME", help="Show only runs of this scenario. Example: latency"),
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        Parameter(
-            metavar="NAME=VALUE",
-            help="Show only runs with this setting, such as server=valkey. Example: rate=1000/s",
-        ),
-    ] = None,
+    where: Annotated[list[str] | None, _WHERE] = None,
     csv: Annotated[
         Path | None,
         Parameter(help="Write CSV for Apache Otava; see docs/comparing.md. Example: runs.csv"),
@@ -52,9 +51,7 @@ def history(
     image: Annotated[
         Path | None, Parameter(help="Draw the trend into a .png or .svg file. Example: p99.svg")
     ] = None,
-    each: Annotated[
-        bool, Parameter(help="Draw every trend, into FILE-1, FILE-2 and so on of --image.")
-    ] = False,
+    each: Annotated[bool, _EACH] = False,
 ) -> int:
     """Show how a metric changed over many runs, and where it changed permanently.
 

@@ -16,8 +16,8 @@ from bench.errors import ExitCode, UsageError
 from bench.records import capacity_record, formats
 from bench.reports.plan import print_plan
 from bench.workload import queue_weights
+from bench.workload.load_fields import MOST_TASKS
 from bench.workload.quantities import require_possible_rate
-from bench.workload.scenario_fields import MOST_TASKS
 
 NumberT = TypeVar("NumberT", int, float)
 

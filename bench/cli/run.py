@@ -177,14 +177,7 @@ def run(
     if how.distributed and url is not None:
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
-    result_files.use(how.results)
-    path = how.output or run_record.default_path(chosen.name)
-    if how.restarts > 1:
-        files.require_file(path, "the record of all starts is saved after each")
-        files.require_writable(file_of_start(path, how.restarts))
-    else:
-        files.require_writable(path)
-
+    path = _file_of(how, chosen)
     with contextlib.ExitStack() as stack:
         job = _Job(chosen, url, how, cluster)
         if cluster is None:
@@ -203,6 +196,18 @@ def run(
         if how.shows_report(path, code):
             show()
     return code
+
+
+def _file_of(how: RunFlags, scenario: Scenario) -> Path:
+    """Returns the file of the record. Raises UsageError where it cannot be written."""
+    result_files.use(how.results)
+    path = how.output or run_record.default_path(scenario.name)
+    if how.restarts > 1:
+        files.require_file(path, "the record of all starts is saved after each")
+        files.require_writable(file_of_start(path, how.restarts))
+    else:
+        files.require_writable(path)
+    return path
 
 
 @dataclass

@@ -23,13 +23,12 @@ from bench import result_files
 from bench.errors import MESSAGE_PREFIX, BenchError, ExitCode, with_notes
 from bench.files import is_standard_output, require_writable
 from bench.inert import visible
-from bench.ipc.channel import ChannelClosed, Writer
 from bench.locust import web
 from bench.locust.arguments import add_options
 from bench.locust.fleet import LOCAL, LocustFleet
 from bench.locust.form import StartForm, submitted_options
 from bench.locust.gathering import Gathering
-from bench.locust.launcher import PROGRESS_VARIABLE
+from bench.locust.launcher import PROGRESS_VARIABLE, progress_writer
 from bench.locust.load_test import LoadTest
 from bench.locust.messages import (
     TO_COORDINATOR,
@@ -48,7 +47,7 @@ from bench.locust.options import (
 )
 from bench.locust.plan import can_change_in_page, planned
 from bench.locust.producer import LocustProducer
-from bench.measure.progress import Gathered, Progress, while_gathering
+from bench.measure.progress import Gathered, while_gathering
 from bench.metrics.exporter import MetricsExporter, exporting
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
@@ -207,7 +206,7 @@ class Hooks:
 
     def _gather(self, scenario: Scenario) -> None:
         """Watches Locust's wait for its workers."""
-        write = _progress_writer()
+        write = progress_writer()
 
         def show(waited_s: float, gathered: Gathered) -> None:
             write(while_gathering(scenario, waited_s, gathered))
@@ -263,7 +262,7 @@ class Hooks:
             stats=environment.stats,
             fleet=LocustFleet(self._test, self._post, self._expected, SubprocessFleet()),
             on_end=self._report_and_quit,
-            on_progress=_progress_writer(),
+            on_progress=progress_writer(),
             exporter=self._exporter,
             has_page=environment.web_ui is not None,
         )
@@ -366,20 +365,6 @@ def _interrupt_between_greenlets(ends_at_once: Callable[[], bool]) -> None:
     for number in ending_signals():
         if number is not signal.SIGTERM:  # of which Locust itself takes care
             gevent.signal_handler(number, interrupt)
-
-
-def _progress_writer() -> Callable[[Progress], None]:
-    """Returns a function that sends progress to the parent ``bench run``, if there is one."""
-    descriptor = os.environ.get(PROGRESS_VARIABLE)
-    if descriptor is None:
-        return lambda _: None
-    writer = Writer(int(descriptor))
-
-    def send(progress: Progress) -> None:
-        with contextlib.suppress(ChannelClosed):
-            writer.write(progress)
-
-    return send
 
 
 @functools.cache

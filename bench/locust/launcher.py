@@ -21,7 +21,7 @@ from subprocess import TimeoutExpired
 import msgspec
 
 from bench.errors import UsageError, error_of_process
-from bench.ipc.channel import ChannelClosed, Reader
+from bench.ipc.channel import ChannelClosed, Reader, Writer
 from bench.measure.progress import Progress
 from bench.metrics.exporter import ExportTargets
 from bench.processes import folders, start
@@ -197,3 +197,17 @@ def free_port() -> int:
     """Returns a free TCP port on the loopback interface for Locust's master."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def progress_writer() -> Callable[[Progress], None]:
+    """Returns a function that sends progress to the parent ``bench run``, if there is one."""
+    descriptor = os.environ.get(PROGRESS_VARIABLE)
+    if descriptor is None:
+        return lambda _: None
+    writer = Writer(int(descriptor))
+
+    def send(progress: Progress) -> None:
+        with contextlib.suppress(ChannelClosed):
+            writer.write(progress)
+
+    return send

@@ -110,7 +110,7 @@ def test_a_scenario_file_and_a_servers_settings_are_those_of_each_revision(
         ),
         (
             ("--base-ref", "fast", "--worker-command", COMMAND, "--gate", "service.p99"),
-            "--gate service.p99: arm A cannot have it: only the end of an external worker's task",
+            "--gate: 'service.p99': only the end of an external worker's task",
         ),
     ],
 )

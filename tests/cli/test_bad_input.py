@@ -74,7 +74,7 @@ def test_the_tripwires_work(
     [
         # What the command line itself does not know.
         (["rn"], ["'rn'", "did you mean 'run'?"]),
-        (["run", "--nope"], ["--nope", "did you mean '--name'?"]),
+        (["run", "--nope"], ["--nope", "did you mean '--otlp'?"]),
         (["run", "--rat", "5/s"], ["--rat", "did you mean '--rate'?"]),
         (["run", "--rate"], ["--rate needs a value: write for example --rate 5000/s"]),
         (["run", "--seed", "abc"], ["--seed: 'abc' is not a whole number"]),

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from bench.errors import ScenarioError
 from bench.workload.distribution import Distribution
 from bench.workload.feed import Feed, payloads
+from bench.workload.load_fields import ArrivalKind
 from bench.workload.mix import Mix
 from bench.workload.payload import Filler
 from bench.workload.scenario import Scenario
-from bench.workload.scenario_fields import ArrivalKind
 from bench.workload.schedule import CHUNK
 
 QUEUES = {"inference_high": 1.0, "inference_default": 2.0, "inference_low": 1.0}
