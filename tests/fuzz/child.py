@@ -188,15 +188,23 @@ def _stopped_short() -> Iterator[None]:
             stack.enter_context(mock.patch(name, run))
         for name in (
             *("bench.jobs.ab_job.measure", "bench.jobs.capacity_job.measure"),
-            *("bench.clients.job.measure", "bench.cli.worker.serve", "bench.cli.ab.installed"),
+            *("bench.clients.job.measure", "bench.cli.worker.serve"),
+            *("bench.cli.ab_revisions.installed", "bench.jobs.worktrees.checked_out"),
         ):
             stack.enter_context(mock.patch(name, measure))
+        exports_nothing = mock.patch("bench.cli.metrics_flags.exporting", _no_exporter)
+        stack.enter_context(exports_nothing)
         stack.enter_context(mock.patch.object(embedded, "running", _no_server))
         yield
 
 
 @contextlib.contextmanager
-def _no_server(binary: str | None = None) -> Iterator[SimpleNamespace]:
+def _no_exporter(*_: object) -> Iterator[None]:
+    yield None
+
+
+@contextlib.contextmanager
+def _no_server(binary: str | None = None, _config: object = None) -> Iterator[SimpleNamespace]:
     embedded.find_binary(binary)
     url = "redis://127.0.0.1:1/0"
     yield SimpleNamespace(url=url, open_url=url, port=1)

@@ -127,7 +127,7 @@ def test_a_drain_that_is_too_short_for_a_lease_says_until_when_it_lasts(
     summary = tmp_path / "summary.json"
     command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--poll", "0.05")
     kill = ("--supervised", "--kill-active", "20", "--lease", "60")
-    record = run_with(embedded, [*command, *kill], drain_timeout="1s")
+    record = run_with(embedded, [*command, *kill], drain_timeout="6s")
     assert (record.counts.active, record.counts.lost, record.counts.outcome_unknown) == (1, 0, 0)
     assert record.counts.completed == TASKS - 1
     (message,) = [each.message for each in record.warnings if each.code == "drain_timed_out"]

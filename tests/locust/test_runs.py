@@ -370,8 +370,8 @@ def test_a_master_that_waits_for_workers_in_vain_ends_with_one_line(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    where = ("--master", "--master-bind-port", str(port), "--embedded", "--headless")
-    process = start(*where, "--expect-workers", "2", *words)
+    where = ("--master", "--master-bind-port", str(port), "--embedded", "--enqueue-only")
+    process = start(*where, "--headless", "--expect-workers", "2", *words)
     if number is not None:
         wait_until(lambda: handles_hangups(process.process.pid))
         process.interrupt(number)
