@@ -49,7 +49,14 @@ OWNERS = {
             "bench.worker",
             "bench.observer",
         ),
-        *("bench.run", "bench.verify", "bench.client", "bench.clients", "bench.locust.users"),
+        *(
+            "bench.run",
+            "bench.verify",
+            "bench.survey",
+            "bench.client",
+            "bench.clients",
+            "bench.locust.users",
+        ),
     },
     "scipy": set[str](),  # checks the statistics of bench.analysis, in their tests alone
     "ruptures": set[str](),

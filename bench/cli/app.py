@@ -71,6 +71,10 @@ COMMANDS = {
         "Show how a metric changed over many runs, and where it changed permanently.",
     ),
     "export": ("export:export", "Print a record's data in a format that other tools read."),
+    "init": (
+        "init:init",
+        "Write a scenario that is like your own queue.",
+    ),
     "scenarios": (
         "scenarios:scenarios",
         "List the built-in scenarios, or print one as TOML, to copy and change.",

@@ -40,19 +40,28 @@ FlagsT = TypeVar("FlagsT", bound=FieldFlags)
 
 
 def flags_for(
-    declared: Iterable[Field], scenario: str | None, hidden: Collection[str] = ()
+    declared: Iterable[Field],
+    scenario: str | None,
+    hidden: Collection[str] = (),
+    *,
+    shows_defaults: bool = True,
 ) -> Callable[[type[FlagsT]], type[FlagsT]]:
     """Make a class a frozen dataclass with one flag for each of these fields.
 
-    ``scenario`` is the built-in one whose values helps show as defaults, where a command has one.
-    Flags that are ``hidden`` are in no help: they exist to be refused with a reason.
+    ``scenario`` is the built-in one whose values helps show as defaults, where a command has one;
+    ``shows_defaults`` is False for a command that finds out what is not given. Flags that are
+    ``hidden`` are in no help: they exist to be refused with a reason.
     """
 
     def extend(flags: type[FlagsT]) -> type[FlagsT]:
         made = make_dataclass(
             flags.__name__,
             [
-                (each.name, _annotation(each, scenario, each.name in hidden), field(default=None))
+                (
+                    each.name,
+                    _annotation(each, scenario, each.name in hidden, shows_defaults),
+                    field(default=None),
+                )
                 for each in declared
             ],
             bases=(flags,),
@@ -65,7 +74,7 @@ def flags_for(
     return extend
 
 
-def _annotation(each: Field, scenario: str | None, is_hidden: bool) -> object:
+def _annotation(each: Field, scenario: str | None, is_hidden: bool, shows_default: bool) -> object:
     declared, kind = each.declared, each.declared.type.flag
     parameter = Parameter(
         group=OF_FIELDS[declared.group] if declared.short is None else COMMON,
@@ -73,7 +82,7 @@ def _annotation(each: Field, scenario: str | None, is_hidden: bool) -> object:
         help=_help(each),
         negative=(),
         show=not is_hidden,
-        show_default=lambda _: default_in_help(each, scenario),
+        show_default=lambda _: default_in_help(each, scenario) if shows_default else None,
         metavar=declared.type.placeholder,
     )
     if declared.type.choices:  # known to completions; bench.workload refuses others

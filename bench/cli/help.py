@@ -42,6 +42,7 @@ USAGE: Mapping[str, str] = {
     "clients": "[FLAGS]",
     "history": "[FOLDER] [FLAGS]",
     "export": "RECORD (--hgrm | --csv | --hdr) [FLAGS]",
+    "init": "[FLAGS]",
     "scenarios": "[NAME]",
     "schema": "KIND",
     "clean": "RECORD [FLAGS]",
@@ -101,6 +102,11 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "export": (
         ("bench export run.json --csv > seconds.csv", "a row per second, for a spreadsheet"),
         ("bench export run.json --hgrm --queue inference_high", "for HdrHistogram's plotter"),
+    ),
+    "init": (
+        ("bench init", "asks, and writes my-queue.toml"),
+        ("bench init --redis-url redis://10.0.0.5", "from a server, which is only read"),
+        ("bench init --yes -o orders.toml -r 300/s", "without questions"),
     ),
     "scenarios": (
         ("bench scenarios", "the list"),

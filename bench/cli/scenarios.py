@@ -6,10 +6,11 @@ from bench.reports.console import print_parts
 from bench.reports.tables import plain_table
 from bench.workload import library
 
-_SCHEMA_LINES = """\
+SCHEMA_LINES = """\
 #:schema ./scenario.schema.json
 # Editors check this file against that one; 'bench schema scenario > scenario.schema.json' makes it.
 """
+"""The first lines of a scenario's file, by which editors find its schema."""
 
 
 def scenarios(name: str | None = None, /) -> int:
@@ -21,7 +22,7 @@ def scenarios(name: str | None = None, /) -> int:
         Name of a built-in scenario.
     """
     if name is not None:
-        sys.stdout.write(_SCHEMA_LINES + library.text_of(name))
+        sys.stdout.write(SCHEMA_LINES + library.text_of(name))
         return 0
     table = plain_table("scenario", "question that it answers", text_columns=2)
     for each in library.names():

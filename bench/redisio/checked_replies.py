@@ -57,10 +57,20 @@ def not_valid(command: str, what: object) -> str:
     return f"its reply to {command} is not valid: {str(what)[:60]}"
 
 
+class ReplyCount:
+    """How many replies a client and its pipelines have read."""
+
+    def __init__(self) -> None:
+        self.replies = 0
+
+
 class _CheckedReplies:
     """Raises InvalidResponse for a reply that redis-py cannot convert."""
 
+    answered: ReplyCount
+
     def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        self.answered.replies += 1
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
         except _CONVERSION_FAULTS as error:
@@ -69,6 +79,10 @@ class _CheckedReplies:
 
 class _CheckingPipeline(_CheckedReplies, Pipeline):
     """Many commands at once."""
+
+    def __init__(self, answered: ReplyCount, *arguments: Any) -> None:
+        self.answered = answered
+        super().__init__(*arguments)
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         try:
@@ -81,6 +95,7 @@ class CheckingClient(_CheckedReplies, redis.Redis):
     """A client, and its pipelines. Raises InvalidResponse for replies that cannot be."""
 
     def __init__(self, connection_pool: redis.ConnectionPool) -> None:
+        self.answered = ReplyCount()
         super().__init__(connection_pool=connection_pool)
         callbacks: Any = self.response_callbacks  # its own class of dictionary has no types
         for is_right, names in _REPLY_TYPES.items():
@@ -93,7 +108,7 @@ class CheckingClient(_CheckedReplies, redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         """Returns a pipeline, as redis-py's client does."""
         return _CheckingPipeline(
-            self.connection_pool, self.response_callbacks, transaction, shard_hint
+            self.answered, self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
 
 

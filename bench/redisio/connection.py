@@ -46,7 +46,7 @@ def open_client(
     url: str,
     answer_timeout_s: float | None = ANSWER_TIMEOUT_S,
     wants_end: Callable[[], bool] = lambda: False,
-) -> redis.Redis:
+) -> CheckingClient:
     """Open a client and wait for the reply to one ``PING``.
 
     Once ``wants_end`` holds, a server that is silent is waited for ``HURRIED_TIMEOUT_S`` in all. No

@@ -53,6 +53,24 @@ def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
     of the first one that does. Raises redis-py's errors.
     """
     layouts = [layout, *(each.layout for each in registry.loaded() if each.layout != layout)]
+    found, is_whole = queues_with_tasks(client, layouts)
+    registered = registered_queues(client, layout)
+    names = sorted(found[layout.name] | (registered or frozenset()))
+    return DiscoveredQueues(
+        names=names[:MOST_QUEUES],
+        others=[name for name, queues in found.items() if name != layout.name and queues],
+        is_whole=is_whole and len(names) <= MOST_QUEUES,
+    )
+
+
+def queues_with_tasks(
+    client: redis.Redis, layouts: Sequence[Layout]
+) -> tuple[dict[str, set[str]], bool]:
+    """Finds queues that have pending or active tasks, by the name of the first of the layouts that
+    knows their keys, and whether the search reached the last key.
+
+    Raises redis-py's errors.
+    """
     found: dict[str, set[str]] = {each.name: set() for each in layouts}
     patterns = dict.fromkeys(pattern for each in layouts for pattern in each.queue_patterns)
     scans = [_Scan(client, pattern) for pattern in patterns]
@@ -63,13 +81,7 @@ def find_queues(client: redis.Redis, layout: Layout) -> DiscoveredQueues:
                 if queue:
                     found[each.name].add(queue)
                     break
-    registered = registered_queues(client, layout)
-    names = sorted(found[layout.name] | (registered or frozenset()))
-    return DiscoveredQueues(
-        names=names[:MOST_QUEUES],
-        others=[name for name, queues in found.items() if name != layout.name and queues],
-        is_whole=all(scan.is_whole for scan in scans) and len(names) <= MOST_QUEUES,
-    )
+    return found, all(scan.is_whole for scan in scans)
 
 
 def registered_queues(client: redis.Redis, layout: Layout) -> frozenset[str] | None:
