@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bench.cli import help as helps
 from bench.metrics.declared import METRICS
 from tests.picture import report_picture, visible_text
 from tests.scenario_tables import scenario_tables
@@ -15,6 +16,8 @@ from tests.test_imports import package_imports
 
 ROOT = Path(__file__).parent.parent
 
+_COMMAND = re.compile(r"'(bench [^']+)'")
+_FLAG = re.compile(r"(--slo '[^']+')")
 _ROOM = re.compile(r"^(\| `(\w+)` \| [^|]+ \|) [^|]+ \|$", re.MULTILINE)
 
 
@@ -50,7 +53,20 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def concepts() -> str:
+    """The eight terms of the first runs, as the help of ``bench`` has them, as a list."""
+    terms = [line.split(maxsplit=1) for line in helps.CONCEPTS.splitlines()]
+    return "\n".join(f"- **{term}**: {_as_code(meaning)}" for term, meaning in terms)
+
+
+def _as_code(text: str) -> str:
+    """Command lines and flags as Markdown shows them."""
+    return _FLAG.sub(r"`\1`", _COMMAND.sub(r"`\1`", text))
+
+
 PAGES: Mapping[str, Callable[[str], str]] = {
+    "README.md": lambda text: between(text, "concepts", concepts()),
+    "docs/index.md": lambda text: between(text, "concepts", concepts()),
     "docs/architecture.md": with_package_imports,
     "docs/metrics.md": lambda text: between(text, "metrics", metrics_table()),
     "docs/report.svg": lambda _: report_picture(),

@@ -6,7 +6,7 @@ SUMMARY = "Load testing and benchmarking for Redis task queues."
 CONCEPTS = """\
 run         tasks are enqueued, served and measured, once: 'bench run'
 rate        tasks that fall due per second, whether or not the queue keeps up
-worker      takes tasks from the queues and runs them, several at a time
+worker      takes tasks from the queues and runs them, one or several at a time
 queue       where tasks wait; a run has a few sub-queues, with priorities
 percentile  p99 = 20 ms: 99 of 100 tasks took at most 20 ms
 objective   a bound that a run must meet: --slo 'e2e.p99 < 50ms'

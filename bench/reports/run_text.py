@@ -54,6 +54,9 @@ def throughput(record: RunRecord) -> Iterator[str]:
     )
     if record.scenario.is_closed_loop:
         yield CLOSED_LOOP
+    batched = batches(record)
+    if batched:
+        yield batched
     seen = observed(record)
     if seen:
         yield seen
@@ -108,6 +111,18 @@ def completed(record: RunRecord) -> str:
 def no_completions(record: RunRecord) -> str:
     """Returns what stands for the rates of workers where there are none."""
     return "no rate of completion measured" if record.counts.ended else "nothing completed"
+
+
+def batches(record: RunRecord) -> str:
+    """Returns in what the run's own workers differ from one that takes a task at a time; empty
+    where they do not."""
+    scenario = record.scenario
+    if scenario.is_observed or scenario.workers == 0 or scenario.prefetch == 1:
+        return ""
+    return (
+        f"each worker takes up to {scenario.prefetch:,} tasks at a time; most real ones take a "
+        "single task, with more round trips: --prefetch 1 measures that"
+    )
 
 
 def observed(record: RunRecord) -> str:

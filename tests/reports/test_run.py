@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -238,6 +239,24 @@ def test_cores_that_the_run_may_not_use_are_told(facts: dict[str, object], shown
         resources=msgspec.structs.replace(record.resources, machine=use),
     )
     assert f"machine 1.50 {shown} others 0.25" in run_text.machine(record)
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_said"),
+    [
+        ({"prefetch": 64}, True),
+        ({"prefetch": 1}, False),
+        ({"prefetch": 64, "workers": 0}, False),
+        ({"prefetch": 64, "worker": "external"}, False),
+    ],
+)
+def test_a_report_says_where_its_workers_take_more_than_a_real_one(
+    fields: dict[str, Any], is_said: bool
+) -> None:
+    record = example_record()
+    scenario = msgspec.structs.replace(record.scenario, **fields)
+    lines = list(run_text.throughput(msgspec.structs.replace(record, scenario=scenario)))
+    assert any("--prefetch 1 measures that" in line for line in lines) == is_said
 
 
 def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
