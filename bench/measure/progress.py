@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
-from bench.measure.histogram import Histogram, merged, unpack
+from bench.measure.histogram import Histogram, merged
 from bench.measure.leases import Leases
+from bench.measure.objectives_so_far import ObjectiveSoFar
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import BINS_PER_SECOND, add_bins
+from bench.measure.trend import Trend, unpacked
 from bench.workload.scenario import Scenario
-
-_SECONDS_KEPT = 64
-
 
 BEHIND_S = 0.25
 """How late the next task must be for the producers to count as unable to keep up."""
@@ -77,6 +75,17 @@ class Progress:
     """What is to be said while workers are awaited that take no task; empty where they do."""
     gathered: Gathered | None = None
     """The workers that the run waits for; None once it has begun."""
+    warmup_until_s: float = 0.0
+    """When the warm-up ends at the latest, in seconds after the start."""
+    trend: Trend = field(default_factory=Trend)
+    """Backlog and latency from the start until now."""
+    objectives: tuple[ObjectiveSoFar, ...] = ()
+    """How the run's objectives stand, in the scenario's order."""
+    grows_per_s: float | None = None
+    """By how many tasks a second the backlog has grown throughout the window so far; None where
+    that leaves the run valid, or is not known."""
+    was_behind: bool = False
+    """Whether producers have been late by ``BEHIND_S`` or more since the warm-up."""
 
     @property
     def left(self) -> int:
@@ -146,15 +155,11 @@ def _recent(workers: Sequence[WorkerReport]) -> Histogram:
     seconds = [second for each in workers for second in each.e2e_by_second]
     first = max(seconds, default=0) + 1 - SECONDS_SHOWN
     return merged(
-        _unpack(packed)
+        unpacked(packed)
         for each in workers
         for second, packed in each.e2e_by_second.items()
         if second >= first
     )
-
-
-_unpack = lru_cache(_SECONDS_KEPT)(unpack)
-"""Cached, because the next reports repeat the same seconds, and decoding takes milliseconds."""
 
 
 def _last_second(series: Sequence[Sequence[int]], elapsed_s: float) -> int:

@@ -164,11 +164,11 @@ def _clocks_apart(inputs: VerdictInputs) -> Iterator[VerdictReason]:
 def _unstable(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     if not inputs.watches_backlog or not inputs.asked_per_s:
         return
-    growth = backlog_growth(inputs.backlog)
-    limit = GROWTH_SHARE
-    if growth is None:
-        growth, limit = short_growth(inputs.backlog), SHORT_GROWTH_SHARE
-    if growth is not None and growth > limit * inputs.asked_per_s:
+    if len(inputs.backlog) < _FEWEST_BACKLOG_ROWS:
+        growth = _above(short_growth(inputs.backlog), SHORT_GROWTH_SHARE * inputs.asked_per_s)
+    else:
+        growth = unstable_growth(inputs.backlog, inputs.asked_per_s)
+    if growth is not None:
         yield VerdictReason(
             "backlog_grows",
             f"the backlog grew by {units.format_rate(growth)} throughout the window because "
@@ -176,6 +176,24 @@ def _unstable(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "load or add workers",
             Verdict.UNSTABLE,
         )
+
+
+def unstable_growth(
+    backlog: Sequence[float], asked_per_s: float | None, row_s: float = 1.0
+) -> float | None:
+    """Returns the growth, in tasks/s, of a backlog (n,) where it makes a run unstable.
+
+    ``row_s`` is the time from one row to the next. None for a smaller growth, for a closed loop,
+    which asks for no rate, and for fewer than five rows.
+    """
+    per_row = backlog_growth(backlog)
+    if per_row is None or not asked_per_s:
+        return None
+    return _above(per_row / row_s, GROWTH_SHARE * asked_per_s)
+
+
+def _above(growth: float | None, limit: float) -> float | None:
+    return growth if growth is not None and growth > limit else None
 
 
 def backlog_growth(backlog: Sequence[float]) -> float | None:

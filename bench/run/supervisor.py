@@ -16,6 +16,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
+from bench.run.live_figures import LiveFigures
 from bench.run.server_sampler import INTERVAL_US
 from bench.run.standstill import StandstillWatch
 from bench.run.start import ActiveRun
@@ -89,6 +90,7 @@ class Supervisor:
         self.state = RunState()
         self._callbacks = callbacks
         self._scenario = running.prepared.scenario
+        self._live = LiveFigures(self._scenario)
 
     @property
     def processes(self) -> list[ProcessHandle[ProducerReport] | ProcessHandle[WorkerReport]]:
@@ -198,6 +200,7 @@ class Supervisor:
             states=self.prepared.sampler.states,
             unserved=self.prepared.workers.note if phase in _AWAITING else "",
         )
+        progress = self._live.extended(progress, producers, workers)
         self._callbacks.on_progress(progress, producers, workers)
 
     def _drain_left_s(self, phase: str) -> float | None:

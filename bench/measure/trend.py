@@ -1,0 +1,143 @@
+"""How backlog and latency go over the time of a run, in a few points, from exact histograms."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bench.measure.histogram import Histogram, Packed, merged, unpack
+from bench.measure.report_checks import SECONDS_SHOWN
+from bench.measure.reports import WorkerReport
+
+MOST_POINTS = 72
+"""Beyond that, each two points become one of twice the length."""
+_SECONDS_KEPT = 1024
+"""Decoded histograms: those of the last seconds of as many workers as a run may have."""
+_OUT_OF_ORDER_S = 10
+"""How far a worker's seconds may be out of order."""
+
+unpacked = lru_cache(_SECONDS_KEPT)(unpack)
+"""Returns a histogram that was packed, which must not be changed. Cached, because the next reports
+repeat the same seconds, and decoding takes milliseconds."""
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """The backlog and the latency of a run in some consecutive seconds."""
+
+    backlog: int | None
+    """The largest number of pending tasks in any sample; None without a sample."""
+    p99_s: float | None
+    """p99 of e2e of the tasks that finished in these seconds; None where none did."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The points of a run so far, each of ``step_s`` seconds, from its start."""
+
+    step_s: int = 1
+    points: tuple[TrendPoint, ...] = ()
+
+
+class TrendRecorder:
+    """Keeps the points of one run; what a point holds is merged, and never averaged.
+
+    A second of a worker counts as soon as its report has it, and is settled a few seconds later,
+    as the worker may still add to it until then.
+    """
+
+    def __init__(self, counted_from_s: float = 0.0) -> None:
+        self._counted_from_s = counted_from_s
+        self._step_s = 1
+        self._now_s = 0
+        self._backlog: list[int | None] = []
+        self._settled: list[Histogram] = []
+        """e2e of each point, of the seconds that are settled."""
+        self._p99_s: list[float | None] = []
+        self._settled_until: dict[str, int] = {}
+        """The last settled second of each worker, by its name."""
+        self._open: dict[tuple[str, int], Packed] = {}
+        """The seconds of each worker that are not settled."""
+        self._total = Histogram()
+
+    @property
+    def trend(self) -> Trend:
+        """The points so far."""
+        pairs = zip(self._backlog, self._p99_s, strict=True)
+        return Trend(self._step_s, tuple(TrendPoint(*pair) for pair in pairs))
+
+    def total(self) -> Histogram:
+        """Returns e2e of all tasks that finished in the seconds from ``counted_from_s`` on."""
+        return merged([self._total, *(each for _, each in self._open_seconds(counted=True))])
+
+    def note(self, elapsed_s: float, backlog: int, workers: Sequence[WorkerReport]) -> None:
+        """Take in the newest reports, and the number of pending tasks at this moment."""
+        self._now_s = max(int(elapsed_s), self._now_s)
+        point = self._point_of(self._now_s)
+        self._backlog[point] = max(self._backlog[point] or 0, backlog)
+        changed = {second for _, second in self._open}
+        self._open = {}
+        for worker in workers:
+            changed |= self._note_seconds(worker)
+        for changed_point in {self._point_of(second) for second in changed}:
+            self._p99_s[changed_point] = self._p99_of(changed_point)
+
+    def _note_seconds(self, worker: WorkerReport) -> set[int]:
+        """Take in the seconds of a worker that are not settled, and return them."""
+        until = self._settled_until.get(worker.name, -1)
+        found = dict(_later_than(until, worker))
+        last_settled = max(found, default=0) - SECONDS_SHOWN
+        for second, packed in found.items():
+            if second > last_settled:
+                self._open[worker.name, second] = packed
+                continue
+            self._settled[self._point_of(second)].merge(unpacked(packed))
+            if self._is_counted(second):
+                self._total.merge(unpacked(packed))
+            self._settled_until[worker.name] = max(second, until)
+            until = self._settled_until[worker.name]
+        return set(found)
+
+    def _p99_of(self, point: int) -> float | None:
+        parts = [each for second, each in self._open_seconds() if self._point_of(second) == point]
+        value_us = merged([self._settled[point], *parts]).percentile_us(99)
+        return None if value_us is None else value_us / 1e6
+
+    def _open_seconds(self, *, counted: bool = False) -> Iterator[tuple[int, Histogram]]:
+        for (_, second), packed in self._open.items():
+            if not counted or self._is_counted(second):
+                yield second, unpacked(packed)
+
+    def _is_counted(self, second: int) -> bool:
+        return second >= self._counted_from_s
+
+    def _point_of(self, second: int) -> int:
+        """The index of the point that holds a second, which is there from now on.
+
+        A second that is still to come, by the clock of a worker elsewhere, is the present one.
+        """
+        second = min(second, self._now_s)
+        while second // self._step_s >= MOST_POINTS:
+            self._halve()
+        point = second // self._step_s
+        missing = point + 1 - len(self._backlog)
+        self._backlog += [None] * missing
+        self._p99_s += [None] * missing
+        self._settled += [Histogram() for _ in range(missing)]
+        return point
+
+    def _halve(self) -> None:
+        self._step_s *= 2
+        pairs = range(0, len(self._backlog), 2)
+        known = [[each for each in self._backlog[i : i + 2] if each is not None] for i in pairs]
+        self._backlog = [max(each, default=None) for each in known]
+        self._settled = [merged(self._settled[i : i + 2]) for i in pairs]
+        self._p99_s = [self._p99_of(point) for point in range(len(self._settled))]
+
+
+def _later_than(until: int, worker: WorkerReport) -> Iterator[tuple[int, Packed]]:
+    """Yields the worker's seconds after ``until``; a report of a long run has thousands."""
+    for second in reversed(worker.e2e_by_second):
+        if second <= until - _OUT_OF_ORDER_S:
+            return
+        if second > until:
+            yield second, worker.e2e_by_second[second]
