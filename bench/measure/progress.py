@@ -9,7 +9,7 @@ from bench.measure.objectives_so_far import ObjectiveSoFar
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.summary import BINS_PER_SECOND, add_bins
-from bench.measure.trend import Trend, unpacked
+from bench.measure.trend import RunTrend, unpacked
 from bench.workload.scenario import Scenario
 
 BEHIND_S = 0.25
@@ -77,7 +77,7 @@ class Progress:
     """The workers that the run waits for; None once it has begun."""
     warmup_until_s: float = 0.0
     """When the warm-up ends at the latest, in seconds after the start."""
-    trend: Trend = field(default_factory=Trend)
+    trend: RunTrend = field(default_factory=RunTrend)
     """Backlog and latency from the start until now."""
     objectives: tuple[ObjectiveSoFar, ...] = ()
     """How the run's objectives stand, in the scenario's order."""
@@ -120,7 +120,7 @@ def progress_of(
     ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues. What
     no report says, such as leases, is left as it is by default.
     """
-    recent = _recent(workers)
+    recent, behind = _recent(workers), _behind(scenario, producers, elapsed_s)
     return Progress(
         phase=phase,
         elapsed_s=max(elapsed_s, 0.0),
@@ -129,13 +129,13 @@ def progress_of(
         due=sum(report.due for report in producers),
         enqueued=sum(report.enqueued for report in producers),
         finished=sum(report.ended for report in workers),
-        offered_per_s=_last_second([report.offered_by_bin for report in producers], elapsed_s),
+        offered_per_s=_offered_per_s(scenario, producers, elapsed_s, behind),
         enqueued_per_s=_last_second([report.enqueued_by_bin for report in producers], elapsed_s),
         finished_per_s=_last_second([report.finished_by_bin for report in workers], elapsed_s),
         backlog=dict(zip(scenario.queues, backlog, strict=True)),
         p50_s=_seconds(recent.percentile_us(50)),
         p99_s=_seconds(recent.percentile_us(99)),
-        behind=_behind(scenario, producers, elapsed_s),
+        behind=behind,
     )
 
 
@@ -147,8 +147,29 @@ def _behind(
         return None
     planned_s = scenario.planned_duration_s
     until_s = None if planned_s is None else planned_s + scenario.overrun_s
-    asked_per_s = scenario.profile.rate_at(elapsed_s) or scenario.peak_per_s
+    asked_per_s = _asked_per_s(scenario, elapsed_s) or scenario.peak_per_s
     return Behind(late_us / 1e6, asked_per_s, until_s)
+
+
+def _asked_per_s(scenario: Scenario, elapsed_s: float) -> float | None:
+    """The rate that the schedule asks for at a moment; None for a trace of tasks."""
+    if scenario.trace is not None and scenario.trace.kind == "tasks":
+        return None
+    return scenario.profile.rate_at(elapsed_s)
+
+
+def _offered_per_s(
+    scenario: Scenario,
+    producers: Sequence[ProducerReport],
+    elapsed_s: float,
+    behind: Behind | None,
+) -> int:
+    """Tasks due in the last second: what was sent of them or, as that is little while producers are
+    late, what the schedule asks for."""
+    asked_per_s = None if behind is None else _asked_per_s(scenario, elapsed_s)
+    if asked_per_s is not None:
+        return round(asked_per_s)
+    return _last_second([report.offered_by_bin for report in producers], elapsed_s)
 
 
 def _recent(workers: Sequence[WorkerReport]) -> Histogram:

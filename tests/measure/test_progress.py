@@ -9,6 +9,7 @@ from bench.measure.histogram import Histogram, Packed
 from bench.measure.progress import Behind, Progress, progress_of
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.workload.scenario import Scenario
+from bench.workload.trace import TraceFile
 
 SCENARIO = Scenario(
     queues={"inference_high": 1.0, "inference_low": 1.0}, rate_per_s=100, duration_s=20
@@ -87,6 +88,24 @@ def test_producers_that_cannot_keep_up_are_shown_with_the_rate_asked_for_and_the
     assert progress_of("load", 3, SCENARIO, late, [], [0, 0]).behind == Behind(0.25, 100.0, 30.0)
     after = progress_of("load", 25, SCENARIO, late, [], [0, 0]).behind
     assert after == Behind(0.25, 100.0, 30.0)
+
+
+def test_producers_that_are_late_with_a_trace_of_tasks_are_behind_its_highest_rate() -> None:
+    """Such a trace has no rate at a moment."""
+    trace = TraceFile("t.csv", "", "tasks", 40, duration_s=20, mean_per_s=2, peak_per_s=70)
+    scenario = Scenario(queues={"inference_high": 1.0}, trace=trace)
+    late = [ProducerReport(number=0, behind_us=300_000)]
+    assert progress_of("load", 3, scenario, late, [], [0]).behind == Behind(0.3, 70.0, 30.0)
+
+
+@pytest.mark.parametrize(("elapsed_s", "offered_per_s"), [(3, 100), (25, 0)])
+def test_what_is_offered_does_not_sink_where_producers_are_late(
+    elapsed_s: float, offered_per_s: int
+) -> None:
+    """What they have sent was due long before the last second."""
+    late = [ProducerReport(number=0, behind_us=2_000_000, offered_by_bin=[10] * 5)]
+    state = progress_of("load", elapsed_s, SCENARIO, late, [], [0, 0])
+    assert state.offered_per_s == offered_per_s
 
 
 @pytest.mark.parametrize(
