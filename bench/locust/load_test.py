@@ -24,7 +24,7 @@ from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio import embedded
-from bench.reports.progress import Note, NoteKind, note_of
+from bench.reports.run_notes import Note, NoteKind, note_of
 from bench.reports.unforeseen import translated
 from bench.run.request import RunRequest
 from bench.run.run import execute_with

@@ -31,7 +31,7 @@ class TrendPoint:
 
 
 @dataclass(frozen=True)
-class Trend:
+class RunTrend:
     """The points of a run so far, each of ``step_s`` seconds, from its start."""
 
     step_s: int = 1
@@ -57,65 +57,73 @@ class TrendRecorder:
         """The last settled second of each worker, by its name."""
         self._open: dict[tuple[str, int], Packed] = {}
         """The seconds of each worker that are not settled."""
+        self._settled_total = Histogram()
         self._total = Histogram()
 
     @property
-    def trend(self) -> Trend:
+    def trend(self) -> RunTrend:
         """The points so far."""
         pairs = zip(self._backlog, self._p99_s, strict=True)
-        return Trend(self._step_s, tuple(TrendPoint(*pair) for pair in pairs))
+        return RunTrend(self._step_s, tuple(TrendPoint(*pair) for pair in pairs))
 
+    @property
     def total(self) -> Histogram:
-        """Returns e2e of all tasks that finished in the seconds from ``counted_from_s`` on."""
-        return merged([self._total, *(each for _, each in self._open_seconds(counted=True))])
+        """e2e of all tasks that finished in the seconds from ``counted_from_s`` on; it must not be
+        changed."""
+        return self._total
 
     def note(self, elapsed_s: float, backlog: int, workers: Sequence[WorkerReport]) -> None:
         """Take in the newest reports, and the number of pending tasks at this moment."""
         self._now_s = max(int(elapsed_s), self._now_s)
         point = self._point_of(self._now_s)
         self._backlog[point] = max(self._backlog[point] or 0, backlog)
-        changed = {second for _, second in self._open}
-        self._open = {}
-        for worker in workers:
-            changed |= self._note_seconds(worker)
-        for changed_point in {self._point_of(second) for second in changed}:
-            self._p99_s[changed_point] = self._p99_of(changed_point)
+        before, self._open = self._open, {}
+        changed = {second for worker in workers for second in self._note_seconds(worker)}
+        changed |= {second for (_, second), _ in before.items() ^ self._open.items()}
+        if not changed:
+            return
+        for each in {self._point_of(second) for second in changed if self._is_past(second)}:
+            self._p99_s[each] = self._p99_of(each)
+        counted = [each for second, each in self._open_seconds() if self._is_counted(second)]
+        self._total = merged([self._settled_total, *counted])
 
     def _note_seconds(self, worker: WorkerReport) -> set[int]:
-        """Take in the seconds of a worker that are not settled, and return them."""
+        """Take in the seconds of a worker that are not settled, and return those that are now."""
         until = self._settled_until.get(worker.name, -1)
         found = dict(_later_than(until, worker))
         last_settled = max(found, default=0) - SECONDS_SHOWN
+        settled = {second for second in found if second <= last_settled}
         for second, packed in found.items():
-            if second > last_settled:
+            if second not in settled:
                 self._open[worker.name, second] = packed
                 continue
-            self._settled[self._point_of(second)].merge(unpacked(packed))
+            if self._is_past(second):
+                self._settled[self._point_of(second)].merge(unpacked(packed))
             if self._is_counted(second):
-                self._total.merge(unpacked(packed))
-            self._settled_until[worker.name] = max(second, until)
-            until = self._settled_until[worker.name]
-        return set(found)
+                self._settled_total.merge(unpacked(packed))
+        self._settled_until[worker.name] = max(settled, default=until)
+        return settled
 
     def _p99_of(self, point: int) -> float | None:
-        parts = [each for second, each in self._open_seconds() if self._point_of(second) == point]
+        first = point * self._step_s
+        seconds = range(first, min(first + self._step_s, self._now_s + 1))
+        parts = [each for second, each in self._open_seconds() if second in seconds]
         value_us = merged([self._settled[point], *parts]).percentile_us(99)
         return None if value_us is None else value_us / 1e6
 
-    def _open_seconds(self, *, counted: bool = False) -> Iterator[tuple[int, Histogram]]:
-        for (_, second), packed in self._open.items():
-            if not counted or self._is_counted(second):
-                yield second, unpacked(packed)
+    def _open_seconds(self) -> Iterator[tuple[int, Histogram]]:
+        return ((second, unpacked(packed)) for (_, second), packed in self._open.items())
 
     def _is_counted(self, second: int) -> bool:
         return second >= self._counted_from_s
 
-    def _point_of(self, second: int) -> int:
-        """The index of the point that holds a second, which is there from now on.
+    def _is_past(self, second: int) -> bool:
+        """Whether a second has begun: one that is still to come, by a faulty clock elsewhere, has
+        no point."""
+        return second <= self._now_s
 
-        A second that is still to come, by the clock of a worker elsewhere, is the present one.
-        """
-        second = min(second, self._now_s)
+    def _point_of(self, second: int) -> int:
+        """The index of the point that holds a second, which is there from now on."""
         while second // self._step_s >= MOST_POINTS:
             self._halve()
         point = second // self._step_s

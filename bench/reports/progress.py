@@ -3,20 +3,19 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Callable, Iterator, Sequence
 
-from rich.console import Group
+from rich.console import Console, Group
+from rich.control import Control
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.segment import ControlType
 from rich.text import Text
 
 from bench import inert, units
-from bench.measure.progress import Behind, Progress
+from bench.measure.progress import Progress
 from bench.reports.console import console_for_progress
-from bench.reports.tables import inert_text
+from bench.reports.run_notes import note_of
+from bench.reports.run_panel import PanelSize, panel
 from bench.workload.scenario import Scenario
 
 _PLAIN_EVERY_S = 5.0
@@ -35,8 +34,36 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
     if console is None:
         yield _plain_lines()
         return
-    with Live(console=console, refresh_per_second=8, transient=True) as live:
-        yield lambda progress: live.update(_panel(scenario, progress))
+    # Drawn with each progress, which comes four times a second, and by no thread of its own.
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield _drawn_in_place(live, console, scenario)
+
+
+def _drawn_in_place(live: Live, console: Console, scenario: Scenario) -> Callable[[Progress], None]:
+    """Draws the panel over the one before, whatever the size of the terminal is by then."""
+    drawn: list[Text] = []
+
+    def show(progress: Progress) -> None:
+        nonlocal drawn
+        width, height = console.size
+        console.control(_over_wrapped_lines(drawn, width))
+        size = PanelSize(width - 1, height - 1, is_ascii=console.options.ascii_only)
+        drawn = panel(scenario, progress, size)
+        live.update(Group(*drawn), refresh=True)
+
+    return show
+
+
+def _over_wrapped_lines(lines: Sequence[Text], width: int) -> Control:
+    """Erases the rows that lines take up beyond one each, in a terminal that was made narrower
+    than they are and has wrapped them; the cursor is moved up by as many."""
+    wrapped = sum(max(line.cell_len - 1, 0) // width for line in lines)
+    one: list[ControlType | tuple[ControlType, int]] = [
+        ControlType.CARRIAGE_RETURN,
+        (ControlType.ERASE_IN_LINE, 2),
+        (ControlType.CURSOR_UP, 1),
+    ]
+    return Control(*one * wrapped)
 
 
 def _plain_lines() -> Callable[[Progress], None]:
@@ -71,93 +98,3 @@ def plain_line(progress: Progress) -> str:
         f"p99 {units.format_duration(progress.p99_s)}"
         f"{'' if note is None else f'  {note.text}'}"
     )
-
-
-class NoteKind(Enum):
-    """What a note on a run's progress is about."""
-
-    UNSERVED = auto()
-    BEHIND = auto()
-    DRAIN_TAKES_LONG = auto()
-    LEASES = auto()
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a user should know about a run while it lasts."""
-
-    kind: NoteKind
-    text: str
-
-
-def note_of(progress: Progress) -> Note | None:
-    """Returns that nobody serves the queues, that the run cannot keep up, how long its drain will
-    take where that is too long, or which leases it waits for; None where all is well."""
-    if progress.unserved:
-        return Note(NoteKind.UNSERVED, progress.unserved)
-    if progress.behind is not None and progress.phase == "enqueueing":
-        return Note(NoteKind.BEHIND, _cannot_keep_up(progress, progress.behind))
-    takes_s, left_s = progress.drain_takes_s, progress.drain_left_s
-    if takes_s is not None and left_s is not None and takes_s > left_s:
-        return Note(
-            NoteKind.DRAIN_TAKES_LONG,
-            f"{progress.left:,} tasks left at {progress.finished_per_s:,}/s: about "
-            f"{units.format_duration(takes_s)}, and --drain-timeout ends it in "
-            f"{units.format_duration(left_s)}",
-        )
-    if progress.leases is not None and not any(progress.backlog.values()):
-        return Note(NoteKind.LEASES, progress.leases.sentence)
-    return None
-
-
-def _cannot_keep_up(progress: Progress, behind: Behind) -> str:
-    until = (
-        ""
-        if behind.until_s is None
-        else f"; gives up {units.format_duration(behind.until_s)} after its start (--overrun)"
-    )
-    return (
-        f"cannot keep up: {units.format_duration(behind.by_s)} behind the schedule, "
-        f"{progress.enqueued_per_s:,}/s of {units.format_rate(behind.asked_per_s)}{until}"
-    )
-
-
-def _panel(scenario: Scenario, progress: Progress) -> Group:
-    heading = Text.assemble(
-        (scenario.name, "bold"), f"  {progress.phase}  {progress.elapsed_s:.0f} s"
-    )
-    if progress.planned_s:
-        heading.append(f" of {progress.planned_s:.0f} s")
-    if progress.gathered is not None:
-        return Group(inert_text(heading), Text(progress.gathered.text))
-    rates = (
-        f"offered {progress.offered_per_s:,}/s   enqueued {progress.enqueued_per_s:,}/s   "
-        f"finished {progress.finished_per_s:,}/s"
-    )
-    latency = (
-        f"e2e p50 {units.format_duration(progress.p50_s)}"
-        f"   p99 {units.format_duration(progress.p99_s)}"
-    )
-    backlog = "backlog  " + "  ".join(
-        f"{queue} {length:,}" for queue, length in progress.backlog.items()
-    )
-    bar = Table.grid()  # a progress bar does not end its own line
-    bar.add_row(ProgressBar(total=1.0, completed=_share_done(progress), width=50))
-    note = note_of(progress)
-    return Group(
-        inert_text(heading),
-        bar,
-        Text(rates),
-        Text(latency),
-        inert_text(Text(backlog, style="dim")),
-        *([] if note is None else [inert_text(Text(note.text, style="yellow"))]),
-    )
-
-
-def _share_done(progress: Progress) -> float:
-    if progress.planned_tasks:
-        done = progress.finished if progress.phase == "draining" else progress.enqueued
-        return min(done / progress.planned_tasks, 1.0)
-    if progress.planned_s:
-        return min(progress.elapsed_s / progress.planned_s, 1.0)
-    return 0.0

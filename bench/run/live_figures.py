@@ -11,7 +11,7 @@ from bench.measure.objectives_so_far import (
 )
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.measure.trend import Trend, TrendRecorder
+from bench.measure.trend import RunTrend, TrendRecorder
 from bench.measure.verdict import unstable_growth
 from bench.run.start import most_warmup_s
 from bench.workload.scenario import Scenario
@@ -58,7 +58,7 @@ class LiveFigures:
             was_behind=self._was_behind,
         )
 
-    def _note_load(self, progress: Progress, trend: Trend) -> None:
+    def _note_load(self, progress: Progress, trend: RunTrend) -> None:
         """Note what of the load so far makes a run invalid: lateness, and a growing backlog."""
         if progress.elapsed_s < self._warmup_until_s:
             return
@@ -81,7 +81,7 @@ class LiveFigures:
         ended_s = self._enqueued_until_s
         measured = MeasuredSoFar(
             queues=list(self._scenario.queues),
-            e2e=self._recorder.total(),
+            e2e=self._recorder.total,
             producers=producers,
             workers=workers,
             start_s=self._left_out_s,

@@ -268,6 +268,8 @@ def test_a_state_is_one_line_where_there_is_no_terminal() -> None:
         progress(phase="enqueueing", behind=Behind(1.25, 400_000, 13.0)),
         progress(phase="draining", drain_left_s=18.5, enqueued=900_000, finished=1),
         progress(finished=0, unserved="no worker has taken a task, and the run ends in 28 s"),
+        progress(grows_per_s=120.5),
+        progress(grows_per_s=120.5, phase="draining"),
     ]
     golden.check("plain-lines.txt", "".join(f"{plain_line(line)}\n" for line in lines))
 
