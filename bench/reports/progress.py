@@ -42,28 +42,34 @@ def live_view(scenario: Scenario, is_quiet: bool) -> Iterator[Callable[[Progress
 def _drawn_in_place(live: Live, console: Console, scenario: Scenario) -> Callable[[Progress], None]:
     """Draws the panel over the one before, whatever the size of the terminal is by then."""
     drawn: list[Text] = []
+    drawn_width = 0
 
     def show(progress: Progress) -> None:
-        nonlocal drawn
+        nonlocal drawn, drawn_width
         width, height = console.size
-        console.control(_over_wrapped_lines(drawn, width))
+        if width < drawn_width:
+            console.control(_erased(drawn, width), Control.clear(), Control.home())
         size = PanelSize(width - 1, height - 1, is_ascii=console.options.ascii_only)
-        drawn = panel(scenario, progress, size)
+        drawn, drawn_width = panel(scenario, progress, size), width
         live.update(Group(*drawn), refresh=True)
 
     return show
 
 
-def _over_wrapped_lines(lines: Sequence[Text], width: int) -> Control:
-    """Erases the rows that lines take up beyond one each, in a terminal that was made narrower
-    than they are and has wrapped them; the cursor is moved up by as many."""
-    wrapped = sum(max(line.cell_len - 1, 0) // width for line in lines)
+def _erased(lines: Sequence[Text], width: int) -> Control:
+    """Erases lines that were drawn in a terminal which has been made narrower since.
+
+    How many rows they take up by now is not known for certain: most terminals wrap them, some cut
+    them, and some wrap the blanks behind them as well. So the screen is cleared after this, which
+    many terminals do by scrolling it away: the less of these lines is left, the better.
+    """
+    rows = sum(max(line.cell_len - 1, 0) // width + 1 for line in lines)
     one: list[ControlType | tuple[ControlType, int]] = [
         ControlType.CARRIAGE_RETURN,
         (ControlType.ERASE_IN_LINE, 2),
         (ControlType.CURSOR_UP, 1),
     ]
-    return Control(*one * wrapped)
+    return Control(*one * (rows - 1))
 
 
 def _plain_lines() -> Callable[[Progress], None]:

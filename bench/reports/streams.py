@@ -80,11 +80,13 @@ class UnfailingStream(io.TextIOBase):
         return self._stream
 
     def _write(self, text: str) -> None:
+        # Standard error has a way of its own with what its encoding lacks, and would raise nothing.
         try:
-            self._open_stream().write(text)
+            text.encode(self.encoding)
         except UnicodeEncodeError:
             plain = text.translate(_IN_ASCII).encode(self.encoding, "backslashreplace")
-            self._open_stream().write(plain.decode(self.encoding))
+            text = plain.decode(self.encoding)
+        self._open_stream().write(text)
 
     def _attempt(self, action: Callable[[], object]) -> None:
         if self.failure is not None:

@@ -93,20 +93,28 @@ def test_an_end_of_any_kind_leaves_the_terminal_as_it_was(
     assert rest.split(SHOW)[1] == "\r" + f"{UP}\x1b[2K" * rows
 
 
-@pytest.mark.parametrize(("width", "rows_of_a_full_line"), [(80, 1), (79, 1), (40, 2), (20, 4)])
-def test_lines_that_a_narrower_terminal_has_wrapped_are_erased_whole(
-    terminal: Console, width: int, rows_of_a_full_line: int
+@pytest.mark.parametrize("width", [79, 40, 20])
+def test_in_a_terminal_that_was_made_narrower_the_view_begins_on_a_clear_screen(
+    terminal: Console, width: int
 ) -> None:
+    """How it has wrapped the lines that were drawn before is not known."""
     with live_view(SCENARIO, is_quiet=False) as show:
         show(STATE)
         before = lines(taken(terminal))
         terminal.size = ConsoleDimensions(width, 24)
         show(STATE)
-        after = taken(terminal)
-    rows = [-(-max(len(line), 1) // width) for line in before]
-    assert max(rows) == rows_of_a_full_line
-    assert after.count(UP) == sum(rows) - 1
-    assert max(map(len, lines(after))) <= width
+        erased, after = taken(terminal).split("\x1b[2J\x1b[H")
+    assert erased.count(UP) == sum(-(-max(len(line), 1) // width) for line in before) - 1
+    assert max(map(len, lines(after))) < width
+
+
+def test_in_a_terminal_that_was_made_wider_nothing_is_cleared(terminal: Console) -> None:
+    with live_view(SCENARIO, is_quiet=False) as show:
+        show(STATE)
+        taken(terminal)
+        terminal.size = ConsoleDimensions(120, 24)
+        show(STATE)
+        assert "\x1b[2J" not in taken(terminal)
 
 
 def test_colours_are_left_out_where_they_are_not_wanted(

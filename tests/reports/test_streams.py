@@ -10,12 +10,14 @@ import pytest
 from bench.reports.streams import UnfailingStream, unfailing
 
 
-def encoded(encoding: str) -> tuple[io.BytesIO, UnfailingStream]:
+def encoded(encoding: str, errors: str = "strict") -> tuple[io.BytesIO, UnfailingStream]:
     """What is written, and a stream that writes it in an encoding."""
     written = io.BytesIO()
-    return written, UnfailingStream(io.TextIOWrapper(written, encoding=encoding, newline="\n"))
+    inner = io.TextIOWrapper(written, encoding=encoding, errors=errors, newline="\n")
+    return written, UnfailingStream(inner)
 
 
+@pytest.mark.parametrize("errors", ["strict", "backslashreplace"])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -25,8 +27,9 @@ def encoded(encoding: str) -> tuple[io.BytesIO, UnfailingStream]:
         ("p\udcffq", rb"p\udcffq"),
     ],
 )
-def test_what_an_encoding_lacks_is_written_out(text: str, expected: bytes) -> None:
-    written, stream = encoded("ascii")
+def test_what_an_encoding_lacks_is_written_out(text: str, expected: bytes, errors: str) -> None:
+    """Also on standard error, which by itself writes ``\\xb5s`` for µs."""
+    written, stream = encoded("ascii", errors)
     assert stream.write(text) == len(text)
     stream.flush()
     assert written.getvalue() == expected
