@@ -1,38 +1,38 @@
 """Whether runs are comparable: the fields in which they differ besides what is being compared."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from bench.analysis import run_settings
+from bench.analysis.run_settings import SCENARIO
 from bench.records.run_record import RunRecord
 from bench.workload.scenario import Scenario
 
-_SCENARIO_LABELS = ("name", "description", "slo")
-"""Fields of a scenario that do not affect a run."""
-_SERVER_FIELDS = (
-    *("product", "version", "malloc", "mode", "io_threads"),
-    *("save", "appendonly", "maxmemory_policy"),
-)
-_ENVIRONMENT_FIELDS = (
-    *("cpu_model", "cores", "usable_cores", "cpu_quota_cores", "kernel", "python", "topology"),
-)
-_STANDS_FOR = {"usable_cores": "cores"}
-"""What stands for a field in records that are older than it."""
 _SEVERAL = " | "
+_MOST_NAMED = 3
+"""Settings that are allowed one by one; more of them are allowed as a whole."""
 ORDER = "order"
 """Field that stands for the order of measurement: interleaved or not."""
 VERDICT = "verdict"
 """Name under which comparing invalid runs can be allowed."""
+SETTINGS = "settings"
+"""Name under which all settings may differ: the whole of ``run_settings.GROUPS``."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A field in which runs differ, and the values on both sides, as text."""
+    """A field in which runs differ, and the values on both sides, as users write them."""
 
     field: str
     base: str
     candidate: str
+
+    @property
+    def label(self) -> str:
+        """What a message calls the field: the flag that sets it, or its name."""
+        return run_settings.label(self.field)
 
 
 def differences(
@@ -40,16 +40,11 @@ def differences(
 ) -> list[Difference]:
     """Returns the relevant fields in which the sides differ, without the allowed ones.
 
-    A field is allowed by its name or its group: ``server`` allows ``server.version``. A field that
-    varies within one side is a difference as well.
+    A field is allowed by its name or its group: ``server`` allows ``server.version``, and
+    ``settings`` all but the order. A field that varies within one side is a difference as well.
     """
     accepted = set(allowed)
-    left, right = _traits(base), _traits(candidate)
-    found = [
-        Difference(field, left[field], right[field])
-        for field in left
-        if left[field] != right[field] or _SEVERAL in left[field]
-    ]
+    found = [] if SETTINGS in accepted else _apart(base, candidate)
     if not is_interleaved(base, candidate):
         found.append(Difference(ORDER, "measured in one block", "measured in another block"))
     return [
@@ -61,31 +56,26 @@ def differences(
 
 def known_fields() -> list[str]:
     """Returns the names and groups under which ``differences`` allows a difference."""
-    scenario = [each for each in Scenario.__struct_fields__ if each not in _SCENARIO_LABELS]
-    groups = {
-        "scenario": scenario,
-        "observation": ["method"],
-        "server": _SERVER_FIELDS,
-        "environment": _ENVIRONMENT_FIELDS,
-    }
-    single = [f"{group}.{name}" for group, names in groups.items() for name in names]
-    return [ORDER, VERDICT, *groups, *single]
+    return [ORDER, VERDICT, SETTINGS, *run_settings.GROUPS, *run_settings.names()]
 
 
-def to_allow(found: Sequence[Difference]) -> str:
-    """Returns the flags that allow all of these differences."""
-    return " ".join(f"--allow {field}" for field in dict.fromkeys(each.field for each in found))
+def to_allow(found: Sequence[Difference], others: Iterable[str] = ()) -> str:
+    """Returns the one flag that allows all of these differences, and what else is named."""
+    fields = dict.fromkeys(each.field for each in found if each.field != ORDER)
+    named = [SETTINGS] if len(fields) > _MOST_NAMED else map(run_settings.short_name, fields)
+    order = [ORDER] if any(each.field == ORDER for each in found) else []
+    return f"--allow {','.join([*named, *order, *others])}"
 
 
 def described(found: Sequence[Difference]) -> str:
     """Returns the fields and their values on one line."""
-    return "; ".join(f"{each.field} ({each.base} versus {each.candidate})" for each in found)
+    return "; ".join(f"{each.label} ({each.base} versus {each.candidate})" for each in found)
 
 
 def intended_differences(base: Scenario, candidate: Scenario) -> list[str]:
     """Returns the fields in which the scenarios of two arms differ, as ``scenario.FIELD``."""
     left, right = msgspec.to_builtins(base), msgspec.to_builtins(candidate)
-    return [f"scenario.{field}" for field in left if left[field] != right[field]]
+    return [f"{SCENARIO}.{field}" for field in left if left[field] != right[field]]
 
 
 def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> bool:
@@ -103,25 +93,9 @@ def is_interleaved(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) ->
     return longest <= 2
 
 
-def workload_of(record: RunRecord) -> str:
-    """Returns a text that is equal for runs of the same workload."""
-    traits = [each for each in _traits_of(record) if each[0].startswith("scenario.")]
-    return msgspec.json.encode(traits).decode()
-
-
 def environment_changes(before: RunRecord, after: RunRecord) -> list[Difference]:
     """Returns the fields in which two runs differ, apart from those of the scenario."""
-    left, right = dict(_traits_of(before)), dict(_traits_of(after))
-    return [
-        Difference(field, left[field], right[field])
-        for field in left
-        if not field.startswith("scenario.") and left[field] != right[field]
-    ]
-
-
-def traits_of(record: RunRecord) -> dict[str, str]:
-    """Returns every field that ``differences`` compares, with its value as text."""
-    return dict(_traits_of(record))
+    return [each for each in _apart([before], [after]) if not each.field.startswith(f"{SCENARIO}.")]
 
 
 def invalid(records: Iterable[RunRecord]) -> list[RunRecord]:
@@ -129,35 +103,31 @@ def invalid(records: Iterable[RunRecord]) -> list[RunRecord]:
     return [record for record in records if not record.is_valid]
 
 
-def _traits(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Returns the value of each field in the records; several values are joined."""
+def _apart(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> list[Difference]:
+    """Returns the settings that are not the same in all runs."""
+    left, right = map(_values, (base, candidate))
+    found = []
+    for field, there in left.items():
+        if there == right[field] and len(there) == 1:
+            continue
+        sides = [_shown(each, field) for each in (base, candidate)]
+        if sides[0] == sides[1]:  # what users write is the same, as the name of a changed file is
+            sides = [_SEVERAL.join(each[field]) for each in (left, right)]
+        found.append(Difference(field, *sides))
+    return found
+
+
+def _values(records: Sequence[RunRecord]) -> dict[str, list[str]]:
+    """Returns the exact values of each setting in the records."""
     found: dict[str, list[str]] = {}
     for record in records:
-        for field, value in _traits_of(record):
+        for field, value in run_settings.settings_of(record).items():
             values = found.setdefault(field, [])
             if value not in values:
                 values.append(value)
-    return {field: _SEVERAL.join(values) for field, values in found.items()}
+    return found
 
 
-def _traits_of(record: RunRecord) -> Iterator[tuple[str, str]]:
-    workload = msgspec.to_builtins(record.scenario)
-    for field, value in workload.items():
-        if field not in _SCENARIO_LABELS:
-            yield f"scenario.{field}", as_text(value)
-    observed = record.observation
-    yield "observation.method", "by the workers" if observed is None else observed.method
-    for group, fields, values in (
-        ("server", _SERVER_FIELDS, record.server),
-        ("environment", _ENVIRONMENT_FIELDS, record.environment),
-    ):
-        for field in fields:
-            older = values.get(_STANDS_FOR.get(field, ""))
-            yield f"{group}.{field}", as_text(values.get(field, older))
-
-
-def as_text(value: object) -> str:
-    """Returns the value of a field as text: JSON where it has parts."""
-    if isinstance(value, Mapping | list | tuple):
-        return msgspec.json.encode(value).decode()
-    return str(value)
+def _shown(records: Sequence[RunRecord], field: str) -> str:
+    """Returns the values of a setting as users write them; several values are joined."""
+    return _SEVERAL.join(dict.fromkeys(run_settings.shown(each, field) for each in records))

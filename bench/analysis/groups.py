@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import comparability
+from bench.analysis import run_settings
 from bench.errors import UsageError, nearest
 from bench.records.run_record import RunRecord
 from bench.workload.fields import FIELDS
 
 _SHORT = {"server": "server.product", "host": "environment.cpu_model"}
 """Names for settings that users think of by a shorter one."""
-_NOT_CHOSEN = ("name", "description", "slo")
-"""Fields of a scenario that do not affect a run."""
 _MOST_VALUES = 8
 """Values of a setting that a message lists."""
 
@@ -48,7 +46,7 @@ def grouped(
 def _sorted_out(records: Iterable[RunRecord]) -> dict[object, list[RunRecord]]:
     groups: dict[object, list[RunRecord]] = {}
     for record in sorted(records, key=lambda each: each.started_at):
-        key = (comparability.workload_of(record), str(record.server.get("product")))
+        key = (run_settings.workload_of(record), str(record.server.get("product")))
         groups.setdefault(key, []).append(record)
     return groups
 
@@ -57,7 +55,7 @@ def chosen(records: Sequence[RunRecord], conditions: Iterable[str]) -> list[RunR
     """Returns the runs that meet all conditions, each of them ``NAME=VALUE``.
 
     Names are those of scenario fields as users write them, ``server``, ``host``, and those of
-    ``comparability.known_fields``. Raises UsageError for an unknown name, and for conditions that
+    ``run_settings.names``. Raises UsageError for an unknown name, and for conditions that
     no run meets.
     """
     left = list(records)
@@ -102,14 +100,14 @@ def _group(group: Sequence[RunRecord], groups: Mapping[object, Sequence[RunRecor
 
 
 def _choosable() -> list[str]:
-    return [name for name in FIELDS if name not in _NOT_CHOSEN]
+    return [name for name in FIELDS if name not in run_settings.LABELS]
 
 
 def _require_known(name: str) -> None:
     known = [
         *_choosable(),
         *_SHORT,
-        *(each for each in comparability.known_fields() if "." in each),
+        *run_settings.names(),
     ]
     if name not in known:
         hint = nearest(name, known) or f"; there are {', '.join([*_choosable(), *_SHORT])}"
@@ -140,19 +138,5 @@ def _text(record: RunRecord, name: str) -> str:
     """Returns a run's setting as a user writes it."""
     field = FIELDS.get(name)
     if field is None:
-        return comparability.traits_of(record)[_SHORT.get(name, name)]
-    value = getattr(record.scenario, field.attribute)
-    if isinstance(value, float) and field.attribute.endswith("_per_s"):
-        return f"{value:.10g}/s"
-    return _written(None if value is None else field.declared.type.write(value))
-
-
-def _written(value: object) -> str:
-    """Returns a value of TOML as an option has it; ``none`` for no value and for an empty list."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return ",".join(f"{queue}={weight:g}" for queue, weight in value.items())
-    if value is None or value in ([], ""):
-        return "none"
-    return comparability.as_text(value)
+        return run_settings.settings_of(record)[_SHORT.get(name, name)]
+    return run_settings.written(record.scenario, field)

@@ -1,7 +1,7 @@
 """``bench compare``: a comparison of saved run records."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bench import units
-from bench.analysis import comparability, gate, metric_values
+from bench.analysis import comparability, gate, metric_values, run_settings
+from bench.analysis.comparability import Difference
 from bench.analysis.compare import Criteria, compare, in_pairs
 from bench.analysis.rule import MARGIN
 from bench.cli.arguments import read_flag
@@ -19,6 +20,7 @@ from bench.cli.groups import DECISION
 from bench.errors import MeasurementError, UsageError, nearest, quoted
 from bench.records import run_record
 from bench.records.run_record import RunRecord
+from bench.reports.figures import counted
 from bench.workload.measurable import require_measured
 from bench.workload.metrics import Metric
 from bench.workload.scenario import Scenario
@@ -55,22 +57,26 @@ class DecisionFlags:
         Parameter(
             group=DECISION,
             metavar="FIELD",
-            help="Field that may differ between the sides, or a group of fields (server, "
-            "environment, order, verdict). May be given several times. Example: server.version",
+            help="Setting that may differ between the sides, or a group of them (settings, "
+            "scenario, server, environment, order, verdict). May be given several times, or with "
+            "commas between. Example: rate,server.version",
         ),
     ] = None
 
     @property
     def allowed(self) -> list[str]:
-        """The fields and groups that may differ. Raises UsageError for an unknown one."""
+        """The settings and groups that may differ. Raises UsageError for an unknown one."""
         known = [SAME, *comparability.known_fields()]
-        for name in self.allow or ():
+        given = [name.strip() for text in self.allow or () for name in text.split(",")]
+        allowed = [run_settings.full_name(name) for name in given]
+        for written, name in zip(given, allowed, strict=True):
             if name not in known:
-                hint = nearest(name, known, cutoff=0.6)
+                short = map(run_settings.short_name, known)
+                hint = nearest(written, [*known, *short], cutoff=0.6)
                 groups = ", ".join(each for each in known if "." not in each)
-                there = hint or f"; there are {groups}, and single fields such as server.version"
-                raise UsageError(f"--allow: {quoted(name)} is no field that can differ{there}")
-        return list(self.allow or [])
+                there = hint or f"; there are {groups}, and single ones as rate and server.version"
+                raise UsageError(f"--allow: {quoted(written)} is no setting{there}")
+        return allowed
 
     def gated(self, scenario: Scenario) -> Sequence[Metric]:
         """Returns the metrics that decide. Raises UsageError for an unknown one, and for one that
@@ -111,8 +117,8 @@ def compare_records(
     gated = decision.gated(base[0].scenario)
     outputs.require_writable()
     _require_distinct([*base, *candidate])
-    _require_alike(base, candidate, allowed)
     pairs = in_pairs(base, candidate)
+    _require_alike(base, candidate, allowed)
     criteria = Criteria(gated, metric_values.shown_besides(base[0].scenario), margin)
     comparison = compare(pairs, criteria, only_valid=comparability.VERDICT not in allowed)
     sides = (
@@ -152,23 +158,35 @@ def _require_distinct(records: Sequence[RunRecord]) -> None:
 def _require_alike(
     base: Sequence[RunRecord], candidate: Sequence[RunRecord], allowed: Sequence[str]
 ) -> None:
-    """Raises UsageError for differences that were not allowed, or MeasurementError."""
+    """Raises UsageError for differences that were not allowed, or MeasurementError where nothing
+    but runs that are not valid is in the way. The message names all of it at once."""
     found = comparability.differences(base, candidate, allowed)
-    if found:
-        reason = (
+    invalid = [] if comparability.VERDICT in allowed else comparability.invalid([*base, *candidate])
+    if not found and not invalid:
+        return
+    reasons = [*_reasons(found), *_invalid(invalid)]
+    flag = comparability.to_allow(found, [comparability.VERDICT] if invalid else [])
+    remove = "remove such runs, or " if invalid else ""
+    error = UsageError if found else MeasurementError
+    raise error(f"{'; and '.join(reasons)}; {remove}add {flag} to compare them anyway")
+
+
+def _reasons(found: Sequence[Difference]) -> Iterator[str]:
+    settings = [each for each in found if each.field != comparability.ORDER]
+    if settings:
+        yield f"the runs differ in {comparability.described(settings)}"
+    if len(settings) < len(found):
+        yield (
             "the runs of the two sides do not alternate, so a drift of the machine would look like "
             "a change ('bench ab' alternates)"
-            if found[0].field == comparability.ORDER
-            else f"the runs differ in {comparability.described(found)}"
         )
-        allow = comparability.to_allow(found)
-        raise UsageError(f"{reason}; add {allow} to compare them anyway")
-    invalid = [] if comparability.VERDICT in allowed else comparability.invalid([*base, *candidate])
+
+
+def _invalid(invalid: Sequence[RunRecord]) -> Iterator[str]:
     if invalid:
-        raise MeasurementError(
-            f"run {invalid[0].id} of {invalid[0].started_at} is {invalid[0].verdict} (runs that "
-            f"are not valid: {len(invalid)}); remove them, or add --allow verdict"
-        )
+        first, more = invalid[0], len(invalid) - 1
+        others = f", and {counted(more, 'more run')} not valid either" if more else ""
+        yield f"run {first.id} of {first.started_at} is {first.verdict}{others}"
 
 
 def _notes(

@@ -191,7 +191,7 @@ def invalid_run() -> None:
 @pytest.mark.parametrize(
     ("prepare", "code", "said", "allowed"),
     [
-        (other_payload, 2, "differ in scenario.pipeline (256 versus 77)", "scenario.pipeline"),
+        (other_payload, 2, "differ in --pipeline (256 versus 77)", "pipeline"),
         (other_server, 2, "differ in server.version (9.1.0 versus 9.9.9)", "server"),
         (not_in_turns, 2, "the runs of the two sides do not alternate", "order"),
         (invalid_run, 4, "run 00000000 of 2026-01-01T00:00:00.000+00:00 is unstable", "verdict"),
@@ -206,6 +206,48 @@ def test_runs_that_cannot_be_compared_are_refused_unless_allowed(
     assert said in outcome.err
     assert f"--allow {allowed}" in outcome.err
     assert bench(*FOLDERS, "--allow", allowed).code in (0, 3)
+
+
+def everything_at_once() -> None:
+    """Other settings of each group, in two blocks, with an invalid run on each side."""
+    scenario = msgspec.structs.replace(EXAMPLE.scenario, pipeline=77, rate_per_s=1000.0)
+    server = {**EXAMPLE.server, "version": "9.9.9", "io_threads": "4"}
+    for number in range(4):
+        verdict = "unstable" if number == 2 else "valid"
+        run_record.save(run(number, verdict=verdict), Path(f"base/{number}.json"))
+        other = run(50 + number, scenario=scenario, server=server, verdict=verdict)
+        run_record.save(other, Path(f"candidate/{number}.json"))
+
+
+def test_all_that_is_in_the_way_is_named_at_once_with_one_flag_that_allows_it(
+    bench: Bench,
+) -> None:
+    everything_at_once()
+    outcome = bench(*FOLDERS)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        "bench: the runs differ in --rate (850/s versus 1000/s); --pipeline (256 versus 77); "
+        "server.version (9.1.0 versus 9.9.9); server.io_threads (1 versus 4); and the runs of the "
+        "two sides do not alternate, so a drift of the machine would look like a change "
+        "('bench ab' alternates); and run 00000002 of 2026-01-01T00:02:00.000+00:00 is unstable, "
+        "and 1 more run not valid either; remove such runs, or add --allow settings,order,verdict "
+        "to compare them anyway\n"
+    )
+    flag = outcome.err.partition(" add ")[2].split()[:2]
+    assert bench(*FOLDERS, *flag).code in (0, 3)
+
+
+@pytest.mark.parametrize("flag", ["pipeline,server.version", "scenario.pipeline, server"])
+def test_a_setting_is_allowed_by_its_short_name_and_by_its_full_one(
+    bench: Bench, flag: str
+) -> None:
+    scenario = msgspec.structs.replace(EXAMPLE.scenario, pipeline=77)
+    save(0.0, scenario=scenario, server={**EXAMPLE.server, "version": "9.9.9"})
+    assert "add --allow pipeline,server.version to" in bench(*FOLDERS).err
+    assert bench(*FOLDERS, "--allow", flag).code in (0, 3)
+    unknown = bench(*FOLDERS, "--allow", "pipelin")
+    assert unknown.code == 2
+    assert "did you mean 'pipeline'" in unknown.err
 
 
 def truncated() -> None:

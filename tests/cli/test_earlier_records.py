@@ -82,7 +82,7 @@ def test_runs_are_compared(bench: Bench) -> None:
 def test_runs_that_differ_are_refused_by_field(bench: Bench) -> None:
     outcome = bench("compare", path("run-smoke-1.json"), "--", path("run-external.json"))
     assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
-    assert "scenario.rate_per_s" in outcome.err
+    assert "--rate (300/s versus 200/s)" in outcome.err
 
 
 def test_a_folder_of_runs_has_a_history(bench: Bench, folder: Path) -> None:
