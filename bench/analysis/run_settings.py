@@ -25,6 +25,7 @@ _ENVIRONMENT_FIELDS = (
 )
 _STANDS_FOR = {"usable_cores": "cores"}
 """What stands for a field in records that are older than it."""
+_TOPOLOGY = "environment.topology"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     SCENARIO: tuple(each for each in Scenario.__struct_fields__ if each not in LABELS),
     "observation": ("method",),
@@ -73,7 +74,17 @@ def full_name(written: str) -> str:
 def shown(record: RunRecord, name: str) -> str:
     """Returns a setting's value as a user writes it: ``1000/s``, ``none``."""
     field = _BY_ATTRIBUTE.get(name)
-    return settings_of(record)[name] if field is None else written(record.scenario, field)
+    if field is not None:
+        return written(record.scenario, field)
+    return _parts(record) if name == _TOPOLOGY else settings_of(record)[name]
+
+
+def _parts(record: RunRecord) -> str:
+    """Returns how many hosts and processes took part, as ``hosts 1, worker processes 2``."""
+    found = record.environment.get(_TOPOLOGY.partition(".")[2])
+    if not isinstance(found, Mapping):
+        return _as_text(found)
+    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in found.items())
 
 
 def written(scenario: Scenario, field: Field) -> str:

@@ -17,8 +17,9 @@ from bench.cli.arguments import read_flag
 from bench.cli.command_line import command_line
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.groups import DECISION
+from bench.cli.messages import notify
 from bench.errors import MeasurementError, UsageError, nearest, quoted
-from bench.records import run_record
+from bench.records import run_files
 from bench.records.run_record import RunRecord
 from bench.reports.figures import counted
 from bench.workload.measurable import require_measured
@@ -113,7 +114,7 @@ def compare_records(
     decision, outputs = decision or DecisionFlags(), outputs or GateOutputs()
     allowed, margin = decision.allowed, decision.margin_share()
     left, right = _sides(records)
-    base, candidate = run_record.load_all(left), run_record.load_all(right)
+    base, candidate = _loaded(left), _loaded(right)
     gated = decision.gated(base[0].scenario)
     outputs.require_writable()
     _require_distinct([*base, *candidate])
@@ -143,6 +144,15 @@ def _sides(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         )
     middle = texts.index(_BETWEEN)
     return list(paths[:middle]), list(paths[middle + 1 :])
+
+
+def _loaded(paths: Sequence[Path]) -> list[RunRecord]:
+    """Returns the runs of a side, and says what was skipped in its folders. Raises RecordError."""
+    found = run_files.find(paths)
+    run_files.require_readable(found)
+    if found.note:
+        notify(f"{_names(paths)}: {found.note}")
+    return found.records
 
 
 def _require_distinct(records: Sequence[RunRecord]) -> None:

@@ -12,8 +12,9 @@ from bench import files
 from bench.cli.messages import notify
 from bench.errors import MeasurementError, UsageError
 from bench.names import ALL_QUEUES
-from bench.records import any_record, comparison_record, formats
+from bench.records import any_record, comparison_record, formats, run_files
 from bench.records.any_record import AnyRecord
+from bench.records.run_files import RunFiles
 from bench.records.run_record import RunRecord
 from bench.reports import data_tables, exports, tracked
 from bench.reports.data_tables import DataTable
@@ -40,7 +41,7 @@ class FormatFlags:
         _format(
             "The record's table as CSV: a run's seconds, a search's trials, the starts of "
             "--restarts, a comparison's metrics (of a folder of 'bench ab' the runs of its pairs), "
-            "the repetitions of clients."
+            "the repetitions of clients. Of a folder of runs, a row for each run."
         ),
     ] = False
     parquet: Annotated[bool, _format("The same table as Parquet. Needs pyarrow.")] = False
@@ -91,7 +92,7 @@ def export(
     Parameters
     ----------
     record
-        A record of any kind, or a folder of 'bench ab'.
+        A record of any kind, a folder of 'bench ab', or a folder of runs: a row for each run.
     """
     chosen = (form or FormatFlags()).chosen()
     measured = _interval(interval, stage)
@@ -100,12 +101,7 @@ def export(
     if chosen in _TABLES:
         data = _TABLES[chosen](_table(record))
     else:
-        loaded = any_record.load(_in_folder(record))
-        try:
-            with formats.naming(record):
-                data = _text(chosen, loaded, measured, queue).encode()
-        except (MeasurementError, UsageError) as error:
-            raise type(error)(f"{record}: {error}") from None
+        data = _figures(chosen, record, measured, queue).encode()
     if output is not None:
         files.write_whole(output, data)
     elif chosen == "parquet":
@@ -121,18 +117,57 @@ _TABLES: Mapping[str, Callable[[DataTable], bytes]] = {
 }
 
 
-def _in_folder(path: Path) -> Path:
-    return path / comparison_record.FILE_IN_JOB if path.is_dir() else path
-
-
 def _table(path: Path) -> DataTable:
-    """Returns the table of a record, or of a folder of ``bench ab``. Raises RecordError."""
+    """Returns the table of a record, of a folder of ``bench ab`` or of runs. Raises RecordError."""
     if not path.is_dir():
         return data_tables.table_of(any_record.load(path))
+    if _is_job(path):
+        from bench.jobs import ab_job  # noqa: PLC0415 - it loads what starts runs
+
+        job = ab_job.load(path)
+        made = ab_job.runs_made(path, job)
+        return data_tables.runs_of_pairs(made, [*job.gated, *job.shown])
+    return data_tables.table_of_runs(_runs(path).files)
+
+
+def _is_job(folder: Path) -> bool:
     from bench.jobs import ab_job  # noqa: PLC0415 - it loads what starts runs
 
-    job = ab_job.load(path)
-    return data_tables.runs_of_pairs(ab_job.runs_made(path, job), [*job.gated, *job.shown])
+    return any((folder / name).exists() for name in (ab_job.STATE, ab_job.GATE))
+
+
+def _runs(folder: Path) -> RunFiles:
+    found = run_files.find([folder])
+    if found.note:
+        notify(f"{folder}: {found.note}")
+    return found
+
+
+def _single(path: Path, chosen: str) -> Path:
+    """Returns the file of the record that a path stands for. Raises UsageError for a folder with
+    several runs, of which no figure is that of the folder."""
+    if not path.is_dir():
+        return path
+    if _is_job(path):
+        return path / comparison_record.FILE_IN_JOB
+    found = _runs(path).paths
+    if len(found) > 1:
+        raise UsageError(
+            f"{path}: --{chosen.replace('_', '-')} is for a single record, and the folder holds "
+            f"{len(found)} runs: name one, or use --csv for a table of them"
+        )
+    return found[0]
+
+
+def _figures(chosen: str, path: Path, interval: str, queue: str) -> str:
+    """Returns the text of the record at a path. Raises errors that name it."""
+    record = _single(path, chosen)
+    loaded = any_record.load(record)
+    try:
+        with formats.naming(record):
+            return _text(chosen, loaded, interval, queue)
+    except (MeasurementError, UsageError) as error:
+        raise type(error)(f"{record}: {error}") from None
 
 
 def _text(chosen: str, loaded: AnyRecord, interval: str, queue: str) -> str:

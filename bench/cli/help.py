@@ -40,7 +40,7 @@ USAGE: Mapping[str, str] = {
     "capacity": "[SCENARIO] (--workers COUNTS | --slots COUNTS) [FLAGS]",
     "plan": "RECORD --rate RATE [FLAGS]",
     "clients": "[FLAGS]",
-    "history": "[FOLDER] [FLAGS]",
+    "history": "[RECORD...] [FLAGS]",
     "export": "RECORD (--hgrm | --csv | --hdr) [FLAGS]",
     "init": "[FLAGS]",
     "scenarios": "[NAME]",
@@ -72,7 +72,8 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "report": (
         ("bench report run.json", "the report of a run, again"),
         ("bench report run.json --html page.html", "one page, to read and to send"),
-        ("bench report monday.json friday.json --html both.html", "several records on a page"),
+        ("bench report monday.json friday.json --html both.html", "runs side by side on a page"),
+        ("bench report results/", "all runs in a folder"),
     ),
     "compare": (
         ("bench compare old.json -- new.json --allow order", "two runs"),

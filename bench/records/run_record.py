@@ -8,7 +8,7 @@ History of the format:
     runqy-bench/1   the first
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,36 +196,14 @@ def load(path: Path) -> RunRecord:
     return _decode(path, formats.read(path))
 
 
-def load_all(paths: Iterable[Path]) -> list[RunRecord]:
-    """Reads the run records at these paths; a folder stands for all run records in it.
-
-    Other record types in a folder are skipped. Raises RecordError for a file that is not a run
-    record, and for a folder without any.
-    """
-    found: list[RunRecord] = []
-    for path in paths:
-        found.extend(_in_folder(path) if path.is_dir() else [load(path)])
-    return found
+def load_data(path: Path, data: bytes) -> RunRecord:
+    """Reads the content of a file, as ``load`` does."""
+    return _decode(path, data)
 
 
 def format_of(path: Path) -> str:
     """Returns the ``format`` field of a file. Raises RecordError when it is not a JSON object."""
     return _format(path, formats.read(path))
-
-
-def _in_folder(folder: Path) -> list[RunRecord]:
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        data = formats.read(path)
-        if not data:  # reserved by a run that goes on
-            continue
-        written = _format(path, data)
-        if written.startswith(FORMATS) and not written.startswith(f"{FORMATS}/"):
-            continue
-        found.append(_decode(path, data))
-    if not found:
-        raise RecordError(f"{folder}: there is no run record in this folder")
-    return found
 
 
 def _format(path: Path, data: bytes) -> str:

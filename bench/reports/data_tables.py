@@ -8,11 +8,14 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from bench.analysis.metric_values import value_of
+from bench.analysis import run_settings
+from bench.analysis.metric_values import gated_by_default, shown_besides, value_of
+from bench.analysis.side_by_side import settings_apart
 from bench.errors import UsageError
 from bench.measure.verdict_inputs import Verdict
 from bench.names import ALL_QUEUES
@@ -150,3 +153,31 @@ def runs_of_pairs(
     ]
     columns = [*rows[0]] if rows else [*metrics]
     return DataTable(columns, [[*row.values()] for row in rows])
+
+
+def table_of_runs(files: Sequence[tuple[Path, RunRecord]]) -> DataTable:
+    """Returns one row per run: its file, what it was, the settings in which the runs differ, and
+    the metrics that a comparison of any of them shows."""
+    records = [record for _, record in files]
+    metrics = dict.fromkeys(
+        metric.name
+        for record in records
+        for choice in (gated_by_default, shown_besides)
+        for metric in choice(record.scenario)
+    )
+    apart = [row.name for row in settings_apart(records)]
+    rows = [(_about(path, record, apart), record) for path, record in files]
+    return runs_of_pairs(rows, list(metrics))
+
+
+def _about(path: Path, record: RunRecord, settings: Iterable[str]) -> dict[str, Cell]:
+    """Returns the cells that say which run it was; those of settings are as in the record."""
+    exact = run_settings.settings_of(record)
+    return {
+        "file": str(path),
+        "id": record.id,
+        "started_at": record.started_at,
+        "scenario": record.scenario.name,
+        "verdict": record.verdict,
+        **{name: exact[name] for name in settings},
+    }

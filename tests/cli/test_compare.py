@@ -303,6 +303,14 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(
     assert said in outcome.err
 
 
+def test_a_folder_may_hold_other_files_and_a_line_says_what_was_skipped(bench: Bench) -> None:
+    save(0.0)
+    Path("base/gate.json").write_text('{"format": "runqy-bench-gate/2"}')
+    outcome = bench(*FOLDERS)
+    assert outcome.code == 0
+    assert outcome.err == ("bench: base: skipped 1 file, not a run record: 1 of a comparison\n")
+
+
 def test_one_run_a_side_proves_nothing_and_says_how_many_would(bench: Bench) -> None:
     save(0.2, 1)
     outcome = bench(*FOLDERS)

@@ -94,6 +94,28 @@ def test_a_folder_of_runs_has_a_history(bench: Bench, folder: Path) -> None:
     assert "e2e.p99" in outcome.out
 
 
+def test_a_history_takes_files_and_folders_and_says_what_it_skipped(
+    bench: Bench, folder: Path
+) -> None:
+    smoke = [data.FOLDER / f"run-smoke-{number}.json" for number in (1, 2)]
+    (folder / "runs").mkdir()
+    (folder / "runs/one.json").write_bytes(smoke[0].read_bytes())
+    (folder / "runs/torn.json").write_bytes(b"{")
+    named = bench("history", *map(str, smoke))
+    mixed = bench("history", "runs", str(smoke[1]))
+    assert named.code == mixed.code == 0
+    assert named.out == mixed.out
+    assert (named.err, mixed.err) == (
+        "",
+        f"bench: runs, {smoke[1]}: skipped 1 file, not a run record: 1 unreadable (torn.json)\n",
+    )
+    nothing = bench("history")
+    assert (nothing.code, nothing.err) == (
+        2,
+        "bench: results: no such folder; make a run first, or name records\n",
+    )
+
+
 def test_trends_are_named_by_what_differs_and_one_or_each_can_be_drawn(
     bench: Bench, folder: Path
 ) -> None:

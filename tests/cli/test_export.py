@@ -1,5 +1,6 @@
 """``bench export``: which format, which record, and where to."""
 
+import csv
 import sys
 from pathlib import Path
 
@@ -50,6 +51,37 @@ def test_the_folder_of_a_comparison_has_a_row_for_each_run(bench: Bench) -> None
         ["pair", "1", "1", "base"],
         ["pair", "1", "2", "candidate"],
     ]
+
+
+def test_a_folder_of_runs_has_a_row_for_each_with_the_settings_in_which_they_differ(
+    bench: Bench,
+) -> None:
+    first = example_record()
+    scenario = msgspec.structs.replace(first.scenario, name="other", rate_per_s=1700.0)
+    second = msgspec.structs.replace(first, started_at="2026-01-16T00:00Z", scenario=scenario)
+    run_record.save(second, Path("runs/a.json"))
+    run_record.save(first, Path("runs/b.json"))
+    outcome = bench("export", "runs", "--csv")
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = list(csv.DictReader(outcome.out.splitlines()))
+    assert [row["file"] for row in rows] == ["runs/b.json", "runs/a.json"]
+    assert [row["scenario"] for row in rows] == ["priority", "other"]
+    assert [row["scenario.rate_per_s"] for row in rows] == ["850.0", "1700.0"]
+    assert float(rows[0]["e2e.p99"]) == first.latency["e2e"]["all"].p99_s
+    assert "scenario.seed" not in rows[0]
+
+
+@pytest.mark.parametrize("flag", ["--bmf", "--hgrm", "--hdr", "--github-smaller"])
+def test_figures_of_a_folder_are_those_of_its_only_run(bench: Bench, flag: str) -> None:
+    run_record.save(example_record(), Path("runs/a.json"))
+    assert bench("export", "runs", flag).out == bench("export", "runs/a.json", flag).out
+    run_record.save(example_record(), Path("runs/b.json"))
+    outcome = bench("export", "runs", flag)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        f"bench: runs: {flag} is for a single record, and the folder holds 2 runs: name one, or "
+        "use --csv for a table of them\n"
+    )
 
 
 def test_parquet_without_its_library_says_what_to_install(
