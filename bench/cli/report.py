@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from bench import files
+from bench.cli.messages import notify
 from bench.errors import RecordError, UsageError
 from bench.records import (
     capacity_record,
@@ -17,11 +18,13 @@ from bench.records import (
     comparison_record,
     formats,
     restarts_record,
+    run_files,
 )
 from bench.records import run_record as records
 
 if TYPE_CHECKING:
     from bench.reports.html.section import Section
+    from bench.reports.html.side_by_side_page import SideBySidePart
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class _Kind:
     """Module whose ``markdown`` returns such a record as Markdown."""
     section: str | None
     """Module that turns such a record into a section of a page; None where there is none."""
+    several: str = ""
+    """What to do with several records of this kind, which are shown one after the other; empty for
+    runs, which are shown side by side."""
     names_file: bool = False
     """Whether the section names the record's file, as in a command that continues a search."""
 
@@ -54,6 +60,7 @@ _COMPARISON = _Kind(
     "bench.reports.gate.terminal:print_saved",
     "bench.reports.gate.markdown",
     "bench.reports.html.gate_page",
+    several="comparisons: name runs of theirs to see those side by side",
 )
 _KINDS = {
     **dict.fromkeys(comparison_record.FORMATS, _COMPARISON),
@@ -63,6 +70,7 @@ _KINDS = {
         "bench.reports.capacity:print_capacity",
         "bench.reports.markdown.capacity",
         "bench.reports.html.capacity_page",
+        several="capacity searches: --html page.html has a table of them all",
         names_file=True,
     ),
     restarts_record.FORMAT: _Kind(
@@ -71,6 +79,7 @@ _KINDS = {
         "bench.reports.restarts:print_restarts",
         "bench.reports.markdown.restarts",
         None,
+        several="restarts: name runs of theirs to see those side by side",
     ),
     clients_record.FORMAT: _Kind(
         clients_record.load,
@@ -78,6 +87,7 @@ _KINDS = {
         "bench.reports.clients:print_clients",
         "bench.reports.markdown.clients",
         "bench.reports.html.clients_page",
+        several="clients: --html page.html has a table of them all",
     ),
 }
 """Kinds of records by format. Any other file is read as a run record."""
@@ -112,59 +122,101 @@ def report(
 ) -> int:
     """Show records in the terminal, or as an HTML page with --html.
 
+    Several runs are shown side by side.
+
     Parameters
     ----------
     record
-        Records of runs, restarts, comparisons, capacity searches or clients, or folders of
-        'bench ab'.
-        Several records share one page.
+        Records of any kind, folders of runs, or folders of 'bench ab'.
     """
     if not record:
         raise UsageError("no record given: name one or more records")
-    if json and (len(record) > 1 or html is not None or images is not None or markdown):
+    _require_one_output(html, images, is_markdown=markdown, is_json=json)
+    loaded = [each for path in record for each in _load(path)]
+    if json:
+        sys.stdout.write(_single(loaded).kind.encode(loaded[0].record).decode())
+    elif markdown:
+        sys.stdout.write("\n".join(_markdowns(loaded)))
+    elif html is not None or images is not None:
+        _draw(loaded, html, images)
+    else:
+        _print(loaded, record)
+    return 0
+
+
+def _require_one_output(
+    html: Path | None, images: Path | None, *, is_markdown: bool, is_json: bool
+) -> None:
+    draws = html is not None or images is not None
+    if is_json and (draws or is_markdown):
         raise UsageError(
             "--json prints a single record; remove --html, --images, --markdown and any other "
             "record"
         )
-    if markdown and (html is not None or images is not None):
+    if is_markdown and draws:
         raise UsageError("--markdown prints the records; remove --html and --images, or run twice")
-    loaded = [_load(path) for path in record]
-    if json:
-        sys.stdout.write(loaded[0].kind.encode(loaded[0].record).decode())
-    elif markdown:
-        sys.stdout.write("\n".join(_markdown(each) for each in loaded))
-    elif html is not None or images is not None:
-        _draw(loaded, html, images)
-    else:
-        _print(loaded)
-    return 0
 
 
-def _load(path: Path) -> _Loaded:
-    file = _in_folder(path) if path.is_dir() else path
-    kind = _KINDS.get(records.format_of(file), _RUN)
-    return _Loaded(file, kind, kind.load(file))
+def _single(loaded: Sequence[_Loaded]) -> _Loaded:
+    if len(loaded) > 1:
+        raise UsageError(f"--json prints a single record, and {len(loaded)} are named; name one")
+    return loaded[0]
 
 
-def _in_folder(folder: Path) -> Path:
+def _load(path: Path) -> list[_Loaded]:
+    """Returns the record in a file, the comparison of a job's folder, or the runs in a folder."""
+    if not path.is_dir():
+        kind = _KINDS.get(records.format_of(path), _RUN)
+        return [_Loaded(path, kind, kind.load(path))]
     for name in _IN_FOLDERS:
-        if (folder / name).exists():
-            return folder / name
-    raise RecordError(f"{folder}: the folder holds no comparison ({_IN_FOLDERS[0]}); name a record")
+        if (path / name).exists():
+            return _load(path / name)
+    found = run_files.find([path])
+    if found.note:
+        notify(f"{path}: {found.note}")
+    return [_Loaded(file, _RUN, run) for file, run in found.files]
 
 
-def _print(loaded: Sequence[_Loaded]) -> None:
-    for number, each in enumerate(loaded):
-        if number:
+def _runs(loaded: Sequence[_Loaded]) -> list[_Loaded]:
+    """Returns the runs that are shown together: none where there is but one."""
+    runs = [each for each in loaded if each.kind is _RUN]
+    return runs if len(runs) > 1 else []
+
+
+def _others(loaded: Sequence[_Loaded]) -> list[_Loaded]:
+    """Returns the records that are shown one by one, and says what to do with several of a kind."""
+    together = _runs(loaded)
+    others = [each for each in loaded if each not in together]
+    for kind in {id(each.kind): each.kind for each in others}.values():
+        if kind.several and sum(each.kind is kind for each in others) > 1:
+            notify(f"only runs are shown side by side, not {kind.several}")
+    return others
+
+
+def _print(loaded: Sequence[_Loaded], given: Sequence[Path]) -> None:
+    runs, others = _runs(loaded), _others(loaded)
+    if runs:
+        # Most calls show a single record.
+        from bench.reports.side_by_side import print_side_by_side  # noqa: PLC0415
+
+        print_side_by_side([(each.path, each.record) for each in runs], given)
+    for number, each in enumerate(others):
+        if number or runs:
             sys.stdout.write("\n")
         module, _, function = each.kind.show.partition(":")
         getattr(importlib.import_module(module), function)(each.record, each.path)
         sys.stdout.flush()
 
 
-def _markdown(each: _Loaded) -> str:
-    made: str = importlib.import_module(each.kind.markdown).markdown(each.record)
-    return made
+def _markdowns(loaded: Sequence[_Loaded]) -> Iterator[str]:
+    runs = _runs(loaded)
+    if runs:
+        from bench.reports.markdown import side_by_side  # noqa: PLC0415
+
+        yield side_by_side.markdown([(each.path, each.record) for each in runs])
+    for each in _others(loaded):
+        made: str = importlib.import_module(each.kind.markdown).markdown(each.record)
+        yield made
 
 
 def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> None:
@@ -174,13 +226,31 @@ def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> 
     # The plotting library is slow to load, and a terminal report needs no picture.
     from bench.reports.html.page import page, write_images  # noqa: PLC0415
 
-    sections = [_section(each) for each in loaded]
+    sections, side = _sections(loaded)
     if html is not None:
-        files.write_whole(html, page(sections).encode())
+        files.write_whole(html, page(sections, side).encode())
         sys.stdout.write(f"page: {html}\n")
     if images is not None:
-        write_images(sections, images)
+        write_images(sections, images, side)
         sys.stdout.write(f"pictures: {images}\n")
+
+
+def _sections(loaded: Sequence[_Loaded]) -> tuple[list["Section"], "SideBySidePart | None"]:
+    """Returns the section of each record, and what the runs among them show together; None where
+    these are too few for that, or too many."""
+    from bench.analysis.side_by_side import MOST_RUNS  # noqa: PLC0415
+    from bench.reports.html import side_by_side_page  # noqa: PLC0415
+
+    sections = [_section(each) for each in loaded]
+    runs = _runs(loaded)
+    if not 1 < len(runs) <= MOST_RUNS:
+        return sections, None
+    places = [place for place, each in enumerate(loaded) if each in runs]
+    paths = [each.path for each in runs]
+    marked = side_by_side_page.marked([sections[place] for place in places], paths)
+    for place, section in zip(places, marked, strict=True):
+        sections[place] = section
+    return sections, side_by_side_page.part([(each.path, each.record) for each in runs])
 
 
 def _require_page(html: Path, loaded: Sequence[_Loaded]) -> None:

@@ -47,6 +47,68 @@ def test_the_same_record_gives_the_same_page(bench: Bench) -> None:
     assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
 
 
+def several_runs() -> None:
+    """``runs/``: two runs, the later one first by name, and what is no run."""
+    run_record.save(example_record(), Path("runs/b.json"))
+    later = msgspec.structs.replace(example_record(), id="f" * 15, started_at="2026-01-16T09:30Z")
+    run_record.save(later, Path("runs/a.json"))
+    Path("runs/gate.txt").write_text("no record")
+    Path("runs/other.json").write_bytes(Path("gate.json").read_bytes())
+    Path("runs/package.json").write_text("{}")
+    Path("runs/broken.json").write_text('{"format": "runqy-')
+    Path("runs/running.json").touch()
+
+
+def test_several_runs_are_shown_side_by_side_and_a_folder_stands_for_its_runs(
+    bench: Bench,
+) -> None:
+    several_runs()
+    named = bench("report", "runs/b.json", "runs/a.json")
+    assert (named.code, named.err) == (0, "")
+    assert "B vs A" in named.out
+    folder = bench("report", "runs")
+    assert folder.out.partition("next:")[0] == named.out.partition("next:")[0]
+    assert folder.err == (
+        "bench: runs: skipped 4 files, not run records: 1 unreadable (broken.json), "
+        "1 of a comparison, 1 no record at all, 1 of a run that goes on\n"
+    )
+    assert bench("report", "runs", "--markdown").out.startswith("### bench: 2 runs side by side")
+
+
+def test_a_folder_with_one_run_is_its_report(bench: Bench) -> None:
+    run_record.save(example_record(), Path("runs/one.json"))
+    assert bench("report", "runs").out == bench("report", "runs/one.json").out
+    assert json.loads(bench("report", "runs", "--json").out)["id"] == example_record().id
+
+
+def test_records_of_another_kind_follow_one_by_one_and_a_line_says_what_to_use(
+    bench: Bench,
+) -> None:
+    outcome = bench("report", "gate.json", "gate.json")
+    assert outcome.code == 0
+    assert outcome.out == "\n".join([bench("report", "gate.json").out] * 2)
+    assert outcome.err == (
+        "bench: only runs are shown side by side, not comparisons: name runs of theirs to see "
+        "those side by side\n"
+    )
+
+
+@pytest.mark.slow
+def test_a_page_and_its_pictures_show_runs_side_by_side(bench: Bench) -> None:
+    several_runs()
+    outcome = bench("report", "runs", "job", "--html", "out.html", "--images", "pictures")
+    assert (outcome.code, outcome.out) == (0, "page: out.html\npictures: pictures\n")
+    text = Path("out.html").read_text(encoding="utf-8")
+    assert "Settings that differ" not in text
+    assert "No setting differs between the runs." in text
+    assert "A b: priority" in text
+    assert "B a: priority" in text
+    names = {path.name for path in Path("pictures").glob("side-by-side-*.svg")}
+    assert names == {
+        f"side-by-side-{name}.svg" for name in ("spectrum", "rates", "backlog", "latency")
+    }
+
+
 def test_pictures_need_no_page(bench: Bench) -> None:
     outcome = bench("report", "gate.json", "--images", "pictures")
     assert (outcome.code, outcome.out) == (0, "pictures: pictures\n")
@@ -82,7 +144,8 @@ def damaged() -> run_record.RunRecord:
             ["damaged.json", "--html", "out.html"],
             "damaged.json: not a histogram",
         ),
-        (["empty", "--html", "out.html"], "empty: the folder holds no comparison (gate.json)"),
+        (["empty", "--html", "out.html"], "empty: there is no run record in this folder"),
+        (["run.json", "run.json", "--json"], "--json prints a single record"),
     ],
     ids=" ".join,
 )

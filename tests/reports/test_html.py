@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +15,7 @@ from bench.records import run_record
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import LatencySummary, RunRecord, Series
 from bench.records.summaries import summarise
-from bench.reports.html import gate_page, run_page
+from bench.reports.html import gate_page, run_page, side_by_side_page
 from bench.reports.html.page import page, write_images
 from bench.reports.html.section import Section
 from tests.records.fixtures import HIGH, LOW, example_record
@@ -121,7 +121,26 @@ def hostile_gate() -> GateRecord:
     return changed(faulty(), title=HOSTILE, command=HOSTILE, faults=[HOSTILE], candidate=side)
 
 
-SECTIONS = {
+RUNS: dict[str, Callable[[], list[RunRecord]]] = {
+    "side by side": lambda: [example_record(), invalid_record()],
+    "side by side of hostile names": lambda: [hostile_record(), hostile_record()],
+    "side by side without workers": lambda: [example_record(), without_workers(), long_record()],
+}
+"""Runs of pages that show them side by side."""
+
+
+def files_of(name: str) -> list[tuple[Path, RunRecord]]:
+    return [(Path(f"{place}/run.json"), each) for place, each in enumerate(RUNS[name]())]
+
+
+def marked(name: str) -> list[Section]:
+    files = files_of(name)
+    sections = [run_page.section(record) for _, record in files]
+    return side_by_side_page.marked(sections, [path for path, _ in files])
+
+
+SECTIONS: dict[str, Callable[[], list[Section]]] = {
+    **{name: functools.partial(marked, name) for name in RUNS},
     "run": lambda: [run_page.section(example_record())],
     "long run": lambda: [run_page.section(long_record())],
     "invalid run": lambda: [run_page.section(invalid_record())],
@@ -141,7 +160,7 @@ SECTIONS = {
 def drawn(name: str) -> str:
     """Each page is drawn once for all tests."""
     sections: list[Section] = SECTIONS[name]()
-    return page(sections)
+    return page(sections, side_by_side_page.part(files_of(name)) if name in RUNS else None)
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -169,7 +188,8 @@ def test_every_name_in_a_page_is_its_own_and_every_reference_has_its_target(name
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_picture_has_the_pages_ink_and_says_what_it_shows(name: str) -> None:
-    pictures = [each for tag, each in Parsed(drawn(name)).elements if tag == "svg"]
+    drawings = [each for tag, each in Parsed(drawn(name)).elements if tag == "svg"]
+    pictures = [each for each in drawings if "aria-hidden" not in each]
     assert pictures
     assert all(each["role"] == "img" and each["aria-label"] for each in pictures)
     assert "currentColor" in drawn(name)
@@ -350,3 +370,32 @@ def test_a_drain_in_the_wrong_order_says_so_in_its_answer() -> None:
         f" Low priority first: {LOW} was served before {HIGH} (e2e p50 211 ms against 534 ms)."
     )
     assert "priority" not in run_page.answer(inverted_record("with-run"))
+
+
+def test_a_run_has_one_colour_in_its_line_its_columns_and_its_section() -> None:
+    text = drawn("side by side")
+    for letter, color in (("A", "#0072B2"), ("B", "#D55E00")):
+        swatch = rf'<svg class="swatch"[^>]*><rect [^>]*fill="{color}"/></svg>\s*'
+        assert len(re.findall(rf"{swatch}{letter}\s*</th>", text)) == 1
+        place = "AB".index(letter)
+        assert len(re.findall(rf"<h2>{swatch}{letter} {place}/run: priority</h2>", text)) == 1
+    lines = re.findall(r'<path [^>]*stroke="(#\w+)"', text.partition("<h2>")[0])
+    assert {"#0072B2", "#d55e00"} <= {each.lower().replace("#0072b2", "#0072B2") for each in lines}
+
+
+def test_runs_side_by_side_have_their_spectra_and_time_lines_in_one_picture_each() -> None:
+    side = side_by_side_page.part(files_of("side by side"))
+    assert [each.name for each in side.pictures] == ["spectrum", "rates", "backlog", "latency"]
+    for picture in side.pictures:
+        drawn_text = picture.file("svg").decode()
+        assert "A  0/run" in drawn_text
+        assert "B  1/run" in drawn_text
+        assert "B GENERATOR LIMITED: do not quote" in drawn_text
+    unserved = side_by_side_page.part(files_of("side by side without workers"))
+    assert unserved.pictures[0].title == "Percentile spectrum of enqueue"
+    assert unserved.pictures[1].title == "Tasks enqueued per second"
+
+
+def test_a_figure_of_a_run_that_is_not_valid_is_not_quoted_side_by_side() -> None:
+    parsed = Parsed(drawn("side by side"))
+    assert "Figures of each run (B GENERATOR LIMITED: do not quote)" in parsed.text

@@ -11,39 +11,49 @@ from bench.files import write_whole
 from bench.inert import visible
 from bench.reports.figures import NOTHING
 from bench.reports.html.section import Section
+from bench.reports.html.side_by_side_page import SideBySidePart
 from bench.reports.plots.picture import Picture
 from bench.version import __version__
 
+_SIDE_BY_SIDE = "side-by-side"
 
-def page(sections: Sequence[Section]) -> str:
-    """Returns the page as HTML."""
+
+def page(sections: Sequence[Section], side: SideBySidePart | None = None) -> str:
+    """Returns the page as HTML; ``side`` is what its runs show together."""
     numbered = [(_anchor(number, each), each) for number, each in enumerate(sections, 1)]
     template = _environment().get_template("page.html.j2")
     return template.render(
-        title=_title(sections),
+        title=_title(sections, side),
         sections=numbered,
         overviews=list(_overviews(numbered)) if len(sections) > 1 else [],
+        side=side,
         version=__version__,
     )
 
 
-def write_images(sections: Sequence[Section], folder: Path) -> None:
+def write_images(
+    sections: Sequence[Section], folder: Path, side: SideBySidePart | None = None
+) -> None:
     """Write every picture into a folder, as .svg and .png, named after its section.
 
     Raises UsageError when the folder cannot be written.
     """
-    for number, section in enumerate(sections, 1):
-        for picture in section.pictures:
+    named = [(_anchor(number, each), each.pictures) for number, each in enumerate(sections, 1)]
+    if side is not None:
+        named.insert(0, (_SIDE_BY_SIDE, side.pictures))
+    for name, pictures in named:
+        for picture in pictures:
             for kind in ("svg", "png"):
-                name = f"{_anchor(number, section)}-{picture.name}.{kind}"
-                write_whole(folder / name, picture.file(kind))
+                write_whole(folder / f"{name}-{picture.name}.{kind}", picture.file(kind))
 
 
 def _anchor(number: int, section: Section) -> str:
     return f"{section.kind}-{number}"
 
 
-def _title(sections: Sequence[Section]) -> str:
+def _title(sections: Sequence[Section], side: SideBySidePart | None) -> str:
+    if side is not None and side.runs == len(sections):
+        return f"{side.runs} runs side by side"
     if len(sections) == 1:
         return f"{sections[0].title}: {sections[0].verdict}"
     return f"{len(sections)} records"

@@ -22,6 +22,8 @@ class Table:
     """Number of leading columns that hold names; the others hold figures."""
     strong: frozenset[int] = frozenset()
     """Indices of the rows to emphasise."""
+    colors: Mapping[str, str] = field(default_factory=dict)
+    """Colours of columns by heading, as those of the runs that pictures show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +50,5 @@ class Section:
     view: Mapping[str, object] = field(default_factory=dict)
     """Values that the template refers to, by name."""
     pictures: Sequence[Picture] = ()
+    color: str = ""
+    """Colour of its line in the pictures of the page; empty where they do not show it."""

@@ -12,8 +12,9 @@ from bench.records.run_record import RunRecord, Series
 from bench.reports.plots import canvas, durations, thinning
 from bench.reports.plots.picture import Draw, Picture
 
-_HEIGHT_INCHES = 3.0
-_LEGEND_LINE_INCHES = 0.24
+HEIGHT_INCHES = 3.0
+"""Height of a picture with a legend of one line."""
+LEGEND_LINE_INCHES = 0.24
 _MINUTES_FROM_S = 600
 
 
@@ -25,7 +26,7 @@ def time_pictures(record: RunRecord, banner: str) -> list[Picture]:
             name,
             title,
             caption,
-            _height(record) if name == "backlog" else _HEIGHT_INCHES,
+            _height(record) if name == "backlog" else HEIGHT_INCHES,
             draw,
             banner,
         )
@@ -35,7 +36,7 @@ def time_pictures(record: RunRecord, banner: str) -> list[Picture]:
 
 def _height(record: RunRecord) -> float:
     """Returns the height in inches, with room for the legend of many sub-queues."""
-    return _HEIGHT_INCHES + _LEGEND_LINE_INCHES * max(len(record.queues) - 4, 0)
+    return HEIGHT_INCHES + LEGEND_LINE_INCHES * max(len(record.queues) - 4, 0)
 
 
 _Parts = tuple[str, str, str, Draw] | None
@@ -45,7 +46,7 @@ def _rates(record: RunRecord) -> _Parts:
     names = ("offered", "enqueued", *(["finished"] if record.scenario.has_workers else []))
     lines = {
         name: [(at, value / record.series.interval_s) for at, value in points]
-        for name, points in _lines(record.series, names).items()
+        for name, points in lines_of(record.series, names).items()
     }
     text = (
         "Tasks due, enqueued and finished in each second. While finished lies below enqueued, the "
@@ -53,12 +54,12 @@ def _rates(record: RunRecord) -> _Parts:
         if record.scenario.has_workers
         else "Tasks due and enqueued in each second; no worker serves the queue."
     )
-    caption = text + _thinned(record, "the lowest and highest points are")
+    caption = text + thinned(record.series, "the lowest and highest points are")
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         _draw(drawn, axes, record, {k: thinning.extremes(v) for k, v in lines.items()}, is_narrow)
         axes.set_ylabel("tasks per second")
-        _from_zero(axes)
+        from_zero(axes)
 
     return _unless_empty("rates", "Tasks per second", caption, lines, draw)
 
@@ -66,28 +67,28 @@ def _rates(record: RunRecord) -> _Parts:
 def _backlog(record: RunRecord) -> _Parts:
     prefix = "backlog:"
     names = [name for name in record.series.columns if name.startswith(prefix)]
-    found = _lines(record.series, names)
+    found = lines_of(record.series, names)
     lines = {name.removeprefix(prefix): points for name, points in found.items()}
     caption = (
         "Tasks waiting in each sub-queue. A line that keeps rising means that the workers cannot "
-        "keep up." + _thinned(record, "the highest point is")
+        "keep up." + thinned(record.series, "the highest point is")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         _draw(drawn, axes, record, {k: thinning.highest(v) for k, v in lines.items()}, is_narrow)
         axes.set_ylabel("tasks waiting")
-        _from_zero(axes, at_least=1.0)
+        from_zero(axes, at_least=1.0)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
 
     return _unless_empty("backlog", "Backlog of each sub-queue", caption, lines, draw)
 
 
 def _latency(record: RunRecord) -> _Parts:
-    found = _lines(record.series, ("e2e_p50_s", "e2e_p99_s"))
+    found = lines_of(record.series, ("e2e_p50_s", "e2e_p99_s"))
     lines = {f"e2e {name[4:-2]}": points for name, points in found.items()}
     caption = (
         "End-to-end latency of the tasks finished in each second: half of them took at most p50, "
-        "99 in 100 at most p99." + _thinned(record, "the highest point is")
+        "99 in 100 at most p99." + thinned(record.series, "the highest point is")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
@@ -101,17 +102,17 @@ def _latency(record: RunRecord) -> _Parts:
 
 
 def _cpu(record: RunRecord) -> _Parts:
-    found = _lines(record.series, ("server_cpu_cores",))
+    found = lines_of(record.series, ("server_cpu_cores",))
     lines = {name.partition("_")[0]: points for name, points in found.items()}
     caption = (
         "CPU cores that the Redis server used. It runs commands on one core, so near 1.0 it is "
-        "saturated." + _thinned(record, "the lowest and highest points are")
+        "saturated." + thinned(record.series, "the lowest and highest points are")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         _draw(drawn, axes, record, {k: thinning.extremes(v) for k, v in lines.items()}, is_narrow)
         axes.set_ylabel("cores")
-        _from_zero(axes, at_least=1.0)
+        from_zero(axes, at_least=1.0)
 
     return _unless_empty("cpu", "CPU of the server", caption, lines, draw)
 
@@ -122,7 +123,7 @@ def _unless_empty(
     return (name, title, caption, draw) if lines else None
 
 
-def _lines(series: Series, names: Sequence[str]) -> dict[str, thinning.Points]:
+def lines_of(series: Series, names: Sequence[str]) -> dict[str, thinning.Points]:
     """Returns the points of each column, as (seconds since the start, value).
 
     Columns without any value are omitted.
@@ -164,14 +165,15 @@ def _draw(
                 0, left_out_s, color=canvas.QUIET, alpha=0.28, linewidth=0, label="warm-up"
             )
         )
-    _time_axis(axes, record)
+    time_axis(axes, record.series)
     canvas.legend(drawn, handles, is_narrow=is_narrow)
 
 
-def _time_axis(axes: Axes, record: RunRecord) -> None:
-    length_s = len(record.series.rows) * record.series.interval_s
+def time_axis(axes: Axes, longest: Series) -> None:
+    """Label the horizontal axis as the time since the start, as far as this series goes."""
+    length_s = len(longest.rows) * longest.interval_s
     scale, unit = (60, "min") if length_s > _MINUTES_FROM_S else (1, "s")
-    axes.set_xlim(0, max(length_s - record.series.interval_s, record.series.interval_s))
+    axes.set_xlim(0, max(length_s - longest.interval_s, longest.interval_s))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, steps=[1, 2, 3, 5, 6, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: f"{at / scale:g}"))
     if scale > 1:
@@ -180,17 +182,18 @@ def _time_axis(axes: Axes, record: RunRecord) -> None:
     axes.set_xlabel(f"time since the start ({unit})")
 
 
-def _from_zero(axes: Axes, at_least: float = 0.0) -> None:
+def from_zero(axes: Axes, at_least: float = 0.0) -> None:
+    """Let the vertical axis begin at zero, and end at ``at_least`` or above; label it in full."""
     axes.set_ylim(0, max(axes.get_ylim()[1], at_least))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
 
 
-def _thinned(record: RunRecord, kept: str) -> str:
+def thinned(series: Series, kept: str) -> str:
     """Returns a note that not every second of a long series is drawn; empty for a short one."""
-    together = thinning.points_together(len(record.series.rows))
+    together = thinning.points_together(len(series.rows))
     if kept.startswith("the lowest"):  # two points a stretch, so stretches are twice as long
-        together = thinning.points_together(len(record.series.rows), thinning.MOST_POINTS // 2)
-    if len(record.series.rows) <= thinning.MOST_POINTS:
+        together = thinning.points_together(len(series.rows), thinning.MOST_POINTS // 2)
+    if len(series.rows) <= thinning.MOST_POINTS:
         return ""
-    length = durations.short_duration(together * record.series.interval_s)
+    length = durations.short_duration(together * series.interval_s)
     return f" For each {length}, only {kept} drawn, so no peak is hidden."

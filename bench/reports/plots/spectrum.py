@@ -35,7 +35,7 @@ def spectrum_picture(record: RunRecord, banner: str) -> Picture:
                 _annotate_maximum(axes, curve[-1])
             lines += axes.plot(*zip(*curve, strict=True), label=name, **style)
         most = max((curve[-1][0] for curve in curves.values()), default=10.0)
-        _percentile_axis(axes, most, is_narrow)
+        percentile_axis(axes, most, is_narrow)
         values = [value for curve in curves.values() for _, value in curve]
         # Leaves room for the annotation above the highest point.
         durations.logarithmic(axes, axes.yaxis, [*values, 2.5 * max(values, default=0.0)])
@@ -61,7 +61,7 @@ def _curve(record: RunRecord, interval: str) -> list[tuple[float, float]]:
     return spectrum(record.latency[interval][ALL_QUEUES])
 
 
-def _percentile_axis(axes: Axes, most: float, is_narrow: bool) -> None:
+def percentile_axis(axes: Axes, most: float, is_narrow: bool) -> None:
     """Label the axis 0%, 90%, 99%, …, as far as there are tasks."""
     decades = math.ceil(math.log10(max(most, 10.0)) - 1e-9)
     axes.set_xscale("log")
