@@ -92,6 +92,8 @@ _KINDS = {
 }
 """Kinds of records by format. Any other file is read as a run record."""
 _PAGES = (".html", ".htm")
+_MOST_SECTIONS = 40
+"""Records of which a page or pictures are made: each takes a second or more."""
 _IN_FOLDERS = (comparison_record.FILE_IN_JOB,)
 """Names of the records that jobs save in their folders."""
 
@@ -220,7 +222,13 @@ def _markdowns(loaded: Sequence[_Loaded]) -> Iterator[str]:
 
 
 def _draw(loaded: Sequence[_Loaded], html: Path | None, images: Path | None) -> None:
-    """Write a page, pictures or both, and print where they are."""
+    """Write a page, pictures or both, and print where they are. Raises UsageError where there would
+    be too many of them."""
+    if len(loaded) > _MOST_SECTIONS:
+        raise UsageError(
+            f"--html and --images show {_MOST_SECTIONS} records at most, and {len(loaded)} are "
+            "named: name fewer; 'bench history' shows how many runs changed over time"
+        )
     if html is not None:
         _require_page(html, loaded)
     # The plotting library is slow to load, and a terminal report needs no picture.

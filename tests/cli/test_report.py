@@ -146,8 +146,9 @@ def damaged() -> run_record.RunRecord:
         ),
         (["empty", "--html", "out.html"], "empty: there is no run record in this folder"),
         (["run.json", "run.json", "--json"], "--json prints a single record"),
+        (["run.json"] * 41 + ["--html", "out.html"], "show 40 records at most, and 41 are named"),
     ],
-    ids=" ".join,
+    ids=lambda each: " ".join(each)[-40:],
 )
 def test_bad_input_is_one_line_and_leaves_no_page(
     bench: Bench, words: list[str], part: str
