@@ -1,0 +1,1 @@
+"""The documentation's command lines, run as a reader would."""
