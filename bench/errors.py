@@ -28,15 +28,32 @@ class ExitCode(IntEnum):
     """Exit codes of the ``bench`` command. Scripts rely on these numbers."""
 
     PASSED = 0
+    """The run is valid, and every objective was met; or a comparison found nothing worse."""
     REGRESSION = 1
+    """A comparison found a regression."""
     USAGE = 2
+    """The request cannot be carried out as written, and nothing was sent; or what was measured
+    could not be saved in its place; or ``bench enqueue`` could not print the id of the task that it
+    has enqueued."""
     INCONCLUSIVE = 3
+    """A comparison is inconclusive; or ``bench capacity`` ended before a sustained rate was proven,
+    or that there is none; or ``bench plan`` finds no answer in the record; or ``bench result``
+    found no result; or ``bench verify`` found no task; or ``bench clients`` could run none of the
+    clients, or not one that ``--only`` names."""
     INVALID = 4
+    """The measurement is not valid: its warnings say why, and the record is saved; or it could not
+    begin, for example because a worker's command exited at once; or ``bench verify`` found errors;
+    or ``bench worker`` was told to stop and had to leave tasks on an active list."""
     SLO_MISSED = 5
+    """The run is valid, but an objective was missed."""
     UNREACHABLE = 6
+    """The server cannot be reached, or refuses the connection or a command; or a run that is valid
+    and met its objectives could not remove all that it wrote."""
     INTERNAL = 70
-    """``EX_SOFTWARE`` of ``sysexits.h``: nothing that a gate may read as a decision."""
+    """A fault of ``bench`` itself, never a decision. The message names a file with the details,
+    which only you can read and which holds no password."""
     INTERRUPTED = 130
+    """The run was interrupted; what was measured is saved with the verdict ``incomplete``."""
 
 
 class BenchError(Exception):

@@ -11,7 +11,11 @@ from pathlib import Path
 from bench.cli import help as helps
 from bench.metrics.declared import METRICS
 from tests.picture import report_picture, visible_text
-from tests.scenario_tables import scenario_tables
+from tests.reference.commands import command_pages
+from tests.reference.exit_codes import exit_code_table
+from tests.reference.metrics import metric_tables
+from tests.reference.record_fields import record_tables
+from tests.reference.scenario_tables import scenario_tables
 from tests.test_imports import package_imports
 
 ROOT = Path(__file__).parent.parent
@@ -70,7 +74,11 @@ PAGES: Mapping[str, Callable[[str], str]] = {
     "docs/architecture.md": with_package_imports,
     "docs/metrics.md": lambda text: between(text, "metrics", metrics_table()),
     "docs/report.svg": lambda _: report_picture(),
-    "docs/scenarios.md": lambda text: between(text, "fields", scenario_tables()),
+    "docs/reference/commands.md": lambda text: between(text, "commands", command_pages()),
+    "docs/reference/exit-codes.md": lambda text: between(text, "exit-codes", exit_code_table()),
+    "docs/reference/metrics.md": lambda text: between(text, "metrics", metric_tables()),
+    "docs/reference/record-fields.md": lambda text: between(text, "fields", record_tables()),
+    "docs/reference/scenario-fields.md": lambda text: between(text, "fields", scenario_tables()),
 }
 """Path of a page, from the repository's root, to what renews its text."""
 

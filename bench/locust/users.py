@@ -7,7 +7,8 @@
         rate = "2000/s"
         payload_size = "lognormal:300B,0.8"
 
-Every scenario field (docs/scenarios.md) can be an attribute. Command-line options take precedence.
+Every scenario field (docs/reference/scenario-fields.md) can be an attribute. Command-line options
+take precedence.
 """
 
 import contextlib

@@ -79,6 +79,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """CPU, memory and network that the run used; None where that could not be measured."""
 
     generator_cpu_cores: float | None = None
+    """Cores that the producers used."""
     worker_cpu_cores: float | None = None
     server_cpu_cores: float | None = None
     server_cpu_us_per_task: float | None = None
@@ -90,7 +91,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     machine: MachineUse | None = None
     """What the cores of the machine did that runs the generator; None in older records."""
     harness_memory_bytes: int | None = None
-    """Sum of the peak memory of all processes of the harness."""
+    """Sum of the peak memory of all processes of the harness; shared memory counts in each."""
 
 
 class ClockInfo(msgspec.Struct, frozen=True):
@@ -126,33 +127,59 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One run. Times are in seconds and rates per second throughout."""
 
     format: str = FORMAT
+    """A record of another version is refused with an error that names the version."""
     id: str
+    """The run's id, which is part of the id of each of its tasks."""
     started_at: str
+    """When the run began, with its time zone."""
     duration_s: float
+    """How long tasks were enqueued."""
     window_s: float
+    """Length of the window that the figures describe, without the warm-up."""
     command: str
+    """The command line, without secrets."""
     scenario: Scenario
+    """The whole workload as resolved, with the seed."""
     environment: dict[str, object]
+    """CPU, cores and how many of them the run may use, CPU quota, governor, clock source, memory,
+    kernel, Python, packages, git revision, processes."""
     server: dict[str, object]
+    """Product, version, allocator, settings, and address without user, password or query."""
     verdict: str
+    """``valid``, or why the figures must not be quoted."""
     warnings: list[RecordWarning]
     attribution: str
+    """What limited the run, as a sentence."""
     bound_by: str = ""
-    """The limit that ``attribution`` names, for programs; empty in older records."""
+    """The limit that ``attribution`` names, for programs: ``quota``, ``server``, ``worker``,
+    ``producer``, ``host``, ``slots``, ``workers``, ``round trip`` or ``nothing``; empty in older
+    records."""
     counts: Counts
+    """The ledger of all tasks."""
     queues: dict[str, Counts]
+    """The ledger of each sub-queue."""
     rates: Rates
+    """Over the window; with ``worker_start = after-fill``, ``completed_per_s`` and
+    ``finished_per_s`` over the span in which tasks finished."""
     latency: dict[str, dict[str, LatencySummary]]
+    """Of each interval, for ``all`` and each sub-queue."""
     observation: Observation | None = None
     """How an observer measured completions; None if the workers reported them themselves."""
     inversions: list[Inversion] | None = None
     """Sub-queues that waited longer than one of lower priority; None if that was not judged, as in
     older records."""
     series: Series
+    """One row per second: tasks offered, enqueued, started and finished, backlog per sub-queue, p50
+    and p99 of e2e, server CPU and memory, and how many cores of the machine were in user mode, in
+    the kernel, stolen, or used by others. In ``e2e_p50_s`` and ``e2e_p99_s`` a task counts in the
+    second in which it finished."""
     resources: Resources
+    """With ``worker_start = after-fill``, the figures of the server and the machine are those of
+    the drain."""
     clock: ClockInfo
     warmup: Warmup
     slo: list[SloResult]
+    """Each objective, its value, and whether it was met."""
 
     @property
     def is_valid(self) -> bool:

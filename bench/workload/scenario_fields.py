@@ -1,7 +1,7 @@
 """The fields of a scenario: the one place where each is declared, with ``load_fields``.
 
 To add a field, add an attribute here or there. Flags, Locust's options, TOML, the JSON Schema and
-the table in docs/scenarios.md are made from it by ``bench.workload.fields``; ``python -m
+the table in the documentation are made from it by ``bench.workload.fields``; ``python -m
 tests.renew`` rewrites that table.
 """
 

@@ -1,4 +1,4 @@
-"""The tables of docs/scenarios.md: every field of a scenario as it is declared."""
+"""The reference of scenario fields: every one of a scenario as it is declared."""
 
 from collections.abc import Iterator
 
