@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -28,7 +29,11 @@ def command_pages() -> str:
 def _section(name: str) -> str:
     arguments = [each for each in _arguments(name) if each.show]
     own = [each for each in arguments if each.names[0] not in _OPTIONS]
-    rows = [(_flag(each), _default(each), each.parameter.help or "") for each in own]
+    described = _parameters(name)
+    rows = [
+        (_flag(each), _default(each), each.parameter.help or described.get(each.names[0], ""))
+        for each in own
+    ]
     parts = [
         f"### bench {name}",
         f"```text\nbench {name} {helps.USAGE[name]}\n```",
@@ -52,6 +57,13 @@ def _function(name: str) -> Callable[..., Any]:
 
 def _description(name: str) -> str:
     return inspect.cleandoc(_function(name).__doc__ or "").partition("\n\nParameters\n")[0]
+
+
+def _parameters(name: str) -> dict[str, str]:
+    """What the docstring says of the arguments that are no flags, by the names that helps show."""
+    _, _, below = inspect.cleandoc(_function(name).__doc__ or "").partition("\n\nParameters\n")
+    found = re.findall(r"^(\w+)(?: :.*)?\n((?:    .*\n?)+)", below, re.MULTILINE)
+    return {each.upper().replace("_", "-"): text for each, text in found}
 
 
 def _flag(argument: Argument) -> str:
