@@ -141,6 +141,8 @@ def _checks(record: RunRecord) -> facts.FactRows:
         found.append(("schedule", run_text.CLOSED_LOOP))
     elif lag.count:
         found.append(("schedule lag", f"tasks sent {units.format_duration(lag.p99_s)} late at p99"))
+    if batched := run_text.batches(record):
+        found.append(("batches", batched))
     found += [
         ("generator", f"{cores(resources.generator_cpu_cores)} cores"),
         ("workers", f"{cores(resources.worker_cpu_cores)} cores"),
