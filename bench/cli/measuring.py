@@ -41,6 +41,7 @@ class MeasuringFlags:
     server_config: Annotated[
         Path | None,
         Parameter(
+            group=SERVER,
             metavar="FILE",
             help="Start the server with this configuration file, in the format of redis.conf. "
             "Address, password and folder are the run's own. Example: redis.conf",

@@ -21,6 +21,9 @@ from bench.workload.override import override
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario
 
+_FLAGS = "flags"
+"""Where a scenario's fields come from, in messages about several of them."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,17 @@ def scenario_from(name_or_path: str, flags: FieldFlags) -> Scenario:
     return scenario
 
 
+def _with_flags(written: Mapping[str, object], changes: Mapping[str, object]) -> Scenario:
+    """Returns the scenario with these changes. Raises ScenarioError that names the flag."""
+    try:
+        return resolve(override(written, changes), _FLAGS)
+    except ScenarioError as error:
+        name, colon, reason = str(error).removeprefix(f"{_FLAGS}: ").partition(": ")
+        if not colon or name not in FIELDS:
+            raise
+        raise ScenarioError(f"{FIELDS[name].option}: {reason}") from None
+
+
 def settled(
     name_or_path: str, changes: Mapping[str, object]
 ) -> tuple[Scenario, Mapping[str, object]]:
@@ -125,10 +139,10 @@ def settled(
     if not changes:
         return scenario, changes
     require_readable(changes)
-    scenario = resolve(override(written, changes), "flags")
+    scenario = _with_flags(written, changes)
     idle = _idle(scenario)
     if left_out := idle.intersection(changes, command_line.settings()):
         changes = {name: value for name, value in changes.items() if name not in left_out}
-        scenario = resolve(override(written, changes), "flags")
+        scenario = _with_flags(written, changes)
     _require_effect(changes, scenario)
     return scenario, changes

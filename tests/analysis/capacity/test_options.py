@@ -86,9 +86,11 @@ def test_what_was_measured_is_never_understated_and_the_law_stays_between(
         if each.basis == "extrapolated":
             assert number > max(measured)
         if each.basis == "modelled":
-            below = [rates[other].rate_per_s for other in measured if other < number]
-            above = [rates[other].rate_per_s for other in measured if other > number]
-            assert min(above) >= each.rate_per_s or not below
+            neighbours = [rates[min(other for other in measured if other > number)].rate_per_s]
+            if smaller := [other for other in measured if other < number]:
+                neighbours.append(rates[max(smaller)].rate_per_s)
+                assert each.rate_per_s >= min(neighbours)
+            assert each.rate_per_s <= max(neighbours)
         assert each.of_units <= number
         assert rates[each.of_units].rate_per_s == each.rate_per_s
 
