@@ -86,6 +86,8 @@ def scraping(target: str, folder: Path, rules: Path = RULES) -> Iterator[Prometh
         try:
             made = Prometheus(port)
             wait_until(lambda: made.get("/api/v1/status/buildinfo") is not None)
+            # It looks for its targets every five seconds: until then it scrapes none.
+            wait_until(lambda: bool(made.query("up")))
             yield made
         finally:
             process.terminate()
