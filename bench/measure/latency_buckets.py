@@ -14,6 +14,10 @@ LADDER_US = (
 )
 """Upper bounds of the buckets, in µs."""
 
+_LOOKS_EVERY = 4
+"""Reports, of which there are four a second, between two looks at the histograms. A look takes long
+enough to delay tasks; for most scrapes once a second is enough."""
+
 
 class BucketCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Latencies of one queue since the start of the run, in µs."""
@@ -76,17 +80,22 @@ class BucketCounter:
         self._bounds_us = bounds_us
         self._known: dict[tuple[Interval, int, int], tuple[int, BucketCounts]] = {}
         """The number of samples and the counts of each histogram when it was last looked at."""
+        self._found: dict[Interval, dict[int, BucketCounts]] = {}
+        self._calls = 0
 
-    def count(self) -> dict[Interval, dict[int, BucketCounts]]:
-        """Returns the counts so far; none where there are no bounds."""
-        if not self._bounds_us:
-            return {}
-        return {
-            interval: {
-                queue: self._together(interval, queue, slices) for queue, slices in by_queue.items()
+    def count(self, *, is_last: bool = False) -> dict[Interval, dict[int, BucketCounts]]:
+        """Returns the counts so far, those of a few calls before unless ``is_last``; none where
+        there are no bounds."""
+        if self._bounds_us and (is_last or self._calls % _LOOKS_EVERY == 0):
+            self._found = {
+                interval: {
+                    queue: self._together(interval, queue, slices)
+                    for queue, slices in by_queue.items()
+                }
+                for interval, by_queue in self._intervals.by_interval().items()
             }
-            for interval, by_queue in self._intervals.by_interval().items()
-        }
+        self._calls += 1
+        return self._found
 
     def _together(
         self, interval: Interval, queue: int, slices: Sequence[Histogram]

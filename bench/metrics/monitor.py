@@ -1,5 +1,6 @@
 """A run as its monitoring sees it: takes what the live view takes, and exports it."""
 
+import time
 from collections.abc import Sequence
 
 from bench.measure.latency_buckets import bounds_with
@@ -11,6 +12,10 @@ from bench.metrics.run_metrics import RunView, snapshot_of
 from bench.records.run_record import RunRecord
 from bench.workload.scenario import Scenario
 
+_PUBLISH_EVERY_S = 0.9
+"""Least time between two states that are exported, unless a phase or the verdict is new: on a
+machine with few cores each takes time from the tasks, and hardly anybody scrapes more often."""
+
 
 class RunMonitor:
     """Exports the state of one run. Without an exporter, it does nothing."""
@@ -19,6 +24,8 @@ class RunMonitor:
         self._exporter = exporter
         self._scenario = scenario
         self._view: RunView | None = None
+        self._phase = ""
+        self._next_s = 0.0
         self._record: RunRecord | None = None
 
     @property
@@ -46,7 +53,11 @@ class RunMonitor:
             workers=workers,
             record=self._record,
         )
-        self._exporter.publish(snapshot_of(self._view))
+        now_s = time.monotonic()
+        is_new = progress.phase != self._phase or self._record is not None
+        if is_new or now_s >= self._next_s:
+            self._phase, self._next_s = progress.phase, now_s + _PUBLISH_EVERY_S
+            self._exporter.publish(snapshot_of(self._view))
 
     def settle(self, record: RunRecord) -> None:
         """Export the verdict, the objectives and the ledger of the record from now on."""

@@ -174,7 +174,7 @@ class CompletionRecorder:
             started_by_bin=self._started.counts,
             finished_by_bin=self._finished.counts,
             observed=self._observed,
-            latency_buckets=self._buckets.count(),
+            latency_buckets=self._buckets.count(is_last=full),
         )
         self._observed.are_outcomes_known = self.are_outcomes_known
         if self.are_outcomes_known:

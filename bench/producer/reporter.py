@@ -36,7 +36,7 @@ class ProducerReporter:
         """Note that the tasks that are left will not be sent: the next has been due for so long."""
         self._has_given_up, self.behind_us = True, behind_us
 
-    def state(self) -> ProducerReport:
+    def state(self, *, is_last: bool = False) -> ProducerReport:
         """A light report of the state so far."""
         self._usage.sample()
         self._revision += 1
@@ -59,7 +59,7 @@ class ProducerReporter:
             offered_by_bin=recorder.offered.counts,
             enqueued_by_bin=recorder.enqueued.counts,
             latency_counts=recorder.latency_counts() if self.with_latency_counts else {},
-            latency_buckets=self._buckets.count(),
+            latency_buckets=self._buckets.count(is_last=is_last),
         )
 
     def final(self, unsent: int) -> ProducerReport:
@@ -67,7 +67,7 @@ class ProducerReporter:
 
         ``unsent`` is the number of tasks that were due by now and not sent.
         """
-        report = self.state()
+        report = self.state(is_last=True)
         report.final = True
         report.due += unsent
         report.given_up = unsent if self._has_given_up else 0

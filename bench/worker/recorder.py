@@ -227,7 +227,7 @@ class WorkerRecorder:
             duplicated=self._ledger.duplicated,
             retried=self._ledger.retried,
             failed_by_queue=self._failed_by_queue,
-            latency_buckets=self._buckets.count(),
+            latency_buckets=self._buckets.count(is_last=full),
         )
         if self._with_latency_counts:
             report.latency_counts = latency_counts_by_interval(

@@ -235,7 +235,7 @@ class RunFollower:
         self._pass_over(run)
         if self._totals is not None:
             followed.recorder.flush()
-            self._totals.keep(followed.queues, followed.buckets.count())
+            self._totals.keep(followed.queues, followed.buckets.count(is_last=True))
 
     def _served(self, totals: ServedTotals, worker: Worker) -> ServedState:
         current = [(each.queues, each.buckets.count()) for each in self._runs.values()]
