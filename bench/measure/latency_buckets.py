@@ -14,9 +14,9 @@ LADDER_US = (
 )
 """Upper bounds of the buckets, in µs."""
 
-_LOOKS_EVERY = 4
-"""Reports, of which there are four a second, between two looks at the histograms. A look takes long
-enough to delay tasks; for most scrapes once a second is enough."""
+_COUNTED_EVERY = 4
+"""Reports, of which there are four a second, from one count of the histograms to the next. A count
+takes long enough to delay tasks; for most scrapes once a second is enough."""
 
 
 class BucketCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class BucketCounter:
     def count(self, *, is_last: bool = False) -> dict[Interval, dict[int, BucketCounts]]:
         """Returns the counts so far, those of a few calls before unless ``is_last``; none where
         there are no bounds."""
-        if self._bounds_us and (is_last or self._calls % _LOOKS_EVERY == 0):
+        if self._bounds_us and (is_last or self._calls % _COUNTED_EVERY == 0):
             self._found = {
                 interval: {
                     queue: self._together(interval, queue, slices)
