@@ -15,10 +15,10 @@ from bench.errors import UsageError
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.redisio.checked_replies import CheckingClient
+from bench.redisio.pipelined_reads import read
 from bench.redisio.registrations import registered_rules
 from bench.redisio.url import parse
 from bench.survey import sampled_tasks, watch
-from bench.survey.commands import read
 from bench.survey.observed import Survey
 from bench.verify import discovery
 from bench.wire.layout_contract import CounterRules, Layout

@@ -10,7 +10,7 @@ import redis
 
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import key_of
-from bench.survey.commands import read
+from bench.redisio.pipelined_reads import read
 from bench.survey.observed import SampledTask
 from bench.verify import sampling
 from bench.wire.layout_contract import STATE_COMPLETED, Layout, QueueKey

@@ -5,7 +5,7 @@ from typing import Any
 
 import redis
 
-from bench.survey.commands import read
+from bench.redisio.pipelined_reads import read
 from bench.survey.observed import QueueReading, Reading
 from bench.wire.layout_contract import KeyRole, Layout, QueueKey
 

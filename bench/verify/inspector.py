@@ -4,12 +4,12 @@ A long list is never read in one piece.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import redis
 
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedTask, key_of
+from bench.redisio.pipelined_reads import read
 from bench.verify.sampling import Span
 from bench.wire.layout_contract import Command, KeyRole
 
@@ -17,8 +17,6 @@ _CHUNK = 100
 _CHUNK_BYTES = 4_000_000
 """Tasks are read in chunks of so many, or fewer if they are larger together: the server keeps
 replies in memory until they have been taken."""
-_MOST_AT_ONCE = 400
-"""Commands in a pipeline."""
 
 
 class Inspector:
@@ -34,8 +32,8 @@ class Inspector:
     def keys(self, queues: Sequence[str]) -> list[InspectedKey]:
         """Returns every key of these queues, in the layout's order."""
         named = [(queue, key) for queue in queues for key in self._layout.queue_keys(queue)]
-        kinds = self._pipeline([("TYPE", key.key) for _, key in named])
-        lengths = self._pipeline([key.length for _, key in named])
+        kinds = read(self._client, [("TYPE", key.key) for _, key in named])
+        lengths = read(self._client, [key.length for _, key in named])
         made = [
             InspectedKey(queue, key, kind.decode(), length or 0)
             for (queue, key), kind, length in zip(named, kinds, lengths, strict=True)
@@ -51,8 +49,8 @@ class Inspector:
 
     def ids(self, key: InspectedKey, spans: Sequence[Span]) -> list[list[bytes]]:
         """Returns the ids of each span, the one that is popped next first."""
-        replies = self._pipeline(
-            [key.queue_key.next_popped(span.start, span.stop) for span in spans]
+        replies = read(
+            self._client, [key.queue_key.next_popped(span.start, span.stop) for span in spans]
         )
         return [key.queue_key.in_turn(reply) if reply else [] for reply in replies]
 
@@ -66,8 +64,9 @@ class Inspector:
         self, found: Sequence[tuple[InspectedKey, bytes]]
     ) -> Iterator[Sequence[tuple[InspectedKey, bytes]]]:
         large = self._ruleset.large
-        replies = self._pipeline(
-            [("HSTRLEN", self._task_key(*each), name) for each in found for name in large]
+        replies = read(
+            self._client,
+            [("HSTRLEN", self._task_key(*each), name) for each in found for name in large],
         )
         begin, total = 0, 0
         for number in range(len(found)):
@@ -90,7 +89,7 @@ class Inspector:
         commands += [("HMGET", task_key, *self._ruleset.fields) for task_key in task_keys]
         commands += [("ZSCORE", lease_key, task_id) for lease_key, task_id in leased]
         commands += [("TIME",)] if leased else []
-        replies = self._pipeline(commands)
+        replies = read(self._client, commands)
         kinds, hashes = replies[: len(chunk)], replies[len(chunk) : 2 * len(chunk)]
         scores = iter(replies[2 * len(chunk) :])
         now_s = _seconds(replies[-1]) if leased else 0.0
@@ -116,25 +115,6 @@ class Inspector:
             for name, value in zip(self._ruleset.fields, values or (), strict=False)
             if value is not None
         }
-
-    def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
-        """Returns the replies, requested in chunks; None for a key of another type."""
-        replies: list[Any] = []
-        for start in range(0, len(commands), _MOST_AT_ONCE):
-            pipeline: Any  # its type stubs lack execute_command
-            with self._client.pipeline(transaction=False) as pipeline:
-                for command in commands[start : start + _MOST_AT_ONCE]:
-                    pipeline.execute_command(*command)
-                replies += pipeline.execute(raise_on_error=False)
-        return [_or_none(reply) for reply in replies]
-
-
-def _or_none(reply: Any) -> Any:
-    if isinstance(reply, redis.exceptions.ResponseError) and str(reply).startswith("WRONGTYPE"):
-        return None
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
 
 
 def _seconds(time: tuple[int, int]) -> float:
