@@ -51,7 +51,7 @@ class Exporting:
             self._pushing.start()
         self._writer.write(ExportReady())
         end = self._take_all()
-        self._newest.is_last = True
+        self._newest.end()
         self._is_over.set()
         if start.listener is not None:
             self._linger(end.linger_s)

@@ -18,12 +18,27 @@ class NewestSnapshot:
 
     def __init__(self) -> None:
         self.value = MetricsSnapshot()
-        self.is_last = False
         self.last_was_scraped = threading.Event()
+        self._is_last = False
+        self._scraped: MetricsSnapshot | None = None
 
     def get(self) -> MetricsSnapshot:
         """The newest snapshot; an empty one before the first."""
         return self.value
+
+    def note_scraped(self, snapshot: MetricsSnapshot) -> None:
+        """Take note that a scrape was answered with this snapshot, or with a newer one."""
+        self._scraped = snapshot
+        self._set_if_over()
+
+    def end(self) -> None:
+        """Take note that no newer snapshot will come. The newest may have been scraped before."""
+        self._is_last = True
+        self._set_if_over()
+
+    def _set_if_over(self) -> None:
+        if self._is_last and self._scraped is self.value:
+            self.last_was_scraped.set()
 
 
 class ScrapeServer(ThreadingHTTPServer):
@@ -43,10 +58,9 @@ class ScrapeServer(ThreadingHTTPServer):
 
             def do_GET(self) -> None:  # noqa: N802 - the library's name
                 """Answer a scrape in the format that it asks for."""
-                is_last = newest.is_last
+                snapshot = newest.value
                 super().do_GET()
-                if is_last:
-                    newest.last_was_scraped.set()
+                newest.note_scraped(snapshot)
 
         Handler.registry = registry
         listener = socket.socket(fileno=descriptor)
