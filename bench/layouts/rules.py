@@ -67,7 +67,7 @@ class Ruleset:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Violation:
     """A task that breaks a rule, or seemed to when it was read."""
 
     rule: Rule
@@ -78,11 +78,11 @@ class Fault:
     """The keys under which the id was found."""
 
 
-def faults(ruleset: Ruleset, task: InspectedTask) -> Iterator[Fault]:
+def faults(ruleset: Ruleset, task: InspectedTask) -> Iterator[Violation]:
     """Yields what is wrong with a task as it was read."""
     for step in ruleset.steps:
         found = [
-            Fault(check.rule, detail, task.id, task.key, (task.found_under.key,))
+            Violation(check.rule, detail, task.id, task.key, (task.found_under.key,))
             for check in step
             if (detail := check.wrong(task)) is not None
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bench.measure.bits import Bits
 from bench.measure.endings import CounterReadings
+from bench.measure.faults import InjectedFault
 from bench.measure.leases import Leases
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
@@ -83,6 +84,8 @@ class CollectedRun:
     """What a drain was waiting for when it timed out; empty if it did not."""
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
+    faults: Sequence[InjectedFault] = ()
+    """The faults of the plan, in the order of their moments."""
 
     @property
     def serving_workers(self) -> list[WorkerReport]:

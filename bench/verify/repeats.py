@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.layouts.inspected import InspectedKey, key_of
-from bench.layouts.rules import Fault, Rule
+from bench.layouts.rules import Rule, Violation
 from bench.wire.layout_contract import Layout
 
 TWICE = Rule(
@@ -25,7 +25,7 @@ SEVERAL_KEYS = Rule(
 )
 
 
-def repeats(layout: Layout, held: Mapping[InspectedKey, Sequence[bytes]]) -> Iterator[Fault]:
+def repeats(layout: Layout, held: Mapping[InspectedKey, Sequence[bytes]]) -> Iterator[Violation]:
     """Yields the repeated ids among those that were read from each key."""
     found: dict[str, list[tuple[InspectedKey, bytes]]] = {}
     for key, ids in held.items():
@@ -34,12 +34,12 @@ def repeats(layout: Layout, held: Mapping[InspectedKey, Sequence[bytes]]) -> Ite
             task_key = key_of(layout, key.queue, task_id)
             found.setdefault(task_key, []).append((key, task_id))
             if times > 1:
-                yield Fault(TWICE, "", task_id, task_key, (key.key,))
+                yield Violation(TWICE, "", task_id, task_key, (key.key,))
     for task_key, repeated in found.items():
         if len(repeated) > 1:
             keys = [key for key, _ in repeated]
             names = tuple(sorted(key.key for key in keys))
-            yield Fault(SEVERAL_KEYS, _text(keys), repeated[0][1], task_key, names)
+            yield Violation(SEVERAL_KEYS, _text(keys), repeated[0][1], task_key, names)
 
 
 def _text(keys: Sequence[InspectedKey]) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from bench.errors import ExitCode
 from bench.layouts.inspected import InspectedKey
-from bench.layouts.rules import Fault, Rule, Severity, shown
+from bench.layouts.rules import Rule, Severity, Violation, shown
 from bench.verify.queue_rules import KEY_TYPE, QueueFault
 
 FORMAT = "runqy-bench-verify/1"
@@ -91,7 +91,7 @@ class InspectionResult:
     """Number of queues that were inspected."""
     keys: int
     """Number of keys of those queues."""
-    faults: frozenset[Fault]
+    faults: frozenset[Violation]
     """Confirmed faults of tasks."""
     queue_faults: Sequence[QueueFault]
     moved_on: int = 0
@@ -119,14 +119,14 @@ def conclude(inspected: InspectionResult) -> Verification:
     )
 
 
-def _significant(faults: Iterable[Fault]) -> list[Fault]:
+def _significant(faults: Iterable[Violation]) -> list[Violation]:
     """Leaves out the faults that only say that a task under two keys disagrees with one of them."""
     every = list(faults)
     repeated = {fault.task_key for fault in every if len(fault.queue_keys) > 1}
     return [each for each in every if not each.rule.is_about_key or each.task_key not in repeated]
 
 
-def _row(key: InspectedKey, ids: Sequence[bytes], faults: Sequence[Fault]) -> KeyRow:
+def _row(key: InspectedKey, ids: Sequence[bytes], faults: Sequence[Violation]) -> KeyRow:
     wrong = {
         fault.id
         for fault in faults
@@ -141,8 +141,8 @@ def _row(key: InspectedKey, ids: Sequence[bytes], faults: Sequence[Fault]) -> Ke
     )
 
 
-def _of_tasks(faults: Sequence[Fault], rows: Sequence[KeyRow]) -> Iterable[VerifyFinding]:
-    grouped: dict[tuple[Rule, str], set[Fault]] = {}
+def _of_tasks(faults: Sequence[Violation], rows: Sequence[KeyRow]) -> Iterable[VerifyFinding]:
+    grouped: dict[tuple[Rule, str], set[Violation]] = {}
     for fault in faults:
         grouped.setdefault((fault.rule, fault.detail), set()).add(fault)
     looked_at = sum(row.looked_at for row in rows)

@@ -16,7 +16,7 @@ from bench.errors import NothingToVerify
 from bench.layouts import registry, rules
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
-from bench.layouts.rules import Fault
+from bench.layouts.rules import Violation
 from bench.redisio.other_layouts import other_layout_note
 from bench.redisio.url import parse
 from bench.verify import discovery, queue_rules, sampling
@@ -90,7 +90,7 @@ class _Inspection:
         self._entry = entry
         self._sample = sample
         self._spans: dict[InspectedKey, dict[Span, Sequence[bytes]]] = {}
-        self.suspects: frozenset[Fault] = frozenset()
+        self.suspects: frozenset[Violation] = frozenset()
 
     def read(self, keys: Sequence[InspectedKey]) -> dict[InspectedKey, list[bytes]]:
         """Returns the ids that were read; ``suspects`` then has what seems wrong with them."""
@@ -105,7 +105,7 @@ class _Inspection:
         self.suspects = self._judge(held, held)
         return held
 
-    def confirm(self, sleep: Callable[[float], None]) -> frozenset[Fault]:
+    def confirm(self, sleep: Callable[[float], None]) -> frozenset[Violation]:
         """Returns those suspects that are faults."""
         confirmed = self._again(self.suspects)
         for _ in range(_REREADS):
@@ -116,7 +116,7 @@ class _Inspection:
             confirmed = (confirmed - transient) | self._again(transient)
         return confirmed
 
-    def _again(self, suspects: frozenset[Fault]) -> frozenset[Fault]:
+    def _again(self, suspects: frozenset[Violation]) -> frozenset[Violation]:
         """Returns the faults that persist, of ids found both before and after their tasks were
         read."""
         if not suspects:
@@ -145,7 +145,7 @@ class _Inspection:
                 found[key] = [task_id for ids in lists for task_id in ids]
         return found
 
-    def _judge(self, held: Held, to_read: Held) -> frozenset[Fault]:
+    def _judge(self, held: Held, to_read: Held) -> frozenset[Violation]:
         found = [(key, task_id) for key, ids in to_read.items() for task_id in dict.fromkeys(ids)]
         of_tasks = (
             fault
@@ -155,7 +155,7 @@ class _Inspection:
         return frozenset((*of_tasks, *repeats(self._entry.layout, held)))
 
 
-def _task_keys(faults: Iterable[Fault]) -> set[str]:
+def _task_keys(faults: Iterable[Violation]) -> set[str]:
     return {fault.task_key for fault in faults}
 
 

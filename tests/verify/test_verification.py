@@ -9,7 +9,7 @@ from bench.layouts import rules
 from bench.layouts.entry import LayoutEntry
 from bench.layouts.inspected import InspectedKey, InspectedQueue
 from bench.layouts.registry import get
-from bench.layouts.rules import Fault
+from bench.layouts.rules import Violation
 from bench.verify import queue_rules
 from bench.verify.queue_rules import key_faults, queue_faults
 from bench.verify.repeats import repeats
@@ -94,14 +94,14 @@ def test_a_key_of_the_wrong_type(kind: str, is_sorted_set: bool, detail: str | N
     assert found == ([] if detail is None else [detail])
 
 
-def fault(rule: rules.Rule, task_id: bytes, *keys: InspectedKey, detail: str = "") -> Fault:
-    return Fault(
+def fault(rule: rules.Rule, task_id: bytes, *keys: InspectedKey, detail: str = "") -> Violation:
+    return Violation(
         rule, detail, task_id, f"asynq:t:{task_id.decode()}", tuple(each.key for each in keys)
     )
 
 
 def inspected(
-    *faults: Fault, queue_faults: tuple[queue_rules.QueueFault, ...] = ()
+    *faults: Violation, queue_faults: tuple[queue_rules.QueueFault, ...] = ()
 ) -> InspectionResult:
     return InspectionResult(
         layout="runqy",
