@@ -51,12 +51,17 @@ _HEADINGS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add this project's options to Locust's parser, in groups of their own."""
+    """Add this project's options to Locust's parser, in groups of their own.
+
+    The web page, which anybody could start a test with, is for this machine alone unless
+    ``--web-host`` says otherwise; by itself, Locust listens on all interfaces.
+    """
+    parser.set_defaults(web_host="127.0.0.1")
     _add_server_and_record(
         parser.add_argument_group(
             "Task queue: server and record",
             "Options of runqy-bench. Most of them, and all those below, can also be set in\n"
-            "Locust's web page.",
+            "Locust's web page, which listens on 127.0.0.1 unless --web-host is given.",
         )
     )
     groups = {each: parser.add_argument_group(title) for each, title in _HEADINGS.items()}

@@ -31,7 +31,10 @@ def after_run(record: RunRecord, path: Path) -> Sequence[str]:
             f"bench capacity --workers 1,2,4 --slo {objective} finds the rate that meets it",
             f"bench report {file} {_PAGE}",
         ]
-    return [f"bench report {file} {_PAGE}", f"bench report {file} OTHER.json compares it with another run"]
+    return [
+        f"bench report {file} {_PAGE}",
+        f"bench report {file} OTHER.json compares it with another run",
+    ]
 
 
 def after_restarts(record: RestartsRecord) -> Sequence[str]:

@@ -90,3 +90,15 @@ def test_whatever_the_locustfile_is_there_is_help(
     done = help_of(tmp_path)
     assert (done.returncode, done.stderr) == (0, error)
     assert "--locustfile" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "host"), [([], "127.0.0.1"), (["--web-host", "192.0.2.1"], "192.0.2.1")]
+)
+def test_the_page_is_for_this_machine_alone_unless_the_user_says_otherwise(
+    words: list[str], host: str
+) -> None:
+    parser: Any = configargparse.ArgumentParser(prog="locust", add_env_var_help=False)
+    parser.add_argument("--web-host", default="")  # as Locust does: all interfaces
+    arguments.add_options(parser)
+    assert parser.parse_args(words).web_host == host
