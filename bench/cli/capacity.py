@@ -43,6 +43,7 @@ _CHOSEN = {
     "duration": "--budget gives it",
     "stages": "a trial is at one rate",
     "tasks": "--budget gives it",
+    "faults": "a rate is sustained when nothing disturbs it; 'bench run' has faults",
 }
 """Field of the scenario to the reason why the command line cannot give it."""
 

@@ -10,7 +10,7 @@ COMMON = Group("Most used", sort_key=1)
 """Fields of a scenario that have a short flag."""
 DECISION = Group("Decision", sort_key=2)
 OF_FIELDS = {each: Group(each.value, sort_key=key) for key, each in enumerate(FieldGroup, 3)}
-SERVER = Group("Server", sort_key=6)
-OUTPUT = Group("Output", sort_key=7)
-MONITORING = Group("Monitoring", sort_key=8)
-HOSTS = Group("Many hosts", sort_key=9)
+SERVER = Group("Server", sort_key=7)
+OUTPUT = Group("Output", sort_key=8)
+MONITORING = Group("Monitoring", sort_key=9)
+HOSTS = Group("Many hosts", sort_key=10)

@@ -116,7 +116,7 @@ def scenario_of(
     shape asks for. Raises ScenarioError.
     """
     if str(options.get("scenario") or "").endswith(".json"):  # bench run hands a whole one
-        return _whole_scenario(Path(str(options["scenario"])))
+        return _without_faults(_whole_scenario(Path(str(options["scenario"]))))
     source, written = "locust", dict(BASE)
     if options.get("scenario"):
         source, written = library.load(str(options["scenario"]))
@@ -149,7 +149,7 @@ def scenario_of(
     fields["workers"] = started
     fields["external_workers"] = expects and not started
     fields.pop("worker_start", None)
-    scenario = resolve(fields, source)
+    scenario = _without_faults(resolve(fields, source))
     is_endless = duration_s is None and not is_staged and not options.get("scenario")
     return msgspec.structs.replace(scenario, duration_s=None) if is_endless else scenario
 
@@ -165,6 +165,14 @@ def _started(options: Mapping[str, Any]) -> int:
         return cast(int, FIELDS["workers"].read(options.get("start_worker") or 0))
     except UsageError as error:
         raise UsageError(f"--start-worker: {error}") from None
+
+
+def _without_faults(scenario: Scenario) -> Scenario:
+    """Returns a scenario as it is. Raises ScenarioError for one with faults or a network."""
+    name = "faults" if scenario.faults else "network"
+    if scenario.faults or not scenario.network.changes_nothing:
+        raise ScenarioError(f"{name}: tests of Locust have none: use 'bench run', or remove them")
+    return scenario
 
 
 def _whole_scenario(path: Path) -> Scenario:

@@ -15,6 +15,7 @@ class FieldGroup(Enum):
     LOAD = "Load"
     WORKERS = "Workers"
     MEASUREMENT = "Measurement"
+    FAULTS = "Faults"
 
 
 class FrontEnd(Flag):

@@ -7,6 +7,7 @@ moment of its own clock, to find out what is lost and how long it takes to come 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -64,9 +65,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float
     """When it begins, after the start of the run."""
     lasts_s: float = 0.0
-    """How long it lasts; zero for one that is over at once, or when the server is back."""
+    """How long it lasts; zero for one that is over at once or when the server is back, and for a
+    full memory that nothing ends before the run does."""
     worker: int | None = None
-    """The worker, counted from 1; None for all workers, or where it is none of a worker."""
+    """The worker, counted from 1; None for all workers, or where it is none of a worker. The
+    number after the last one starts one more worker."""
     of_worker: bool = False
     """Whether it strikes workers and not the server."""
     signal: str = "KILL"
@@ -83,6 +86,28 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     def ends_s(self) -> float:
         """When it is over by itself, after the start of the run; ``at_s`` where it is at once."""
         return self.at_s + self.lasts_s
+
+
+Which = int | Literal["all", "any"] | None
+"""Which worker a written fault strikes: a number from 1, all of them, one that the seed draws, or
+none of them; to start one, None for whichever was ended first, or one more."""
+
+
+class PlannedFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A fault as it is written, which may stand for several, and leave to the seed when and whom.
+
+    ``fault`` is the first of them, or the one whose moment is drawn; its ``worker`` and ``text``
+    are not set yet.
+    """
+
+    fault: Fault
+    which: Which = None
+    every_s: float | None = None
+    """The time from one to the next; None where it does not repeat."""
+    times: int | None = None
+    """How often it occurs: None for as long as tasks are enqueued, or for once."""
+    drawn_until_s: float | None = None
+    """Where the seed draws its moments: between ``fault.at_s`` and this time. Else None."""
 
 
 MAY_LOSE: Mapping[FaultKind, bool] = MappingProxyType(

@@ -42,13 +42,14 @@ def seconds_text(seconds: float) -> str:
 
 def read_duration(written: object) -> float:
     """Returns seconds. Raises UsageError for what is no duration, zero, or too long for a run."""
-    seconds = _duration_or_zero(written)
+    seconds = read_duration_or_zero(written)
     if seconds <= 0:
         raise UsageError("it must be longer than zero")
     return seconds
 
 
-def _duration_or_zero(written: object) -> float:
+def read_duration_or_zero(written: object) -> float:
+    """Returns seconds. Raises UsageError for what is no duration, or is too long for a run."""
     if not isinstance(written, str) and require_number(written) < 0:
         raise UsageError("it cannot be negative")
     seconds = units.parse_duration(cast(str | float, written))
@@ -62,12 +63,12 @@ _DURATION_OR_ZERO_SCHEMA: Schema = any_of({"const": 0}, DURATION_SCHEMA)
 
 DURATION = ValueType(read_duration, DURATION_SCHEMA, seconds_text, placeholder="DURATION")
 DURATION_OR_ZERO = ValueType(
-    _duration_or_zero, _DURATION_OR_ZERO_SCHEMA, seconds_text, placeholder="DURATION"
+    read_duration_or_zero, _DURATION_OR_ZERO_SCHEMA, seconds_text, placeholder="DURATION"
 )
 
 
 def _duration_or_auto(written: object) -> float | None:
-    return None if written == "auto" else _duration_or_zero(written)
+    return None if written == "auto" else read_duration_or_zero(written)
 
 
 DURATION_OR_AUTO = ValueType(

@@ -1,14 +1,18 @@
 """From fields as written (TOML, flags or options) to a ``Scenario``, or to a one-line error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from bench.errors import ScenarioError, UsageError, nearest
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
 from bench.units import format_duration
 from bench.wire.layout_contract import Layout, split_queue
+from bench.workload import fault_plan, fault_rules
+from bench.workload.faults import PlannedFault
 from bench.workload.fields import FIELDS, name_of
 from bench.workload.measurable import require_measured
 from bench.workload.metrics import parse_objective
@@ -42,7 +46,8 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
     try:
         _require_consistent(values)
         values |= _priorities(values)
-        scenario = Scenario(**values)
+        plan = values.pop("faults", ())
+        scenario = _with_faults(Scenario(**values), plan)
         _require_window(scenario)
         _require_measured(scenario)
         return scenario
@@ -103,6 +108,20 @@ def _priorities(values: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         "queues": {name: queues[name] for name in order},
         "priorities": {name: priorities[name] for name in order},
     }
+
+
+def _with_faults(scenario: Scenario, plan: Sequence[PlannedFault]) -> Scenario:
+    """Returns the scenario with its plan of faults resolved. Raises UsageError."""
+    if not plan:
+        return scenario
+    try:
+        fault_rules.require_own_workers(plan, scenario)
+        workers, planned_s = fault_rules.started_workers(scenario), scenario.planned_duration_s
+        faults = fault_plan.resolved(plan, scenario.seed, workers, planned_s)
+        fault_rules.require_possible(faults, scenario)
+    except UsageError as error:
+        raise UsageError(f"faults: {error}") from None
+    return msgspec.structs.replace(scenario, faults=faults)
 
 
 def _require_window(scenario: Scenario) -> None:

@@ -10,7 +10,10 @@ from typing import Annotated, Literal, get_args
 
 from bench.workload.declaration import Declared, FieldGroup, FrontEnd, WorkerKind
 from bench.workload.distribution import Distribution
+from bench.workload.fault_plan import FAULTS
+from bench.workload.faults import Fault, Network
 from bench.workload.load_fields import LoadFields
+from bench.workload.network_text import NETWORK
 from bench.workload.quantities import (
     DURATION_OR_AUTO,
     DURATION_OR_ZERO,
@@ -38,6 +41,7 @@ _workers = partial(Declared, group=FieldGroup.WORKERS)
 _built_in = partial(Declared, group=FieldGroup.WORKERS, applies_to="built-in")
 _external = partial(Declared, group=FieldGroup.WORKERS, applies_to="external")
 _measurement = partial(Declared, group=FieldGroup.MEASUREMENT)
+_faults = partial(Declared, group=FieldGroup.FAULTS)
 _LOCUST = FrontEnd.LOCUST
 _WORKER_AND_LOCUST = FrontEnd.WORKER | FrontEnd.LOCUST
 
@@ -205,3 +209,21 @@ class ScenarioFields(LoadFields, frozen=True, kw_only=True):
             OBJECTIVES, "Objectives that the run must meet.", "e2e.p99 < 50ms", also=_LOCUST
         ),
     ] = ()
+
+    faults: Annotated[
+        tuple[Fault, ...],
+        _faults(
+            FAULTS,
+            "What the run does on purpose to its server, workers or network, and when.",
+            "12s stall server 3s",
+        ),
+    ] = ()
+    network: Annotated[
+        Network,
+        _faults(
+            NETWORK,
+            "What connections to the server go through: a round trip, a bandwidth per connection, "
+            "resets, or none for nothing.",
+            "1ms±0.2ms",
+        ),
+    ] = Network()

@@ -125,3 +125,17 @@ def test_a_scenario_file_is_relative_to_nothing_but_itself(tmp_path: Path) -> No
 def test_a_test_needs_one_server(options: dict[str, object], message: str) -> None:
     with pytest.raises(BenchError, match=message):
         setup_of(options)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('faults = "2s stall server 1s"', "faults: tests of Locust have none: use 'bench run'"),
+        ('network = "1ms"', "network: tests of Locust have none: use 'bench run'"),
+    ],
+)
+def test_a_scenario_with_faults_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(f'queues = {{ q_a = 1 }}\nrate = 5\nduration = "5s"\n{line}\n')
+    with pytest.raises(ScenarioError, match=message):
+        scenario({"scenario": str(file)})

@@ -28,6 +28,8 @@ UNKNOWN_TO_A_SCHEMA = {
     "description": "characters that cannot be shown",
     "payload_file": "characters that no file's name has",
     "slo": "the grammar of objectives",
+    "faults": "the grammar of faults",
+    "network": "how long a round trip may be",
     "worker_command": "quotes and passwords",
 }
 """Field to what only its reader finds out, where TOML holds a text."""

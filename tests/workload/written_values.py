@@ -1,8 +1,11 @@
 """Values as users write them for fields of a scenario: those that are read, and those refused."""
 
 from bench.workload.distribution import Distribution
+from bench.workload.faults import Fault, FaultKind, Network, PlannedFault
 from bench.workload.schedule import RateStage
 
+_STALL = PlannedFault(fault=Fault(kind=FaultKind.STALL, at_s=12, lasts_s=3))
+_FAILOVER = PlannedFault(fault=Fault(kind=FaultKind.FAILOVER, at_s=30))
 _TWO_QUEUES = {"inference_high": 1.0, "inference_low": 2.5}
 
 ACCEPTED: list[tuple[str, object, object]] = [
@@ -85,6 +88,16 @@ ACCEPTED: list[tuple[str, object, object]] = [
     ("service_time", "LogNormal: 2ms , 1e-1", Distribution("lognormal", mean=0.002, sigma=0.1)),
     ("failure_rate", "5 %", 0.05),
     ("failure_rate", "0", 0.0),
+    ("faults", "12s stall server 3s", (_STALL,)),
+    ("faults", "12s stall server 3s, 30s failover", (_STALL, _FAILOVER)),
+    ("faults", ["12s stall server 3s; 30s failover"], (_STALL, _FAILOVER)),
+    ("faults", [{"at": "12s", "do": "stall server", "lasts": "3s"}], (_STALL,)),
+    ("faults", [{"at": "12s..15s", "do": "stall server"}, "30s failover"], (_STALL, _FAILOVER)),
+    ("faults", [], ()),
+    ("network", "none", Network()),
+    ("network", "1ms ± 0.2ms", Network(round_trip_s=0.001, jitter_s=0.0002)),
+    ("network", "1MB/s reset 30/min", Network(bytes_per_s=1e6, resets_per_s=0.5)),
+    ("network", "loss", Network(is_black_hole=True)),
 ]
 """(field, as written, value in base units)."""
 
@@ -261,5 +274,13 @@ REFUSED: list[tuple[str, object, str]] = [
     ("stages", [[]], "each stage is a table"),
     ("stages", [{1: 2}], "unknown field 1 in a stage"),
     ("queues", {"a_b": []}, "the weight of 'a_b' is not a number: []"),
+    ("faults", 5, "expected a list, got 5"),
+    ("faults", [5], "expected a text, got 5"),
+    ("faults", "soon", "'soon': it does not say when: write for example 12s stall server 3s"),
+    ("faults", [{"at": "12s"}], "each fault needs at and do"),
+    ("faults", [{"at": 12, "do": "failover"}], "expected a text, got 12"),
+    ("faults", [{"at": "12s", "do": "failover", "for": "3s"}], "unknown field 'for' in a fault"),
+    ("network", 5, "expected a text, got 5"),
+    ("network", "slow", "'slow' says nothing of a network"),
 ]
 """(field, as written, part of the message)."""
