@@ -37,7 +37,7 @@ from bench.run.awaited_workers import require_server_of_others
 from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.wire.ids import MAX_PRODUCERS
-from bench.workload import library
+from bench.workload import fault_rules, library
 from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
 from bench.workload.quantities import read_duration
@@ -174,6 +174,9 @@ def run(
     if url is None:
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
     how.require_restarts()
+    if not how.quiet:
+        for note in fault_rules.notes(chosen):
+            notify(note)
     if how.distributed and url is not None:
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()

@@ -63,19 +63,23 @@ def _moments(
 
 def _drawn(planned: PlannedFault, seed: int, number: int) -> Sequence[float]:
     """Moments that the seed draws, evenly distributed, so that none begins while another lasts."""
-    start_s, until_s = planned.fault.at_s, planned.drawn_until_s or 0.0
-    times, lasts_s = planned.times or 1, planned.fault.lasts_s
-    free_s = until_s - start_s - times * lasts_s
-    if free_s < 0:
+    start_us, until_us = _us(planned.fault.at_s), _us(planned.drawn_until_s or 0.0)
+    times, lasts_us = planned.times or 1, _us(planned.fault.lasts_s)
+    free_us = until_us - start_us - times * lasts_us
+    if free_us < 0:
         raise UsageError(
-            f"{quoted(fault_text(planned))}: {times} of {short_duration(lasts_s)} do not fit "
-            "between its two moments: write fewer, or shorter ones"
+            f"{quoted(fault_text(planned))}: {times} of {short_duration(lasts_us / 1e6)} do not "
+            "fit between its two moments: write fewer, or shorter ones"
         )
     shares = np.sort(draws.uniform(seed, f"fault {number}", np.arange(times)))
     return [
-        round(start_s + nth * lasts_s + float(share) * free_s, 6)
+        round((start_us + nth * lasts_us + int(share * free_us)) / 1e6, 6)
         for nth, share in enumerate(shares)
     ]
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)
 
 
 class _PlannedWorkers:

@@ -131,7 +131,9 @@ def _same_target(first: Fault, second: Fault) -> bool:
 
 
 def _end_s(fault: Fault) -> float:
-    return math.inf if fault.kind == FaultKind.FILL and not fault.lasts_s else fault.ends_s
+    if fault.kind == FaultKind.FILL and not fault.lasts_s:
+        return math.inf
+    return round(fault.ends_s, 6)  # as moments are, so that one may begin where another ends
 
 
 def notes(scenario: Scenario) -> list[str]:
