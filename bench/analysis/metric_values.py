@@ -38,6 +38,8 @@ def value_of(metric: Metric, record: RunRecord) -> float | None:
             summaries = record.latency.get(metric.subject.name, {})
             summary: LatencySummary | None = summaries.get(metric.queue)
             found = getattr(summary, _STATISTICS[metric.statistic], None)
+        case "fault":  # read by objectives alone
+            found = None
     return found
 
 
@@ -49,6 +51,11 @@ def parse_comparable(text: str) -> Metric:
         raise UsageError(
             f"{metric.name!r} is a count, and only rates, costs and latencies are compared: write "
             "for example e2e.p99 or completed.rate"
+        )
+    if metric.kind == "fault":
+        raise UsageError(
+            f"{metric.name!r} is for objectives, and runs are compared by rates, costs and "
+            "latencies: write for example e2e.p99 or completed.rate"
         )
     if metric.kind == "interval" and metric.statistic not in _STATISTICS:
         raise UsageError(

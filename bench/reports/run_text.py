@@ -88,6 +88,8 @@ def offered(record: RunRecord) -> str:
 def objective_value(objective: SloResult) -> str:
     """Returns the value that was measured for an objective, with its unit."""
     if objective.value is None:
+        if objective.expression.startswith("recovery{"):
+            return "no full recovery within the run, and without one an objective fails"
         return "nothing, and without data an objective fails"
     metric = parse_objective(objective.expression).metric
     value = format_value(metric, objective.value)

@@ -6,13 +6,15 @@ would fail, and a comparison of two of them decide nothing, only after all of it
 
 from bench.errors import UsageError, nearest
 from bench.names import ALL_QUEUES
-from bench.workload.metrics import Metric
+from bench.workload.faults import FaultKind
+from bench.workload.metrics import ALL_FAULTS, COUNTS, OF_FAULTS, Metric
 from bench.workload.scenario import Scenario
 
 _OF_WORKERS = frozenset(
     (
         *("queue_wait", "service", "e2e", "e2e_from_send", "e2e_earliest"),
         *("completed.rate", "finished.rate"),
+        "run_again",
     )
 )
 """What only a worker, or an observer of one, sees."""
@@ -23,8 +25,12 @@ _OF_OWN_WORKERS = frozenset(("queue_wait", "service", "e2e_from_send"))
 def require_measured(metric: Metric, scenario: Scenario) -> None:
     """Raises UsageError, with reason and cure, where no run of the scenario measures a metric."""
     name = metric.subject.name
+    if metric.kind == "fault":
+        _require_fault(metric, scenario)
+        return
     if metric.queue not in (ALL_QUEUES, *scenario.queues):
-        raise UsageError(f"no queue {metric.queue!r}{nearest(metric.queue, scenario.queues)}")
+        known = [*scenario.queues, *map(str, FaultKind if name in OF_FAULTS else ())]
+        raise UsageError(f"no queue {metric.queue!r}{nearest(metric.queue, known)}")
     if name in _OF_WORKERS and not scenario.has_workers:
         raise UsageError(
             f"without workers no task ends, so there is no {name}: write enqueue, or let workers "
@@ -38,3 +44,22 @@ def require_measured(metric: Metric, scenario: Scenario) -> None:
         raise UsageError("it is the lower bound for an external worker's tasks; write e2e")
     if name == "schedule_lag" and scenario.is_closed_loop:
         raise UsageError("a closed loop has no schedule, so nothing is late for it; write enqueue")
+
+
+def _require_fault(metric: Metric, scenario: Scenario) -> None:
+    """Raises UsageError for faults that the scenario does not have, or that are not to be told
+    from a queue."""
+    name, kind = metric.subject.name, metric.faults
+    if name in COUNTS and kind in scenario.queues:
+        raise UsageError(
+            f"{kind!r} is both a queue and a kind of fault, of which {metric.name} means the "
+            "fault; rename the queue, or leave the objective out"
+        )
+    if not any(kind in (ALL_FAULTS, fault.kind) for fault in scenario.faults):
+        which = "fault" if kind == ALL_FAULTS else f"fault {kind!r}"
+        raise UsageError(
+            f"the run has no {which} that it could be about: add one to faults, or remove the "
+            "objective"
+        )
+    if name in _OF_WORKERS and not scenario.has_workers:
+        raise UsageError(f"without workers no task ends, so there is no {name}: remove it")

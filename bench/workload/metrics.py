@@ -5,7 +5,9 @@ metric's unit and direction from its table.
 
     objective  = metric operator value
     metric     = interval [ queue ] "." statistic | rate | count [ queue ] | cost
+               | "recovery" faults ".time" | ( fault-count ) faults
     queue      = "{" name "}"
+    faults     = "{" kind of fault | "all" "}"
     statistic  = "min" | "mean" | "max" | percentile, from "p0.001" to "p100"
     operator   = "<" | "<=" | ">" | ">=" | "=="
 
@@ -24,6 +26,7 @@ from typing import Literal
 from bench import units
 from bench.errors import UsageError, nearest, quoted
 from bench.names import ALL_QUEUES
+from bench.workload.faults import FaultKind
 
 
 class Unit(StrEnum):
@@ -36,7 +39,7 @@ class Unit(StrEnum):
     BYTES = "bytes"
 
 
-Kind = Literal["interval", "rate", "count", "cost"]
+Kind = Literal["interval", "rate", "count", "cost", "fault"]
 Direction = Literal["lower", "higher", "neither"]
 """Which change of a metric is an improvement."""
 
@@ -147,6 +150,37 @@ COSTS: Mapping[str, Subject] = MappingProxyType(
     }
 )
 
+ALL_FAULTS = "all"
+"""What is written for the faults of every kind."""
+_RECOVERY = "recovery"
+
+OF_FAULTS: Mapping[str, Subject] = MappingProxyType(
+    {
+        _RECOVERY: Subject(
+            _RECOVERY,
+            "fault",
+            Unit.SECONDS,
+            "lower",
+            "begin of a fault → everything back where it had been; the longest one",
+            "recovered_s",
+        ),
+        **_table(
+            "fault",
+            Unit.TASKS,
+            "lower",
+            {
+                "lost": "enqueued, found nowhere, and explained by such a fault",
+                "duplicated": "completed or archived more than once through such a fault",
+                "run_again": "taken by a worker again, as such a fault cut their attempt off",
+                "unknown": "sent, without a reply, and seen nowhere, through such a fault",
+                "refused": "refused by Redis through such a fault",
+            },
+        ),
+    }
+)
+"""What faults do to the tasks of a run: of those of one kind, or of all. In braces the name of a
+kind of fault means its faults, and any other name a sub-queue."""
+
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {
         "<": operator.lt,
@@ -170,16 +204,21 @@ class Metric:
     """A sub-queue, or ``all``."""
     statistic: str = ""
     """``min``, ``mean``, ``max`` or a percentile such as ``p99.9``; empty unless an interval."""
+    faults: str = ""
+    """The kind of the faults that are meant, or ``all``; empty unless it is about faults."""
 
     @property
     def name(self) -> str:
         """The metric as it is written: ``parse_metric`` reads it back."""
+        if self.faults:
+            end = ".time" if self.subject.name == _RECOVERY else ""
+            return f"{self.subject.name}{{{self.faults}}}{end}"
         queue = "" if self.queue == ALL_QUEUES else f"{{{self.queue}}}"
         return f"{self.subject.name}{queue}" + (f".{self.statistic}" if self.statistic else "")
 
     @property
     def kind(self) -> Kind:
-        """Whether the metric is an interval, a rate, a count or a cost."""
+        """Whether the metric is an interval, a rate, a count, a cost or about faults."""
         return self.subject.kind
 
     @property
@@ -224,6 +263,8 @@ def parse_metric(text: str) -> Metric:
             f"{quoted(written)} is not a metric: write for example e2e.p99 or enqueue.rate"
         )
     name, queue, statistic = match["name"], match["queue"], match["statistic"]
+    if name in OF_FAULTS and (name not in COUNTS or queue in [*FaultKind]):
+        return Metric(OF_FAULTS[name], faults=_faults(name, queue, statistic))
     rate = RATES.get(f"{name}.{statistic}")
     if rate is not None and queue is None:
         return Metric(rate)
@@ -234,6 +275,19 @@ def parse_metric(text: str) -> Metric:
     if written in COSTS:
         return Metric(COSTS[written])
     raise UsageError(f"{quoted(written)} is not measured{_suggestion(name)}")
+
+
+def _faults(name: str, faults: str | None, statistic: str | None) -> str:
+    """The kind of the faults that are meant, or ``all``. Raises UsageError."""
+    end = ".time" if name == _RECOVERY else ""
+    if faults is None or (statistic or "") != end.removeprefix("."):
+        kind = faults or FaultKind.RESTART
+        raise UsageError(f"{name} is about faults: write for example {name}{{{kind}}}{end}")
+    known = [*map(str, FaultKind), ALL_FAULTS]
+    if faults not in known:
+        hint = nearest(faults, known) or f": there are {', '.join(known)}"
+        raise UsageError(f"{quoted(faults)} is no kind of fault{hint}")
+    return faults
 
 
 def _statistic(interval: str, statistic: str | None) -> str:
@@ -248,7 +302,13 @@ def _statistic(interval: str, statistic: str | None) -> str:
 
 
 def _suggestion(name: str) -> str:
-    known = [*INTERVALS, *RATES, *COUNTS, *COSTS]
+    known = [
+        *INTERVALS,
+        *RATES,
+        *COUNTS,
+        *COSTS,
+        *(each for each in OF_FAULTS if each not in COUNTS),
+    ]
     hint = "" if name in known else nearest(name, known, cutoff=0.75)
     return hint or f"; there are {', '.join(known)}"
 

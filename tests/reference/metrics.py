@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bench.workload.metrics import COSTS, COUNTS, INTERVALS, RATES, Subject
+from bench.workload.metrics import COSTS, COUNTS, INTERVALS, OF_FAULTS, RATES, Subject
 from tests.reference.tables import code, table
 
 _KINDS: Mapping[str, tuple[Mapping[str, Subject], str, str]] = {
@@ -10,6 +10,7 @@ _KINDS: Mapping[str, tuple[Mapping[str, Subject], str, str]] = {
     "Rates": (RATES, "completed.rate >= 900/s", "rates"),
     "Counts": (COUNTS, "lost == 0", "counts"),
     "Costs": (COSTS, "server_cpu_us_per_task < 30", "resources"),
+    "Faults": (OF_FAULTS, "recovery{restart}.time < 5s", "faults[]"),
 }
 
 

@@ -80,6 +80,42 @@ def test_faults_that_can_be_are_taken(faults: str, fields: dict[str, object]) ->
 
 
 @pytest.mark.parametrize(
+    ("slo", "fields", "message"),
+    [
+        (
+            "recovery{restart}.time < 5s",
+            {},
+            "the run has no fault 'restart' that it could",
+        ),
+        ("lost{failover} == 0", {}, "the run has no fault 'failover'"),
+        ("recovery{all}.time < 5s", {"faults": []}, "the run has no fault that it could be about"),
+        ("duplicated{kil} == 0", {}, "no queue 'kil': did you mean 'kill'?"),
+        (
+            "lost{kill} == 0",
+            {"layout": "asynq", "queues": {"kill": 1}},
+            "'kill' is both a queue and a kind of fault, of which lost{kill} means the fault",
+        ),
+        (
+            "run_again{stall} == 0",
+            {"workers": 0, "faults": "9s stall server 1s"},
+            "without workers no task ends, so there is no run_again",
+        ),
+    ],
+)
+def test_an_objective_about_faults_needs_such_a_fault(
+    slo: str, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        resolve({**BASE, "faults": "12s kill worker 1", "slo": slo, **fields})
+    assert str(caught.value).startswith(f"scenario: slo: {slo!r}: {message}")
+
+
+def test_objectives_about_the_faults_of_a_run_are_taken() -> None:
+    slo = ["recovery{kill}.time < 5s", "recovery{all}.time < 5s", "lost{kill} == 0", "lost == 0"]
+    assert scenario("12s kill worker 1", slo=slo).slo == tuple(slo)
+
+
+@pytest.mark.parametrize(
     ("fault", "server", "reason"),
     [
         ("12s stall server 1s", ServerAbilities(is_free=True), "the run has started"),

@@ -109,6 +109,58 @@ def test_what_cannot_be_read_is_refused_and_the_part_is_named(
 
 
 @pytest.mark.parametrize(
+    ("expression", "name", "faults", "limit"),
+    [
+        ("recovery{restart}.time < 5s", "recovery", "restart", 5),
+        ("recovery{all}.time <= 500ms", "recovery", "all", 0.5),
+        ("lost{failover} == 0", "lost", "failover", 0),
+        ("duplicated{kill} == 0", "duplicated", "kill", 0),
+        ("unknown{network} < 10", "unknown", "network", 10),
+        ("refused{fill} <= 100", "refused", "fill", 100),
+        ("run_again{stall} < 7", "run_again", "stall", 7),
+        ("run_again{all} < 7", "run_again", "all", 7),
+    ],
+)
+def test_an_objective_can_be_about_faults(
+    expression: str, name: str, faults: str, limit: float
+) -> None:
+    found = parse_objective(expression)
+    assert found.metric == Metric(metrics.OF_FAULTS[name], faults=faults)
+    assert found.limit == limit
+    assert parse_metric(found.metric.name) == found.metric
+    assert found.metric.name == expression.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("name", ["lost", "lost{all}", "lost{inference_high}", "lost{killed}"])
+def test_only_the_name_of_a_kind_of_fault_means_its_faults(name: str) -> None:
+    assert parse_metric(name).faults == ""
+    assert parse_metric(name).kind == "count"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("recovery < 5s", "recovery is about faults: write for example recovery{restart}.time"),
+        ("recovery{kill} < 5s", "recovery is about faults: write for example recovery{kill}.time"),
+        ("recovery{kill}.p99 < 5s", "write for example recovery{kill}.time"),
+        ("recovery{restrt}.time < 5s", "'restrt' is no kind of fault: did you mean 'restart'?"),
+        ("recovery{inference_high}.time < 5s", "'inference_high' is no kind of fault"),
+        ("run_again == 0", "run_again is about faults: write for example run_again{restart}"),
+        ("run_again{q_a} == 0", "'q_a' is no kind of fault: there are stall, pause, kill, start"),
+        ("lost{kill}.time == 0", "lost is about faults: write for example lost{kill}"),
+        ("recovery{kill}.time < 5", "'5' has no unit"),
+        ("recovry{kill}.time < 5s", "is not measured: did you mean 'recovery'?"),
+    ],
+)
+def test_an_objective_about_faults_that_cannot_be_read_is_refused(
+    expression: str, message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_objective(expression)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("operator", "below", "equal", "above"),
     [
         ("<", True, False, False),

@@ -2,26 +2,32 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.measure.faults import FaultOutcome
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import Rates, SloResult
-from bench.workload.metrics import Metric, parse_objective
+from bench.workload.metrics import ALL_FAULTS, Metric, Unit, parse_objective
 
 
 def evaluated(
     expressions: Sequence[str],
     value_of: Callable[[Metric], float | None],
     most_of: Callable[[Metric], float | None],
+    outcomes: Sequence[FaultOutcome] = (),
 ) -> list[SloResult]:
     """Each objective with its value; one without data (None) is not met.
 
     ``most_of`` is the largest value that is possible where only bounds of the value are known, and
-    None where the value itself is known. An objective must hold at both.
+    None where the value itself is known. An objective must hold at both. ``outcomes`` are those of
+    the faults of the run.
     """
     results = []
     for expression in expressions:
         objective = parse_objective(expression)
-        value, at_most = value_of(objective.metric), most_of(objective.metric)
+        if objective.metric.kind == "fault":
+            value, at_most = after_faults(objective.metric, outcomes), None
+        else:
+            value, at_most = value_of(objective.metric), most_of(objective.metric)
         holds = objective.holds(value) and (at_most is None or objective.holds(at_most))
         results.append(SloResult(objective.expression, value, holds, at_most))
     return results
@@ -45,3 +51,20 @@ def largest_possible(
         return None
 
     return most_of
+
+
+def after_faults(metric: Metric, outcomes: Sequence[FaultOutcome]) -> float | None:
+    """Returns what the faults of a kind did: the sum of a count, or the longest recovery in
+    seconds.
+
+    None where that cannot be said: without such a fault, where one of them did not happen, and for
+    a recovery that one of them had not made by the end, or that nothing was measured of.
+    """
+    meant = [each for each in outcomes if metric.faults in (ALL_FAULTS, each.kind)]
+    if not meant or any(each.began_s is None for each in meant):
+        return None
+    if metric.unit is Unit.TASKS:
+        return float(sum(getattr(each, metric.subject.field) for each in meant))
+    times = [each.recovery_s if each.recovered_s else None for each in meant]
+    known = [each for each in times if each is not None]
+    return max(known) if len(known) == len(times) else None
