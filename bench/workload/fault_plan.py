@@ -223,15 +223,20 @@ def as_planned(fault: Fault) -> PlannedFault:
 
 def _plan(written: object) -> tuple[PlannedFault, ...]:
     """One text, or a list of texts and of tables with at, do and lasts."""
-    if isinstance(written, str):
-        return parse_faults(written)
+    parts = [written] if isinstance(written, str) else require_list(written)
     planned: list[PlannedFault] = []
-    for each in require_list(written):
-        if isinstance(each, Mapping):
-            planned.append(_from_table(each))
-        else:
-            planned += parse_faults(require_text(each))
+    for each in parts:
+        found = [_from_table(each)] if isinstance(each, Mapping) else _from_text(each)
+        planned += found
     return tuple(planned)
+
+
+def _from_text(written: object) -> Sequence[PlannedFault]:
+    text = require_text(written)
+    found = parse_faults(text)
+    if not found:
+        raise UsageError(f"{quoted(text)} is no fault: write for example 12s stall server 3s")
+    return found
 
 
 _NAMES = ("at", "do", "lasts")

@@ -276,6 +276,8 @@ REFUSED: list[tuple[str, object, str]] = [
     ("queues", {"a_b": []}, "the weight of 'a_b' is not a number: []"),
     ("faults", 5, "expected a list, got 5"),
     ("faults", [5], "expected a text, got 5"),
+    ("faults", " ; ", "' ; ' is no fault: write for example 12s stall server 3s"),
+    ("faults", ["1s failover", ""], "'' is no fault: write for example 12s stall server 3s"),
     ("faults", "soon", "'soon': it does not say when: write for example 12s stall server 3s"),
     ("faults", [{"at": "12s"}], "each fault needs at and do"),
     ("faults", [{"at": 12, "do": "failover"}], "expected a text, got 12"),
