@@ -21,7 +21,7 @@ from bench.processes import git
 
 _NAME = "runqy-bench."
 """Begins as the folders of version 0.1 do not, since that removes those that it does not know."""
-_NOTE = "processes"
+NOTE = "processes"
 """Names the processes that work in the folder, one in each line."""
 _MODE = 0o700
 _ATTEMPTS = 100
@@ -78,7 +78,7 @@ def held(kind: str, parent: Path | None = None) -> Iterator[Path]:
 
 def note_process(folder: Path, pid: int) -> None:
     """Note that a process works in the folder: it is ended with it."""
-    with (folder / _NOTE).open("a") as note:
+    with (folder / NOTE).open("a") as note:
         note.write(f"{pid}\n")
 
 
@@ -136,7 +136,7 @@ def _locked(path: Path) -> int | None:
 
 def _end_processes(folder: Path) -> None:
     """Kill the processes that are noted in an abandoned folder, and that do work there."""
-    note = folder / _NOTE
+    note = folder / NOTE
     if note.is_symlink() or not note.is_file():
         return
     for line in note.read_text(errors="replace").splitlines():

@@ -1,4 +1,4 @@
-"""Starts and stops a Redis-compatible server for a run.
+"""Starts and stops a Redis-compatible server for a run, also in the middle of one.
 
 Each server has a temporary folder of its own. Nobody but the run may configure it: others on this
 machine could otherwise have it write files as this user. The user of the run's own connections has
@@ -8,41 +8,46 @@ as those of an external worker that is given host and port, may do all that a wo
 
 import contextlib
 import importlib.util
-import os
 import platform
 import secrets
 import shutil
-import socket
+import signal
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from bench.errors import ServerUnreachable, UsageError
-from bench.processes import folders, start
+from bench.processes import folders
 from bench.processes.start import GuardedProcess
 from bench.reading import read_file
+from bench.redisio.server_launch import (
+    LOG,
+    ConfigError,
+    Launch,
+    restricted,
+    settings_of,
+    start_on,
+    start_somewhere,
+)
 
-_START_TIMEOUT_S = 15.0
-_ANSWER_TIMEOUT_S = 1.0
-_PORT_ATTEMPTS = 5
 _MOST_CONFIG_BYTES = 1 << 20
-_REFUSED_LINE = ">>> "
-"""Begins the line of a server's output that repeats what it cannot read in its configuration."""
-_USER = "bench"
-_OTHERS_MAY = ("nopass", "-@admin", "+client", "+config|get")
-"""What connections without a password may do: all but manage the server. In Redis 6 'client' is one
-command, and of those that manage."""
+_RESTART_TIMEOUT_S = 120.0
+"""How long it may take to load what it had saved."""
+_STOP_TIMEOUT_S = 60.0
+"""How long it may take to save what it holds."""
+_PERSISTENT = b"appendonly yes\n"
+"""What a server is given that is to have its data after a restart; its fsync policy is the default
+one, and an orderly stop writes everything. The user's configuration stands behind it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class EmbeddedServer:
-    """A running server: its URLs, its process and its folder."""
+    """A running server: its URLs, its process and its folder, and how it is disturbed.
+
+    A server that was stopped or killed has the same port, users and passwords when it is started
+    again.
+    """
 
     url: str = field(repr=False)
     """With the password of the user who may do everything."""
@@ -50,36 +55,115 @@ class EmbeddedServer:
     """For workers and clients that are not ours, without a password (but on Redis 5, which knows no
     users)."""
     port: int
-    pid: int
     folder: Path
     binary: str
+    process: GuardedProcess = field(repr=False)
+    """The newest one."""
+    _launch: Launch = field(repr=False)
+    _kept: bytes = field(default=b"", repr=False)
+    """What it was told while it was up, as lines of its configuration."""
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self.process.pid
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process lives, be it stalled or not."""
+        return self.process.poll() is None
+
+    def stall(self) -> None:
+        """Stop its process, which keeps its connections and answers nobody."""
+        self.process.signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let its process go on."""
+        self.process.signal_group(signal.SIGCONT)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send its process a signal that ends it, and wait for its end.
+
+        Raises ServerUnreachable where it does not end.
+        """
+        self._note_settings()
+        self._end(number)
+
+    def restart(self, *, keeps_data: bool) -> None:
+        """End it as an operator does (SIGTERM), and start it again; returns once it answers.
+
+        It saves what its configuration says. ``keeps_data``: it begins with what it had saved, and
+        else with nothing. Raises ServerUnreachable where it does not end or does not come back.
+        """
+        self._note_settings()
+        self._end(signal.SIGTERM)
+        if not keeps_data:
+            self._remove_data()
+        launch = self._launch
+        users = b"" if b"aclfile" in launch.settings else self._kept
+        process, _ = start_on(launch, self.port, users, _RESTART_TIMEOUT_S)
+        self.process = process
+        if not users:
+            restricted(self.port, launch.secret)
+
+    def _end(self, number: signal.Signals) -> None:
+        self.process.signal_group(number)
+        try:
+            self.process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise ServerUnreachable(
+                f"the server did not end within {_STOP_TIMEOUT_S:.0f} s of {number.name}: does it "
+                "save much?"
+            ) from None
+
+    def _note_settings(self) -> None:
+        """Note its users and what was set while it was up; of a dead one, what is known already."""
+        if self.is_up:
+            self._kept = settings_of(self.url)
+
+    def _remove_data(self) -> None:
+        """Remove everything that it has written to its folder."""
+        for path in self.folder.iterdir():
+            if path.name in self._launch.was_there:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def running(binary: str | None = None, config: Path | None = None) -> Iterator[EmbeddedServer]:
+def running(
+    binary: str | None = None, config: Path | None = None, *, persistent: bool = False
+) -> Iterator[EmbeddedServer]:
     """Start a server on a free loopback port, and stop it at the end.
 
     ``binary`` is the path or name of a server program; None is the Valkey that is installed with
     this package. ``config`` is a file in the format of redis.conf; without it, the server has no
-    persistence. Address, password and folder are the run's, whatever the file says. Raises
+    persistence, unless ``persistent`` asks for an append-only file. Address, password and folder
+    are the run's, whatever the file says. Raises
     UsageError when there is no such program or file, when the server refuses what the file says and
     when there is no place for a temporary folder, and ServerUnreachable when it does not start.
     """
     program = find_binary(binary)
     settings = b"" if config is None else read_config(config)
     with folders.held("server") as folder:
-        secret = secrets.token_urlsafe(32)
+        added = _PERSISTENT + settings if persistent else settings
+        launch = Launch(program, folder, secrets.token_urlsafe(32), added)
         try:
-            process, port = _start(program, folder, secret, settings)
-        except _ConfigError as error:
+            process, port = start_somewhere(launch)
+        except ConfigError as error:
             raise UsageError(f"--server-config {config}: {error}") from None
+        server: EmbeddedServer | None = None
         try:
-            url, open_url = _restricted(port, secret)
-            yield EmbeddedServer(url, open_url, port, process.pid, folder, program)
+            url, open_url = restricted(port, launch.secret)
+            launch = replace(launch, was_there=frozenset((LOG, folders.NOTE)))
+            server = EmbeddedServer(url, open_url, port, folder, program, process, launch)
+            yield server
         finally:
             # Its data ends with it, so it need not be asked: it would look for SIGTERM only every
             # 100 ms.
-            process.end()
+            (process if server is None else server.process).end()
 
 
 def find_binary(binary: str | None) -> str:
@@ -119,130 +203,3 @@ def read_config(path: Path) -> bytes:
     except OSError as error:
         reason = f"{error.strerror or error}: check the path"
         raise UsageError(f"--server-config {path}: {reason}") from None
-
-
-class _ConfigError(Exception):
-    """The server cannot read a line of its configuration."""
-
-
-def _start(program: str, folder: Path, secret: str, settings: bytes) -> tuple[GuardedProcess, int]:
-    log = folder / "server.log"
-    for _ in range(_PORT_ATTEMPTS):
-        port = _free_port()
-        with log.open("wb") as output:
-            process = start.start(
-                [program, "-"], stdin=subprocess.PIPE, stdout=output, stderr=output, folder=folder
-            )
-        try:
-            folders.note_process(folder, process.pid)
-            _configure(process, port, folder, secret, settings)
-            _await_start(process, port, secret)
-        except BaseException:
-            process.end()
-            raise
-        if process.poll() is None:
-            return process, port
-        text = log.read_text(errors="replace").strip()
-        if "in use" not in text:
-            break
-    if settings:
-        _require_read(text)
-    last_line = text.splitlines()[-1] if text else "no output"
-    raise ServerUnreachable(f"{program} did not start ({last_line}): check --server-binary")
-
-
-def _require_read(output: str) -> None:
-    """Raise _ConfigError where the server's output says that it cannot read a line.
-
-    Only the line's first word is repeated: a value may be a password.
-    """
-    lines = output.splitlines()
-    for line, reason in zip(lines, [*lines[1:], ""], strict=True):
-        if line.startswith(_REFUSED_LINE):
-            word = line.removeprefix(_REFUSED_LINE).strip("'\" ").partition(" ")[0]
-            raise _ConfigError(f"the server refuses {word!r} ({reason}): correct the file")
-
-
-def _configure(
-    process: GuardedProcess, port: int, folder: Path, secret: str, settings: bytes
-) -> None:
-    """Write the configuration to the server's input, where no other user can read it.
-
-    The last of several values of a setting counts: the user's ``settings`` stand before those that
-    keep the server private to the run.
-    """
-    own: Mapping[str, bytes] = {
-        "port": str(port).encode(),
-        "bind": b"127.0.0.1",
-        "dir": os.fsencode(folder),
-        "daemonize": b"no",
-        "supervised": b"no",
-        "logfile": b"",
-        "requirepass": secret.encode(),
-    }
-    text = b"".join(
-        (
-            b'save ""\nappendonly no\n',
-            settings,
-            b"\n",
-            "".join(f"{name} {_quoted(value)}\n" for name, value in own.items()).encode(),
-        )
-    )
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended; its output says why
-            process.stdin.write(text)
-            process.stdin.flush()
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-
-
-def _quoted(value: bytes) -> str:
-    return '"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
-
-
-def _await_start(process: GuardedProcess, port: int, secret: str) -> None:
-    """Wait until the server answers or has ended. Raises ServerUnreachable after a timeout."""
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            return
-        # Another program may have taken the port meanwhile: it does not know the password.
-        with contextlib.suppress(redis.exceptions.RedisError), _client(port, secret) as client:
-            if client.ping() and process.poll() is None:
-                return
-        time.sleep(0.01)
-    raise ServerUnreachable(
-        f"the server did not answer within {_START_TIMEOUT_S:.0f} s of its start: "
-        "is the machine overloaded?"
-    )
-
-
-def _restricted(port: int, secret: str) -> tuple[str, str]:
-    """Make the two users; return the URL of the one with a password, and that of all others."""
-    place = f"127.0.0.1:{port}/0"
-    with _client(port, secret) as client:
-        try:
-            _set_user(client, _USER, "on", f">{secret}", "~*", "+@all")
-        except redis.exceptions.ResponseError:  # Redis 5 has no users
-            url = f"redis://:{secret}@{place}"
-            return url, url
-        with contextlib.suppress(redis.exceptions.ResponseError):  # Redis 6.0 does not restrict it
-            _set_user(client, _USER, "&*")
-        _set_user(client, "default", *_OTHERS_MAY)
-    return f"redis://{_USER}:{secret}@{place}", f"redis://{place}"
-
-
-def _set_user(client: redis.Redis, *words: str) -> None:
-    client.execute_command("ACL", "SETUSER", *words)  # type: ignore[no-untyped-call]
-
-
-def _client(port: int, secret: str) -> redis.Redis:
-    url = f"redis://:{secret}@127.0.0.1:{port}/0"
-    retry = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(url, protocol=2, socket_timeout=_ANSWER_TIMEOUT_S, retry=retry)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
