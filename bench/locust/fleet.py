@@ -52,6 +52,8 @@ class LocustProcess:
     is_missing: bool = False
     given_up: str = ""
     """Why the run goes on without it; empty if it does not."""
+    ends_by_plan: ClassVar[bool] = False
+    """No fault strikes producers."""
     _start: StartProducer | None = None
     _slices: int = 0
     _begun_s: float = 0.0

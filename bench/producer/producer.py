@@ -27,6 +27,7 @@ from bench.producer.sinks import Prepared, Sink
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.workload.feed import Feed
+from bench.workload.outages import longest_outage_s
 from bench.workload.overrun import Overrun
 
 TICK_US = 300
@@ -49,6 +50,7 @@ _LONGEST_BURST_US = 50_000
 _BACKLOG_POLL_US = 500
 _RECONNECT_EVERY_US = 20_000
 _RECONNECT_FOR_US = 10_000_000
+"""How long to try to open a connection again, beyond the outages that are planned."""
 _LEAST_REPLIES_US = 5_000_000
 """How long to wait for replies, if the time for draining is shorter: a server that is behind has
 megabytes to read before it answers, and without an answer nothing is known of a task."""
@@ -79,6 +81,7 @@ class Producer(Generic[Prepared]):
         peak_per_s = start.scenario.peak_per_s / start.scenario.producers
         self._lookahead = Lookahead(self._feed, line.start_us, peak_per_s, sink.prepare)
         self._overrun = Overrun.of(scenario)
+        self._outage_us = round(longest_outage_s(scenario) * 1e6)
         self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
@@ -234,6 +237,7 @@ class Producer(Generic[Prepared]):
 
     def _await_replies(self) -> None:
         wait_us = max(round(self._scenario.drain_timeout_s * 1e6), _LEAST_REPLIES_US)
+        wait_us += self._outage_us
         deadline_us = self._clock.now_us() + wait_us
         while self._recorder.in_flight and (now_us := self._clock.now_us()) < deadline_us:
             if self._control.stopped:
@@ -256,7 +260,7 @@ class Producer(Generic[Prepared]):
         Raises ServerUnreachable when no connection can be opened for a while.
         """
         self._recorder.connection_lost()
-        deadline_us = self._clock.now_us() + _RECONNECT_FOR_US
+        deadline_us = self._clock.now_us() + _RECONNECT_FOR_US + self._outage_us
         while True:
             try:
                 self._sink.reconnect()
@@ -265,6 +269,7 @@ class Producer(Generic[Prepared]):
                 if now_us >= deadline_us or self._control.stopped:
                     raise
                 self._control.wait(_RECONNECT_EVERY_US / 1e6)
+                self._tell()
             else:
                 self._reporter.reconnects += 1
                 return

@@ -41,7 +41,6 @@ _SILENCE = "the server stopped answering: what is left in its queues is not know
 def collect(supervisor: Supervisor) -> CollectedRun:
     """Stop the workers, take the final reports, and read what is left in the lists."""
     prepared, state = supervisor.prepared, supervisor.state
-    # Read first: an observer's final queries would otherwise count as a cost of the tasks.
     usage_after, own_commands = _usage_after(prepared), _own_commands(supervisor)
     _give_up(prepared.fleet.producers, INTERRUPTED_TIMEOUT_S)
     _stop(supervisor, prepared.workers.serving)
@@ -87,6 +86,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         interruptions=tuple(state.interruptions),
         drain_waited_for=state.drain_waited_for,
         leases=state.leases if state.drain_waited_for else None,
+        faults=supervisor.injector.faults,
     )
 
 
@@ -95,6 +95,8 @@ def _serving(workers: Sequence[WorkerReport]) -> int:
 
 
 def _usage_after(prepared: PreparedRun) -> ServerUsage | None:
+    """The server's counters; read before an observer's final queries, which would otherwise count
+    as a cost of the tasks."""
     with contextlib.suppress(redis.exceptions.RedisError):
         return server_info.read_usage(prepared.client)
     return None

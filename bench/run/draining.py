@@ -61,28 +61,35 @@ class DrainMonitor:
         producers: Sequence[ProducerReport],
         workers: Sequence[WorkerReport],
         awaits_workers: bool,
+        killed: Sequence[WorkerReport] = (),
     ) -> bool:
         """Whether nothing is left to wait for.
 
         ``awaits_workers`` says that remote workers are expected and none has reported yet.
+        ``killed`` are the last reports of workers that a fault of the plan has ended: nobody goes
+        on with the tasks that these had.
         """
         enqueued = sum(report.enqueued for report in producers)
-        ended = sum(report.ended for report in workers)
+        ended = sum(report.ended for report in [*workers, *killed])
         busy = any(report.waiting_retry or report.in_flight for report in workers)
         if ended >= enqueued and not busy:
             return True
         # Tasks may be lost: then the lists are empty, and later reports hold no more of them.
         return (
-            self.is_empty()
+            self.is_empty(with_active=not killed)
             and not busy
             and not awaits_workers
             and self._nothing_more_can_come(workers)
         )
 
-    def is_empty(self) -> bool:
-        """Whether no list or set holds a task; False where the server does not answer."""
+    def is_empty(self, *, with_active: bool = True) -> bool:
+        """Whether no list or set holds a task; False where the server does not answer.
+
+        Without ``with_active``, what workers have is left out.
+        """
+        places = [each for each in self._places if with_active or each.role is KeyRole.PENDING]
         try:
-            empty = not any(self._length(key) for key in self._places)
+            empty = not any(self._length(key) for key in places)
         except redis.exceptions.RedisError:
             empty = False
         if not empty:

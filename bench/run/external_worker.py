@@ -108,6 +108,8 @@ class ExternalWorker:
     name: str
     command: WorkerCommand
     process: GuardedProcess | None = None
+    ends_by_plan: bool = False
+    """Whether a fault of the plan has sent it a signal that ends it: its end is no failure."""
     _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _earlier: bytes = b""
     """The end of its output before the file was last cut."""
@@ -143,6 +145,19 @@ class ExternalWorker:
             self.process.signal_group(signal.SIGTERM)
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended, and no fault of the plan has sent it a signal
+        that ends it."""
+        return not self.ends_by_plan and self.process is not None and self.process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it, and what it has started in its session, a signal of the plan of faults."""
+        if number not in (signal.SIGSTOP, signal.SIGCONT):
+            self.ends_by_plan = True  # first: it may be noticed at once
+        if self.process is not None:
+            self.process.signal_group(number)
+
+    @property
     def cpu_s(self) -> float:
         """CPU time so far of the process and its children, in seconds."""
         self._refresh()
@@ -165,9 +180,14 @@ class ExternalWorker:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended after a Stop, killed where it had to be; True before its start."""
-        if self._stopping_since_s is None or self.process is None:
-            return self.process is None
+        """Whether it has ended after a Stop, killed where it had to be, or by the plan of faults;
+        True before its start."""
+        if self.process is None:
+            return True
+        if self.ends_by_plan and self.process.poll() is not None:
+            return True
+        if self._stopping_since_s is None:
+            return False
         if self.process.poll() is None:
             if time.monotonic() - self._stopping_since_s < _GRACE_S:
                 return False
@@ -176,7 +196,7 @@ class ExternalWorker:
 
     def exit_reason(self) -> str | None:
         """How it ended before a Stop, with its last output, or None."""
-        if self.process is None or self._stopping_since_s is not None:
+        if self.process is None or self._stopping_since_s is not None or self.ends_by_plan:
             return None
         code = self.process.poll()
         if code is None:

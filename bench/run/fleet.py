@@ -44,6 +44,11 @@ class ProcessHandle(Protocol[Report_co]):
         """How it ended before its final report, as a sentence, or None."""
         ...
 
+    @property
+    def ends_by_plan(self) -> bool:
+        """Whether a fault of the plan has sent it a signal that ends it: its end is no failure."""
+        ...
+
     def give_up(self, reason: str) -> None:
         """End it where the run can: it has not answered, and must not act any more.
 

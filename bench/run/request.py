@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.faults.targets import ServerTarget
 from bench.workload.scenario import Scenario
 
 
@@ -26,6 +27,11 @@ class RunRequest:
     latency_bounds_us: tuple[int, ...] = ()
     """Bounds of the buckets in which reports carry latencies by queue for monitoring; none without
     it."""
+
+    server: ServerTarget | None = None
+    """The server as what faults strike; None for one of others."""
+    faults_on_shared: bool = False
+    """Whether faults may strike a server of others, by its own commands."""
 
     @property
     def is_monitored(self) -> bool:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from bench.faults.injector import Injector
+from bench.faults.servers import SharedServer
+from bench.faults.targets import FaultTargets, ServerTarget
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.verdict_inputs import quantity
@@ -21,10 +24,12 @@ from bench.run.killed_runs import KilledRun, LeftNote, NotedServer
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
-from bench.run.start import start
+from bench.run.start import ActiveRun, start
 from bench.run.subprocesses import SubprocessFleet
 from bench.run.supervisor import ProgressCallback, RunCallbacks, Supervisor
+from bench.run.worker_faults import WorkerFaults
 from bench.wire import ids
+from bench.workload.fault_rules import require_able
 
 
 def execute(
@@ -61,6 +66,8 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
+    disturbed = target_of(request)
+    require_able(request.scenario.faults, disturbed.abilities)
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
         with translated_errors(request.url):
@@ -72,7 +79,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             with translated_errors(request.url):
                 prepared = prepare(request, client, fleet, run_id, callbacks.should_stop)
             note.add(prepared.cleanup.registered, prepared.cleanup.new_counters)
-            record, problems = _measure(prepared, callbacks, note)
+            record, problems = _measure(prepared, disturbed, callbacks, note)
     if left:
         problems.append(_removed_left(left))
     return msgspec.structs.replace(record, warnings=[*record.warnings, *problems])
@@ -96,8 +103,23 @@ def _removed_left(keys: int) -> RecordWarning:
     )
 
 
+def target_of(request: RunRequest) -> ServerTarget:
+    """The run's server as what faults strike."""
+    if request.server is not None:
+        return request.server
+    return SharedServer(request.url, may_be_disturbed=request.faults_on_shared)
+
+
+def _injector(running: ActiveRun, server: ServerTarget) -> Injector:
+    """What injects the faults of a run's plan."""
+    scenario, workers = running.prepared.scenario, running.prepared.workers
+    struck = WorkerFaults(workers, lambda: workers.start_another(running.line))
+    targets = FaultTargets(server, struck, usual_network=scenario.network)
+    return Injector(scenario.faults, targets, running.offset_us, scenario.seed)
+
+
 def _measure(
-    prepared: PreparedRun, callbacks: RunCallbacks, note: LeftNote
+    prepared: PreparedRun, server: ServerTarget, callbacks: RunCallbacks, note: LeftNote
 ) -> tuple[RunRecord, list[RecordWarning]]:
     """Measure a run that has been prepared, and clean its server.
 
@@ -105,9 +127,12 @@ def _measure(
     """
     note.is_clean = False
     try:
-        supervisor = Supervisor(start(prepared), callbacks)
-        supervisor.watch()
-        supervisor.drain()
+        running = start(prepared)
+        with _injector(running, server) as injector:
+            supervisor = Supervisor(running, callbacks, injector)
+            supervisor.watch()
+            supervisor.drain()
+        supervisor.replace_connections()
         record = build_record(collect(supervisor))
     except BaseException as error:
         _end_all(prepared.fleet)
@@ -149,7 +174,7 @@ def clean_up(prepared: PreparedRun, record: RunRecord | None) -> RecordWarning |
     scope = CleanupScope(
         run=prepared.run_id,
         sent=_sent_by_producer(prepared),
-        workers=0 if prepared.scenario.is_observed else prepared.scenario.workers,
+        workers=0 if prepared.scenario.is_observed else prepared.workers.started,
         counts=counts,
         counter_rules=None if observation is None else observation.counter_rules,
     )

@@ -21,9 +21,16 @@ class StandstillWatch:
         self._moved_us = clock.now_us()
 
     def message(
-        self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]
+        self,
+        producers: Sequence[ProducerReport],
+        workers: Sequence[WorkerReport],
+        *,
+        is_disturbed: bool = False,
     ) -> str | None:
-        """A sentence once nothing was enqueued, taken or finished for too long, or None."""
+        """A sentence once nothing was enqueued, taken or finished for too long, or None.
+
+        ``is_disturbed``: a fault of the plan goes on, so that this is no standstill of the run's.
+        """
         if not self._may_wait_for_ever:
             return None
         now_us = self._clock.now_us()
@@ -32,7 +39,7 @@ class StandstillWatch:
             sum(report.started for report in workers),
             sum(report.ended for report in workers),
         )
-        if moved != self._moved or any(report.in_flight for report in workers):
+        if moved != self._moved or is_disturbed or any(report.in_flight for report in workers):
             self._moved, self._moved_us = moved, now_us
         if now_us - self._moved_us < UNSERVED_S * 1e6:
             return None

@@ -61,6 +61,10 @@ class ChildProcess(Generic[Report]):
     """When it last sent a message, once its work has begun: it then sends several a second."""
     given_up: str = ""
     """Why the run has killed it; empty if it has not."""
+    ends_by_plan: bool = False
+    """Whether a fault of the plan has sent it a signal that ends it: its end is no failure."""
+    is_stalled: bool = False
+    """Whether a fault of the plan has stopped it: its silence is no failure."""
 
     @property
     def is_done(self) -> bool:
@@ -79,6 +83,22 @@ class ChildProcess(Generic[Report]):
         with contextlib.suppress(ChannelClosed):
             self.writer.write(message)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended, and no fault of the plan has sent it a signal that ends it."""
+        return not (self.gone or self.ends_by_plan)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal of the plan of faults."""
+        if number is signal.SIGCONT:
+            self.heard_s = None if self.heard_s is None else time.monotonic()
+            self.is_stalled = False
+        elif number is signal.SIGSTOP:
+            self.is_stalled = True
+        else:
+            self.ends_by_plan = True  # first: it may be noticed at once
+        self.process.signal_group(number)
+
     def give_up(self, reason: str) -> None:
         """Kill it, unless it has ended: it has not answered, and must not act any more."""
         if not self.gone:
@@ -88,7 +108,7 @@ class ChildProcess(Generic[Report]):
 
     def check(self) -> None:
         """Kill it where it has been silent for too long."""
-        is_expected = self.heard_s is not None and not self.is_done
+        is_expected = self.heard_s is not None and not (self.is_done or self.is_stalled)
         if is_expected and time.monotonic() - (self.heard_s or 0.0) > SILENT_AFTER_S:
             self.give_up(
                 f"{self.name} sent no report for {SILENT_AFTER_S:.0f} s and was killed: check "
@@ -97,7 +117,7 @@ class ChildProcess(Generic[Report]):
 
     def exit_reason(self) -> str | None:
         """How it ended before its final report, as a sentence, or None."""
-        if self.report is not None and self.report.final:
+        if self.ends_by_plan or (self.report is not None and self.report.final):
             return None
         if self.failure is not None:
             return f"{self.name}: {self.failure.message}"

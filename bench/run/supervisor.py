@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import redis
 
+from bench.faults.injector import Injector
 from bench.ipc import remote
 from bench.ipc.messages import SendReport, Stop
 from bench.measure.leases import Leases
@@ -84,8 +85,13 @@ class RunState:
 class Supervisor:
     """Watches one run from its start until its queues are drained."""
 
-    def __init__(self, running: ActiveRun, callbacks: RunCallbacks) -> None:
+    def __init__(
+        self, running: ActiveRun, callbacks: RunCallbacks, injector: Injector | None = None
+    ) -> None:
         self.running = running
+        self.injector = injector or Injector((), None, running.offset_us)
+        self._returns = 0
+        """How often the server had come back when connections to it were last replaced."""
         self.prepared = running.prepared
         self.state = RunState()
         self._callbacks = callbacks
@@ -120,13 +126,16 @@ class Supervisor:
                 self._cut_short("the run was interrupted before its end")
                 return
             failure = self._failure() or standstill.message(
-                self.producer_reports(), self.worker_reports()
+                self.producer_reports(),
+                self.worker_reports(),
+                is_disturbed=self.injector.is_under_way,
             )
             if failure is not None:
                 self._cut_short(failure)
                 return
             self.turn("enqueueing")
         self.state.enqueued_until_us = self.running.offset_us()
+        self.injector.enqueueing_over()
 
     def drain(self) -> None:
         """Return when every task that was enqueued has ended, or the time for that is over."""
@@ -154,17 +163,21 @@ class Supervisor:
 
     def turn(self, phase: str) -> None:
         """Take the processes' messages for a moment, then do what has become due."""
-        self.prepared.fleet.receive(self._patience_s(phase))
+        self.prepared.fleet.receive(self.injector.until_next_s(self._patience_s(phase)))
+        self.injector.inject_due()
+        self.replace_connections()
+        is_away = self.injector.is_server_away  # it would keep the run waiting
         now_us, state = self.prepared.clock.now_us(), self.state
         start_us = self.running.line.start_us
         if now_us >= max(state.next_sample_us, start_us):
             offset_us = now_us - start_us
             state.next_sample_us = start_us + INTERVAL_US * (offset_us // INTERVAL_US + 1)
-            self.prepared.sampler.sample(offset_us)
+            if not is_away:
+                self.prepared.sampler.sample(offset_us)
             self.prepared.machine.sample(offset_us)
-            if phase == "draining":
+            if phase == "draining" and not is_away:
                 state.leases = self.prepared.draining.leases()
-        if now_us >= state.next_poll_us:
+        if now_us >= state.next_poll_us and not is_away:
             state.next_poll_us = now_us + _REPORT_EVERY_US
             # A server that does not answer now leaves the newest reports as they are.
             with contextlib.suppress(redis.exceptions.RedisError):
@@ -173,6 +186,12 @@ class Supervisor:
         if now_us >= state.next_progress_us:
             state.next_progress_us = now_us + _REPORT_EVERY_US
             self.show(phase)
+
+    def replace_connections(self) -> None:
+        """Open the run's own connections again where the server has been away."""
+        if self._returns != self.injector.returns:
+            self._returns = self.injector.returns
+            self.prepared.client.connection_pool.disconnect()
 
     def _patience_s(self, phase: str) -> float:
         """How long to wait for messages now."""
@@ -256,6 +275,7 @@ class Supervisor:
 
     def _cut_short(self, reason: str) -> None:
         self.state.interruptions.append(reason)
+        self.injector.close()  # what is under way would keep the processes from ending
         self.state.enqueued_until_us = self.running.offset_us()
         self._stop_producers()
         self.until(self._have_producers_finished, INTERRUPTED_TIMEOUT_S, "stopping")
@@ -270,7 +290,9 @@ class Supervisor:
     def _no_worker_message(self) -> str | None:
         """A sentence once no worker has taken a task for too long, or None."""
         message = self.prepared.workers.no_worker_message(
-            self.producer_reports(), self.worker_reports()
+            self.producer_reports(),
+            self.worker_reports(),
+            is_disturbed=self.injector.is_under_way or bool(self.prepared.workers.killed),
         )
         if message is None:
             return None
@@ -293,15 +315,28 @@ class Supervisor:
     def _is_drained(self) -> bool:
         if self._callbacks.should_stop() or self._failure() is not None:
             return True
+        if self.injector.is_server_away:
+            return False
         awaits_workers = self._scenario.external_workers and not self.state.remote_reports
+        working, killed = self._working_and_killed()
         return self.prepared.draining.is_over(
-            self.producer_reports(), self.worker_reports(), awaits_workers
+            self.producer_reports(), working, awaits_workers, killed
         )
+
+    def _working_and_killed(self) -> tuple[list[WorkerReport], list[WorkerReport]]:
+        """The newest reports of workers that go on, and the last ones of those that were ended."""
+        working = list(self.state.remote_reports.values())
+        killed: list[WorkerReport] = []
+        for worker in self.prepared.fleet.workers:
+            if (report := worker.report) is not None:
+                (killed if worker.ends_by_plan else working).append(report)
+        return working, killed
 
     def _waits_for(self) -> str:
         """What is left to wait for in a drain; empty for nothing."""
-        reports = self.worker_reports()
+        reports, killed = self._working_and_killed()
         held = sum(report.in_flight + report.waiting_retry for report in reports)
         if held:
             return f"workers that reported {held:,} tasks in flight or waiting for a retry"
-        return "" if self.prepared.draining.is_empty() else "the queues' lists to be empty"
+        is_empty = self.prepared.draining.is_empty(with_active=not killed)
+        return "" if is_empty else "the queues' lists to be empty"

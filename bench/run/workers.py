@@ -64,17 +64,19 @@ class Workers:
                 self._add_external_workers()
             return
         for number in range(self._scenario.workers):
-            name = worker_name(self._run, number)
-            message = StartWorker(
-                url=self._request.url,
-                name=name,
-                scenario=self._scenario,
-                run=self._run,
-                offset_us=self._offset_us,
-                with_latency_counts=self._request.with_latency_counts,
-                latency_bounds_us=self._request.latency_bounds_us,
-            )
-            self._fleet.start_worker(f"worker {number}", message)
+            self._start_own(number)
+
+    def _start_own(self, number: int) -> None:
+        message = StartWorker(
+            url=self._request.url,
+            name=worker_name(self._run, number),
+            scenario=self._scenario,
+            run=self._run,
+            offset_us=self._offset_us,
+            with_latency_counts=self._request.with_latency_counts,
+            latency_bounds_us=self._request.latency_bounds_us,
+        )
+        self._fleet.start_worker(f"worker {number}", message)
 
     def _start_observer(self, client: redis.Redis) -> None:
         message = StartObserver(
@@ -90,13 +92,37 @@ class Workers:
         self._fleet.start_worker(message.name, message)
 
     def _add_external_workers(self) -> None:
-        command = command_of(self._scenario, self._request.open_url or self._request.url)
         for number in range(self._scenario.workers):
-            name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
-            external_worker = ExternalWorker(name, command)
-            self._fleet.add_external_worker(external_worker)
+            external_worker = self._add_external_worker(number)
             if self._scenario.worker_start == "with-run":
                 external_worker.start()  # its start-up is over by the time that tasks are due
+
+    def _add_external_worker(self, number: int) -> ExternalWorker:
+        command = command_of(self._scenario, self._request.open_url or self._request.url)
+        name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
+        external_worker = ExternalWorker(name, command)
+        self._fleet.add_external_worker(external_worker)
+        return external_worker
+
+    @property
+    def started(self) -> int:
+        """How many workers of its own the run has started so far."""
+        return len(self.serving)
+
+    def start_another(self, line: TimeLine) -> ProcessHandle[WorkerReport]:
+        """Start one more worker in the middle of the run, which serves at once.
+
+        Raises UsageError where there is no such program, and MeasurementError or OSError where no
+        process can be started.
+        """
+        number = self.started
+        if self._scenario.is_observed:
+            self._add_external_worker(number)
+        else:
+            self._start_own(number)
+        worker = self.serving[-1]
+        worker.send(Begin(line))
+        return worker
 
     def _uses_events(self, client: redis.Redis) -> bool:
         """Raises UsageError where the scenario needs keyspace events and the server sends none."""
@@ -132,6 +158,11 @@ class Workers:
         return [] if self._scenario.is_observed else self.reporting
 
     @property
+    def killed(self) -> Sequence[ProcessHandle[WorkerReport]]:
+        """Those of ``serving`` that a fault of the plan has ended, or is ending."""
+        return [worker for worker in self.serving if worker.ends_by_plan]
+
+    @property
     def observers(self) -> Sequence[ProcessHandle[WorkerReport]]:
         """The processes that watch external workers."""
         return self.reporting if self._scenario.is_observed else []
@@ -152,10 +183,17 @@ class Workers:
                 worker.send(Begin(line))
 
     def no_worker_message(
-        self, producers: Sequence[ProducerReport], workers: Sequence[WorkerReport]
+        self,
+        producers: Sequence[ProducerReport],
+        workers: Sequence[WorkerReport],
+        *,
+        is_disturbed: bool = False,
     ) -> str | None:
-        """A sentence once no worker has taken a task for too long, or None."""
-        self._awaited.look(producers, workers, self._are_serving)
+        """A sentence once no worker has taken a task for too long, or None.
+
+        ``is_disturbed``: a fault of the plan goes on, or has ended workers.
+        """
+        self._awaited.look(producers, workers, self._are_serving and not is_disturbed)
         message = self._awaited.message()
         return None if message is None else f"{message}{self._last_output()}"
 

@@ -8,7 +8,7 @@ from bench.clock import Clock, RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.reports import WorkerReport
-from bench.redisio.connection import RawConnection, open_client
+from bench.redisio.connection import ANSWER_TIMEOUT_S, RawConnection, open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.worker.batch import TaskRecorder, WorkerSettings
 from bench.worker.difficulties import Difficulties
@@ -126,7 +126,7 @@ def serve(message: ParentMessage, control: Control) -> None:
             settings.layout,
             worker,
             clock,
-            open_client(message.url),
+            open_client(message.url, _answer_timeout_s(scenario)),
             functools.partial(RawConnection, message.url),
             functools.partial(open_client, message.url, LAST_ANSWER_TIMEOUT_S),
         )
@@ -137,6 +137,11 @@ def serve(message: ParentMessage, control: Control) -> None:
 
         loop.run(control.fileno(), on_control, reporter.send_if_due)
     reporter.send_final()
+
+
+def _answer_timeout_s(scenario: Scenario) -> float:
+    """How long a heartbeat may keep the worker from its tasks where the server is to be away."""
+    return LAST_ANSWER_TIMEOUT_S if scenario.faults else ANSWER_TIMEOUT_S
 
 
 def main() -> int:

@@ -40,6 +40,7 @@ class ScriptedProcess:
     reason: str | None = None
     cpu_s: float = 0.0
     is_done: bool = False
+    ends_by_plan: bool = False
     received: list[ParentMessage] = field(default_factory=list)
 
     def send(self, message: ParentMessage) -> None:
@@ -184,6 +185,7 @@ class ScriptedDraining:
         producers: Sequence[ProducerReport],
         workers: Sequence[WorkerReport],
         awaits_workers: bool,
+        killed: Sequence[WorkerReport] = (),
     ) -> bool:
         self.awaited.append(awaits_workers)
         return self.is_empty()
@@ -195,7 +197,7 @@ class ScriptedDraining:
     def was_empty(self) -> bool:
         return self.is_empty()
 
-    def is_empty(self) -> bool:
+    def is_empty(self, *, with_active: bool = True) -> bool:
         return self.clock.now_us() - START_US >= self.over_from_us
 
 

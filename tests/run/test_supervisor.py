@@ -214,7 +214,7 @@ def test_a_drain_that_takes_too_long_has_timed_out_where_work_is_left(
 ) -> None:
     scene = Scene(scenario(drain_timeout=2), workers=[worker(**state)])
     monkeypatch.setattr(scene.draining, "is_over", lambda *_: False)
-    monkeypatch.setattr(scene.draining, "is_empty", lambda: is_empty)
+    monkeypatch.setattr(scene.draining, "is_empty", lambda **_: is_empty)
     took_s, interruptions, found = drained(scene, 0)
     assert took_s == pytest.approx(2.0, abs=0.3)
     assert (interruptions, found) == ([], timed_out)
