@@ -50,7 +50,8 @@ class DrainMonitor:
         # Those that have ended may be left over from workers of long ago.
         count = int(self._client.zcount(key, self._clock.now_us() // 1_000_000, "+inf"))
         last: Any = self._client.zrange(key, -1, -1, withscores=True)
-        return Leases(count, float(last[0][1])) if count else None
+        # The last one may have been given back between the two commands.
+        return Leases(count, float(last[0][1])) if count and last else None
 
     def _length(self, key: QueueKey) -> int:
         self.commands += key.is_sorted_set  # LLEN is never counted as a task's

@@ -140,6 +140,37 @@ def test_leases_are_those_of_all_queues_until_the_last_one_ends() -> None:
         assert DrainMonitor(client, RUNQY, QUEUES, FakeClock(START_US)).leases() is None
 
 
+class _Released(ScriptedClient):
+    """A server on which the last lease is given back once leases have been counted."""
+
+    def zrange(self, *_: object, **__: object) -> list[tuple[bytes, float]]:
+        return []
+
+
+def test_a_lease_that_is_given_back_while_it_is_looked_at_is_none() -> None:
+    client = _Released({ASYNQ.leases(QUEUES[0]) or "": 1})
+    drain = DrainMonitor(cast(redis.Redis, client), ASYNQ, QUEUES, FakeClock(START_US))
+    assert drain.leases() is None
+
+
+def test_what_killed_workers_had_is_not_waited_for() -> None:
+    """Nobody else knows of it: the lists of active tasks may hold it for ever."""
+    drain = Drain()
+    drain.client.lengths[RUNQY.active(QUEUES[0])] = 2
+    producers = [ProducerReport(number=0, enqueued=10)]
+    killed = [worker(1, in_flight=2)]
+
+    def is_over(made_after_us: int) -> bool:
+        living = [worker(7, made_after_us=made_after_us)]
+        return drain.draining.is_over(producers, living, False, killed)
+
+    assert not is_over(0)
+    drain.clock.advance(2 * QUIET_US)
+    assert is_over(2 * QUIET_US)
+    drain.client.lengths[RUNQY.pending(QUEUES[0])] = 1
+    assert not is_over(2 * QUIET_US)
+
+
 def test_a_server_that_does_not_answer_shows_no_leases() -> None:
     drain = Drain(ASYNQ)
     drain.client.is_gone = True
