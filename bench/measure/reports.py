@@ -67,6 +67,11 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     """Latencies so far in the buckets of the run's bounds, if it gave any."""
     peak_memory_bytes: int = 0
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
+    held_us: list[tuple[int, int]] = []
+    """When the server took nothing, from the first moment until everything late was sent, in µs
+    after the start; only in a final report of a run with faults."""
+    own_lag: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
+    """``schedule_lag`` of the tasks that were sent outside of these times; likewise."""
     acknowledged: bytes = b""
     refused_set: bytes = b""
 

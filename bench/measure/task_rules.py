@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from bench import units
+from bench.measure.fault_verdict import are_stranded, explained, explained_count
 from bench.measure.ledger import Counts
 from bench.measure.verdict_inputs import (
     Verdict,
@@ -76,7 +77,7 @@ def _completed_gone(inputs: VerdictInputs) -> str:
 def _unfinished(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
     has_completions = bool(counts.ended)
-    if inputs.drain_waited_for and has_completions:
+    if inputs.drain_waited_for and has_completions and not are_stranded(inputs):
         yield VerdictReason("drain_timed_out", _drain_timed_out(inputs), Verdict.INCOMPLETE)
     if inputs.expects_completions and counts.enqueued and not has_completions:
         yield VerdictReason("no_completions", _no_completions(inputs), Verdict.INCOMPLETE)
@@ -149,34 +150,43 @@ def _no_completions(inputs: VerdictInputs) -> str:
 
 def lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
-    if counts.lost and inputs.are_outcomes_known:
-        yield VerdictReason("lost", _lost(inputs), Verdict.LOSSY)
-    if counts.duplicated:
+    if inputs.are_outcomes_known:
+        yield from explained(inputs, "lost", "were acknowledged and disappeared")
+    lost, duplicated, refused, unknown = (
+        getattr(counts, name) - explained_count(inputs, name)
+        for name in ("lost", "duplicated", "refused", "unknown")
+    )
+    if lost > 0 and inputs.are_outcomes_known:
+        yield VerdictReason("lost", _lost(inputs, lost), Verdict.LOSSY)
+    yield from explained(inputs, "duplicated", "were finished again")
+    yield from explained(inputs, "refused", "were refused by the server")
+    yield from explained(inputs, "unknown", "were sent, got no reply and were seen nowhere,")
+    if duplicated > 0:
         yield VerdictReason(
             "duplicated",
             f"workers finished tasks again after their first completion, "
-            f"{quantity(counts.duplicated, 'time')} in total: check whether a task is enqueued "
+            f"{quantity(duplicated, 'time')} in total: check whether a task is enqueued "
             "twice or given to two workers",
             Verdict.LOSSY,
         )
-    if counts.refused:
+    if refused > 0:
         yield VerdictReason(
             "refused",
-            f"the server refused {quantity(counts.refused, 'task')}"
+            f"the server refused {quantity(refused, 'task')}"
             + server_error_or(inputs, ": check its configuration and log"),
             Verdict.LOSSY,
         )
-    if counts.unknown:
+    if unknown > 0:
         yield VerdictReason(
             "unknown",
-            f"{quantity(counts.unknown, 'sent task')} received no reply, because the connection "
+            f"{quantity(unknown, 'sent task')} received no reply, because the connection "
             "was lost or the server dropped replies: check the server and the network",
             Verdict.LOSSY,
         )
 
 
-def _lost(inputs: VerdictInputs) -> str:
-    """The warning for enqueued tasks that are nowhere."""
+def _lost(inputs: VerdictInputs, lost: int) -> str:
+    """The warning for enqueued tasks that are nowhere and that no fault explains."""
     details = ["neither finished, pending nor active"]
     if inputs.missing_tasks:
         popped = quantity(inputs.missing_tasks, "id")
@@ -185,7 +195,7 @@ def _lost(inputs: VerdictInputs) -> str:
         details.append(_unfinished_states(inputs))
     if inputs.looked_up is not None:
         return (
-            f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared with the process that "
+            f"{quantity(lost, 'enqueued task')} disappeared with the process that "
             f"died ({'; '.join(details)}): it had taken them from the queue and not marked them"
         )
     if inputs.server.evicted:
@@ -197,7 +207,7 @@ def _lost(inputs: VerdictInputs) -> str:
     if inputs.others.tasks:
         details.append(f"others use these queues, too: {_other_tasks(inputs)}")
     return (
-        f"{quantity(inputs.counts.lost, 'enqueued task')} disappeared ({'; '.join(details)}): "
+        f"{quantity(lost, 'enqueued task')} disappeared ({'; '.join(details)}): "
         "look for evicted keys, other consumers of these queues, and workers that drop tasks"
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench import units
-from bench.measure import priorities, task_rules
+from bench.measure import fault_verdict, priorities, task_rules
 from bench.measure.verdict_inputs import (
     ENQUEUED_SHARE,
     Verdict,
@@ -46,11 +46,14 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
     order = list(Verdict)
     reasons = sorted(
         [
+            *fault_verdict.not_injected(inputs),
             *task_rules.incomplete(inputs),
             *task_rules.lossy(inputs),
+            *fault_verdict.stranded(inputs),
             *_generator_limited(inputs),
             *_clocks_apart(inputs),
             *_unstable(inputs),
+            *fault_verdict.held_back(inputs),
             *_notes_on_latencies(inputs),
             *_notes_on_producers(inputs),
             *task_rules.notes_on_ends(inputs),
@@ -77,6 +80,8 @@ def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         )
     # What the server refused was sent, and what was given up is said already.
     due = counts.due - given_up.tasks
+    if inputs.faults.injected:
+        due -= counts.unknown  # was sent, and is told under its fault
     if counts.enqueued + counts.refused < ENQUEUED_SHARE * due:
         yield VerdictReason(
             "enqueued_too_few",
@@ -169,6 +174,14 @@ def _unstable(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     else:
         growth = unstable_growth(inputs.backlog, inputs.asked_per_s)
     if growth is not None:
+        faults = fault_verdict.slowed_by(inputs)
+        if faults and _was_stable(inputs):
+            yield VerdictReason(
+                "backlog_grows",
+                f"the backlog grew by {units.format_rate(growth)} with "
+                f"{fault_verdict.named(faults)}, and did not before",
+            )
+            return
         yield VerdictReason(
             "backlog_grows",
             f"the backlog grew by {units.format_rate(growth)} throughout the window because "
@@ -176,6 +189,13 @@ def _unstable(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "load or add workers",
             Verdict.UNSTABLE,
         )
+
+
+def _was_stable(inputs: VerdictInputs) -> bool:
+    """Whether the backlog is known not to have grown before the first fault."""
+    before = inputs.faults.backlog_before
+    growth = short_growth(before)
+    return growth is not None and growth <= SHORT_GROWTH_SHARE * (inputs.asked_per_s or 0.0)
 
 
 def unstable_growth(

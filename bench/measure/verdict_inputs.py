@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench import units
+from bench.measure.faults import FaultOutcome, InjectedFault
 from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
@@ -87,6 +88,9 @@ class Lateness:
     reached_per_s: float | None = None
     """The rate at which tasks were enqueued in the window."""
     given_up: GivenUp = GivenUp()
+    held_s: float = 0.0
+    """For how long faults of the plan kept the server from taking tasks; what was sent late by that
+    is in none of the figures above."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,18 @@ class ServerChange:
     """Keys that it evicted, of anybody's."""
     unknown_costs: str = ""
     """Why it is not known what a task cost, as a clause; empty if that is known."""
+
+
+@dataclass(frozen=True)
+class FaultInputs:
+    """The faults of a run's plan."""
+
+    injected: Sequence[InjectedFault] = ()
+    """The faults as they happened."""
+    outcomes: Sequence[FaultOutcome] = ()
+    """What each of them did to the tasks."""
+    backlog_before: Sequence[float] = ()
+    """Tasks pending at each second of the window before the first fault."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,7 @@ class VerdictInputs:
     """How much longer the drain would have taken when it timed out, at the rate of its end; None
     where that is not known."""
     server: ServerChange = ServerChange()
+    faults: FaultInputs = FaultInputs()
     others: OtherUsers = OtherUsers()
     unserved: Sequence[str] = ()
     """The tasks that workers took and could not serve, by the reason, as clauses."""

@@ -20,6 +20,7 @@ from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
+from bench.producer.held_times import HeldTimes
 from bench.producer.lookahead import Lookahead
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
@@ -28,7 +29,7 @@ from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.workload.feed import Feed
 from bench.workload.outages import longest_outage_s
-from bench.workload.overrun import Overrun
+from bench.workload.overrun import ON_TIME_US, Overrun
 
 TICK_US = 300
 """Least time between two buffers: tasks due in between go out together."""
@@ -82,7 +83,8 @@ class Producer(Generic[Prepared]):
         self._lookahead = Lookahead(self._feed, line.start_us, peak_per_s, sink.prepare)
         self._overrun = Overrun.of(scenario)
         self._outage_us = round(longest_outage_s(scenario) * 1e6)
-        self._recorder = ProducerRecorder(line, start.scenario.is_closed_loop)
+        self._held_times = HeldTimes(line) if scenario.faults else None
+        self._recorder = ProducerRecorder(line, scenario.is_closed_loop, self._held_times)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
@@ -124,15 +126,23 @@ class Producer(Generic[Prepared]):
             if self._overrun.is_over(now_us - self._start_us, due_us - self._start_us):
                 self._reporter.give_up(now_us - due_us)
                 return
+            if self._held_times is not None and due_us > now_us - ON_TIME_US:
+                self._held_times.end(now_us)
             pause_us = max(due_us, next_tick_us) - now_us
             if pause_us > 0:
                 if not (pause_us >= _WORK_IN_PAUSE_US and self._work_ahead(now_us)):
                     self._wait(now_us + pause_us)
             elif self._sink.is_congested:
+                self._note_held(now_us)
                 self._wait(now_us + _REPORT_EVERY_US)
             else:
                 next_tick_us = now_us + self._tick_us
                 self._send_due(now_us)
+
+    def _note_held(self, now_us: int) -> None:
+        """Note that the server takes nothing now."""
+        if self._held_times is not None:
+            self._held_times.begin(now_us)
 
     def _work_ahead(self, now_us: int) -> bool:
         """Do a piece of work that is better done now than at a tick; whether there was any.
@@ -260,6 +270,7 @@ class Producer(Generic[Prepared]):
         Raises ServerUnreachable when no connection can be opened for a while.
         """
         self._recorder.connection_lost()
+        self._note_held(self._clock.now_us())
         deadline_us = self._clock.now_us() + _RECONNECT_FOR_US + self._outage_us
         while True:
             try:
@@ -280,5 +291,8 @@ class Producer(Generic[Prepared]):
         if not self._scenario.is_closed_loop:
             unsent = self._lookahead.due_by(self._clock.now_us())
         report = self._reporter.final(unsent)
+        if self._held_times is not None:
+            report.held_us = self._held_times.after_start(self._clock.now_us())
+            report.own_lag = self._held_times.own_lag()
         self._note_progress()  # tasks that were not answered by now never will be
         return report

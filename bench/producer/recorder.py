@@ -18,6 +18,7 @@ from bench.measure.ledger import ProducerLedger
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, RateSeries
 from bench.measure.reports import MeasuredLatencies
 from bench.measure.window import TimeLine
+from bench.producer.held_times import HeldTimes
 from bench.wire.frames import Tasks
 
 _VECTOR_FROM = 24
@@ -85,7 +86,11 @@ class ProducerRecorder:
     connection is enough. All times are absolute, in µs on the run's clock.
     """
 
-    def __init__(self, line: TimeLine, is_closed_loop: bool) -> None:
+    def __init__(
+        self, line: TimeLine, is_closed_loop: bool, held_times: HeldTimes | None = None
+    ) -> None:
+        self.held_times = held_times
+        """When the server took nothing; None where nobody asks."""
         self._start_us = line.start_us
         self._is_closed_loop = is_closed_loop
         self._intervals = IntervalRecorder(line)
@@ -224,6 +229,8 @@ class ProducerRecorder:
     def _count_sent(self) -> None:
         pieces, sent_us = self._sent.take()
         tasks = _together(pieces)
+        if self.held_times is not None and not self._is_closed_loop:
+            self.held_times.count(tasks.queue, tasks.due_us, sent_us)
         if len(tasks) < _VECTOR_FROM:
             self._count_sent_singly(tasks, sent_us)
             return

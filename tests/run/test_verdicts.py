@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from bench.measure.faults import InjectedFault
 from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport
 from bench.measure.unserved import Unserved
 from bench.measure.window import time_line
 from bench.records import run_record
 from bench.run.build_record import build_record
+from bench.run.figures.verdict_inputs import are_explained
+from bench.workload.faults import Fault, FaultKind
 from tests.run.values import (
     EXTERNAL,
     START_US,
@@ -362,3 +365,44 @@ def test_tasks_that_were_not_served_are_no_part_of_what_passed() -> None:
         in (messages["not_served"])
     )
     assert "(commands refused with BUSY: 3)" in messages["difficulties"]
+
+
+RESTARTED = InjectedFault(
+    Fault(kind=FaultKind.RESTART, at_s=0.5, text="restart server"), 500_000, 700_000
+)
+
+
+@pytest.mark.parametrize(
+    ("held", "faults", "expected"),
+    [
+        ([(510_000, 800_000)], [RESTARTED], True),
+        ([(900_000, 950_000)], [RESTARTED], True),  # a lost connection is noticed a little later
+        ([(510_000, 800_000), (100_000, 200_000)], [RESTARTED], False),  # one is before any fault
+        ([(1_300_000, 1_400_000)], [RESTARTED], False),
+        ([(510_000, 800_000)], [], False),
+        ([], [RESTARTED], False),
+    ],
+)
+def test_only_a_fault_of_that_moment_explains_that_a_server_took_nothing(
+    held: list[tuple[int, int]], faults: list[InjectedFault], expected: bool
+) -> None:
+    assert are_explained([producer(held_us=held)], faults) is expected
+
+
+def test_a_planned_restart_is_no_loss_of_data_where_workers_report() -> None:
+    after = usage(run_id="b")
+    unplanned = build_record(collected(usage_after=after))
+    planned = build_record(collected(usage_after=after, faults=[RESTARTED]))
+    assert "server_lost_data" in codes(unplanned)
+    assert "server_lost_data" not in codes(planned)
+    assert planned.verdict == "valid"
+
+
+def test_a_planned_loss_that_cannot_be_told_from_ended_tasks_makes_a_run_incomplete() -> None:
+    changes: dict[str, Any] = {"usage_after": usage(run_id="b"), "faults": [RESTARTED]}
+    chosen = scenario(worker="external")
+    kept = build_record(collected(chosen, workers=[observer()], **changes))
+    gone = build_record(collected(chosen, workers=[observer()], has_marker=False, **changes))
+    assert "server_lost_data" not in codes(kept)
+    assert "server_lost_data" in codes(gone)
+    assert gone.verdict == "incomplete"

@@ -4,10 +4,12 @@ A figure is None where the server does not tell it, and where the two readings d
 together: its counters go back when it is restarted or its statistics are reset. None is negative.
 """
 
+from bench.measure.faults import InjectedFault
 from bench.measure.ledger import Counts
 from bench.redisio.server_info import ServerUsage, have_counters_gone_on, is_same_process
 from bench.run.collected import CollectedRun
 from bench.run.server_sampler import ServerSample
+from bench.workload.faults import FaultKind
 
 
 def costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float | None]:
@@ -43,6 +45,8 @@ def unknown_costs(run: CollectedRun) -> str:
     if after is None:
         return ""
     if not is_same_process(before, after):
+        if was_replaced_by_plan(run):
+            return "it was restarted as planned, which sets its counters to zero"
         return "it was restarted, which sets its counters to zero: keep it up during a run"
     if not have_counters_gone_on(before, after):
         return "its statistics were reset meanwhile: let nothing send CONFIG RESETSTAT during a run"
@@ -78,13 +82,38 @@ def lost_data(run: CollectedRun) -> str:
     if after is None:
         return ""
     if not is_same_process(before, after):
+        if was_replaced_by_plan(run):
+            return _lost_by_plan(run)
         return "was restarted" + (" and lost its data" if run.remaining.has_marker is False else "")
     evicted = evicted_keys(run)
+    if any(_has_begun(each, FaultKind.FILL) for each in run.faults):
+        evicted = 0  # as planned: the account by id shows which tasks they were
     return _flush(run, before, after, evicted) or (
         f"evicted {evicted:,} keys because its memory was full"
         if evicted and (run.scenario.is_observed or run.looked_up is not None)
         else ""
     )
+
+
+_REPLACES = (FaultKind.RESTART, FaultKind.FAILOVER, FaultKind.KILL)
+
+
+def was_replaced_by_plan(run: CollectedRun) -> bool:
+    """Whether a fault of the plan has put another process in the server's place."""
+    return any(_has_begun(each, *_REPLACES) and not each.fault.of_worker for each in run.faults)
+
+
+def _has_begun(injected: InjectedFault, *kinds: FaultKind) -> bool:
+    return injected.began_us is not None and injected.fault.kind in kinds
+
+
+def _lost_by_plan(run: CollectedRun) -> str:
+    """What a planned restart did to the data, where the account by id cannot tell: it takes a task
+    that is gone for ended where workers do not report, or one of them was killed."""
+    is_ambiguous = run.scenario.is_observed or run.looked_up is not None
+    if run.remaining.has_marker is not False or not is_ambiguous:
+        return ""
+    return "lost its data as planned, and not all workers reported what they had done"
 
 
 def _flush(run: CollectedRun, before: ServerUsage, after: ServerUsage, evicted: int) -> str:

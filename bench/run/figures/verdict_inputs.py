@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.measure import summary
+from bench.measure.faults import FaultOutcome, InjectedFault
+from bench.measure.histogram import Histogram
 from bench.measure.leases import RECOVERY_S
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion, find_inversions, ordered_pairs
 from bench.measure.recorder import Interval
-from bench.measure.reports import ObserverReport
+from bench.measure.reports import ObserverReport, ProducerReport
 from bench.measure.unserved import Unserved
 from bench.measure.verdict import LAG_LIMIT_S
 from bench.measure.verdict_inputs import (
     Clocks,
+    FaultInputs,
     GivenUp,
     Lateness,
     OtherUsers,
@@ -29,6 +32,8 @@ from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
 _LAST_SECONDS_S = 5.0
 """The part of a drain from whose rate it is told how long it would have gone on."""
+_NOTICED_WITHIN_US = 500_000
+"""How long after the end of a fault a producer may notice that a connection is lost."""
 _BETWEEN_PROCESSES = (Interval.QUEUE_WAIT, Interval.E2E, Interval.E2E_FROM_SEND)
 """Latencies from a stamp of a producer to one of a worker or an observer."""
 
@@ -42,7 +47,6 @@ def verdict_inputs(
 ) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
     scenario, counts = run.scenario, accounted.total
-    all_queues = [histograms[interval, ALL_QUEUES] for interval in Interval]
     return VerdictInputs(
         counts=counts,
         is_closed_loop=scenario.is_closed_loop,
@@ -55,8 +59,8 @@ def verdict_inputs(
         leases=run.leases,
         drain_timeout_s=scenario.drain_timeout_s,
         needed_drain_s=_needed_drain_s(run),
-        negative_latencies=sum(histogram.negative for histogram in all_queues),
-        overflowed_latencies=sum(histogram.overflow for histogram in all_queues),
+        negative_latencies=sum(each.negative for each in _of_all_queues(histograms)),
+        overflowed_latencies=sum(each.overflow for each in _of_all_queues(histograms)),
         missing_tasks=sum(report.missing for report in run.workers),
         first_error=_first_error(run),
         loop_lag_p99_s=loop_lag_p99_s(run),
@@ -69,9 +73,10 @@ def verdict_inputs(
         are_outcomes_known=_are_outcomes_known(run),
         looked_up=None if run.looked_up is None else run.looked_up.counts,
         clocks=_clocks(run, histograms),
-        lateness=_lateness(run, window, histograms),
+        lateness=_lateness(run, cut, window, histograms),
         drain_takes_s=_drain_takes_s(run, counts),
         server=_server(run),
+        faults=_faults(run, window),
         others=_others(run),
         difficulties=_difficulties(run),
         unserved=_unserved(run),
@@ -83,6 +88,10 @@ def verdict_inputs(
         inversions=_inversions(run, histograms),
         is_drain=scenario.worker_start == "after-fill",
     )
+
+
+def _of_all_queues(histograms: summary.LatencyTable) -> list[Histogram]:
+    return [histograms[interval, ALL_QUEUES] for interval in Interval]
 
 
 def unknown_latencies(inputs: VerdictInputs) -> Sequence[Interval]:
@@ -120,6 +129,35 @@ def _backlog(run: CollectedRun, window: Window) -> list[int]:
     return [sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)]
 
 
+def outcomes_of(injected: Sequence[InjectedFault]) -> list[FaultOutcome]:
+    """Faults as they happened, without what they did to tasks."""
+    return [
+        FaultOutcome(
+            kind=str(each.fault.kind),
+            fault=each.fault.text,
+            planned_s=each.fault.at_s,
+            began_s=None if each.began_us is None else each.began_us / 1e6,
+            ended_s=None if each.ended_us is None else each.ended_us / 1e6,
+            problem=each.problem,
+        )
+        for each in injected
+    ]
+
+
+def _faults(run: CollectedRun, window: Window) -> FaultInputs:
+    before = _backlog_before_faults(run, window)
+    return FaultInputs(run.faults, outcomes_of(run.faults), before)
+
+
+def _backlog_before_faults(run: CollectedRun, window: Window) -> list[int]:
+    first_us = min((each.began_us for each in run.faults if each.began_us is not None), default=0)
+    return [
+        sum(sample.backlog)
+        for sample in run.samples
+        if window.includes(sample.offset_us) and sample.offset_us < first_us
+    ]
+
+
 def _difficulties(run: CollectedRun) -> list[str]:
     """What workers met and went on after, as clauses."""
     refusals: Counter[str] = Counter()
@@ -140,12 +178,21 @@ def _unserved(run: CollectedRun) -> list[str]:
     return [reason.of(unserved[reason]) for reason in Unserved if unserved[reason]]
 
 
-def _lateness(run: CollectedRun, window: Window, histograms: summary.LatencyTable) -> Lateness:
+def _lateness(
+    run: CollectedRun,
+    cut: summary.WarmupCut,
+    window: Window,
+    histograms: summary.LatencyTable,
+) -> Lateness:
     """How many tasks were sent late, how late the latest of them, and how many were given up."""
-    lags = histograms[Interval.SCHEDULE_LAG, ALL_QUEUES]
+    lags, held_s = histograms[Interval.SCHEDULE_LAG, ALL_QUEUES], 0.0
+    if are_explained(run.producers, run.faults):
+        own = [report.own_lag for report in run.producers]
+        table = summary.latencies(own, list(run.scenario.queues), cut.first_slice)
+        lags, held_s = table[Interval.SCHEDULE_LAG, ALL_QUEUES], _held_s(run)
     p99_us = lags.percentile_us(99)
     if p99_us is None:
-        return Lateness(given_up=_given_up(run))
+        return Lateness(given_up=_given_up(run), held_s=held_s)
     late = lags.count_above(round(LAG_LIMIT_S * 1e6))
     return Lateness(
         p99_s=p99_us / 1e6,
@@ -153,6 +200,31 @@ def _lateness(run: CollectedRun, window: Window, histograms: summary.LatencyTabl
         longest_s=lags.max_us / 1e6,
         reached_per_s=enqueued_per_s(run, window),
         given_up=_given_up(run),
+        held_s=held_s,
+    )
+
+
+def are_explained(producers: Sequence[ProducerReport], faults: Sequence[InjectedFault]) -> bool:
+    """Whether the server took nothing at times, each of which begins while a fault goes on, or is
+    being undone."""
+    began = [held[0] for report in producers for held in report.held_us]
+    return bool(began) and all(any(_explains(each, us) for each in faults) for us in began)
+
+
+def _explains(injected: InjectedFault, held_us: int) -> bool:
+    if injected.began_us is None or injected.fault.of_worker:
+        return False
+    ended_us = injected.ended_us
+    return held_us >= injected.began_us and (
+        ended_us is None or held_us <= ended_us + _NOTICED_WITHIN_US
+    )
+
+
+def _held_s(run: CollectedRun) -> float:
+    """For how long the server took nothing of the producer of which it took nothing for longest."""
+    return max(
+        (sum(stop - start for start, stop in report.held_us) / 1e6 for report in run.producers),
+        default=0.0,
     )
 
 
