@@ -55,7 +55,7 @@ def effect(fault: Fault, targets: FaultTargets, draw: random.Random) -> Iterator
 def _on_workers(fault: Fault, targets: FaultTargets) -> Iterator[None]:
     workers = targets.workers
     if fault.kind is FaultKind.START:
-        workers.start()
+        workers.start(fault.worker)
     elif fault.kind is FaultKind.KILL:
         workers.kill(fault.worker, signal_of(fault))
     elif fault.kind is FaultKind.STALL:

@@ -80,8 +80,9 @@ class WorkerTarget(Protocol):
         """Send workers a signal that ends them."""
         ...
 
-    def start(self) -> None:
-        """Start the first worker again that was killed, or else one more.
+    def start(self, number: int | None) -> None:
+        """Start the worker with that number, which was killed or is one more; None for the first
+        one that was killed, or else one more.
 
         To be called by the thread that takes the processes' messages.
         """

@@ -59,12 +59,15 @@ class WorkerFaults:
         for worker in self._running(number):
             worker.signal(with_signal)
 
-    def start(self) -> None:
-        """Start the first worker again that was killed, or else one more. Raises UsageError,
-        MeasurementError and OSError."""
+    def start(self, number: int | None) -> None:
+        """Start the worker with that number, which was killed or is one more; None for the first
+        one that was killed, or else one more. Raises FaultFailed, UsageError, MeasurementError and
+        OSError."""
         numbered = self._all()
         dead = [place for place, worker in enumerate(numbered) if not worker.is_running]
-        place = dead[0] if dead else len(numbered)
+        place = (dead[0] if dead else len(numbered)) if number is None else number - 1
+        if place not in (*dead, len(numbered)):
+            raise FaultFailed(f"worker {number} is running, or there is no worker before it")
         started = self._start_another()
         if isinstance(started, _STRUCK):
             numbered[place : place + 1] = [started]

@@ -63,8 +63,8 @@ class Struck:
         self.note(f"reset {share} {draw.random()}")
         return 1
 
-    def start(self) -> None:
-        self.note("start")
+    def start(self, number: int | None) -> None:
+        self.note(f"start {number}")
 
     def set_network(self, network: Network) -> None:
         self.note(f"network {network.round_trip_s}")
@@ -189,14 +189,14 @@ def test_a_fault_that_fails_is_told(error: Exception, has_begun: bool) -> None:
 
 def test_a_worker_is_started_by_the_thread_that_takes_messages() -> None:
     struck = Struck()
-    with injector(struck, fault("start", 0.03, of_worker=True)) as it:
+    with injector(struck, fault("start", 0.03, of_worker=True, worker=2)) as it:
         assert it.until_next_s(10) <= 0.03
         it.inject_due()
         assert struck.done == []
         while it.until_next_s(10) == 0.0 or not struck.done:
             it.inject_due()
         assert it.until_next_s(10) == 10
-    assert struck.done == ["start"]
+    assert struck.done == ["start 2"]
     assert it.faults[0].ended_us is not None
 
 
