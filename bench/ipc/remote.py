@@ -39,6 +39,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whether reports carry the latency counts of a live display."""
     latency_bounds_us: tuple[int, ...] = ()
     """Bounds of the buckets in which reports carry latencies; none without them."""
+    fine_objectives: tuple[str, ...] | None = None
+    """As in ``Scenario``."""
 
 
 def info_key(run: int) -> str:

@@ -12,6 +12,7 @@ from bench.ipc.messages import StartProducer
 from bench.locust.alarm import Alarm
 from bench.locust.messages import Assignment
 from bench.locust.shared_feed import SharedFeed
+from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
@@ -115,7 +116,8 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
     end_us: int | None = None
     if scenario.is_closed_loop and scenario.duration_s is not None:
         end_us = line.start_us + round(scenario.duration_s * 1e6)
-    recorder = ProducerRecorder(line, scenario.is_closed_loop)
+    fine = fine_recorder(scenario.fine_objectives, scenario.queues)
+    recorder = ProducerRecorder(line, scenario.is_closed_loop, fine)
     return Producing(
         assigned=assigned,
         start_us=line.start_us,

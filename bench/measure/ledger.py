@@ -104,10 +104,12 @@ class WorkerLedger:
         self.count_repeats(queue, len(repeats))
         return repeats
 
-    def archive(self, queue: str, producer: int, sequences: Integers) -> None:
-        """Adds archived tasks (n,), which failed for good."""
+    def archive(self, queue: str, producer: int, sequences: Integers) -> Integers:
+        """Adds archived tasks (n,), which failed for good; returns those that this worker had
+        archived before."""
         repeats = self.archived.setdefault(producer, Bits()).add(sequences)
         self.count_repeats(queue, len(repeats))
+        return repeats
 
     def note_gone(self, producer: int, sequences: Integers) -> None:
         """Adds tasks (n,) that were enqueued and have ended, and of which nothing is left."""

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measure.bits import Bits
+from bench.measure.fine_recorder import FineRows
+from bench.measure.fine_rows import unpacked_rows
 from bench.measure.histogram import Packed, unpack
 from bench.measure.latency_buckets import Buckets
 from bench.measure.latency_counts import LatencyCounts
@@ -22,6 +24,7 @@ MOST = 1 << 53
 SECONDS_SHOWN = 3
 """Seconds of a report whose latencies a display shows, counted from the last one."""
 _SIGNED = ("made_us", "clock_offset_us")
+_MOST_FINE = 1000
 _MOST_KINDS, _LONGEST_KIND = 100, 500
 """Kinds of refusals and of tasks that could not be served, and the length of their names."""
 
@@ -95,6 +98,8 @@ def require_whole(report: WorkerReport, limits: ReportLimits) -> None:
     for count in by_interval.values():
         _require_at_most(count, attempts)
     _require_at_most(sum(report.measured.series.counts), report.ended)
+    if report.fine is not None:
+        _require_fine(report.fine, attempts)
 
 
 def require_producer(report: ProducerReport, limits: ProducerLimits) -> None:
@@ -144,6 +149,20 @@ def _require_measured(measured: MeasuredLatencies, queues: int, slices: int) -> 
     _require_counts(map(abs, series.sums_us))
     _require_bins("latencies", series.counts, sum(series.counts))
     return by_interval
+
+
+def _require_fine(fine: FineRows, attempts: int) -> None:
+    kinds = (fine.events, fine.tasks, fine.totals)
+    if sum(map(len, kinds)) > _MOST_FINE:
+        raise ValueError("it has too many rows of ten milliseconds")
+    for rows in (*fine.events.values(), *fine.tasks.values(), *fine.totals.values()):
+        for number, data in rows.items():
+            counts = unpacked_rows({0: data}, 1 << 10)
+            if number < 0 or counts.min() < 0 or counts.max() > MOST:
+                raise ValueError(f"its rows in piece {number} cannot be")
+    for rows in fine.events.values():
+        for data in rows.values():
+            _require_at_most(int(unpacked_rows({0: data}, 1 << 10).sum()), attempts)
 
 
 def _require_number(name: str, value: object) -> None:

@@ -7,6 +7,7 @@ earlier ones, so a report that is lost or arrives twice changes nothing.
 import msgspec
 
 from bench.measure.bits import Bits
+from bench.measure.fine_recorder import FineRows
 from bench.measure.histogram import Packed
 from bench.measure.latency_buckets import BucketCounts
 from bench.measure.latency_counts import LatencyCounts
@@ -72,6 +73,8 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     after the start; only in a final report of a run with faults."""
     own_lag: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
     """``schedule_lag`` of the tasks that were sent outside of these times; likewise."""
+    fine: FineRows | None = None
+    """Rows of ten milliseconds, in the final report of a run with faults."""
     acknowledged: bytes = b""
     refused_set: bytes = b""
 
@@ -156,6 +159,9 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     latency_buckets: dict[Interval, dict[int, BucketCounts]] = {}
     """Latencies so far in the buckets of the run's bounds, if it gave any."""
     measured: MeasuredLatencies = msgspec.field(default_factory=MeasuredLatencies)
+    fine: FineRows | None = None
+    """Rows of ten milliseconds so far, in each report of a run with faults: a worker that is
+    killed sends no final one."""
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
     gone_sets: dict[int, bytes] = {}

@@ -17,6 +17,7 @@ from bench.errors import ServerUnreachable
 from bench.ipc.child import Control
 from bench.ipc.messages import StartObserver
 from bench.ipc.progress_board import ProgressBoard
+from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer.counting import QueueCounter, commands_per_count
@@ -65,6 +66,7 @@ def connect(
     queries = TaskQueries(connection, layout, queues, scenario.seen_by)
     method = "keyspace events" if start.by_events else "polling"
     recorder = CompletionRecorder(line, method, start.latency_bounds_us)
+    recorder.fine = fine_recorder(scenario.fine_objectives, queues)
     events = KeyspaceEvents(start.url, layout, queues, start.run) if start.by_events else None
     read_lengths = functools.partial(lengths, client, layout, queues)
     return ObserverParts(

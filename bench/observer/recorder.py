@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.arrays import Flags, Integers, distinct
 from bench.measure.bits import Bits
+from bench.measure.fine_recorder import FineRecorder
 from bench.measure.histogram import Histogram
 from bench.measure.latency_buckets import BucketCounter
 from bench.measure.ledger import WorkerLedger
@@ -57,6 +58,8 @@ class CompletionRecorder:
         self._latencies = SecondLatencies()
         self._started = RateSeries()
         self._finished = RateSeries()
+        self.fine: FineRecorder | None = None
+        """Rows of ten milliseconds, which runs with faults need; None in others."""
         self._started_count = 0
         self._finished_count = 0
         self._widths = Histogram()
@@ -85,6 +88,9 @@ class CompletionRecorder:
         ):
             if total > before:
                 events.add(now_us - self._start_us, total - before)
+        if self.fine is not None and finished > self._finished_count:
+            gained = finished - self._finished_count
+            self.fine.happened("finished", now_us - self._start_us, gained)
         self._started_count = max(self._started_count, started)
         self._finished_count = max(self._finished_count, finished)
 
@@ -163,6 +169,9 @@ class CompletionRecorder:
         self._widths.record_many(by_us - after_us)
         self._latency_series.add(due_us - self._start_us, latest_us)
         self._latencies.record(by_us - self._start_us, latest_us)
+        if self.fine is not None:
+            queues = np.full(len(latest_us), queue)
+            self.fine.latencies(Interval.E2E, queues, latest_us, by_us - self._start_us)
 
     def report(self, full: bool) -> WorkerReport:
         """The state so far; sets and histograms only in the full kind."""
@@ -176,6 +185,8 @@ class CompletionRecorder:
             observed=self._observed,
             latency_buckets=self._buckets.count(is_last=full),
         )
+        if self.fine is not None:
+            report.fine = self.fine.packed()
         self._observed.are_outcomes_known = self.are_outcomes_known
         if self.are_outcomes_known:
             report.completed = self._settled[TaskOutcome.COMPLETED]

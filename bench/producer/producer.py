@@ -18,6 +18,7 @@ from bench.errors import ServerUnreachable
 from bench.ipc.child import Control
 from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
+from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
 from bench.producer.held_times import HeldTimes
@@ -84,7 +85,8 @@ class Producer(Generic[Prepared]):
         self._overrun = Overrun.of(scenario)
         self._outage_us = round(longest_outage_s(scenario) * 1e6)
         self._held_times = HeldTimes(line) if scenario.faults else None
-        self._recorder = ProducerRecorder(line, scenario.is_closed_loop, self._held_times)
+        fine = fine_recorder(scenario.fine_objectives, scenario.queues)
+        self._recorder = ProducerRecorder(line, scenario.is_closed_loop, fine, self._held_times)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US

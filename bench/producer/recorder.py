@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.arrays import Integers
+from bench.measure.fine_recorder import FineRecorder
 from bench.measure.latency_buckets import BucketCounter
 from bench.measure.latency_counts import LatencyCounts, latency_counts_by_interval
 from bench.measure.ledger import ProducerLedger
@@ -87,12 +88,18 @@ class ProducerRecorder:
     """
 
     def __init__(
-        self, line: TimeLine, is_closed_loop: bool, held_times: HeldTimes | None = None
+        self,
+        line: TimeLine,
+        is_closed_loop: bool,
+        fine: FineRecorder | None = None,
+        held_times: HeldTimes | None = None,
     ) -> None:
         self.held_times = held_times
         """When the server took nothing; None where nobody asks."""
         self._start_us = line.start_us
         self._is_closed_loop = is_closed_loop
+        self.fine = fine
+        """Rows of ten milliseconds, which runs with faults need; None in others."""
         self._intervals = IntervalRecorder(line)
         self._waiting: defaultdict[int, deque[_Sent]] = defaultdict(deque)
         """What awaits replies, by connection."""
@@ -130,6 +137,8 @@ class ProducerRecorder:
         (half-open), at least one."""
         self._waiting[connection].append(_Sent(tasks, start, stop, sent_us))
         self._sent.add(tasks, start, stop, sent_us)
+        if self.fine is not None:
+            self.fine.happened("sent", sent_us - self._start_us, stop - start)
         self.sent_count += stop - start
         self.in_flight += stop - start
 
@@ -153,20 +162,31 @@ class ProducerRecorder:
             stop = sent.start = min(start + count - first, sent.stop)
             accepted, latency_us = stop - start, acked_us - sent.sent_us
             among = range(first, first + accepted)
+            if self.fine is not None:
+                self.fine.answered(acked_us - self._start_us, sent.tasks.sequence[start:stop])
             if refused and (rejected := [each - first for each in refused if each in among]):
                 tasks = self._accepted(sent.tasks.part(start, stop), rejected)
                 accepted = len(tasks)
                 if accepted:
-                    self._acknowledged.add(tasks, 0, accepted, latency_us)
+                    self._note_accepted(tasks, 0, accepted, acked_us, latency_us)
             else:
-                self._acknowledged.add(sent.tasks, start, stop, latency_us)
-            if accepted:
-                self.enqueued.add(acked_us - self._start_us, accepted)
+                self._note_accepted(sent.tasks, start, stop, acked_us, latency_us)
             first += stop - start
             if stop == sent.stop:
                 waiting.popleft()
         if self.uncounted >= _COUNT_FROM:
             self.count()
+
+    def _note_accepted(
+        self, tasks: Tasks, start: int, stop: int, acked_us: int, latency_us: int
+    ) -> None:
+        offset_us, accepted = acked_us - self._start_us, stop - start
+        self._acknowledged.add(tasks, start, stop, latency_us)
+        self.enqueued.add(offset_us, accepted)
+        if self.fine is not None:
+            self.fine.happened("acknowledged", offset_us, accepted)
+            values, offsets = np.full(accepted, latency_us), np.full(accepted, offset_us)
+            self.fine.latencies(Interval.ENQUEUE, tasks.queue[start:stop], values, offsets)
 
     def connection_lost(self, connection: int | None = None) -> None:
         """Record that a connection (None for all) is lost: its tasks in flight stay unknown."""
@@ -231,6 +251,9 @@ class ProducerRecorder:
         tasks = _together(pieces)
         if self.held_times is not None and not self._is_closed_loop:
             self.held_times.count(tasks.queue, tasks.due_us, sent_us)
+        if self.fine is not None and not self._is_closed_loop:
+            lag_us, offsets_us = sent_us - tasks.due_us, sent_us - self._start_us
+            self.fine.latencies(Interval.SCHEDULE_LAG, tasks.queue, lag_us, offsets_us)
         if len(tasks) < _VECTOR_FROM:
             self._count_sent_singly(tasks, sent_us)
             return

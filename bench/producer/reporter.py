@@ -75,6 +75,7 @@ class ProducerReporter:
         report.finished_us = self._recorder.last_reply_us
         report.measured = self._recorder.measured()
         ledger = self._recorder.ledger()
+        report.fine = None if self._recorder.fine is None else self._recorder.fine.packed()
         report.acknowledged = ledger.acknowledged.pack()
         report.refused_set = ledger.refused.pack()
         return report

@@ -79,6 +79,7 @@ def _announce(prepared: PreparedRun, line: TimeLine) -> None:
         offset_us=prepared.offset.offset_us,
         with_latency_counts=prepared.request.with_latency_counts,
         latency_bounds_us=prepared.request.latency_bounds_us,
+        fine_objectives=prepared.scenario.fine_objectives,
     )
     with translated_errors(prepared.request.url):
         remote.announce(prepared.client, prepared.run_id, info)

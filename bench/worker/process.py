@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.clock import Clock, RunClock
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
+from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import WorkerReport
 from bench.redisio.connection import ANSWER_TIMEOUT_S, RawConnection, open_client
 from bench.usage import ProcessUsage, peak_memory_bytes
@@ -117,6 +118,7 @@ def serve(message: ParentMessage, control: Control) -> None:
         message.with_latency_counts,
         message.latency_bounds_us,
     )
+    recorder.fine = fine_recorder(scenario.fine_objectives, scenario.queues)
     worker = Worker(settings, OneRun(recorder), clock)
     reporter = _Reporter(message.name, recorder, worker, control, clock)
     if not control.stopped:  # the message to stop may have come with the one to begin

@@ -11,6 +11,7 @@ from enum import Enum, auto
 import numpy as np
 
 from bench.arrays import Integers, distinct
+from bench.measure.fine_recorder import FineRecorder
 from bench.measure.latency_buckets import BucketCounter
 from bench.measure.latency_counts import latency_counts_by_interval
 from bench.measure.ledger import WorkerLedger
@@ -80,6 +81,8 @@ class WorkerRecorder:
         self._run = run
         self._with_latency_counts = with_latency_counts
         self._failed_by_queue: dict[int, int] = {}
+        self.fine: FineRecorder | None = None
+        """Rows of ten milliseconds, which runs with faults need; None in others."""
         self._start_us = line.start_us
         self._queue_index = {queue: index for index, queue in enumerate(queues)}
         self._pending: dict[tuple[str, AttemptOutcome], _Pending] = {}
@@ -180,22 +183,29 @@ class WorkerRecorder:
             self._ledger.retry(queue, len(sequences))
             return
         self._finished.add_many(finished_us - self._start_us)
+        if self.fine is not None:
+            self.fine.happened_at("finished", finished_us - self._start_us)
         if outcome is AttemptOutcome.ARCHIVED:
             self._failures.add_many(finished_us - self._start_us)
         for producer in distinct(producers):
             own = sequences[producers == producer]
             if outcome is AttemptOutcome.COMPLETED:
-                self._ledger.complete(queue, producer, own)
+                repeats = self._ledger.complete(queue, producer, own)
                 self._completed += len(own)
             else:
-                self._ledger.archive(queue, producer, own)
+                repeats = self._ledger.archive(queue, producer, own)
                 self._failed += len(own)
                 index = self._queue_index[queue]
                 self._failed_by_queue[index] = self._failed_by_queue.get(index, 0) + len(own)
+            if self.fine is not None and len(repeats):  # a batch is counted soon after its end
+                last_us = int(finished_us.max()) - self._start_us
+                self.fine.happened("repeated", last_us, len(repeats))
 
     def _record_intervals(self, queue: int, columns: Integers, outcome: AttemptOutcome) -> None:
         due_us, sent_us, started_us, finished_us, retry = columns
         parts = self._intervals.split(due_us)
+        if self.fine is not None:
+            self._record_fine(queue, columns, outcome)
         self._intervals.record(Interval.SERVICE, queue, finished_us - started_us, parts)
         first = np.flatnonzero(retry == 0)
         if len(first):  # a later attempt did not wait since it was sent
@@ -210,6 +220,21 @@ class WorkerRecorder:
         self._intervals.record(Interval.E2E_FROM_SEND, queue, finished_us - sent_us, parts)
         self._latency_series.add(due_us - self._start_us, e2e_us)
         self._latencies.record(finished_us - self._start_us, e2e_us)
+
+    def _record_fine(self, queue: int, columns: Integers, outcome: AttemptOutcome) -> None:
+        """Record the latencies that objectives bound, at the moments at which they were known."""
+        if self.fine is None:
+            return
+        due_us, sent_us, started_us, finished_us, retry = columns
+        measured = [(Interval.SERVICE, finished_us - started_us, finished_us)]
+        first = retry == 0
+        measured.append((Interval.QUEUE_WAIT, (started_us - sent_us)[first], started_us[first]))
+        if outcome is not AttemptOutcome.RETRIED:
+            measured.append((Interval.E2E, finished_us - due_us, finished_us))
+            measured.append((Interval.E2E_FROM_SEND, finished_us - sent_us, finished_us))
+        for interval, values_us, at_us in measured:
+            queues = np.full(len(values_us), queue)
+            self.fine.latencies(interval, queues, values_us, at_us - self._start_us)
 
     def report(self, full: bool) -> WorkerReport:
         """The state so far; the sets and histograms only in the full kind."""
@@ -229,6 +254,8 @@ class WorkerRecorder:
             failed_by_queue=self._failed_by_queue,
             latency_buckets=self._buckets.count(is_last=full),
         )
+        if self.fine is not None:
+            report.fine = self.fine.packed()
         if self._with_latency_counts:
             report.latency_counts = latency_counts_by_interval(
                 self._intervals.by_interval(),

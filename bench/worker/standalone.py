@@ -17,6 +17,7 @@ import redis
 from bench.clock import Offset, RunClock, host_identity
 from bench.errors import MeasurementError
 from bench.ipc import remote
+from bench.measure.fine_recorder import fine_recorder
 from bench.measure.latency_buckets import BucketCounter
 from bench.punctual import collect_little, wake_on_time
 from bench.redisio import clock_sync
@@ -205,6 +206,7 @@ class RunFollower:
         recorder = WorkerRecorder(
             run, info.line, info.queues, info.with_latency_counts, info.latency_bounds_us
         )
+        recorder.fine = fine_recorder(info.fine_objectives, info.queues)
         return _Followed(
             recorder=recorder,
             queues=info.queues,

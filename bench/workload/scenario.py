@@ -23,6 +23,12 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         return registry.get(self.layout).variant(duplicate_check=self.duplicate_check)
 
     @property
+    def fine_objectives(self) -> tuple[str, ...] | None:
+        """The objectives whose state is recorded every ten milliseconds, as in a run with faults;
+        None where nothing is."""
+        return self.slo if self.faults else None
+
+    @property
     def is_closed_loop(self) -> bool:
         """Whether tasks are sent as fast as replies arrive, rather than when they are due."""
         return self.arrivals == "max"
