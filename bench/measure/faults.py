@@ -1,6 +1,6 @@
 """Faults that were injected, and what each of them did to the tasks of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -49,15 +49,25 @@ class FaultOutcome(msgspec.Struct, frozen=True, kw_only=True):
     enqueue_gap_s: float | None = None
     """The longest time without an acknowledgement that touches the fault; None where none came
     before or after it."""
+    enqueue_gap_at_least_s: float | None = None
+    """The least that it can have been: shorter than ``enqueue_gap_s``, or the time to the run's
+    begin or end where there is none. None where nothing is known of it."""
     completion_gap_s: float | None = None
     """The longest time without a completion, likewise."""
+    completion_gap_at_least_s: float | None = None
+    """The least that it can have been, likewise: what a worker completed between its last report
+    and its death has no time."""
     recovered_s: Mapping[str, float | None] = {}
-    """From its begin until a figure was back where it had been, by the figure: ``rate``,
-    ``backlog``, and each objective as written. None for one that was not back by the end."""
+    """From its begin until a figure was back where it had been, by the figure: ``enqueue rate``,
+    ``completion rate``, ``backlog``, and each objective on a latency as written. None for one that
+    was not back by the end, and for one without a level before the fault."""
+    without_level: Sequence[str] = ()
+    """The figures of ``recovered_s`` for which there was nothing to come back to: too little time
+    before the fault, a backlog that was growing, or an objective that was missed already."""
 
     @property
     def recovery_s(self) -> float | None:
-        """From its begin until every figure was back; None where one was not."""
+        """From its begin until every figure was back; None where one was not, or none is known."""
         times = list(self.recovered_s.values())
         known = [each for each in times if each is not None]
-        return max(known, default=0.0) if len(known) == len(times) else None
+        return max(known, default=None) if len(known) == len(times) else None

@@ -78,6 +78,11 @@ def unpacked_rows(packed: Mapping[int, bytes], rows: int) -> Integers:
     return counts
 
 
+def rows_of(packed: Mapping[int, bytes]) -> int:
+    """Returns the number of rows, from the start on, that hold everything."""
+    return (max(packed, default=-1) + 1) * _PIECE
+
+
 def _unpacked(number: int, data: bytes) -> Integers:
     if not 0 <= number <= _LAST_ROW // _PIECE:
         raise ValueError(f"it has rows in a piece {number}, which no run has")

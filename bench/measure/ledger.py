@@ -159,6 +159,26 @@ def account(evidence: Evidence) -> dict[str, Counts]:
     return totals
 
 
+def sequences_by_outcome(
+    evidence: Evidence, outcomes: Sequence[str]
+) -> dict[str, dict[int, Integers]]:
+    """Returns the sequence numbers (n,) of tasks by outcome, which is the name of a count, and by
+    producer: each of them as often as it counts there."""
+    found: dict[str, dict[int, list[Integers]]] = {name: {} for name in outcomes}
+    for number, producer in evidence.producers.items():
+        for start in range(0, producer.due, _CHUNK):
+            sequences = np.arange(start, min(start + _CHUNK, producer.due))
+            columns = _outcomes(evidence, number, producer, sequences)
+            for name in outcomes:
+                chosen = np.repeat(sequences, columns[name].astype(np.int64))
+                if len(chosen):
+                    found[name].setdefault(number, []).append(chosen)
+    return {
+        name: {number: np.concatenate(parts) for number, parts in by_producer.items()}
+        for name, by_producer in found.items()
+    }
+
+
 def _account_range(
     evidence: Evidence, number: int, producer: ProducerLedger, start: int, stop: int
 ) -> dict[str, Counts]:

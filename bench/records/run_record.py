@@ -17,6 +17,7 @@ import msgspec
 from bench import files, result_files
 from bench.errors import ExitCode, RecordError
 from bench.measure.bottleneck import MachineUse
+from bench.measure.faults import FaultOutcome
 from bench.measure.ledger import Counts, total
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
@@ -180,6 +181,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     warmup: Warmup
     slo: list[SloResult]
     """Each objective, its value, and whether it was met."""
+    faults: list[FaultOutcome] = []
+    """What each fault of the plan did to the tasks, and until when; empty without faults."""
 
     @property
     def is_valid(self) -> bool:

@@ -26,6 +26,7 @@ from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
 from bench.run.figures.accounting import Account, account
 from bench.run.figures.attribution import attribution
+from bench.run.figures.fault_outcomes import fault_report
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
@@ -49,6 +50,7 @@ def build_record(run: CollectedRun) -> RunRecord:
     counts, total = accounted.by_queue, accounted.total
     window = Window(cut.left_out_s, enqueue_end_s(run))
     rates = rates_in(run, window, total)
+    faults = fault_report(run, window, total)
     resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, cut, window, accounted, histograms)
     judgement, reasons = verdict.judge(inputs)
@@ -83,6 +85,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         slo=objectives.evaluated(
             run.scenario.slo, value_of, objectives.largest_possible(counts, rates)
         ),
+        faults=[*faults.outcomes],
     )
 
 

@@ -73,6 +73,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         looked_up=_look_up(supervisor, producers, workers, remaining),
         counted=_readings(counted, _counted(prepared)),
         samples=tuple(prepared.sampler.samples),
+        backlogs=tuple(prepared.sampler.backlogs),
         machine=tuple(prepared.machine.samples),
         machine_limits=prepared.machine.limits(prepared.request.url, prepared.offset),
         usage_before=prepared.usage_before,

@@ -57,6 +57,8 @@ class CollectedRun:
     """Whether a remote worker has reported."""
     remaining: RemainingTasks
     samples: Sequence[ServerSample]
+    backlogs: Sequence[tuple[int, int]] = ()
+    """Of a run with faults: moments, in µs after its start, and all pending tasks then."""
     machine: Sequence[MachineSample]
     machine_limits: MachineLimits
     looked_up: ReconciledTasks | None = None

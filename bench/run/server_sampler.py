@@ -9,6 +9,8 @@ from bench.redisio import server_info
 from bench.wire.layout_contract import Layout, QueueKey, pending_key
 
 INTERVAL_US = 1_000_000
+BACKLOG_INTERVAL_US = 50_000
+"""How often the backlog alone is read in a run with faults."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class ServerSampler:
     samples: list[ServerSample] = field(default_factory=list)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     """Ids by queue and state in the newest sample, if they are counted."""
+    backlogs: list[tuple[int, int]] = field(default_factory=list)
+    """Moments, in µs after the run's start, and all pending tasks then."""
     commands: int = 0
     """Commands sent so far that the server's statistics would take for a task's."""
     _cpu: _OverRestarts = field(default_factory=_OverRestarts)
@@ -93,6 +97,20 @@ class ServerSampler:
                 self._main_cpu.total(process, server_info.main_cpu_s(cpu)),
             )
         )
+
+    def count_backlog(self, offset_us: int) -> None:
+        """Count the pending tasks. A server that does not answer leaves a gap, and is no error."""
+        if self.backlogs and offset_us - self.backlogs[-1][0] < BACKLOG_INTERVAL_US:
+            return
+        try:
+            with self.client.pipeline(transaction=False) as pipeline:
+                for queue in self.queues:
+                    command = pending_key(self.layout, queue).length
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+                lengths = pipeline.execute()
+        except redis.exceptions.RedisError:
+            return
+        self.backlogs.append((offset_us, sum(map(int, lengths))))
 
     def _places(self) -> list[tuple[str, QueueKey]]:
         """Queues and their keys, where the ids of all states are counted."""

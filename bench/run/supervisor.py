@@ -18,7 +18,7 @@ from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
 from bench.run.live_figures import LiveFigures
-from bench.run.server_sampler import INTERVAL_US
+from bench.run.server_sampler import BACKLOG_INTERVAL_US, INTERVAL_US
 from bench.run.standstill import StandstillWatch
 from bench.run.start import ActiveRun
 
@@ -177,6 +177,8 @@ class Supervisor:
             self.prepared.machine.sample(offset_us)
             if phase == "draining" and not is_away:
                 state.leases = self.prepared.draining.leases()
+        if self._scenario.faults and now_us >= start_us and not is_away:
+            self.prepared.sampler.count_backlog(now_us - start_us)
         if now_us >= state.next_poll_us and not is_away:
             state.next_poll_us = now_us + _REPORT_EVERY_US
             # A server that does not answer now leaves the newest reports as they are.
@@ -197,7 +199,7 @@ class Supervisor:
         """How long to wait for messages now."""
         began_s = self.state.drain_started_s
         if phase != "draining" or began_s is None:
-            return _LISTEN_S
+            return BACKLOG_INTERVAL_US / 1e6 if self._scenario.faults else _LISTEN_S
         took_s = self.running.offset_us() / 1e6 - began_s
         return min(max(_LEAST_LISTEN_S, _LISTEN_SHARE * took_s), _LISTEN_S)
 

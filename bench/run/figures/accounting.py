@@ -57,18 +57,21 @@ def account(run: CollectedRun) -> Account:
 
 
 def _counts(run: CollectedRun) -> dict[str, Counts]:
-    return ledger.account(
-        ledger.Evidence(
-            queues=list(run.scenario.queues),
-            queue_of=queue_of_tasks(run.scenario),
-            producers={report.number: report.ledger() for report in run.producers},
-            workers=[
-                *(report.ledger() for report in run.workers),
-                *([] if run.looked_up is None else [run.looked_up.ledger]),
-            ],
-            pending=_pending(run),
-            active=run.remaining.active,
-        )
+    return ledger.account(evidence_of(run))
+
+
+def evidence_of(run: CollectedRun) -> ledger.Evidence:
+    """What all processes and the server know about the tasks of the run."""
+    return ledger.Evidence(
+        queues=list(run.scenario.queues),
+        queue_of=queue_of_tasks(run.scenario),
+        producers={report.number: report.ledger() for report in run.producers},
+        workers=[
+            *(report.ledger() for report in run.workers),
+            *([] if run.looked_up is None else [run.looked_up.ledger]),
+        ],
+        pending=_pending(run),
+        active=run.remaining.active,
     )
 
 
