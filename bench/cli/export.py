@@ -85,6 +85,10 @@ def export(
         str,
         Parameter(metavar="QUEUE", help="Sub-queue for --hgrm, or all. Example: inference_high"),
     ] = ALL_QUEUES,
+    faults: Annotated[
+        bool,
+        Parameter(help="For --csv and --parquet: a row for each fault of a run."),
+    ] = False,
     output: Annotated[Path | None, _OUTPUT] = None,
 ) -> int:
     """Print a record's data in a format that other tools read.
@@ -98,8 +102,10 @@ def export(
     measured = _interval(interval, stage)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("--parquet is no text for a terminal: name a file with --output")
+    if faults and chosen not in _TABLES:
+        raise UsageError("--faults is for --csv and --parquet: add one of them")
     if chosen in _TABLES:
-        data = _TABLES[chosen](_table(record))
+        data = _TABLES[chosen](_faults(record) if faults else _table(record))
     else:
         data = _figures(chosen, record, measured, queue).encode()
     if output is not None:
@@ -128,6 +134,16 @@ def _table(path: Path) -> DataTable:
         made = ab_job.runs_made(path, job)
         return data_tables.runs_of_pairs(made, [*job.gated, *job.shown])
     return data_tables.table_of_runs(_runs(path).files)
+
+
+def _faults(path: Path) -> DataTable:
+    """Returns the table of a run's faults. Raises UsageError where there is none."""
+    loaded = any_record.load(_single(path, "faults"))
+    if not isinstance(loaded, RunRecord):
+        raise UsageError(f"{path}: --faults is for the record of a run: name one of its runs")
+    if not loaded.faults:
+        raise UsageError(f"{path}: no fault was planned in this run: leave out --faults")
+    return data_tables.table_of_faults(loaded)
 
 
 def _is_job(folder: Path) -> bool:

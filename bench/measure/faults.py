@@ -1,6 +1,6 @@
 """Faults that were injected, and what each of them did to the tasks of the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -61,7 +61,7 @@ class FaultOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """From its begin until a figure was back where it had been, by the figure: ``enqueue rate``,
     ``completion rate``, ``backlog``, and each objective on a latency as written. None for one that
     was not back by the end, and for one without a level before the fault."""
-    without_level: Sequence[str] = ()
+    without_level: tuple[str, ...] = ()
     """The figures of ``recovered_s`` for which there was nothing to come back to: too little time
     before the fault, a backlog that was growing, or an objective that was missed already."""
 

@@ -17,6 +17,7 @@ from bench.analysis import run_settings
 from bench.analysis.metric_values import gated_by_default, shown_besides, value_of
 from bench.analysis.side_by_side import settings_apart
 from bench.errors import UsageError
+from bench.measure.faults import FaultOutcome
 from bench.measure.verdict_inputs import Verdict
 from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, TrialRow
@@ -84,6 +85,26 @@ def table_of(record: object) -> DataTable:
 @table_of.register
 def _series(record: RunRecord) -> DataTable:
     return DataTable(record.series.columns, record.series.rows)
+
+
+def table_of_faults(record: RunRecord) -> DataTable:
+    """Returns one row per fault of a run: what it did, and after how many seconds each figure was
+    back in a column ``recovered{NAME}_s``."""
+    names = list(dict.fromkeys(name for each in record.faults for name in each.recovered_s))
+    fields = [
+        name
+        for name in FaultOutcome.__struct_fields__
+        if name not in ("recovered_s", "without_level")
+    ]
+    rows = [
+        [
+            *(getattr(each, name) for name in fields),
+            each.recovery_s,
+            *(each.recovered_s.get(name) for name in names),
+        ]
+        for each in record.faults
+    ]
+    return DataTable([*fields, "recovery_s", *(f"recovered{{{n}}}_s" for n in names)], rows)
 
 
 @table_of.register

@@ -11,12 +11,13 @@ from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import next_steps, run_columns, run_text
+from bench.reports import fault_rows, next_steps, run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
-from bench.reports.tables import plain_table
+from bench.reports.tables import fitting, plain_table
 
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
 _WIDE = 98
+_WITH_MOMENTS = 120
 _MOST_LEDGER_COLUMNS = 7
 _MEDIUM = 70
 
@@ -49,6 +50,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
             yield table
     yield ""
     yield from _ledger(record, width)
+    yield from _faults(record, width)
     yield ""
     yield from _footer(record, path)
 
@@ -142,6 +144,21 @@ def _upright_ledger(rows: _Rows, columns: Sequence[str]) -> Table:
         values = [units.format_count(getattr(counts, column)) for _, counts in rows]
         table.add_row(column.replace("_", " "), *values)
     return table
+
+
+def _faults(record: RunRecord, width: int) -> Iterable[RenderableType]:
+    """Yields what each fault did, as a table where it fits, and the way back of each figure."""
+    if not record.faults:
+        return
+    yield ""
+    wide = width >= _WITH_MOMENTS
+    headings = fault_rows.headings(record.faults, has_moments=wide)
+    table = plain_table(*headings, text_columns=1)
+    for row in fault_rows.rows(record.faults, has_moments=wide):
+        table.add_row(*row)
+    yield from fitting(table, width)
+    yield ""
+    yield from (Text(f"back: {line}") for line in fault_rows.lines(record.faults))
 
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:

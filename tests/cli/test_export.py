@@ -12,7 +12,7 @@ from bench.jobs.ab_job import CompletedPair
 from bench.records import run_record
 from tests.cli.conftest import Bench
 from tests.jobs.test_ab_job import job
-from tests.records.fixtures import example_record
+from tests.records.fixtures import example_record, faulty_record
 
 
 @pytest.fixture
@@ -92,3 +92,22 @@ def test_parquet_without_its_library_says_what_to_install(
     assert (outcome.code, outcome.out) == (2, "")
     assert "pip install 'runqy-bench[parquet]'" in outcome.err
     assert not Path("series.parquet").exists()
+
+
+def test_faults_are_a_table_of_their_own(bench: Bench) -> None:
+    run_record.save(faulty_record(), Path("faulty.json"))
+    lines = bench("export", "faulty.json", "--csv", "--faults").out.splitlines()
+    assert lines[0].startswith("kind,fault,planned_s,began_s,ended_s,problem,lost,duplicated")
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [("--hdr", "--faults is for --csv and --parquet"), ("--csv", "no fault was planned")],
+)
+def test_faults_are_refused_where_there_are_none(
+    flag: str, message: str, bench: Bench, saved: Path
+) -> None:
+    outcome = bench("export", str(saved), flag, "--faults")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err

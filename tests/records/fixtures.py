@@ -4,6 +4,9 @@ import functools
 import math
 from statistics import NormalDist
 
+import msgspec
+
+from bench.measure.faults import FaultOutcome
 from bench.measure.histogram import Histogram, merged
 from bench.measure.ledger import Counts, total
 from bench.records.run_record import (
@@ -204,3 +207,68 @@ def _series() -> Series:
     left = offered_so_far - finished_so_far
     rows.append([_LENGTH_S, 0, 0, left, left, 0, 0, 0, 0.0068, 0.19, None, None])
     return Series(1.0, columns, rows)
+
+
+def faulty_record() -> RunRecord:
+    """A run with four faults: one stall, a killed worker, a restart that lost tasks and was not
+    over for the backlog, and one that could not be injected."""
+    stalled = FaultOutcome(
+        kind="stall",
+        fault="4s stall server 1.5s",
+        planned_s=4.0,
+        began_s=4.0003,
+        ended_s=5.5012,
+        enqueue_gap_s=1.51,
+        enqueue_gap_at_least_s=1.51,
+        completion_gap_s=1.5,
+        completion_gap_at_least_s=1.5,
+        recovered_s={
+            "enqueue rate": 1.51,
+            "completion rate": 1.52,
+            "backlog": 1.95,
+            "e2e{inference_high}.p99 < 50ms": 1.83,
+        },
+    )
+    killed = FaultOutcome(
+        kind="kill",
+        fault="6s kill worker 1",
+        planned_s=6.0,
+        began_s=6.0002,
+        ended_s=6.0002,
+        run_again=3,
+        enqueue_gap_s=0.01,
+        enqueue_gap_at_least_s=0.01,
+        completion_gap_s=0.26,
+        completion_gap_at_least_s=0.09,
+        recovered_s={
+            "enqueue rate": 0.0,
+            "completion rate": 0.3,
+            "backlog": 0.45,
+            "e2e{inference_high}.p99 < 50ms": None,
+        },
+        without_level=("e2e{inference_high}.p99 < 50ms",),
+    )
+    restarted = FaultOutcome(
+        kind="restart",
+        fault="8s restart server empty",
+        planned_s=8.0,
+        began_s=8.0004,
+        ended_s=8.4321,
+        lost=12,
+        duplicated=3,
+        unknown=1,
+        refused=7,
+        enqueue_gap_s=0.45,
+        enqueue_gap_at_least_s=0.45,
+        completion_gap_at_least_s=4.0,
+        recovered_s={"enqueue rate": 0.44, "completion rate": None, "backlog": None},
+    )
+    missing = FaultOutcome(
+        kind="kill",
+        fault="9s kill worker 7",
+        planned_s=9.0,
+        problem="there are only 2 workers",
+    )
+    return msgspec.structs.replace(
+        example_record(), faults=[stalled, killed, restarted, missing], slo=[]
+    )

@@ -9,7 +9,7 @@ from bench.measure.priorities import Inversion
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
-from bench.reports import run_columns, run_text
+from bench.reports import fault_rows, run_columns, run_text
 from bench.reports.figures import cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -43,6 +43,9 @@ def section(record: RunRecord) -> Section:
             "record": record,
             "objectives": _objectives(record),
             "ledger": _ledger(record),
+            "faults": _faults(record),
+            "recoveries": _recoveries(record),
+            "faults_explained": fault_rows.EXPLANATION,
             "checks": _checks(record),
             "observed": run_text.observed(record),
             "intervals": _intervals(record),
@@ -130,6 +133,23 @@ def _ledger(record: RunRecord) -> Table:
         rows,
         strong=frozenset({len(rows) - 1}),
     )
+
+
+def _faults(record: RunRecord) -> Table | None:
+    if not record.faults:
+        return None
+    columns, rows = fault_rows.headings(record.faults), fault_rows.rows(record.faults)
+    return Table("What each fault did", columns, rows)
+
+
+def _recoveries(record: RunRecord) -> Table | None:
+    names = fault_rows.names(record.faults)
+    rows = [
+        [name, figure, text]
+        for name, fault in zip(names, record.faults, strict=True)
+        for figure, text in fault_rows.recoveries(fault)
+    ]
+    return Table("When each figure was back", fault_rows.BACK_HEADINGS, rows, 2) if rows else None
 
 
 def _checks(record: RunRecord) -> facts.FactRows:

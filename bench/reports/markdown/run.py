@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from bench import units
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import run_columns, run_text
+from bench.reports import fault_rows, run_columns, run_text
 from bench.reports.figures import counted
 from bench.reports.markdown.marks import code, command_line, escaped, folded, small, table
 
@@ -36,6 +36,7 @@ def _parts(record: RunRecord) -> Iterator[str]:
         yield ""
     yield from _ledger(record)
     yield ""
+    yield from _faults(record)
     yield from map(small, run_text.footer(record))
     yield command_line(record.command)
 
@@ -68,6 +69,16 @@ def _queues(record: RunRecord) -> Iterable[str]:
         if (summary := record.latency[interval][queue]).count
     ]
     return table(["sub-queue", "interval", *_HEADINGS], rows, text_columns=2)
+
+
+def _faults(record: RunRecord) -> Iterable[str]:
+    if not record.faults:
+        return
+    rows = [[code(name), *figures] for name, *figures in fault_rows.rows(record.faults)]
+    yield from table(fault_rows.headings(record.faults), rows)
+    yield ""
+    yield from (f"- back: {escaped(line)}" for line in fault_rows.lines(record.faults))
+    yield ""
 
 
 def _ledger(record: RunRecord) -> Iterable[str]:

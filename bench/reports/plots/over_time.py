@@ -165,8 +165,41 @@ def _draw(
                 0, left_out_s, color=canvas.QUIET, alpha=0.28, linewidth=0, label="warm-up"
             )
         )
+    handles += _faults(axes, record)
     time_axis(axes, record.series)
     canvas.legend(drawn, handles, is_narrow=is_narrow)
+
+
+def _faults(axes: Axes, record: RunRecord) -> list[Artist]:
+    """Draw each fault as a band with its number; return what stands for all in the legend."""
+    handles: list[Artist] = []
+    end_s = len(record.series.rows) * record.series.interval_s
+    for number, fault in enumerate(record.faults, 1):
+        if fault.began_s is None:
+            continue
+        until_s = end_s if fault.ended_s is None else max(fault.ended_s, fault.began_s)
+        band = axes.axvspan(
+            fault.began_s,
+            until_s,
+            color=canvas.RED,
+            alpha=0.2,
+            linewidth=1.5,
+            label="fault, by number",
+        )
+        axes.annotate(
+            str(number),
+            (fault.began_s, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, -11),
+            textcoords="offset points",
+            fontsize="small",
+            fontweight="bold",
+            color=canvas.RED,
+            zorder=5,  # above the lines, so that it can be read
+            bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
+        )
+        handles = handles or [band]
+    return handles
 
 
 def time_axis(axes: Axes, longest: Series) -> None:

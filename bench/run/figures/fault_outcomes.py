@@ -90,7 +90,7 @@ def _outcome(fault: InjectedFault, times: FaultTimes, run_again: int, **tasks: i
         completion_gap_s=None if completed is None else _seconds(completed.length_us),
         completion_gap_at_least_s=None if completed is None else _seconds(completed.at_least_us),
         recovered_s={name: _seconds(each.after_us) for name, each in times.recovered.items()},
-        without_level=[name for name, each in times.recovered.items() if not each.has_level],
+        without_level=tuple(name for name, each in times.recovered.items() if not each.has_level),
         **tasks,
     )
 
