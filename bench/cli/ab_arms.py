@@ -203,7 +203,7 @@ def require_runnable(read: ReadArm) -> None:
     """
     with _naming(read.arm.label), in_folder(read.arm):
         flags = RunFlags(**read.others)  # type: ignore[arg-type]
-        flags.require_restarts()
+        flags.require_restarts(read.scenario)
         url = flags.server_url(ServerFlags(redis_url=read.arm.resolved_url()))
         if url is not None:
             connection.open_client(url).close()

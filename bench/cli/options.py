@@ -115,6 +115,11 @@ def scenario_from(name_or_path: str, flags: FieldFlags) -> Scenario:
     return scenario
 
 
+def scenario_of_seed(name_or_path: str, flags: FieldFlags, seed: int) -> Scenario:
+    """Returns the scenario with the flags on top, and everything that is drawn by another seed."""
+    return settled(name_or_path, {**flags.changes(), "seed": seed})[0]
+
+
 def _with_flags(written: Mapping[str, object], changes: Mapping[str, object]) -> Scenario:
     """Returns the scenario with these changes. Raises ScenarioError that names the flag."""
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import files
+from bench.analysis.fault_spread import fault_spreads
 from bench.analysis.restarts import spreads
 from bench.cli.messages import notify
 from bench.errors import ExitCode
@@ -13,8 +14,9 @@ from bench.records import restarts_record, run_record, timestamps
 from bench.records.restarts_record import RestartsRecord, StartedRun
 from bench.records.run_record import RunRecord
 
-RunOnce = Callable[[Path], tuple[RunRecord, bool]]
-"""Measures once and saves the record there; returns it, and whether the run was interrupted."""
+RunOnce = Callable[[Path, int], tuple[RunRecord, bool]]
+"""Measures once, as the run of this number from 1, and saves the record there; returns it, and
+whether the run was interrupted."""
 
 
 def run_restarts(
@@ -30,12 +32,13 @@ def run_restarts(
     code, is_interrupted = ExitCode.PASSED, False
     while len(finished) < starts and not is_interrupted:
         file = file_of_start(path, len(finished) + 1)
-        record, is_interrupted = run_once(file)
+        record, is_interrupted = run_once(file, len(finished) + 1)
         finished.append(record)
         runs.append(
             StartedRun(
                 file=str(file),
                 verdict=record.verdict,
+                seed=record.scenario.seed,
                 inversions=record.inversions,
                 slo=record.slo,
             )
@@ -51,6 +54,7 @@ def run_restarts(
             server=record.server,
             runs=runs,
             spreads=spreads(finished),
+            faults=fault_spreads(finished),
         )
         files.save(path, restarts_record.encode(made))  # a later start may fail
         code = ExitCode.INTERRUPTED if is_interrupted else _graver(code, record)

@@ -19,7 +19,7 @@ from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.metrics_flags import MetricsFlags
-from bench.cli.options import ServerFlags, scenario_from
+from bench.cli.options import ServerFlags, scenario_from, scenario_of_seed
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
 from bench.errors import ExitCode, UsageError
@@ -85,6 +85,15 @@ class RunFlags(MeasuringFlags, MetricsFlags):
             "the figures differ between starts. Example: 5",
         ),
     ] = 1
+    repeat: Annotated[
+        int,
+        WHOLE,
+        Parameter(
+            group=OF_FIELDS[FieldGroup.MEASUREMENT],
+            help="Repeat a run with faults this many times, each with the next seed, and show the "
+            "median of what each fault did. Example: 6",
+        ),
+    ] = 1
     distributed: Annotated[
         bool, Parameter(group=HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
@@ -121,12 +130,26 @@ class RunFlags(MeasuringFlags, MetricsFlags):
         ),
     ] = None
 
-    def require_restarts(self) -> None:
-        """Raises UsageError where a number of restarts cannot be made."""
+    @property
+    def runs(self) -> int:
+        """How many runs are made."""
+        return max(self.restarts, self.repeat)
+
+    def require_restarts(self, scenario: Scenario) -> None:
+        """Raises UsageError where a number of restarts or repetitions cannot be made."""
         require_within("--restarts", self.restarts, 1, _MOST_RESTARTS)
-        if self.restarts > 1 and (self.distributed or self.keep):
-            other = "--distributed" if self.distributed else "--keep"
-            raise UsageError(f"--restarts cannot be combined with {other}; remove one of them")
+        require_within("--repeat", self.repeat, 1, _MOST_RESTARTS)
+        flag = "--repeat" if self.repeat > 1 else "--restarts"
+        others = {
+            "--distributed": self.distributed,
+            "--keep": self.keep,
+            "--restarts": self.repeat > 1 and self.restarts > 1,
+        }
+        other = next((name for name, is_given in others.items() if is_given), None)
+        if self.runs > 1 and other is not None:
+            raise UsageError(f"{flag} cannot be combined with {other}; remove one of them")
+        if self.repeat > 1 and not scenario.faults:
+            raise UsageError("--repeat is for runs with faults: add --faults, or use --restarts")
 
     def cluster(self) -> LocustCluster | None:
         """Returns where the Locust workers are; None for a run without Locust.
@@ -183,7 +206,7 @@ def run(
     url = how.server_url(where)
     if url is None:
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
-    how.require_restarts()
+    how.require_restarts(chosen)
     if not how.quiet:
         for note in fault_rules.notes(chosen):
             notify(note)
@@ -197,8 +220,15 @@ def run(
             job.exporter = stack.enter_context(how.exporting(is_quiet=how.hides_progress))
         else:  # Locust's master is then the run, and exports
             job.elsewhere = how.elsewhere(is_quiet=how.hides_progress)
-        if how.restarts > 1:
-            made, code = run_restarts(job.run, how.restarts, path, is_quiet=how.hides_progress)
+        if how.runs > 1:
+
+            def run_once(file: Path, number: int) -> tuple[RunRecord, bool]:
+                if how.repeat > 1:
+                    seed = chosen.seed + number - 1
+                    job.scenario = scenario_of_seed(scenario, flags or ScenarioFlags(), seed)
+                return job.run(file)
+
+            made, code = run_restarts(run_once, how.runs, path, is_quiet=how.hides_progress)
             show = partial(show_restarts, made, path, as_json=how.json)
         else:
             finished, is_interrupted = job.run(path)
@@ -215,9 +245,9 @@ def _file_of(how: RunFlags, scenario: Scenario) -> Path:
     """Returns the file of the record. Raises UsageError where it cannot be written."""
     result_files.use(how.results)
     path = how.output or run_record.default_path(scenario.name)
-    if how.restarts > 1:
+    if how.runs > 1:
         files.require_file(path, "the record of all starts is saved after each")
-        files.require_writable(file_of_start(path, how.restarts))
+        files.require_writable(file_of_start(path, how.runs))
     else:
         files.require_writable(path)
     return path

@@ -23,6 +23,8 @@ class StartedRun(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     """Path of its run record."""
     verdict: str
+    seed: int | None = None
+    """The seed of its draws; None in older records."""
     inversions: list[Inversion] | None = None
     """As in the run record."""
     slo: list[SloResult] = []
@@ -43,6 +45,28 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     runs hold no such series."""
 
 
+class FaultSpread(msgspec.Struct, frozen=True, kw_only=True):
+    """What one figure of one fault was in all runs in which the fault was injected."""
+
+    number: int
+    """Of the fault in the plan, from 1."""
+    fault: str
+    """As it was written in the first run."""
+    figure: str
+    """``lost``, ``twice``, ``again``, ``unknown`` and ``refused`` tasks; ``no reply``,
+    ``no completion`` and ``back`` in seconds."""
+    values: list[float | None]
+    """Of each run; None for a time that had no end in the run."""
+    median: float | None = None
+    """None where it is such a time."""
+    low: float | None = None
+    """Lower end of the 95% confidence interval of the median."""
+    high: float | None = None
+    """Its upper end; None where that is a time without an end."""
+    has_interval: bool = False
+    """Whether there are enough runs for an interval."""
+
+
 class RestartsRecord(msgspec.Struct, frozen=True, kw_only=True):
     """All runs of one scenario, each with processes of its own."""
 
@@ -59,6 +83,8 @@ class RestartsRecord(msgspec.Struct, frozen=True, kw_only=True):
     server: dict[str, object]
     runs: list[StartedRun]
     spreads: list[Spread]
+    faults: list[FaultSpread] = []
+    """Each figure of each fault; empty without faults."""
 
 
 def encode(record: RestartsRecord) -> bytes:

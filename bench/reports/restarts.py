@@ -8,9 +8,11 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.text import Text
 
+from bench import units
 from bench.analysis import restarts
+from bench.analysis.fault_spread import COUNTS, FEWEST
 from bench.analysis.restarts import Answer
-from bench.records.restarts_record import RestartsRecord, Spread
+from bench.records.restarts_record import FaultSpread, RestartsRecord, Spread
 from bench.reports import next_steps
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.figures import NOTHING, counted, figure, share
@@ -18,6 +20,7 @@ from bench.reports.tables import plain_table
 from bench.workload.metrics import parse_metric
 
 HEADINGS = ("metric", "median", "lowest", "highest", "between starts", "within one")
+FAULT_HEADINGS = ("fault", "figure", "median", "interval", "lowest", "highest")
 EXPLANATION = (
     "between starts: standard deviation of the runs, less what the differences within a run "
     "explain where these are known; within one: from second to second of a run; both as shares "
@@ -43,8 +46,59 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
     yield table
     yield ""
     yield Text(EXPLANATION, style="dim")
+    yield from _faults(record)
     steps = [] if path is None else next_steps.after_restarts(record)
     yield from record_lines(path, steps)
+
+
+def _faults(record: RestartsRecord) -> Iterable[RenderableType]:
+    rows = fault_rows(record)
+    if not rows:
+        return
+    yield ""
+    table = plain_table(*FAULT_HEADINGS, text_columns=2)
+    for row in rows:
+        table.add_row(*row)
+    yield table
+    yield ""
+    yield Text(fault_note(record), style="dim")
+
+
+def fault_rows(record: RestartsRecord) -> list[list[str]]:
+    """Returns what each fault did in all runs, a row for each figure that any run has."""
+    return [
+        [
+            f"{each.number}. {each.fault}",
+            each.figure,
+            _of_fault(each, each.median),
+            f"{_of_fault(each, each.low)} to {_of_fault(each, each.high)}"
+            if each.has_interval
+            else NOTHING,
+            _of_fault(each, min((v for v in each.values if v is not None), default=None)),
+            _of_fault(each, None if None in each.values else max(v or 0 for v in each.values)),
+        ]
+        for each in record.faults
+        if each.values and (each.figure not in COUNTS or any(each.values))
+    ]
+
+
+def _of_fault(spread: FaultSpread, value: float | None) -> str:
+    if value is None:
+        return "no end"
+    if spread.figure in COUNTS:
+        return units.format_count(value)
+    return units.format_duration(value)
+
+
+def fault_note(record: RestartsRecord) -> str:
+    """Returns what the interval is, and by which seeds the runs drew."""
+    seeds = [run.seed for run in record.runs if run.seed is not None]
+    drawn = f"; seeds {min(seeds)} to {max(seeds)}" if len(set(seeds)) > 1 else ""
+    runs = max((len(each.values) for each in record.faults), default=0)
+    if runs < FEWEST:
+        too_few = f"too few for an interval of a median, which takes {FEWEST}"
+        return f"{counted(runs, 'run')}: {too_few}{drawn}"
+    return f"interval: 95% confidence of the median, whatever the distribution (sign test){drawn}"
 
 
 def sentence(record: RestartsRecord) -> str:

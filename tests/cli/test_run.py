@@ -116,6 +116,10 @@ def test_restarts_leave_a_record_of_each_start_and_one_of_all(bench: Bench, fold
         (("--restarts", "0"), "--restarts must be from 1 to 1000, not 0"),
         (("--restarts", "2", "--keep"), "--restarts cannot be combined with --keep"),
         (("--restarts", "2", "--distributed"), "cannot be combined with --distributed"),
+        (("--repeat", "0"), "--repeat must be from 1 to 1000, not 0"),
+        (("--repeat", "2"), "--repeat is for runs with faults: add --faults"),
+        (("--repeat", "2", "--keep"), "--repeat cannot be combined with --keep"),
+        (("--repeat", "2", "--restarts", "2"), "--repeat cannot be combined with --restarts"),
     ],
 )
 def test_restarts_that_cannot_be_made_are_refused(

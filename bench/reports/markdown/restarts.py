@@ -30,4 +30,10 @@ def _parts(record: RestartsRecord) -> Iterator[str]:
     yield from table(terminal.HEADINGS, rows)
     yield ""
     yield small(terminal.EXPLANATION)
+    fault_rows = [[code(name), *row] for name, *row in terminal.fault_rows(record)]
+    if fault_rows:
+        yield ""
+        yield from table(terminal.FAULT_HEADINGS, fault_rows, text_columns=2)
+        yield ""
+        yield small(terminal.fault_note(record))
     yield command_line(record.command)
