@@ -31,7 +31,7 @@ def fault_spreads(records: Sequence[RunRecord]) -> list[FaultSpread]:
     for number in range(max((len(each.faults) for each in records), default=0)):
         made = [each.faults[number] for each in records if number < len(each.faults)]
         injected = [each for each in made if each.began_s is not None]
-        values = {
+        values: dict[str, list[float | None]] = {
             **{name: [value(each) for each in injected] for name, value in _COUNTED.items()},
             **_times(injected),
         }
