@@ -27,6 +27,7 @@ _LEAST_WINDOWS = 3
 _DEVIATIONS = 5.0
 """Standard deviations that are still taken for chance: once in a million windows."""
 _FEWEST_SAMPLES = 5
+_LEAST_SAMPLES_ABOVE = 3
 
 
 @dataclass(frozen=True)
@@ -176,12 +177,14 @@ class BacklogFigure:
         return max(float(pending.max()), mean + _DEVIATIONS * deviation) + 1
 
     def disturbances(self, level: float, from_us: int) -> Sequence[Disturbance]:
-        """Where more tasks were pending."""
+        """Where more tasks were pending in several samples in a row: batches of tasks that come
+        together are above it for a moment, and are not there any more in the next sample."""
         first = int(np.searchsorted(self.at_us, from_us))
         at_us = self.at_us[first:]
         return [
             Disturbance(int(at_us[begin]), int(at_us[end]) if end < len(at_us) else None)
             for begin, end in _stretches(self.pending[first:] > level)
+            if end - begin >= _LEAST_SAMPLES_ABOVE or end == len(at_us)
         ]
 
 

@@ -167,11 +167,16 @@ def backlog_figure(high: tuple[float, float], mean: float = 8.0, seed: int = 0) 
     return BacklogFigure(at_us, pending, 1000.0)
 
 
-@given(seed=st.integers(0, 1 << 32), length=st.integers(2, 100))
+@given(seed=st.integers(0, 1 << 32), length=st.integers(3, 100))
 def test_a_backlog_is_back_within_a_sample_of_the_truth(seed: int, length: int) -> None:
     figure = backlog_figure((6, 6 + length / 20), seed=seed)
     (found,) = after_s(figure, FaultSpan(6 * S, 6 * S))
     assert found == pytest.approx(length / 20, abs=0.1)
+
+
+def test_a_batch_that_waits_for_a_moment_is_no_disturbance() -> None:
+    assert after_s(backlog_figure((6, 6.1)), FaultSpan(6 * S, 6 * S)) == [0.0]
+    assert after_s(backlog_figure((6, 6.2)), FaultSpan(6 * S, 6 * S)) == [0.2]
 
 
 def test_a_backlog_that_was_growing_has_no_level() -> None:
