@@ -52,6 +52,7 @@ _ABOUT = (
         "1 where an objective holds, 0 where it is missed: so far, then of the record",
         "objective",
     ),
+    _metric("fault_active", _G, "1 while a fault is under way by the plan, else 0", "fault"),
 )
 _RATES = (
     _metric("expected_tasks_per_second", _G, "Rate of the schedule at this moment"),

@@ -15,6 +15,7 @@ from bench.metrics.objectives import held_so_far
 from bench.metrics.snapshot import Labels, MetricsSnapshot, Values, chosen_of, one
 from bench.records.run_record import RunRecord
 from bench.version import __version__
+from bench.workload.faults_at import faults_at
 from bench.workload.scenario import Scenario
 
 PENDING = "pending"
@@ -86,7 +87,15 @@ def _about(view: RunView, buckets: Buckets) -> Values:
         "planned_seconds": [] if planned_s is None else one(planned_s),
         "verdict": chosen_of((PENDING, *Verdict), verdict),
         "objective_met": [((expression,), float(holds)) for expression, holds in held.items()],
+        "fault_active": _faults(scenario, progress),
     }
+
+
+def _faults(scenario: Scenario, progress: Progress) -> list[tuple[Labels, float]]:
+    """The faults of the plan, and which of them are under way; of equal ones, any."""
+    active = {each.text for each in faults_at(scenario.faults, progress.elapsed_s).under_way}
+    names = dict.fromkeys(each.text for each in scenario.faults)
+    return [((name,), float(name in active)) for name in names]
 
 
 def _rates(view: RunView) -> Values:

@@ -1,11 +1,15 @@
 """What a user should know about a run while it lasts, and the verdict so far."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from bench import units
 from bench.measure.progress import BEHIND_S, Behind, Progress
 from bench.measure.verdict_inputs import Verdict
+from bench.workload.faults import Fault
+from bench.workload.faults_at import faults_at
 from bench.workload.scenario import Scenario
 
 
@@ -52,6 +56,19 @@ def note_of(progress: Progress) -> Note | None:
             "up",
         )
     return None
+
+
+def faults_now(plan: Sequence[Fault], elapsed_s: float) -> str:
+    """Returns which faults are under way, for how long, and when the next one begins, by the plan;
+    empty where there is none of either."""
+    at = faults_at(plan, elapsed_s)
+    parts = [
+        f"{each.text or each.kind}: since {elapsed_s - each.at_s:.1f} s" for each in at.under_way
+    ]
+    if at.next is not None:
+        left_s = math.ceil(at.next.at_s - elapsed_s)
+        parts.append(f"next fault in {left_s} s: {at.next.text or at.next.kind}")
+    return "; ".join(parts)
 
 
 def _cannot_keep_up(progress: Progress, behind: Behind) -> str:

@@ -13,8 +13,9 @@ from bench.measure.progress import Progress
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.trend import MOST_POINTS, RunTrend
 from bench.measure.verdict_inputs import Verdict
-from bench.reports.run_notes import verdict_so_far
+from bench.reports.run_notes import faults_now, verdict_so_far
 from bench.reports.sparkline import sparkline
+from bench.workload.faults_at import faults_at
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.scenario import Scenario
 
@@ -30,6 +31,8 @@ _CHART_ROWS = 3
 _MOST_OBJECTIVES = 8
 _STATE = 4 + max(map(len, ObjectiveState))
 """Columns of an objective's state with its mark and the gaps around it."""
+_FAULTS_IN = ("enqueueing", "draining")
+"""Phases in which faults are injected."""
 _GOOD, _BAD, _OPEN = "good", "bad", "open"
 _STYLES = {_GOOD: "green", _BAD: "bold red", _OPEN: "dim"}
 _TONES = {ObjectiveState.MET: _GOOD, ObjectiveState.MISSED: _BAD}
@@ -59,6 +62,7 @@ def panel(scenario: Scenario, progress: Progress, size: PanelSize) -> list[Text]
         heading,
         _bar(_share_done(progress), width, size.is_ascii),
         *_verdict(scenario, progress, width, size.is_ascii),
+        *_faults(scenario, progress, width, size.is_ascii),
         *_figures(progress, width),
     ]
     below = _objectives(progress.objectives, width, size.is_ascii)
@@ -147,6 +151,15 @@ def _verdict(scenario: Scenario, progress: Progress, width: int, is_ascii: bool)
     text = named.replace("_", " ") + (f": {found.reason}" if found.reason else "")
     text += f"; {found.note}" if found.note else ""
     return _wrapped(text, tone, width, is_ascii)
+
+
+def _faults(scenario: Scenario, progress: Progress, width: int, is_ascii: bool) -> list[Text]:
+    """The faults that are under way and the next one, by the plan; nothing without either."""
+    text = faults_now(scenario.faults, progress.elapsed_s)
+    if not text or progress.phase not in _FAULTS_IN:
+        return []
+    is_under_way = bool(faults_at(scenario.faults, progress.elapsed_s).under_way)
+    return _wrapped(text, _BAD if is_under_way else _OPEN, width, is_ascii)
 
 
 def _wrapped(text: str, tone: str, width: int, is_ascii: bool) -> list[Text]:

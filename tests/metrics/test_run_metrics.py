@@ -175,3 +175,12 @@ def test_several_processes_are_added() -> None:
     found: RunView = view(workers=workers)
     assert single(snapshot_of(found), "completed_tasks_total") == 4
     assert found.buckets[Interval.SERVICE][0].count == 4
+
+
+def test_a_fault_is_active_while_the_plan_has_it_under_way() -> None:
+    plan = ["1.5s stall server 2s", "5s restart server"]
+    written = {"queues": {HIGH: 1, LOW: 3}, "rate": "100/s", "duration": "10s", "faults": plan}
+    scenario = resolve(written)
+    values = snapshot_of(view(scenario=scenario)).values["fault_active"]
+    assert values == [(("1.5s stall server 2s",), 1.0), (("5s restart server",), 0.0)]
+    assert snapshot_of(view()).values["fault_active"] == []

@@ -1,6 +1,7 @@
 """What a terminal shows of a run while it lasts."""
 
 import math
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from bench.measure.progress import Behind, Gathered, Progress
 from bench.measure.trend import RunTrend, TrendPoint
 from bench.reports.run_notes import verdict_so_far
 from bench.reports.run_panel import PanelSize, panel, stage
+from bench.workload.faults import Fault, FaultKind
 from tests import golden
 from tests.records.fixtures import example_record
 from tests.reports.test_run import progress
@@ -172,3 +174,17 @@ def test_charts_are_left_out_before_anything_else_where_rows_are_few() -> None:
     low, high = (panel(SCENARIO, steady(), PanelSize(79, height)) for height in (12, 23))
     assert len(low) <= 12 < len(high) <= 23
     assert {line.plain for line in low} <= {line.plain for line in high}
+
+
+def test_faults_under_way_and_the_next_one_have_a_line_that_is_no_wider_than_its_room() -> None:
+    stall = Fault(kind=FaultKind.STALL, at_s=7.0, lasts_s=3.0, text="7s stall server 3s")
+    kill = Fault(kind=FaultKind.KILL, at_s=60.0, text="60s kill worker 1")
+    scenario = msgspec.structs.replace(SCENARIO, faults=(stall, kill))
+    state = replace(steady(), elapsed_s=8.2, phase="enqueueing")
+    text = "\n".join(line.plain for line in panel(scenario, state, PanelSize(100, 30)))
+    assert "✗ 7s stall server 3s: since 1.2 s; next fault in 52 s: 60s kill worker 1" in text
+    assert all(line.cell_len <= 30 for line in panel(scenario, state, PanelSize(30, 30)))
+    gone = replace(state, phase="cleaning")
+    assert "fault" not in "\n".join(
+        line.plain for line in panel(scenario, gone, PanelSize(100, 30))
+    )
