@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -215,20 +215,13 @@ def run(
     cluster = how.cluster()
     path = _file_of(how, chosen)
     with contextlib.ExitStack() as stack:
-        job = _Job(chosen, url, how, cluster)
+        job = _Job(chosen, url, how, cluster, partial(scenario_of_seed, scenario, flags))
         if cluster is None:
             job.exporter = stack.enter_context(how.exporting(is_quiet=how.hides_progress))
         else:  # Locust's master is then the run, and exports
             job.elsewhere = how.elsewhere(is_quiet=how.hides_progress)
         if how.runs > 1:
-
-            def run_once(file: Path, number: int) -> tuple[RunRecord, bool]:
-                if how.repeat > 1:
-                    seed = chosen.seed + number - 1
-                    job.scenario = scenario_of_seed(scenario, flags or ScenarioFlags(), seed)
-                return job.run(file)
-
-            made, code = run_restarts(run_once, how.runs, path, is_quiet=how.hides_progress)
+            made, code = run_restarts(job.run_number, how.runs, path, is_quiet=how.hides_progress)
             show = partial(show_restarts, made, path, as_json=how.json)
         else:
             finished, is_interrupted = job.run(path)
@@ -261,9 +254,17 @@ class _Job:
     url: str | None
     how: RunFlags
     cluster: LocustCluster | None
+    of_seed: Callable[[int], Scenario]
+    """The scenario with another seed."""
     exporter: MetricsExporter | None = None
     elsewhere: ExportTargets = field(default_factory=ExportTargets)
     """Where Locust's master exports to."""
+
+    def run_number(self, path: Path, number: int) -> tuple[RunRecord, bool]:
+        """Returns what ``run`` does, of one of several runs: repetitions draw by further seeds."""
+        if self.how.repeat == 1:
+            return self.run(path)
+        return replace(self, scenario=self.of_seed(self.scenario.seed + number - 1)).run(path)
 
     def run(self, path: Path) -> tuple[RunRecord, bool]:
         """Returns the record of a run, which is saved, and whether the run was interrupted."""

@@ -53,8 +53,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     _note_failures(supervisor)
     clocks = _clocks(supervisor)
     supervisor.show("stopping")
-    workers = supervisor.worker_reports()
-    producers = _producers(supervisor)
+    workers, producers = supervisor.worker_reports(), _producers(supervisor)
     return CollectedRun(
         run_id=prepared.run_id,
         started_at=supervisor.running.started_at,
