@@ -19,6 +19,7 @@ from bench.errors import ExitCode, RecordError
 from bench.measure.bottleneck import MachineUse
 from bench.measure.faults import FaultOutcome
 from bench.measure.ledger import Counts, total
+from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
 from bench.records import formats, timestamps
@@ -177,6 +178,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     resources: Resources
     """With ``worker_start = after-fill``, the figures of the server and the machine are those of
     the drain."""
+    network: NetworkUse | None = None
+    """The network that stood between the tasks and the server; None if they connected directly, as
+    in older records."""
     clock: ClockInfo
     warmup: Warmup
     slo: list[SloResult]

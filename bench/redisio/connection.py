@@ -19,7 +19,7 @@ from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient, not_valid
 from bench.redisio.no_retries import NoRetries
-from bench.redisio.url import RedisUrl, parse
+from bench.redisio.url import SERVER_NAME, RedisUrl, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
@@ -276,9 +276,28 @@ def _place(parts: RedisUrl) -> tuple[type[redis.connection.AbstractConnection], 
         if name in parts.tls and not is_right(Path(parts.tls[name])):
             raise UsageError(f"the Redis URL's option {name}: {parts.tls[name]}: no such file")
     options: dict[str, Any] = dict(parts.tls)
+    options["server_name"] = options.pop(SERVER_NAME, None)
     if "ssl_check_hostname" in options:
         options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
-    return redis.SSLConnection, {**place, **options}
+    return _TlsConnection, {**place, **options}
+
+
+class _TlsConnection(redis.SSLConnection):
+    """A connection over TLS to a server whose certificate may be for another name than its host."""
+
+    def __init__(self, server_name: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._server_name = server_name
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
+        # redis-py knows one host for both: where to connect, and whose name to check.
+        host = self.host
+        self.host = self._server_name or host
+        try:
+            wrapped: ssl.SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
+            return wrapped
+        finally:
+            self.host = host
 
 
 def _cause(error: BaseException) -> str:

@@ -24,6 +24,9 @@ from bench.secrets import URL_VARIABLE, has_unencoded, split_url
 DEFAULT_PORT = 6379
 MOST_DATABASE = 2**31 - 1
 """Redis counts databases in 32 bits, with a sign."""
+SERVER_NAME = "ssl_server_name"
+"""Option with the host name that the server's certificate is for, where the URL's host is not it:
+behind a tunnel or a proxy."""
 _SAFE = "/:@!$'()*,;=~"
 """What need not be percent-encoded in a path and in an option's value."""
 _SCHEMES = ("redis", "rediss", "unix")
@@ -79,6 +82,24 @@ class RedisUrl:
         """The URL without user and password, with all else that a client needs to connect."""
         options = [f"{name}={quote(value, safe=_SAFE)}" for name, value in self.tls.items()]
         return self.address + (f"?{'&'.join(options)}" if options else "")
+
+    def moved(self, *, host: str = "", port: int = 0, path: str = "") -> str:
+        """The URL of the same server by way of another place: host and port, or a unix socket.
+
+        A host name that TLS is to check stays that of the server.
+        """
+        user = "" if self.user.name is None else quote(self.user.name, safe="")
+        secret = "" if self.user.password is None else f":{quote(self.user.password, safe='')}"
+        at = "@" if user or secret else ""
+        if self.is_socket:
+            database = f"?db={self.database}" if self.database else ""
+            return f"unix://{user}{secret}{at}{quote(path, safe=_SAFE)}{database}"
+        tls = dict(self.tls)
+        if self.scheme == "rediss" and host != self.host:
+            tls.setdefault(SERVER_NAME, self.host)
+        options = "&".join(f"{name}={quote(value, safe=_SAFE)}" for name, value in tls.items())
+        place = f"{self.scheme}://{user}{secret}{at}{host}:{port}/{self.database}"
+        return f"{place}?{options}" if options else place
 
     @property
     def is_on_this_machine(self) -> bool:
@@ -201,6 +222,7 @@ _TLS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {
         "ssl_cert_reqs": _one_of("none", "optional", "required"),
         "ssl_check_hostname": _one_of("true", "false"),
+        SERVER_NAME: bool,
         "ssl_ca_certs": bool,
         "ssl_ca_path": bool,
         "ssl_certfile": bool,

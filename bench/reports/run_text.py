@@ -10,6 +10,7 @@ from bench.records.formats import server_name
 from bench.records.run_record import RunRecord, SloResult
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
+from bench.workload.network_text import network_text
 
 NOT_TO_QUOTE = "do not quote these figures"
 CLOSED_LOOP = "closed loop: there is no schedule, so a task is due when it is sent"
@@ -66,6 +67,9 @@ def footer(record: RunRecord) -> Iterator[str]:
     """Yields what limited the run, what a task costs Redis, and what was used, a line each."""
     resources, server = record.resources, record.server
     yield record.attribution
+    through = network(record)
+    if through:
+        yield through
     per_task = costs(record)
     if per_task:
         yield f"Redis per task: {', '.join(per_task)}"
@@ -77,6 +81,25 @@ def footer(record: RunRecord) -> Iterator[str]:
         f" · clock {record.clock.domain}, error at most "
         f"{units.format_duration(record.clock.error_bound_s)}"
     )
+
+
+def network(record: RunRecord) -> str:
+    """Returns what the tasks went through, as asked and as measured; empty without a network."""
+    use = record.network
+    if use is None:
+        return ""
+    asked = use.asked
+    text = "network: " + ("none but in faults" if asked.changes_nothing else network_text(asked))
+    added_s, error_s = use.added_s, use.added_error_s
+    if use.direct is None or use.through is None or added_s is None or error_s is None:
+        return f"{text}, not measured"
+    text += (
+        f"; before the run a round trip took {units.format_duration(use.through.p50_s)} at p50 and "
+        f"{units.format_duration(use.through.p99_s)} at p99 through the proxy, "
+        f"{units.format_duration(added_s)} ± {units.format_duration(error_s)} more than directly"
+    )
+    resets = f", {use.resets:,} of them reset" if use.resets else ""
+    return f"{text}; {use.connections:,} connections{resets}"
 
 
 def offered(record: RunRecord) -> str:

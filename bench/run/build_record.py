@@ -80,6 +80,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         inversions=inputs.inversions,
         series=series_of(run),
         resources=resources,
+        network=run.network,
         clock=_clock(run),
         warmup=_warmup(run, cut, measured),
         slo=objectives.evaluated(

@@ -84,6 +84,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         clocks_apart_us=clocks.apart_us,
         layout_note=prepared.layout_note,
         interruptions=tuple(state.interruptions),
+        network=None if prepared.network is None else prepared.network.use,
         drain_waited_for=state.drain_waited_for,
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,

@@ -7,6 +7,7 @@ from bench.measure.bits import Bits
 from bench.measure.endings import CounterReadings
 from bench.measure.faults import InjectedFault
 from bench.measure.leases import Leases
+from bench.measure.network import NetworkUse
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.redisio.server_info import ServerUsage
@@ -86,6 +87,8 @@ class CollectedRun:
     """What a drain was waiting for when it timed out; empty if it did not."""
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
+    network: NetworkUse | None = None
+    """What the tasks went through; None where they connected directly."""
     faults: Sequence[InjectedFault] = ()
     """The faults of the plan, in the order of their moments."""
 

@@ -8,6 +8,7 @@ from bench.clock import Offset
 from bench.machine import CpuQuota, CpuTimes, ProcessCpu
 from bench.redisio.url import parse
 from bench.run.fleet import Fleet
+from bench.run.network import RunNetwork
 from bench.run.workers import Workers
 
 
@@ -23,7 +24,7 @@ class MachineSample:
     worker_s: float
     """Of the workers that the run has started."""
     harness_s: float
-    """Of the process that leads the run, and of an observer."""
+    """Of the process that leads the run, of an observer, and of the proxy of a network."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class MachineSampler:
 
     fleet: Fleet
     workers: Workers
+    network: RunNetwork | None = None
     quota: CpuQuota | None = field(default_factory=machine.cpu_quota)
     samples: list[MachineSample] = field(default_factory=list)
     _own: ProcessCpu = field(default_factory=ProcessCpu)
@@ -56,13 +58,23 @@ class MachineSampler:
             cores=machine.cores(),
             quota_cores=None if self.quota is None else self.quota.cores,
             has_server=parse(url).is_on_this_machine,
-            round_trip_us=2 * offset.error_us,  # the bound is half of the round trip
+            round_trip_us=self._round_trip_us(offset),
         )
+
+    def _round_trip_us(self, offset: Offset) -> float:
+        measured_s = None if self.network is None else self.network.round_trip_s
+        if measured_s is not None:
+            return measured_s * 1e6
+        return 2 * offset.error_us  # the bound is half of the round trip
 
     def sample(self, offset_us: int) -> None:
         """Take a sample. What cannot be read leaves a gap, and is no error."""
         with contextlib.suppress(OSError):
             self._add(offset_us)
+
+    def _others_s(self) -> float:
+        network_s = 0.0 if self.network is None else self.network.control.cpu_s
+        return network_s + sum(each.cpu_s for each in self.workers.observers)
 
     def _add(self, offset_us: int) -> None:
         self.samples.append(
@@ -71,6 +83,6 @@ class MachineSampler:
                 cpu=machine.read(self.quota),
                 generator_s=sum(each.cpu_s for each in self.fleet.producers),
                 worker_s=sum(each.cpu_s for each in self.workers.serving),
-                harness_s=self._own.used_s() + sum(each.cpu_s for each in self.workers.observers),
+                harness_s=self._own.used_s() + self._others_s(),
             )
         )

@@ -18,6 +18,7 @@ from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.machine_sampler import MachineSampler
+from bench.run.network import RunNetwork
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
 from bench.run.workers import Workers
@@ -51,6 +52,8 @@ class PreparedRun:
     counters: EndCounters
     layout_note: str
     """A sentence where another layout lives on the server; empty if none does."""
+    network: RunNetwork | None = None
+    """What the run's tasks go through; None where they connect directly."""
 
 
 def prepare(
@@ -59,6 +62,7 @@ def prepare(
     fleet: Fleet,
     run_id: int,
     should_stop: StopRequested,
+    network: RunNetwork | None = None,
 ) -> PreparedRun:
     """Check the server, and start every process of the run.
 
@@ -80,10 +84,9 @@ def prepare(
     fleet.await_ready(should_stop)
     layout_note = other_layout_note(client, layout)
     cleanup.prepare(clock.now_us() // 1_000_000)
-    marker = Marker(client, run_id)
-    marker.set(clock.now_us())
-    counters = EndCounters(client, layout, queues)
+    (marker := Marker(client, run_id)).set(clock.now_us())
     return PreparedRun(
+        counters=EndCounters(client, layout, queues),
         request=request,
         scenario=scenario,
         run_id=run_id,
@@ -97,11 +100,11 @@ def prepare(
         marker=marker,
         cleanup=cleanup,
         sampler=ServerSampler(client, layout, queues, request.is_monitored),
-        machine=MachineSampler(fleet, workers),
+        machine=MachineSampler(fleet, workers, network),
         draining=DrainMonitor(client, layout, queues, clock),
         board=None if board is None else ProgressBoard(Path(board), producers),
-        counters=counters,
         layout_note=layout_note,
+        network=network,
     )
 
 
@@ -115,7 +118,7 @@ def _start_producers(
 ) -> None:
     for number in range(scenario.producers):
         message = StartProducer(
-            request.url,
+            request.task_url,
             scenario,
             run,
             number,

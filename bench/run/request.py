@@ -22,6 +22,9 @@ class RunRequest:
     """Whether the run's tasks stay in the server when it is over."""
     open_url: str | None = None
     """What external workers are given in place of ``url``: a user who may not manage the server."""
+    through_url: str | None = None
+    """The URL by which producers, workers and observers connect, where that is not ``url``: through
+    the network of the run."""
     with_latency_counts: bool = False
     """Whether reports carry latencies by queue while the run lasts."""
     latency_bounds_us: tuple[int, ...] = ()
@@ -32,6 +35,11 @@ class RunRequest:
     """The server as what faults strike; None for one of others."""
     faults_on_shared: bool = False
     """Whether faults may strike a server of others, by its own commands."""
+
+    @property
+    def task_url(self) -> str:
+        """The URL by which producers, workers and observers connect."""
+        return self.through_url or self.url
 
     @property
     def is_monitored(self) -> bool:

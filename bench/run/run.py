@@ -21,6 +21,7 @@ from bench.run.build_record import build_record
 from bench.run.collect import collect
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.killed_runs import KilledRun, LeftNote, NotedServer
+from bench.run.network import network_of
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
 from bench.run.request import RunRequest
@@ -75,9 +76,12 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
             left = 0
             if not request.owns_server:
                 left = killed_runs.remove_left(client, server, callbacks.should_stop)
-        with _noted(request, server, run_id) as note:
+        with (
+            _noted(request, server, run_id) as note,
+            network_of(request) as (routed, network),
+        ):
             with translated_errors(request.url):
-                prepared = prepare(request, client, fleet, run_id, callbacks.should_stop)
+                prepared = prepare(routed, client, fleet, run_id, callbacks.should_stop, network)
             note.add(prepared.cleanup.registered, prepared.cleanup.new_counters)
             record, problems = _measure(prepared, disturbed, callbacks, note)
     if left:

@@ -48,6 +48,8 @@ def start(prepared: PreparedRun) -> ActiveRun:
     )
     if scenario.external_workers:
         _announce(prepared, line)
+    if prepared.network is not None:
+        prepared.network.begin()
     for producer in prepared.fleet.producers:
         producer.send(Begin(line))
     prepared.workers.begin(line)

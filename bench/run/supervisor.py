@@ -284,6 +284,9 @@ class Supervisor:
 
     def _failure(self) -> str | None:
         """Why going on is pointless, as a sentence, or None."""
+        network = self.prepared.network
+        if network is not None and (exit_reason := network.control.exit_reason()):
+            return exit_reason  # and why the others fail, too
         exit_reasons = [process.exit_reason() for process in self.processes]
         return next(
             (exit_reason for exit_reason in exit_reasons if exit_reason), self._no_worker_message()

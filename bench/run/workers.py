@@ -68,7 +68,7 @@ class Workers:
 
     def _start_own(self, number: int) -> None:
         message = StartWorker(
-            url=self._request.url,
+            url=self._request.task_url,
             name=worker_name(self._run, number),
             scenario=self._scenario,
             run=self._run,
@@ -80,7 +80,7 @@ class Workers:
 
     def _start_observer(self, client: redis.Redis) -> None:
         message = StartObserver(
-            url=self._request.url,
+            url=self._request.task_url,
             name="observer",
             scenario=self._scenario,
             run=self._run,
@@ -98,7 +98,7 @@ class Workers:
                 external_worker.start()  # its start-up is over by the time that tasks are due
 
     def _add_external_worker(self, number: int) -> ExternalWorker:
-        command = command_of(self._scenario, self._request.open_url or self._request.url)
+        command = command_of(self._scenario, self._request.open_url or self._request.task_url)
         name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
         external_worker = ExternalWorker(name, command)
         self._fleet.add_external_worker(external_worker)

@@ -1,5 +1,7 @@
 """A Redis URL is read in full, or refused in words that quote no password."""
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +121,46 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
             continue
         assert parse(found.without_user).address == found.address
         assert found.address.startswith(f"{found.scheme}://")
+
+
+@given(
+    st.sampled_from(["redis", "rediss", "unix"]),
+    st.none() | _SECRETS,
+    st.none() | _SECRETS,
+    st.integers(0, 15),
+)
+def test_by_way_of_another_place_a_url_leads_to_the_same_database_as_the_same_user(
+    scheme: str, name: str | None, password: str | None, database: int
+) -> None:
+    user = "".join(
+        (
+            "" if name is None else quote(name, safe=""),
+            "" if password is None else f":{quote(password, safe='')}",
+        )
+    )
+    at = f"{user}@" if user else ""
+    if scheme == "unix":
+        url = parse(f"unix://{at}/srv/a%20b?db={database}")
+        moved = parse(url.moved(path="/run/of/mine?"))
+        assert moved.path == "/run/of/mine?"
+    else:
+        url = parse(f"{scheme}://{at}db.example:6380/{database}")
+        moved = parse(url.moved(host="127.0.0.1", port=4321))
+        assert (moved.host, moved.port) == ("127.0.0.1", 4321)
+    assert (moved.scheme, moved.database, moved.user) == (scheme, url.database, url.user)
+
+
+@pytest.mark.parametrize(
+    ("url", "moved"),
+    [
+        ("rediss://a", "rediss://b:1/0?ssl_server_name=a"),
+        ("rediss://a?ssl_server_name=c", "rediss://b:1/0?ssl_server_name=c"),
+        ("rediss://b/3?ssl_cert_reqs=none", "rediss://b:1/3?ssl_cert_reqs=none"),
+        ("redis://a", "redis://b:1/0"),
+    ],
+)
+def test_by_way_of_another_place_tls_checks_the_name_of_the_server(url: str, moved: str) -> None:
+    assert parse(url).moved(host="b", port=1) == moved
 
 
 def test_an_address_of_a_url_in_a_text_shows_its_database_too() -> None:

@@ -1,0 +1,132 @@
+"""The network of a run: a proxy between its tasks and its server, where the scenario asks for one.
+
+Producers, workers and observers connect through it. The run's own connections, by which it looks
+after the server, are direct: they must work when the others do not.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import msgspec
+
+from bench.errors import UsageError
+from bench.measure.network import NetworkUse
+from bench.proxy import round_trips
+from bench.proxy.control import NetworkProxy, proxied
+from bench.redisio.url import SERVER_NAME, parse
+from bench.run.request import RunRequest
+from bench.workload.faults import FaultKind, Network
+from bench.workload.scenario import Scenario
+
+_MEASURE_S, _CALIBRATE_S = 0.3, 0.1
+_SHORT_S = 0.001
+"""The most that is added to a round trip while the proxy's own cost is measured."""
+_TIMEOUT_S = 10.0
+"""How long a PING may take, beside what was asked."""
+_BY_PROXY = (FaultKind.NETWORK, FaultKind.RESET)
+
+
+def needs_proxy(scenario: Scenario) -> bool:
+    """Whether anything is to happen to the network of a run."""
+    has_faults = any(fault.kind in _BY_PROXY for fault in scenario.faults)
+    return has_faults or not scenario.network.changes_nothing
+
+
+class RunNetwork:
+    """The network of one run, and the measurement of what it adds."""
+
+    def __init__(self, proxy: NetworkProxy, asked: Network) -> None:
+        self.control = proxy
+        self._asked = asked
+        self._use = NetworkUse(asked=asked)
+
+    def measure(self, url: str) -> None:
+        """Find out what the proxy itself adds, and what a round trip takes with what was asked.
+
+        Raises MeasurementError and ServerUnreachable.
+        """
+        if self._asked.is_black_hole:
+            return
+        control, asked = self.control, self._asked
+        calm = msgspec.structs.replace(asked, resets_per_s=0.0)
+        timeout_s = _TIMEOUT_S + 2 * (asked.round_trip_s + asked.jitter_s)
+        with round_trips.ends(url, control.leads_to(url)) as both:
+            if asked.round_trip_s:
+                short = Network(round_trip_s=min(asked.round_trip_s, _SHORT_S))
+                control.set_network(short)
+                direct, through = both.measure(_CALIBRATE_S, timeout_s)
+                control.own_cost_s = max(through.p50_s - direct.p50_s - short.round_trip_s, 0.0)
+            control.set_network(calm)
+            direct, through = both.measure(_MEASURE_S, timeout_s)
+        self._use = NetworkUse(
+            asked=asked, direct=direct, through=through, own_cost_s=control.own_cost_s
+        )
+
+    def begin(self) -> None:
+        """Be what was asked, now that everything is connected."""
+        self.control.set_network(self._asked)
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """What a round trip took in the median; None where that was not measured."""
+        through = self._use.through
+        return None if through is None else through.p50_s
+
+    @property
+    def use(self) -> NetworkUse:
+        """What it was, for the record."""
+        counts = self.control.newest_counts()
+        return msgspec.structs.replace(self._use, connections=counts.accepted, resets=counts.resets)
+
+
+@contextlib.contextmanager
+def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | None]]:
+    """The network that a request needs, and the request with the URLs that lead through it.
+
+    Without a network in its scenario there is no proxy, and the request is as it was. Raises
+    UsageError where some of its tasks would not go through the network.
+    """
+    scenario = request.scenario
+    if not needs_proxy(scenario):
+        yield request, None
+        return
+    _require_own_processes(scenario)
+    with proxied(request.url, scenario.seed) as proxy:
+        network = RunNetwork(proxy, scenario.network)
+        network.measure(request.url)
+        open_url = None
+        if scenario.worker_command is not None:
+            open_url = _for_others(proxy.leads_to(request.open_url or request.url))
+        yield (
+            dataclasses.replace(
+                request,
+                through_url=proxy.leads_to(request.url),
+                open_url=open_url,
+            ),
+            network,
+        )
+
+
+def _require_own_processes(scenario: Scenario) -> None:
+    if scenario.external_workers or (scenario.is_observed and scenario.worker_command is None):
+        raise UsageError(
+            "network: workers that the run does not start connect to the server by themselves, and "
+            "not through this network: use workers, or worker_command"
+        )
+
+
+def _for_others(url: str) -> str:
+    """The URL for programs of others, which know no option that names the server behind a proxy."""
+    server = parse(url)
+    if SERVER_NAME not in server.tls:
+        return url
+    checks = server.tls.get("ssl_check_hostname") != "false"
+    if checks and server.tls.get("ssl_cert_reqs") != "none":
+        raise UsageError(
+            "network: an external worker would take the proxy for the wrong server, as it checks "
+            "the host name over TLS: add ssl_check_hostname=false to the Redis URL"
+        )
+    tls = {name: value for name, value in server.tls.items() if name != SERVER_NAME}
+    moved = dataclasses.replace(server, tls=tls)
+    return moved.moved(host=moved.host, port=moved.port)

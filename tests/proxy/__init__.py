@@ -1,0 +1,1 @@
+"""The proxy that stands for a network."""
