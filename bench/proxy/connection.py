@@ -1,20 +1,16 @@
 """A connection through the proxy: one from a client, and one to the server for it alone."""
 
 import contextlib
-import selectors
 import socket
 import struct
-from collections.abc import Callable
 from typing import Protocol
 
 from bench.proxy.direction import Direction, HeldBytes
+from bench.proxy.poller import READ, WRITE, OnEvents, Poller
 from bench.proxy.shaping import Shaper
 
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of a socket that closes with a reset, and forgets what it has not sent."""
-
-ShaperFactory = Callable[[], Shaper]
 
 
 class Loop(Protocol):
@@ -22,14 +18,10 @@ class Loop(Protocol):
 
     is_black_hole: bool
     """Whether nothing is read or written at the moment."""
-    selector: selectors.DefaultSelector
+    poller: Poller
 
     def schedule(self, connection: "ProxiedConnection", direction: Direction) -> None:
         """Let the direction release what it holds when it is time."""
-        ...
-
-    def expect_reply(self) -> None:
-        """Be ready for the reply to what was passed on just now."""
         ...
 
     def closed(self, connection: "ProxiedConnection", reached: bool) -> None:
@@ -62,35 +54,24 @@ class ProxiedConnection:
         client = server = 0
         if not self._loop.is_black_hole and not self.is_closed:
             if self._is_connecting:
-                server = _WRITE
+                server = WRITE
             else:
-                client = _READ * self.up.has_room | _WRITE * self.down.waits_to_send
-                server = _READ * self.down.has_room | _WRITE * self.up.waits_to_send
+                client = READ * self.up.has_room | WRITE * self.down.waits_to_send
+                server = READ * self.down.has_room | WRITE * self.up.waits_to_send
         self._wait_for(self._client, client, self._on_client)
         self._wait_for(self._server, server, self._on_server)
 
-    def _wait_for(
-        self, which: socket.socket, events: int, callback: Callable[[int, float], None]
-    ) -> None:
-        before = self._watched[which]
-        if events == before:
-            return
-        self._watched[which] = events
-        selector = self._loop.selector
-        if not before:
-            selector.register(which, events, callback)
-        elif not events:
-            selector.unregister(which)
-        else:
-            selector.modify(which, events, callback)
+    def _wait_for(self, which: socket.socket, events: int, callback: OnEvents) -> None:
+        if events != self._watched[which]:
+            self._watched[which] = events
+            self._loop.poller.watch(which.fileno(), events, callback)
 
     def _on_client(self, events: int, now_s: float) -> None:
         if self.is_closed or self._loop.is_black_hole:
             return
-        if events & _READ:
+        if events & READ:
             self._take(self.up, now_s)
-            self._loop.expect_reply()
-        if events & _WRITE:
+        if events & WRITE:
             self.release(self.down, now_s)
 
     def _on_server(self, events: int, now_s: float) -> None:
@@ -99,9 +80,9 @@ class ProxiedConnection:
         if self._is_connecting:
             self._connected(now_s)
             return
-        if events & _READ:
+        if events & READ:
             self._take(self.down, now_s)
-        if events & _WRITE:
+        if events & WRITE:
             self.release(self.up, now_s)
 
     def _connected(self, now_s: float) -> None:
@@ -112,7 +93,7 @@ class ProxiedConnection:
         self.watch()
 
     def _take(self, direction: Direction, now_s: float) -> None:
-        if self.is_closed:
+        if self.is_closed or not direction.has_room:  # told with what was asked for
             return
         try:
             direction.take(now_s)
@@ -131,8 +112,6 @@ class ProxiedConnection:
         except OSError:
             self.reset()
             return
-        if direction is self.up:
-            self._loop.expect_reply()
         self._settle(direction)
 
     def _settle(self, direction: Direction) -> None:

@@ -2,25 +2,19 @@
 
 import contextlib
 import errno
-import selectors
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from bench.proxy import timers
 from bench.proxy.connection import ProxiedConnection
 from bench.proxy.direction import Direction, HeldBytes
+from bench.proxy.poller import READ, OnEvents, Poller, Timers
 from bench.proxy.shaping import Shaper
-from bench.proxy.timers import Timers
 from bench.proxy.upstream import Upstream, prepare
 from bench.workload.faults import Network
 
 BACKLOG = 4096
-_AWAKE_S = 0.00012
-"""How long to look for the reply without sleeping, once a command was passed on. Waking up from
-sleep takes longer than most replies."""
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -37,14 +31,13 @@ class Proxy:
     """Everything between a listening socket and a server. ``step`` does what can be done now."""
 
     def __init__(self, listener: socket.socket, upstream: Upstream, seed: int) -> None:
-        self.selector = selectors.DefaultSelector()
+        self.poller = Poller()
         self.is_black_hole = False
         self._listener, self._upstream = listener, upstream
         self._network, self._own_cost_s = Network(), 0.0
         self._jitter = Random(f"{seed} jitter")  # noqa: S311 - no secret
         self._resets = Random(f"{seed} resets")  # noqa: S311
         self._timers = Timers()
-        self._awake_until_s = 0.0
         self._held = HeldBytes()
         self._connections: dict[ProxiedConnection, None] = {}
         """In the order in which they were accepted."""
@@ -59,17 +52,17 @@ class Proxy:
         """What it has done so far."""
         return ProxyCounts(self._accepted, self._reset_count)
 
-    def attend(self, descriptor: int, callback: Callable[[int, float], None]) -> None:
+    def attend(self, descriptor: int, callback: OnEvents) -> None:
         """Call back when a descriptor that is none of the connections' can be read."""
-        self.selector.register(descriptor, selectors.EVENT_READ, callback)
+        self.poller.watch(descriptor, READ, callback)
 
     def step(self) -> None:
         """Wait until something can be done, and do it."""
         next_s = None if self.is_black_hole else self._timers.next_s
-        events = timers.wait(self.selector, next_s, self._awake_until_s)
+        events = self.poller.wait(next_s)
         now_s = time.monotonic()
-        for key, mask in events:
-            key.data(mask, now_s)
+        for callback, mask in events:
+            callback(mask, now_s)
         if not self.is_black_hole and self._timers.next_s is not None:
             now_s = time.monotonic()
             for call in self._timers.due(now_s):
@@ -121,11 +114,9 @@ class Proxy:
     def _listen(self) -> None:
         """Accept connections, or let them wait, as the network says."""
         wants = not self.is_black_hole
-        if wants and not self._is_listening:
-            self.selector.register(self._listener, selectors.EVENT_READ, self._on_listener)
-        elif not wants and self._is_listening:
-            self.selector.unregister(self._listener)
-        self._is_listening = wants
+        if wants != self._is_listening:
+            self._is_listening = wants
+            self.poller.watch(self._listener.fileno(), READ * wants, self._on_listener)
 
     def _on_listener(self, _: int, now_s: float) -> None:
         while not self.is_black_hole:
@@ -135,7 +126,7 @@ class Proxy:
                 return
             except OSError as error:
                 if error.errno in _FULL:  # the others wait until a connection is closed
-                    self.selector.unregister(self._listener)
+                    self.poller.watch(self._listener.fileno(), 0, self._on_listener)
                     self._is_listening = False
                 return
             self._accept(client, now_s)
@@ -169,10 +160,6 @@ class Proxy:
 
         self._timers.add(due_s, release)
 
-    def expect_reply(self) -> None:
-        """Do not sleep for a moment."""
-        self._awake_until_s = time.monotonic() + _AWAKE_S
-
     def closed(self, connection: ProxiedConnection, reached: bool) -> None:
         """Forget a connection, and accept those that had to wait for a descriptor."""
         if not reached:
@@ -186,4 +173,4 @@ class Proxy:
             connection.reset()
         with contextlib.suppress(OSError):
             self._listener.close()
-        self.selector.close()
+        self.poller.close()
