@@ -96,8 +96,8 @@ class NetworkTarget(Protocol):
         """Let it be another one from now on."""
         ...
 
-    def reset(self, share: float) -> None:
-        """Reset a share of its connections."""
+    def reset(self, share: float) -> int:
+        """Reset a share of its connections, at least one where there is any; return how many."""
         ...
 
 

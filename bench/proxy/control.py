@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import IO, Protocol
 
@@ -36,21 +37,6 @@ _LOOPBACK = "127.0.0.1"
 _NAMED_LOOPBACK = "localhost"
 
 
-class NetworkControl(Protocol):
-    """What can be done to the network of a run while it lasts.
-
-    Raises MeasurementError where the network is not under control any more.
-    """
-
-    def set_network(self, network: Network) -> None:
-        """Make it another network; returns when it is."""
-        ...
-
-    def reset(self, share: float) -> int:
-        """Reset a share of the connections, at least one where there is any; returns how many."""
-        ...
-
-
 class NetworkProxy:
     """A proxy process in front of a server, and the network that it is. ``proxied`` starts it."""
 
@@ -59,6 +45,7 @@ class NetworkProxy:
         """What the proxy itself adds to a round trip, which it then delays by so much less."""
         self.counts = Applied()
         """Its connections and resets, by its newest answer."""
+        self._lock = threading.Lock()
         self._is_ending = False
         self._given_up = ""
         self._listen_path = listen_path
@@ -151,11 +138,12 @@ class NetworkProxy:
         self._errors.close()
 
     def _ask(self, message: SetNetwork | ResetConnections | SendCounts) -> Applied:
-        self._write(message)
-        answer = self._answer()
-        if isinstance(answer, Applied):
-            self.counts = answer
-        return self.counts
+        with self._lock:  # each fault has a thread of its own
+            self._write(message)
+            answer = self._answer()
+            if isinstance(answer, Applied):
+                self.counts = answer
+            return self.counts
 
     def _write(self, message: ToProxy) -> None:
         try:

@@ -24,13 +24,25 @@ _SHORT_S = 0.001
 """The most that is added to a round trip while the proxy's own cost is measured."""
 _TIMEOUT_S = 10.0
 """How long a PING may take, beside what was asked."""
-_BY_PROXY = (FaultKind.NETWORK, FaultKind.RESET)
 
 
 def needs_proxy(scenario: Scenario) -> bool:
-    """Whether anything is to happen to the network of a run."""
-    has_faults = any(fault.kind in _BY_PROXY for fault in scenario.faults)
-    return has_faults or not scenario.network.changes_nothing
+    """Whether anything is to happen to the network of a run.
+
+    Connections are reset by the proxy where all of them go through one, and else by the server.
+    """
+    kinds = {fault.kind for fault in scenario.faults}
+    return (
+        FaultKind.NETWORK in kinds
+        or not scenario.network.changes_nothing
+        or (FaultKind.RESET in kinds and _starts_all(scenario))
+    )
+
+
+def _starts_all(scenario: Scenario) -> bool:
+    """Whether the run starts all processes that connect to the server for its tasks."""
+    is_served_by_others = scenario.is_observed and scenario.worker_command is None
+    return not scenario.external_workers and not is_served_by_others
 
 
 class RunNetwork:
@@ -109,7 +121,7 @@ def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | N
 
 
 def _require_own_processes(scenario: Scenario) -> None:
-    if scenario.external_workers or (scenario.is_observed and scenario.worker_command is None):
+    if not _starts_all(scenario):
         raise UsageError(
             "network: workers that the run does not start connect to the server by themselves, and "
             "not through this network: use workers, or worker_command"

@@ -5,6 +5,7 @@ All phases of a run meet here. It takes a URL and never starts a server.
 
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -68,7 +69,7 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
     disturbed = target_of(request)
-    require_able(request.scenario.faults, disturbed.abilities)
+    require_able(request.scenario.faults, replace(disturbed.abilities, proxy=True))
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
         with translated_errors(request.url):
@@ -118,7 +119,8 @@ def _injector(running: ActiveRun, server: ServerTarget) -> Injector:
     """What injects the faults of a run's plan."""
     scenario, workers = running.prepared.scenario, running.prepared.workers
     struck = WorkerFaults(workers, lambda: workers.start_another(running.line))
-    targets = FaultTargets(server, struck, usual_network=scenario.network)
+    network = None if running.prepared.network is None else running.prepared.network.control
+    targets = FaultTargets(server, struck, network, usual_network=scenario.network)
     return Injector(scenario.faults, targets, running.offset_us, scenario.seed)
 
 

@@ -69,8 +69,9 @@ class Struck:
     def set_network(self, network: Network) -> None:
         self.note(f"network {network.round_trip_s}")
 
-    def reset(self, share: float) -> None:
+    def reset(self, share: float) -> int:
         self.note(f"network reset {share}")
+        return 1
 
 
 def injector(struck: Struck, *faults: Fault, with_network: bool = False, seed: int = 1) -> Injector:
