@@ -18,14 +18,9 @@ _SLOW_DOWN = frozenset(
 """Kinds after which a backlog may grow, as fewer tasks are served."""
 
 
-def fault_phrase(text: str, at_s: float) -> str:
-    """A fault and its moment, as warnings name it: ``'restart server' at 30.0 s``."""
-    return f"{text!r} at {units.format_duration(at_s)}"
-
-
 def named(faults: Sequence[InjectedFault]) -> str:
-    """Faults and their moments, the first few of them."""
-    shown = [fault_phrase(each.fault.text, each.fault.at_s) for each in faults[:_MOST_FAULTS]]
+    """Faults as they were written, with their moments: the first few of them."""
+    shown = [repr(each.fault.text) for each in faults[:_MOST_FAULTS]]
     more = len(faults) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
@@ -36,7 +31,7 @@ def not_injected(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         if each.problem:
             yield VerdictReason(
                 "fault_failed",
-                f"{fault_phrase(each.fault.text, each.fault.at_s)} did not happen as planned: "
+                f"{each.fault.text!r} did not happen as planned: "
                 f"{each.problem}; change the plan, and repeat the run",
                 Verdict.INCOMPLETE,
             )
@@ -52,7 +47,7 @@ def explained(inputs: VerdictInputs, outcome: str, verb: str) -> Iterator[Verdic
         if count:
             yield VerdictReason(
                 outcome,
-                f"{quantity(count, 'task')} {verb} with {fault_phrase(each.fault, each.planned_s)}",
+                f"{quantity(count, 'task')} {verb} with {each.fault!r}",
                 Verdict.LOSSY,
             )
 
@@ -106,12 +101,18 @@ def slowed_by(inputs: VerdictInputs) -> list[InjectedFault]:
     ]
 
 
+def of_server(inputs: VerdictInputs) -> list[InjectedFault]:
+    """The faults of the server and of the network to it."""
+    injected = inputs.faults.injected
+    return [each for each in injected if not each.fault.of_worker and each.began_us is not None]
+
+
 def held_back(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     """That tasks were sent late, as faults kept the server from taking them."""
     if inputs.lateness.held_s:
         yield VerdictReason(
             "held_back",
             f"for {units.format_duration(inputs.lateness.held_s)} the server took no tasks or "
-            f"what was late was being sent, because of {named(slowed_by(inputs))}: schedule_lag "
+            f"what was late was being sent, because of {named(of_server(inputs))}: schedule_lag "
             "has that, and the latencies from the due time",
         )

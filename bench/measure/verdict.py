@@ -285,10 +285,13 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     if inputs.layout_note:
         yield VerdictReason("other_layout", inputs.layout_note)
     if inputs.reconnects:
+        faults = fault_verdict.of_server(inputs)
+        cure = "check the network, and the server's log and client limits"
+        if faults:
+            cure = f"{fault_verdict.named(faults)} may have done that, and what was in flight is unknown"
         yield VerdictReason(
             "reconnected",
-            f"producers lost their connection {quantity(inputs.reconnects, 'time')}: check the "
-            "network, and the server's log and client limits",
+            f"producers lost their connection {quantity(inputs.reconnects, 'time')}: {cure}",
         )
     if inputs.unserved:
         yield VerdictReason(

@@ -12,8 +12,8 @@ from bench.measure.ledger import Counts
 from bench.measure.verdict_inputs import FaultInputs, Lateness, Verdict, VerdictInputs
 from bench.workload.faults import Fault, FaultKind
 
-RESTART = Fault(kind=FaultKind.RESTART, at_s=30, text="restart server")
-KILL = Fault(kind=FaultKind.KILL, at_s=2, of_worker=True, worker=1, text="kill worker 1")
+RESTART = Fault(kind=FaultKind.RESTART, at_s=30, text="30s restart server")
+KILL = Fault(kind=FaultKind.KILL, at_s=2, of_worker=True, worker=1, text="2s kill worker 1")
 
 
 def injected(fault: Fault, **changes: Any) -> InjectedFault:
@@ -22,7 +22,7 @@ def injected(fault: Fault, **changes: Any) -> InjectedFault:
 
 
 def outcome(**counts: Any) -> FaultOutcome:
-    return FaultOutcome(kind="restart", fault="restart server", planned_s=30, **counts)
+    return FaultOutcome(kind="restart", fault="30s restart server", planned_s=30, **counts)
 
 
 def inputs(faults: FaultInputs, counts: Counts | None = None, **changes: Any) -> VerdictInputs:
@@ -71,7 +71,7 @@ def test_what_a_fault_explains_is_told_under_it_and_the_rest_as_ever(name: str) 
     assert partly[0] == wholly[0] == Verdict.LOSSY
     explained, rest = partly[1][name]
     assert explained.startswith("2 tasks ")
-    assert explained.endswith("with 'restart server' at 30.0 s")
+    assert explained.endswith("with '30s restart server'")
     assert [rest] == alone
     assert len(wholly[1][name]) == 1
 
@@ -81,8 +81,8 @@ def test_a_fault_that_did_not_happen_makes_a_run_incomplete() -> None:
     found, reasons = judged(FaultInputs([failed]))
     assert found == Verdict.INCOMPLETE
     assert reasons["fault_failed"] == [
-        "'restart server' at 30.0 s did not happen as planned: there is no server; change the "
-        "plan, and repeat the run"
+        "'30s restart server' did not happen as planned: there is no server; change the plan, and "
+        "repeat the run"
     ]
 
 
@@ -140,19 +140,32 @@ def test_a_backlog_that_grows_with_a_fault_is_a_note_where_it_did_not_before(
     plan = FaultInputs([injected(each) for each in faults], backlog_before=before)
     found, reasons = judged(plan, backlog=GROWING)
     assert found == expected
-    assert ("'kill worker 1' at 2.00 s" in reasons["backlog_grows"][0]) is (
-        expected == Verdict.VALID
-    )
+    assert ("'2s kill worker 1'" in reasons["backlog_grows"][0]) is (expected == Verdict.VALID)
 
 
 def test_a_generator_that_a_fault_held_back_is_a_note() -> None:
     late = Lateness(p99_s=0.0001, share=0.0, longest_s=0.001, held_s=0.8)
     found, reasons = judged(FaultInputs([injected(RESTART)]), lateness=late)
     assert found == Verdict.VALID
-    assert "'restart server' at 30.0 s" in reasons["held_back"][0]
+    assert "'30s restart server'" in reasons["held_back"][0]
 
 
 def test_tasks_without_a_reply_in_an_outage_do_not_say_that_the_generator_was_slow() -> None:
     counts = Counts(due=1000, enqueued=900, completed=900, unknown=100)
     assert "enqueued_too_few" not in judged(FaultInputs([injected(RESTART)]), counts)[1]
     assert "enqueued_too_few" in judged(FaultInputs(), counts)[1]
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([RESTART], "'30s restart server' may have done that"),
+        ([KILL], "check the network"),
+        ([], "check the network"),
+    ],
+)
+def test_a_lost_connection_is_put_down_to_faults_of_the_server_alone(
+    faults: list[Fault], expected: str
+) -> None:
+    plan = FaultInputs([injected(each) for each in faults])
+    assert expected in judged(plan, reconnects=1)[1]["reconnected"][0]
