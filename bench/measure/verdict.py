@@ -288,7 +288,7 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         faults = fault_verdict.of_server(inputs)
         cure = "check the network, and the server's log and client limits"
         if faults:
-            cure = f"{fault_verdict.named(faults)} may have done that, and what was in flight is unknown"
+            cure = f"{fault_verdict.named(faults)} may have done that"
         yield VerdictReason(
             "reconnected",
             f"producers lost their connection {quantity(inputs.reconnects, 'time')}: {cure}",
