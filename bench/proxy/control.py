@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import IO
 
 from bench.errors import MeasurementError, UsageError
 from bench.ipc.channel import ChannelClosed, Reader, Writer

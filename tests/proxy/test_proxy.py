@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import MeasurementError, ServerUnreachable
-from bench.proxy.control import NetworkControl, NetworkProxy, proxied
+from bench.faults.targets import NetworkTarget
+from bench.proxy.control import NetworkProxy, proxied
 from bench.redisio.connection import RawConnection, open_client
 from bench.redisio.embedded import EmbeddedServer
 from bench.workload.faults import Network
@@ -205,7 +206,7 @@ def test_a_proxy_that_is_killed_is_told_in_one_line(pairs: Pairs) -> None:
         "the run's network (bench.proxy) ended by SIGKILL: all connections were lost; repeat the "
         "run"
     )
-    control: NetworkControl = pairs.proxy
+    control: NetworkTarget = pairs.proxy
     for call in (lambda: control.set_network(Network()), lambda: control.reset(1.0)):
         with pytest.raises(MeasurementError) as raised:
             call()
