@@ -192,6 +192,8 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     axis, asked = flags.levels()
     _require_free(flags.changes())
     scenario, effective = settled(name, flags.changes())
+    if scenario.faults:
+        raise UsageError(f"faults: {_CHOSEN['faults']}; remove them from the scenario")
     if not scenario.slo:
         raise UsageError("no objective to search for: add one, such as --slo 'e2e.p99 < 50ms'")
     if not scenario.has_workers or scenario.external_workers:

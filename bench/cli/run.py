@@ -207,9 +207,7 @@ def run(
     if url is None:
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
     how.require_restarts(chosen)
-    if not how.quiet:
-        for note in fault_rules.notes(chosen):
-            notify(note)
+    _check_faults(chosen, how)
     if how.distributed and url is not None:
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
@@ -232,6 +230,17 @@ def run(
         if how.shows_report(path, code):
             show()
     return code
+
+
+def _check_faults(scenario: Scenario, how: RunFlags) -> None:
+    """Notes what may not show. Raises ScenarioError for faults that this kind of run cannot have."""
+    if how.distributed:
+        fault_rules.require_none(
+            scenario, "runs with --distributed have none; remove one of the two"
+        )
+    if not how.quiet:
+        for note in fault_rules.notes(scenario):
+            notify(note)
 
 
 def _file_of(how: RunFlags, scenario: Scenario) -> Path:

@@ -18,7 +18,7 @@ from bench.names import require_value, variable
 from bench.reading import read_file
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
-from bench.workload import library
+from bench.workload import fault_rules, library
 from bench.workload.declaration import FrontEnd
 from bench.workload.fields import FIELDS, shown_by
 from bench.workload.override import override
@@ -169,9 +169,7 @@ def _started(options: Mapping[str, Any]) -> int:
 
 def _without_faults(scenario: Scenario) -> Scenario:
     """Returns a scenario as it is. Raises ScenarioError for one with faults or a network."""
-    name = "faults" if scenario.faults else "network"
-    if scenario.faults or not scenario.network.changes_nothing:
-        raise ScenarioError(f"{name}: tests of Locust have none: use 'bench run', or remove them")
+    fault_rules.require_none(scenario, fault_rules.NONE_WITH_LOCUST)
     return scenario
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from itertools import combinations
 from types import MappingProxyType
 
-from bench.errors import UsageError, quoted
+from bench.errors import ScenarioError, UsageError, quoted
 from bench.units import format_duration
 from bench.workload.faults import Fault, FaultKind, PlannedFault
 from bench.workload.scenario import Scenario
@@ -134,6 +134,16 @@ def _end_s(fault: Fault) -> float:
     if fault.kind == FaultKind.FILL and not fault.lasts_s:
         return math.inf
     return round(fault.ends_s, 6)  # as moments are, so that one may begin where another ends
+
+
+NONE_WITH_LOCUST = "tests of Locust have none: use 'bench run', or remove them"
+
+
+def require_none(scenario: Scenario, why: str) -> None:
+    """Raises ScenarioError, with the reason, for a scenario with faults or a network of its own."""
+    name = "faults" if scenario.faults else "network"
+    if scenario.faults or not scenario.network.changes_nothing:
+        raise ScenarioError(f"{name}: {why}")
 
 
 def notes(scenario: Scenario) -> list[str]:

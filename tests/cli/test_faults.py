@@ -43,6 +43,39 @@ def test_what_cannot_be_is_refused_in_one_line(bench: Bench, flags: list[str], l
     assert (outcome.code, outcome.out, outcome.err) == (2, "", f"bench: {line}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (
+            ["run", "mine.toml", "--distributed"],
+            "faults: runs with --distributed have none; remove one of the two",
+        ),
+        (
+            ["run", "smoke", "--network", "1ms", "--distributed"],
+            "network: runs with --distributed have none; remove one of the two",
+        ),
+        (
+            ["capacity", "mine.toml", "--workers", "1,2", "--slo", "e2e.p99 < 1s"],
+            "faults: a rate is sustained when nothing disturbs it; 'bench run' has faults; remove "
+            "them from the scenario",
+        ),
+        (
+            ["capacity", "--workers", "1,2", "--faults", "1s failover"],
+            "--faults: a rate is sustained when nothing disturbs it; 'bench run' has faults; leave "
+            "it out",
+        ),
+    ],
+)
+def test_where_there_are_no_faults_they_are_refused(
+    bench: Bench, folder: Path, words: list[str], line: str
+) -> None:
+    (folder / "mine.toml").write_text(
+        library.text_of("smoke") + '\n[[faults]]\nat = "1s"\ndo = "restart server"\n'
+    )
+    outcome = bench(*words)
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", f"bench: {line}\n")
+
+
 def test_a_table_in_a_file_is_refused_as_the_files(bench: Bench, folder: Path) -> None:
     text = library.text_of("smoke") + '\n[[faults]]\nat = "1s"\ndo = "restart sever"\n'
     (folder / "mine.toml").write_text(text)
