@@ -233,7 +233,7 @@ def run(
 
 
 def _check_faults(scenario: Scenario, how: RunFlags) -> None:
-    """Notes what may not show. Raises ScenarioError for faults that this kind of run cannot have."""
+    """Notes what may not show. Raises ScenarioError for faults that such a run cannot have."""
     if how.distributed:
         fault_rules.require_none(
             scenario, "runs with --distributed have none; remove one of the two"
