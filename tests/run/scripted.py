@@ -163,6 +163,7 @@ class ScriptedSampler:
 
     sampled_us: list[int] = field(default_factory=list)
     samples: list[Any] = field(default_factory=list)
+    backlogs: list[tuple[int, int]] = field(default_factory=list)
     backlog: tuple[int, ...] = (0,)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     commands: int = 0
