@@ -52,7 +52,7 @@ def build_record(run: CollectedRun) -> RunRecord:
     rates = rates_in(run, window, total)
     faults = fault_report(run, window, total)
     resources = resources_in(run, total, window)
-    inputs = verdict_inputs(run, cut, window, accounted, histograms)
+    inputs = verdict_inputs(run, cut, window, accounted, histograms, faults.outcomes)
     judgement, reasons = verdict.judge(inputs)
     bound = attribution(
         run, resources, window, rates, histograms, {reason.code for reason in reasons}
@@ -84,7 +84,10 @@ def build_record(run: CollectedRun) -> RunRecord:
         clock=_clock(run),
         warmup=_warmup(run, cut, measured),
         slo=objectives.evaluated(
-            run.scenario.slo, value_of, objectives.largest_possible(counts, rates)
+            run.scenario.slo,
+            value_of,
+            objectives.largest_possible(counts, rates),
+            faults.outcomes,
         ),
         faults=[*faults.outcomes],
     )

@@ -44,8 +44,9 @@ def verdict_inputs(
     window: Window,
     accounted: Account,
     histograms: summary.LatencyTable,
+    outcomes: Sequence[FaultOutcome] = (),
 ) -> VerdictInputs:
-    """The inputs of ``verdict.judge`` for a whole run."""
+    """The inputs of ``verdict.judge`` for a whole run; ``outcomes`` are those of its faults."""
     scenario, counts = run.scenario, accounted.total
     return VerdictInputs(
         counts=counts,
@@ -76,7 +77,7 @@ def verdict_inputs(
         lateness=_lateness(run, cut, window, histograms),
         drain_takes_s=_drain_takes_s(run, counts),
         server=_server(run),
-        faults=_faults(run, window),
+        faults=FaultInputs(run.faults, outcomes, _backlog_before_faults(run, window)),
         others=_others(run),
         difficulties=_difficulties(run),
         unserved=_unserved(run),
@@ -127,26 +128,6 @@ def _others(run: CollectedRun) -> OtherUsers:
 
 def _backlog(run: CollectedRun, window: Window) -> list[int]:
     return [sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)]
-
-
-def outcomes_of(injected: Sequence[InjectedFault]) -> list[FaultOutcome]:
-    """Faults as they happened, without what they did to tasks."""
-    return [
-        FaultOutcome(
-            kind=str(each.fault.kind),
-            fault=each.fault.text,
-            planned_s=each.fault.at_s,
-            began_s=None if each.began_us is None else each.began_us / 1e6,
-            ended_s=None if each.ended_us is None else each.ended_us / 1e6,
-            problem=each.problem,
-        )
-        for each in injected
-    ]
-
-
-def _faults(run: CollectedRun, window: Window) -> FaultInputs:
-    before = _backlog_before_faults(run, window)
-    return FaultInputs(run.faults, outcomes_of(run.faults), before)
 
 
 def _backlog_before_faults(run: CollectedRun, window: Window) -> list[int]:
