@@ -22,6 +22,9 @@ from bench.workload.scenario import Scenario
 _MEASURE_S, _CALIBRATE_S = 0.3, 0.1
 _SHORT_S = 0.001
 """The most that is added to a round trip while the proxy's own cost is measured."""
+_MOST_OWN_COST_S = 0.00025
+"""More than the proxy itself takes anywhere: what goes beyond it is the machine's load, which comes
+and goes, and would make round trips shorter than asked when it goes."""
 _TIMEOUT_S = 10.0
 """How long a PING may take, beside what was asked."""
 
@@ -68,7 +71,8 @@ class RunNetwork:
                 short = Network(round_trip_s=min(asked.round_trip_s, _SHORT_S))
                 control.set_network(short)
                 direct, through = both.measure(_CALIBRATE_S, timeout_s)
-                control.own_cost_s = max(through.p50_s - direct.p50_s - short.round_trip_s, 0.0)
+                costs_s = through.p50_s - direct.p50_s - short.round_trip_s
+                control.own_cost_s = min(max(costs_s, 0.0), _MOST_OWN_COST_S)
             control.set_network(calm)
             direct, through = both.measure(_MEASURE_S, timeout_s)
         self._use = NetworkUse(
@@ -109,7 +113,7 @@ def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | N
         network.measure(request.url)
         open_url = None
         if scenario.worker_command is not None:
-            open_url = _for_others(proxy.leads_to(request.open_url or request.url))
+            open_url = url_for_others(proxy.leads_to(request.open_url or request.url))
         yield (
             dataclasses.replace(
                 request,
@@ -128,7 +132,7 @@ def _require_own_processes(scenario: Scenario) -> None:
         )
 
 
-def _for_others(url: str) -> str:
+def url_for_others(url: str) -> str:
     """The URL for programs of others, which know no option that names the server behind a proxy."""
     server = parse(url)
     if SERVER_NAME not in server.tls:

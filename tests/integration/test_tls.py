@@ -14,6 +14,7 @@ import trustme
 
 from bench.clients.redis_cli import process
 from bench.errors import ServerUnreachable
+from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
 from tests.integration.conftest import run
 
@@ -111,3 +112,31 @@ def test_redis_cli_trusts_whom_the_url_says(
         said = b"" if cli.stdout is None else cli.stdout.read()
         process.await_end(cli)
     assert (said.strip() == b"said") == is_trusted, said
+
+
+@pytest.mark.parametrize(("name", "is_right"), [("db.example", True), ("other.example", False)])
+def test_through_a_tunnel_the_certificate_is_checked_for_the_server_that_is_named(
+    embedded: EmbeddedServer, authority: trustme.CA, tmp_path: Path, name: str, is_right: bool
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    tunnel = Terminator(embedded.port, authority.issue_cert("db.example"))
+    url = f"rediss://127.0.0.1:{tunnel.port}/0?ssl_ca_certs={trusted}&ssl_server_name={name}"
+    with contextlib.closing(tunnel):
+        if is_right:
+            open_client(url).close()
+        else:
+            with pytest.raises(ServerUnreachable):
+                open_client(url)
+
+
+def test_a_run_over_tls_goes_through_a_network_unread(
+    terminator: Terminator, authority: trustme.CA, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(trusted)
+    url = f"rediss://127.0.0.1:{terminator.port}/0?ssl_ca_certs={trusted}"
+    record = run(url, {"rate": 100, "tasks": 50, "network": "2ms"}, owns_server=False)
+    assert record.counts.completed == 50
+    assert record.network is not None
+    assert record.network.connections >= 3

@@ -6,9 +6,12 @@ import random
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.errors import MeasurementError, ServerUnreachable
@@ -211,3 +214,23 @@ def test_a_proxy_that_is_killed_is_told_in_one_line(pairs: Pairs) -> None:
         with pytest.raises(MeasurementError) as raised:
             call()
         assert str(raised.value) == reason
+
+
+def test_nothing_is_left_of_a_proxy_whose_run_is_killed(embedded: EmbeddedServer) -> None:
+    program = (
+        "import sys\n"
+        "from bench.proxy.control import proxied\n"
+        f"with proxied({embedded.url!r}, seed=1) as proxy:\n"
+        "    print(proxy.pid, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        proxy = psutil.Process(int(parent.stdout.readline()))
+        assert proxy.name() == "bench.proxy"
+        parent.kill()
+    with contextlib.suppress(psutil.TimeoutExpired):
+        proxy.wait(TIMEOUT_S)
+    assert not proxy.is_running() or proxy.status() == psutil.STATUS_ZOMBIE
