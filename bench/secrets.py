@@ -35,9 +35,10 @@ LEAST_PART = 8
 # --- URLs ---------------------------------------------------------------------------------------
 
 _QUERY = re.compile(r"\?[a-z_]+=")
-_QUERY_SECRET = re.compile(r"[?&](?:password|username)=([^&#]*)")
+_QUERY_PASSWORD = re.compile(r"[?&](?:sentinel_)?password=([^&#]+)")
+_QUERY_SECRET = re.compile(r"[?&](?:sentinel_)?(?:password|username)=([^&#]*)")
 _QUERY_DATABASE = re.compile(r"[?&](db=\d{1,10})(?=&|$)")
-_PLACE = re.compile(r"(\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(/[^?@]*)?", re.IGNORECASE)
+_PLACE = re.compile(r"((\[[0-9a-f:.]+\]|[\w.-]*)(:\d+)?(,(?=.)|/[^?@]*$|$))+", re.IGNORECASE)
 _MUST_BE_ENCODED = re.compile(r"[/?#@\[\]\t\r\n]")
 
 
@@ -57,7 +58,7 @@ def address(url: str) -> str:
 def has_password(url: str) -> bool:
     """Whether a URL holds a password, in front of its host or in its query."""
     _, user_info, _, query = split_url(url)
-    return bool(user_info.partition(":")[2]) or bool(re.search(r"[?&]password=[^&]", query))
+    return bool(user_info.partition(":")[2]) or bool(_QUERY_PASSWORD.search(query))
 
 
 def quotes_password(text: str) -> bool:
@@ -83,8 +84,7 @@ def url_secrets(url: str) -> frozenset[str]:
     """
     _, user_info, _, query = split_url(url)
     user, colon, password = user_info.partition(":")
-    written = {password if colon or user == "default" else user}
-    written.update(re.findall(r"[?&]password=([^&#]*)", query))
+    written = {password if colon or user == "default" else user, *_QUERY_PASSWORD.findall(query)}
     meant = {read(each) for each in written for read in (unquote, unquote_plus)}
     return frozenset(written | meant) - {""}
 

@@ -19,7 +19,7 @@ from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient, not_valid
 from bench.redisio.no_retries import NoRetries
-from bench.redisio.url import SERVER_NAME, RedisUrl, parse
+from bench.redisio.url import SERVER_NAME, RedisUrl, Topology, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
@@ -94,7 +94,7 @@ def translated_errors(url: str) -> Iterator[None]:
             f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL"
         ) from None
     except redis.exceptions.TimeoutError:
-        why = "without TLS, overloaded" if server.startswith("rediss:") else "overloaded"
+        why = "without TLS, overloaded" if parse(url).is_encrypted else "overloaded"
         raise ServerUnreachable(f"{server} does not answer: is it {why}, or paused?") from None
     except redis.exceptions.BusyLoadingError:
         raise ServerUnreachable(
@@ -250,6 +250,8 @@ class RawConnection:
 
 def _pool(url: str, answer_timeout_s: float | None, retry: NoRetries) -> redis.ConnectionPool:
     parts = parse(url)
+    if parts.topology is not Topology.SINGLE:
+        raise UsageError(f"{parts.address}: connections to a topology are not supported")
     kind, place = _place(parts)
     return redis.ConnectionPool(
         connection_class=kind,
@@ -270,7 +272,7 @@ def _place(parts: RedisUrl) -> tuple[type[redis.connection.AbstractConnection], 
     if parts.is_socket:
         return redis.UnixDomainSocketConnection, {**place, "path": parts.path}
     place |= {"host": parts.host, "port": parts.port}
-    if parts.scheme == "redis":
+    if not parts.is_encrypted:
         return redis.Connection, place
     for name, is_right in _TLS_FILES.items():
         if name in parts.tls and not is_right(Path(parts.tls[name])):

@@ -7,6 +7,12 @@ refused, and only the options below are taken.
     redis://[USER[:PASSWORD]@]HOST[:PORT][/DB][?db=…&username=…&password=…]
     rediss://…                               the same over TLS, with the options ``ssl_…``
     unix://[USER[:PASSWORD]@]/PATH[?db=…]
+    redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]
+                                             [?sentinel_username=…&sentinel_password=…]
+    redis+cluster://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…]
+
+The last two may begin with ``rediss``, too. User and password are those of the servers with data;
+what a Sentinel itself asks for has options of its own.
 """
 
 import functools
@@ -14,6 +20,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
@@ -22,6 +29,7 @@ from bench.names import variable
 from bench.secrets import URL_VARIABLE, has_unencoded, split_url
 
 DEFAULT_PORT = 6379
+SENTINEL_PORT = 26379
 MOST_DATABASE = 2**31 - 1
 """Redis counts databases in 32 bits, with a sign."""
 SERVER_NAME = "ssl_server_name"
@@ -29,7 +37,15 @@ SERVER_NAME = "ssl_server_name"
 behind a tunnel or a proxy."""
 _SAFE = "/:@!$'()*,;=~"
 """What need not be percent-encoded in a path and in an option's value."""
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+)
 _TO_ENCODE = "@ as %40, / as %2F, : as %3A, # as %23, ? as %3F, [ as %5B, ] as %5D and % as %25"
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+(?:%25[\w.-]+)?)\]|(?P<name>[\w.-]+))")
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -44,25 +60,26 @@ class RedisUser:
     password: str | None = field(repr=False)
 
 
+class Topology(StrEnum):
+    """What a URL leads to. The value is what stands behind the ``+`` of its scheme."""
+
+    SINGLE = ""
+    """One server."""
+    SENTINEL = "sentinel"
+    """Sentinels, which say where the master is."""
+    CLUSTER = "cluster"
+    """Nodes of a cluster, which say where the keys are."""
+
+
 @dataclass(frozen=True)
-class RedisUrl:
-    """The parts of a Redis URL, decoded."""
+class NodeAddress:
+    """Host and port of one server. An IPv6 address has no brackets."""
 
-    scheme: str
     host: str
-    """Empty for a unix socket. An IPv6 address has no brackets."""
     port: int
-    path: str
-    """Path of a unix socket; empty where there is a host."""
-    database: int
-    user: RedisUser
-    tls: Mapping[str, str]
-    """The options ``ssl_…`` as written, by name."""
 
-    @property
-    def is_socket(self) -> bool:
-        """Whether it leads to a unix socket."""
-        return self.scheme == "unix"
+    def __str__(self) -> str:
+        return f"{self.bracketed_host}:{self.port}"
 
     @property
     def bracketed_host(self) -> str:
@@ -70,16 +87,74 @@ class RedisUrl:
         return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is a loopback address."""
+        host = self.host
+        return host in ("localhost", "::1") or host.startswith("127.")
+
+
+@dataclass(frozen=True)
+class RedisUrl:
+    """The parts of a Redis URL, decoded."""
+
+    scheme: str
+    nodes: tuple[NodeAddress, ...]
+    """Servers in the order in which they are written: the server itself, or the Sentinels or the
+    nodes of a cluster that are asked. Empty for a unix socket."""
+    path: str
+    """Path of a unix socket; empty where there is a host."""
+    database: int
+    user: RedisUser
+    tls: Mapping[str, str]
+    """The options ``ssl_…`` as written, by name."""
+    master_name: str = ""
+    """What the Sentinels call the master; empty where there is no Sentinel."""
+    sentinel_user: RedisUser = RedisUser(None, None)
+    """Who connects to the Sentinels."""
+
+    @property
+    def topology(self) -> Topology:
+        """What it leads to."""
+        return Topology(self.scheme.partition("+")[2])
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether it leads to a unix socket."""
+        return self.scheme == "unix"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether connections are made over TLS."""
+        return self.scheme.startswith("rediss")
+
+    @property
+    def host(self) -> str:
+        """The first node's host; empty for a unix socket. An IPv6 address has no brackets."""
+        return self.nodes[0].host if self.nodes else ""
+
+    @property
+    def port(self) -> int:
+        """The first node's port; zero for a unix socket."""
+        return self.nodes[0].port if self.nodes else 0
+
+    @property
+    def bracketed_host(self) -> str:
+        """The host as a URL or ``HOST:PORT`` has it: an IPv6 address in brackets."""
+        return self.nodes[0].bracketed_host if self.nodes else ""
+
+    @property
     def address(self) -> str:
         """Where it leads, for people: no user, no password, and always the database in use."""
         if self.is_socket:
             database = f"?db={self.database}" if self.database else ""
             return f"unix://{quote(self.path, safe=_SAFE)}{database}"
-        return f"{self.scheme}://{self.bracketed_host}:{self.port}/{self.database}"
+        master = f"/{quote(self.master_name, safe='')}" if self.master_name else ""
+        nodes = ",".join(map(str, self.nodes))
+        return f"{self.scheme}://{nodes}{master}/{self.database}"
 
     @property
     def without_user(self) -> str:
-        """The URL without user and password, with all else that a client needs to connect."""
+        """The URL without users and passwords, with all else that a client needs to connect."""
         options = [f"{name}={quote(value, safe=_SAFE)}" for name, value in self.tls.items()]
         return self.address + (f"?{'&'.join(options)}" if options else "")
 
@@ -103,9 +178,8 @@ class RedisUrl:
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Whether it leads to this machine: by a unix socket, or by a loopback address."""
-        host = self.host
-        return self.is_socket or host in ("localhost", "::1") or host.startswith("127.")
+        """Whether it leads to this machine alone: by a unix socket, or by loopback addresses."""
+        return all(node.is_on_this_machine for node in self.nodes)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -121,7 +195,10 @@ def parse(url: str) -> RedisUrl:
     """Returns the parts of a URL. Raises UsageError, which quotes no password."""
     scheme, colon, _ = url.partition("://")
     if not colon or scheme not in _SCHEMES:
-        raise UsageError("the Redis URL must begin with redis://, rediss:// or unix://")
+        raise UsageError(
+            "the Redis URL must begin with redis://, rediss:// or unix://, or for a topology with "
+            "redis+sentinel:// or redis+cluster:// (rediss+… over TLS)"
+        )
     if has_unencoded(url):
         raise UsageError(
             "the user name or password in the Redis URL contains a reserved character: "
@@ -144,20 +221,26 @@ def _parsed(url: str) -> RedisUrl:
     place, mark, unread = place.partition("?")  # a query that does not begin with an option
     options = _options(scheme, (query or mark + unread)[1:] if query or mark else None)
     user = _user(user_info, options)
-    host, port, path, database = "", 0, "", options.get("db")
+    tls = MappingProxyType({name: each for name, each in options.items() if name in _TLS})
     if scheme == "unix":
         path = unquote(place)
         if not path.startswith("/") or "\0" in path:
             raise UsageError("the path of the socket in the Redis URL must begin with a slash")
-    else:
-        location, _, written = place.partition("/")
-        host, port = _host_and_port(location)
-        if written and database is not None:
-            raise UsageError("the Redis URL names a database twice: remove /DB, or the option db")
-        database = written or database
-    tls = {name: each for name, each in options.items() if name in _TLS}
-    number = 0 if database is None or database == "" else _database(database)
-    return RedisUrl(scheme, host, port, path, number, user, MappingProxyType(tls))
+        return RedisUrl(scheme, (), path, _database(options.get("db")), user, tls)
+    topology = Topology(scheme.partition("+")[2])
+    location, _, written = place.partition("/")
+    master = ""
+    if topology is Topology.SENTINEL:
+        name, _, written = written.partition("/")
+        master = _master_name(name)
+    if written and "db" in options:
+        raise UsageError("the Redis URL names a database twice: remove /DB, or the option db")
+    database = _database(written or options.get("db"))
+    if topology is Topology.CLUSTER and database:
+        raise UsageError("the Redis URL names a database, and a cluster has 0 alone: remove it")
+    sentinel_user = RedisUser(options.get("sentinel_username"), options.get("sentinel_password"))
+    nodes = _nodes(location, topology)
+    return RedisUrl(scheme, nodes, "", database, user, tls, master, sentinel_user)
 
 
 def _user(user_info: str, options: Mapping[str, str]) -> RedisUser:
@@ -176,7 +259,18 @@ def _user(user_info: str, options: Mapping[str, str]) -> RedisUser:
     return RedisUser(unquote(username) or None, unquote(password) or None)
 
 
-def _host_and_port(location: str) -> tuple[str, int]:
+def _nodes(location: str, topology: Topology) -> tuple[NodeAddress, ...]:
+    """The servers in front of the path: one, or several of a topology."""
+    default_port = SENTINEL_PORT if topology is Topology.SENTINEL else DEFAULT_PORT
+    if topology is Topology.SINGLE:
+        return (_node(location, default_port),)
+    nodes = tuple(_node(each, default_port) for each in location.split(","))
+    if len(set(nodes)) < len(nodes):
+        raise UsageError("the Redis URL names a node twice: remove one of the two")
+    return nodes
+
+
+def _node(location: str, default_port: int) -> NodeAddress:
     found = _HOST.match(location)
     if found is None:
         raise UsageError(
@@ -188,13 +282,28 @@ def _host_and_port(location: str) -> tuple[str, int]:
     rest = location[found.end() :]
     port = rest.removeprefix(":")
     if not rest:
-        port = str(DEFAULT_PORT)
+        port = str(default_port)
+    if rest.startswith(",") or "," in port:
+        raise UsageError(
+            "the Redis URL names several hosts: write redis+sentinel://HOST,HOST/MASTER, or "
+            "redis+cluster://HOST,HOST"
+        )
     if (rest and not rest.startswith(":")) or not _PORT.fullmatch(port):
         raise UsageError("the Redis URL has no port that can be read: write redis://HOST:PORT/DB")
     if not 1 <= int(port) <= 65_535:
         raise UsageError("the port in the Redis URL is out of range: it must be from 1 to 65535")
     ipv6 = found["ipv6"]
-    return (unquote(ipv6) if ipv6 else found["name"]), int(port)
+    return NodeAddress(unquote(ipv6) if ipv6 else found["name"], int(port))
+
+
+def _master_name(written: str) -> str:
+    name = unquote(written)
+    if not name or not name.isprintable() or " " in name:
+        raise UsageError(
+            "the Redis URL names no master that can be read: write redis+sentinel://HOST:PORT/"
+            "MASTER, with the name that the Sentinels monitor, such as mymaster"
+        )
+    return name
 
 
 def _is_host_name(name: str) -> bool:
@@ -205,7 +314,9 @@ def _is_host_name(name: str) -> bool:
     return True
 
 
-def _database(written: str) -> int:
+def _database(written: str | None) -> int:
+    if not written:
+        return 0
     if not _DATABASE.fullmatch(written) or int(written) > MOST_DATABASE:
         raise UsageError(
             "the Redis URL names no database that can be read: write its number, as in "
@@ -229,8 +340,11 @@ _TLS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
         "ssl_keyfile": bool,
     }
 )
+_OF_SENTINELS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {"sentinel_username": bool, "sentinel_password": bool}
+)
 _OPTIONS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
-    {"db": bool, "username": bool, "password": bool, **_TLS}
+    {"db": bool, "username": bool, "password": bool, **_TLS, **_OF_SENTINELS}
 )
 """Option that is taken to whether a value can be meant."""
 
@@ -247,8 +361,12 @@ def _options(scheme: str, query: str | None) -> dict[str, str]:
             raise UsageError(f"the Redis URL has an unknown option{which} behind its '?'{hint}")
         if name in found:
             raise UsageError(f"the Redis URL has the option {name!r} twice")
-        if name in _TLS and scheme != "rediss":
+        if name in _TLS and not scheme.startswith("rediss"):
             raise UsageError(f"the Redis URL has the option {name!r}, which only rediss:// has")
+        if name in _OF_SENTINELS and not scheme.endswith("+sentinel"):
+            raise UsageError(
+                f"the Redis URL has the option {name!r}, which only redis+sentinel:// has"
+            )
         if not _OPTIONS[name](value):
             raise UsageError(f"the Redis URL has no value that can be read for its option {name!r}")
         found[name] = unquote(value)

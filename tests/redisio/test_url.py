@@ -9,7 +9,7 @@ from redis.connection import parse_url
 
 from bench import secrets
 from bench.errors import UsageError
-from bench.redisio.url import from_environment, parse
+from bench.redisio.url import NodeAddress, RedisUser, Topology, from_environment, parse
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,63 @@ def test_what_is_shown_of_a_url_is_where_it_leads(url: str, address: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis+sentinel://h/mymaster", "redis+sentinel://h:26379/mymaster/0"),
+        ("redis+sentinel://h:1,i,[::1]:2/m/3", "redis+sentinel://h:1,i:26379,[::1]:2/m/3"),
+        ("rediss+sentinel://u:p@h/m?db=2", "rediss+sentinel://h:26379/m/2"),
+        ("redis+sentinel://h/a%2Fb", "redis+sentinel://h:26379/a%2Fb/0"),
+        ("redis+cluster://h", "redis+cluster://h:6379/0"),
+        ("rediss+cluster://u:p@h:1,i/", "rediss+cluster://h:1,i:6379/0"),
+    ],
+)
+def test_what_is_shown_of_a_topology_is_who_is_asked_for_what(url: str, address: str) -> None:
+    found = parse(url)
+    assert found.address == address
+    assert parse(found.address).nodes == found.nodes
+    assert found.topology.value == found.scheme.partition("+")[2]
+    assert found.is_encrypted == url.startswith("rediss")
+
+
+def test_a_sentinel_has_users_of_its_own() -> None:
+    found = parse(
+        "redis+sentinel://me:p%40q@h:1,i:2/main/3?sentinel_username=s&sentinel_password=r%26t"
+    )
+    assert found.topology is Topology.SENTINEL
+    assert found.nodes == (NodeAddress("h", 1), NodeAddress("i", 2))
+    assert (found.master_name, found.database) == ("main", 3)
+    assert found.user == RedisUser("me", "p@q")
+    assert found.sentinel_user == RedisUser("s", "r&t")
+    assert found.without_user == "redis+sentinel://h:1,i:2/main/3"
+
+
+def test_only_loopback_nodes_are_on_this_machine() -> None:
+    assert parse("redis+sentinel://127.0.0.1:1,[::1]:2/m").is_on_this_machine
+    assert not parse("redis+sentinel://127.0.0.1:1,h:2/m").is_on_this_machine
+
+
+@pytest.mark.parametrize(
     ("url", "message"),
     [
+        ("redis+sentinel://h", "names no master that can be read"),
+        ("redis+sentinel://h/", "names no master that can be read"),
+        ("redis+sentinel://h//0", "names no master that can be read"),
+        ("redis+sentinel://h/a%20b", "names no master that can be read"),
+        ("redis+sentinel://h/m/prod", "names no database that can be read"),
+        ("redis+sentinel://h/m/0/1", "names no database that can be read"),
+        ("redis+sentinel://h/m/1?db=1", "names a database twice"),
+        ("redis+sentinel://h,/m", "has no host that can be read"),
+        ("redis+sentinel://h:1,h:1/m", "names a node twice"),
+        ("redis+sentinel://h,i:x/m", "has no port that can be read"),
+        ("redis+sentinel://h/m?sentinel_pasword=x", "did you mean 'sentinel_password'?"),
+        ("redis+sentinel://h/m?ssl_cert_reqs=none", "which only rediss:// has"),
+        ("redis+cluster://h/1", "names a database, and a cluster has 0 alone"),
+        ("redis+cluster://h/main", "names no database that can be read"),
+        ("redis+cluster://h?sentinel_password=x", "which only redis+sentinel:// has"),
+        ("redis://h:1,i:2/0", "names several hosts: write redis+sentinel://HOST,HOST/MASTER"),
+        ("redis://h,i/0", "names several hosts"),
+        ("redis+sentry://h/m", "must begin with redis://"),
+        ("unix+sentinel:///tmp/s", "must begin with redis://"),
         ("", "must begin with redis://"),
         ("h:6379", "must begin with redis://"),
         ("REDIS://h", "must begin with redis://"),
@@ -102,7 +157,18 @@ def test_what_could_be_read_in_two_ways_is_refused(url: str, message: str) -> No
 _SECRETS = st.text(st.sampled_from(":/?#[]@!$&'()*+,;=%\"\\ éaZ09"), min_size=1)
 
 
-@given(_SECRETS, st.sampled_from(["redis://:{}@h:x", "redis://h?password={}", "redis://h?foo={}"]))
+@given(
+    _SECRETS,
+    st.sampled_from(
+        [
+            "redis://:{}@h:x",
+            "redis://h?password={}",
+            "redis://h?foo={}",
+            "redis+sentinel://h/m?sentinel_password={}",
+            "redis+sentinel://:{}@h,i:x/m",
+        ]
+    ),
+)
 def test_no_message_quotes_a_password(secret: str, form: str) -> None:
     marked = f"Zq{secret}9z"
     try:
@@ -114,7 +180,13 @@ def test_no_message_quotes_a_password(secret: str, form: str) -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_url_or_refused(text: str) -> None:
-    for url in (text, f"redis://{text}", f"unix://{text}", f"rediss://h?{text}"):
+    for url in (
+        text,
+        f"redis://{text}",
+        f"unix://{text}",
+        f"rediss://h?{text}",
+        f"redis+sentinel://{text}",
+    ):
         try:
             found = parse(url)
         except UsageError:
@@ -166,6 +238,14 @@ def test_by_way_of_another_place_tls_checks_the_name_of_the_server(url: str, mov
 def test_an_address_of_a_url_in_a_text_shows_its_database_too() -> None:
     assert secrets.address("redis://u:p@h:1?db=3&password=x") == "redis://h:1?db=3"
     assert secrets.address("unix://u:p@/tmp/s?password=x&db=3") == "unix:///tmp/s?db=3"
+    assert secrets.address("redis+sentinel://u:p@h:1,i/m/3?x=1") == "redis+sentinel://h:1,i/m/3"
+
+
+def test_a_password_of_the_sentinels_is_a_secret() -> None:
+    url = "redis+sentinel://h:1,i/m?sentinel_password=o%2Fpen"
+    assert {"o/pen", "o%2Fpen"} <= secrets.url_secrets(url)
+    assert secrets.has_password(url)
+    assert secrets.hide(f"see {url}") == "see redis+sentinel://h:1,i/m"
 
 
 def test_a_variable_that_is_set_and_empty_is_not_one_that_is_missing() -> None:

@@ -51,7 +51,7 @@ def server_arguments(url: str) -> list[str]:
         arguments += ["-n", str(parts.database)]
     if parts.user.name is not None:
         arguments += ["--user", parts.user.name]
-    return [*arguments, *_tls_arguments(parts)] if parts.scheme == "rediss" else arguments
+    return [*arguments, *_tls_arguments(parts)] if parts.is_encrypted else arguments
 
 
 def _tls_arguments(parts: RedisUrl) -> Iterator[str]:
