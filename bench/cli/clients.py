@@ -26,6 +26,7 @@ from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.url import Topology, parse
 from bench.reports import clients_text
 from bench.reports.clients import print_clients
 from bench.reports.status_line import status_line
@@ -100,6 +101,11 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     require_within("--tasks", how.tasks, 1, job.MOST_TASKS)
     require_within("--repeat", how.repeat, 1, job.MOST_REPEAT)
     url = how.server_url(where)
+    if url is not None and parse(url).topology is not Topology.SINGLE:
+        raise UsageError(
+            f"{parse(url).address}: the clients connect to one server and follow no topology: name "
+            "the server itself, as redis://HOST:PORT"
+        )
     result_files.use(how.results)
     path = how.output or result_files.new_file("clients")
     files.require_writable(path)

@@ -19,11 +19,20 @@ from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient, not_valid
 from bench.redisio.no_retries import NoRetries
+from bench.redisio.sentinel import (
+    EncryptedMasterConnection,
+    MasterConnection,
+    NoMaster,
+    Sentinels,
+)
 from bench.redisio.url import SERVER_NAME, RedisUrl, Topology, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
+SENTINEL_TIMEOUT_S = 1.0
+"""How long a Sentinel may take to answer before the next one is asked: meanwhile, nothing is sent
+to the master."""
 _READ_SIZE = 1 << 18
 _TLS_FILES = {
     "ssl_ca_certs": Path.is_file,
@@ -85,6 +94,8 @@ def translated_errors(url: str) -> Iterator[None]:
 
     try:
         yield
+    except NoMaster as error:
+        raise ServerUnreachable(f"{server}: {text(error)}") from None
     except redis.exceptions.AuthenticationError:
         raise ServerUnreachable(
             f"{server} refuses the user name or password: check the URL, or {URL_VARIABLE}"
@@ -250,7 +261,7 @@ class RawConnection:
 
 def _pool(url: str, answer_timeout_s: float | None, retry: NoRetries) -> redis.ConnectionPool:
     parts = parse(url)
-    if parts.topology is not Topology.SINGLE:
+    if parts.topology is Topology.CLUSTER:
         raise UsageError(f"{parts.address}: connections to a topology are not supported")
     kind, place = _place(parts)
     return redis.ConnectionPool(
@@ -271,9 +282,36 @@ def _place(parts: RedisUrl) -> tuple[type[redis.connection.AbstractConnection], 
     place: dict[str, Any] = {"username": parts.user.name, "password": parts.user.password}
     if parts.is_socket:
         return redis.UnixDomainSocketConnection, {**place, "path": parts.path}
-    place |= {"host": parts.host, "port": parts.port}
+    kind, encryption = _encryption(parts)
+    if parts.topology is Topology.SENTINEL:
+        return _place_of_master(parts, {**place, **encryption})
+    return kind, {**place, "host": parts.host, "port": parts.port, **encryption}
+
+
+def _place_of_master(
+    parts: RedisUrl, place: dict[str, Any]
+) -> tuple[type[redis.connection.AbstractConnection], dict[str, Any]]:
+    """The kind of connection that asks the Sentinels of a URL where to go, and what it needs."""
+    kind, encryption = _encryption(parts)
+    options = {
+        **encryption,
+        "username": parts.sentinel_user.name,
+        "password": parts.sentinel_user.password,
+        "protocol": 2,
+        "parser_class": BoundedParser,
+        "socket_timeout": SENTINEL_TIMEOUT_S,
+        "socket_connect_timeout": SENTINEL_TIMEOUT_S,
+        "retry": NoRetries(),
+    }
+    sentinels = Sentinels(parts.nodes, parts.master_name, kind, options)
+    of_master = EncryptedMasterConnection if parts.is_encrypted else MasterConnection
+    return of_master, {**place, "sentinels": sentinels}
+
+
+def _encryption(parts: RedisUrl) -> tuple[type[redis.Connection], dict[str, Any]]:
+    """The kind of connection to a host, and the options of its encryption."""
     if not parts.is_encrypted:
-        return redis.Connection, place
+        return redis.Connection, {}
     for name, is_right in _TLS_FILES.items():
         if name in parts.tls and not is_right(Path(parts.tls[name])):
             raise UsageError(f"the Redis URL's option {name}: {parts.tls[name]}: no such file")
@@ -281,7 +319,7 @@ def _place(parts: RedisUrl) -> tuple[type[redis.connection.AbstractConnection], 
     options["server_name"] = options.pop(SERVER_NAME, None)
     if "ssl_check_hostname" in options:
         options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
-    return _TlsConnection, {**place, **options}
+    return _TlsConnection, options
 
 
 class _TlsConnection(redis.SSLConnection):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -19,7 +19,7 @@ from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
 from bench.processes import start
 from bench.processes.start import GuardedProcess
-from bench.redisio.url import parse
+from bench.redisio.url import RedisUrl, Topology, parse
 from bench.secrets import (
     URL_VARIABLE,
     command_secrets,
@@ -64,12 +64,14 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
     """The scenario's worker command with its placeholders filled in.
 
     The URL with its password goes into the environment alone, as others can see arguments. Raises
-    UsageError for a placeholder that is nearly one of ours, and for a host and port where the
-    server has none.
+    UsageError for a placeholder that is nearly one of ours, and for one that stands for nothing on
+    this server.
     """
     parts = parse(url)
     filled = {
         "{url}": parts.without_user,
+        "{sentinels}": ",".join(map(str, parts.nodes)),
+        "{master}": parts.master_name,
         "{host}": parts.host,
         "{port}": str(parts.port),
         "{db}": str(parts.database),
@@ -84,14 +86,28 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
     for written in shlex.split(scenario.worker_command or ""):
         places = _PLACE.findall(written)
         _require_known(places, list(filled))
-        if parts.is_socket and ("{host}" in places or "{port}" in places):
-            raise UsageError(
-                "worker_command: the server is a unix socket, which has no {host} and no {port}: "
-                f"use {{url}}, or {URL_VARIABLE} in the worker's environment"
-            )
+        _require_meaning(places, parts)
         word = _HOST_IN_ADDRESS.sub(parts.bracketed_host, written)
         words.append(_PLACE.sub(lambda place: filled.get(place[0], place[0]), word))
     return WorkerCommand(tuple(words), {**start.user_environment(), URL_VARIABLE: url}, url)
+
+
+def _require_meaning(places: Collection[str], parts: RedisUrl) -> None:
+    """Raise UsageError for a placeholder that stands for nothing on this server."""
+    is_sentinel = parts.topology is Topology.SENTINEL
+    if not is_sentinel and ("{sentinels}" in places or "{master}" in places):
+        raise UsageError(
+            "worker_command: the Redis URL names no Sentinels, so there are no {sentinels} and no "
+            "{master}: use {url}, or a URL that begins with redis+sentinel://"
+        )
+    if (parts.is_socket or is_sentinel) and ("{host}" in places or "{port}" in places):
+        what = (
+            "the server is the master of the moment, which has no lasting {host} and {port}: use "
+            "{sentinels} and {master}"
+            if is_sentinel
+            else "the server is a unix socket, which has no {host} and no {port}: use {url}"
+        )
+        raise UsageError(f"worker_command: {what}, or {URL_VARIABLE} in the worker's environment")
 
 
 def _require_known(places: Iterable[str], known: Sequence[str]) -> None:

@@ -163,6 +163,12 @@ def test_cpu_time_is_that_of_all_processes_of_a_worker_command() -> None:
         ("unix:///tmp/a.sock?password=secret", "{url}", "unix:///tmp/a.sock"),
         ("rediss://h?ssl_ca_certs=/a.pem", "{url}", "rediss://h:6379/0?ssl_ca_certs=/a.pem"),
         ("redis://h", "${port} {id} {}", "${port} {id} {}"),
+        (
+            "redis+sentinel://u:secret@h,[::1]:2/m/5",
+            "{url}",
+            "redis+sentinel://h:26379,[::1]:2/m/5",
+        ),
+        ("redis+sentinel://u:secret@h,i:2/m", "{sentinels} {master}", "h:26379,i:2 m"),
     ],
 )
 def test_a_place_leads_to_the_server_of_the_run_and_to_its_database(
@@ -176,6 +182,21 @@ def test_a_unix_socket_has_no_host_and_no_port_to_fill_in(place: str) -> None:
     """A default in its place would be a bystander's server."""
     with pytest.raises(UsageError, match="the server is a unix socket"):
         command_of(scenario(worker_command=f"w {place}"), "unix:///tmp/a.sock")
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "reason"),
+    [
+        ("redis+sentinel://h/m", "{host}:{port}", "use {sentinels} and {master}"),
+        ("redis://h", "{sentinels}", "the Redis URL names no Sentinels"),
+        ("redis://h", "{master}", "the Redis URL names no Sentinels"),
+    ],
+)
+def test_a_master_has_no_lasting_place_and_a_server_no_sentinels(
+    url: str, place: str, reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        command_of(scenario(worker_command=f"w {place}"), url)
 
 
 def test_a_worker_has_the_threads_that_its_user_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
