@@ -18,7 +18,7 @@ LABELS = ("name", "description", "slo")
 """Fields of a scenario that do not affect a run."""
 _SERVER_FIELDS = (
     *("product", "version", "malloc", "mode", "io_threads"),
-    *("save", "appendonly", "maxmemory_policy"),
+    *("save", "appendonly", "maxmemory_policy", "topology", "replicas"),
 )
 _ENVIRONMENT_FIELDS = (
     *("cpu_model", "cores", "usable_cores", "cpu_quota_cores", "kernel", "python", "topology"),

@@ -22,6 +22,7 @@ from bench.cli.metrics_flags import MetricsFlags
 from bench.cli.options import ServerFlags, scenario_from, scenario_of_seed
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
+from bench.cli.topology_flags import TopologyFlags
 from bench.errors import ExitCode, UsageError
 from bench.faults.servers import OwnServer
 from bench.locust import launcher
@@ -30,7 +31,6 @@ from bench.metrics.exporter import ExportTargets, MetricsExporter
 from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
-from bench.redisio import embedded
 from bench.redisio.connection import open_client
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
@@ -51,7 +51,7 @@ _MOST_RESTARTS = 1000
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunFlags(MeasuringFlags, MetricsFlags):
+class RunFlags(TopologyFlags, MeasuringFlags, MetricsFlags):
     """Where a run takes place, and where its results go."""
 
     allow_shared: Annotated[
@@ -208,6 +208,7 @@ def run(
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
     how.require_restarts(chosen)
     _check_faults(chosen, how)
+    how.own_replicas(url, is_distributed=how.distributed)
     if how.distributed and url is not None:
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
@@ -287,13 +288,14 @@ class _Job:
             url, open_url, own = self.url, None, None
             if url is None and cluster is None:
                 server = stack.enter_context(
-                    embedded.running(
+                    how.own_servers(
                         how.server_binary,
                         how.server_config,
                         persistent=needs_persistence(self.scenario.faults),
                     )
                 )
-                url, open_url, own = server.url, server.open_url, OwnServer(server)
+                url, open_url = server.url, server.open_url
+                own = OwnServer(server) if isinstance(server, EmbeddedServer) else None
             request = RunRequest(
                 url=url or "",
                 scenario=self.scenario,

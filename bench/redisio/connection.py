@@ -25,7 +25,7 @@ from bench.redisio.sentinel import (
     NoMaster,
     Sentinels,
 )
-from bench.redisio.url import SERVER_NAME, RedisUrl, Topology, parse
+from bench.redisio.url import SERVER_NAME, NodeAddress, RedisUrl, Topology, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
@@ -67,6 +67,20 @@ def open_client(
         client.ping()
         _refuse_cluster(client, url)
     return client
+
+
+def master_node(url: str) -> NodeAddress:
+    """The master that a connection to a Sentinel URL is opened to at the moment.
+
+    Raises UsageError for a URL that cannot be read, and ServerUnreachable.
+    """
+    pool = _pool(url, CONNECT_TIMEOUT_S, NoRetries())
+    connection = cast(Any, pool.make_connection())
+    with translated_errors(url):
+        connection.connect()
+    node = NodeAddress(connection.host, connection.port)
+    connection.disconnect()
+    return node
 
 
 def _refuse_cluster(client: redis.Redis, url: str) -> None:
@@ -292,6 +306,12 @@ def _place_of_master(
     parts: RedisUrl, place: dict[str, Any]
 ) -> tuple[type[redis.connection.AbstractConnection], dict[str, Any]]:
     """The kind of connection that asks the Sentinels of a URL where to go, and what it needs."""
+    of_master = EncryptedMasterConnection if parts.is_encrypted else MasterConnection
+    return of_master, {**place, "sentinels": sentinels_of(parts)}
+
+
+def sentinels_of(parts: RedisUrl) -> Sentinels:
+    """The Sentinels of a URL. Raises UsageError for files of certificates that are missing."""
     kind, encryption = _encryption(parts)
     options = {
         **encryption,
@@ -303,9 +323,7 @@ def _place_of_master(
         "socket_connect_timeout": SENTINEL_TIMEOUT_S,
         "retry": NoRetries(),
     }
-    sentinels = Sentinels(parts.nodes, parts.master_name, kind, options)
-    of_master = EncryptedMasterConnection if parts.is_encrypted else MasterConnection
-    return of_master, {**place, "sentinels": sentinels}
+    return Sentinels(parts.nodes, parts.master_name, kind, options)
 
 
 def _encryption(parts: RedisUrl) -> tuple[type[redis.Connection], dict[str, Any]]:

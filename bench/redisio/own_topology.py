@@ -21,8 +21,9 @@ from bench.processes import folders, start
 from bench.redisio import embedded
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.failover import master_of
 from bench.redisio.no_retries import NoRetries
-from bench.redisio.url import NodeAddress, Topology, parse
+from bench.redisio.url import NodeAddress, parse
 
 MASTER_NAME = "mymaster"
 USER = "bench"
@@ -43,7 +44,7 @@ _OTHERS_MAY = (
     "+sentinel|get-master-addr-by-name +sentinel|masters +sentinel|master +sentinel|sentinels "
     "+sentinel|replicas +sentinel|slaves"
 )
-"""What clients without a password may do on a Sentinel: find the master, and hear of changes."""
+"""What clients without a password may do on a Sentinel: find the master, and await its changes."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,12 @@ class OwnTopology:
     sentinels: tuple[NodeAddress, ...] = ()
     sentinel_pids: tuple[int, ...] = ()
 
-    @property
-    def description(self) -> dict[str, object]:
-        """What there is, for the record."""
-        if len(self.servers) == 1:
-            return {"topology": "single"}
-        found: dict[str, object] = {"topology": "replicas", "replicas": len(self.servers) - 1}
-        if self.sentinels:
-            found |= {
-                "topology": Topology.SENTINEL.value,
-                "sentinels": len(self.sentinels),
-                "quorum": QUORUM,
-                "down_after_s": DOWN_AFTER_S,
-                "failover_timeout_s": FAILOVER_TIMEOUT_S,
-            }
-        return found
+    def master(self) -> EmbeddedServer:
+        """The server that is the master now. Raises FailoverFailed where no Sentinel names one."""
+        if not self.sentinels:
+            return self.servers[0]
+        port = master_of(self.url).port
+        return next(server for server in self.servers if server.port == port)
 
 
 @contextlib.contextmanager
@@ -84,17 +76,20 @@ def running(
     with_sentinels: bool = False,
     binary: str | None = None,
     config: Path | None = None,
+    persistent: bool = False,
 ) -> Iterator[OwnTopology]:
     """Start a master with so many replicas, and three Sentinels if asked; stop them at the end.
 
     It returns once the replicas hold what the master holds, and every Sentinel knows all servers.
-    ``binary`` and ``config`` are as in ``embedded.running``, for all servers with data. Raises
-    UsageError and ServerUnreachable as that does, and where the program cannot do this.
+    ``binary``, ``config`` and ``persistent`` are as in ``embedded.running``, for all servers with
+    data. Raises UsageError and ServerUnreachable as that does, and where the program cannot do
+    this.
     """
     secret = secrets.token_urlsafe(32)
     with contextlib.ExitStack() as stack:
         servers = [
-            stack.enter_context(embedded.running(binary, config)) for _ in range(1 + replicas)
+            stack.enter_context(embedded.running(binary, config, persistent=persistent))
+            for _ in range(1 + replicas)
         ]
         master = servers[0]
         if replicas:

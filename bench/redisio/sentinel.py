@@ -47,14 +47,18 @@ class Sentinels:
                 found.add(master)
                 yield master
 
-    def _ask(self, sentinel: NodeAddress) -> NodeAddress | None:
+    def request(self, sentinel: NodeAddress, *command: str) -> Any:
+        """The reply of one Sentinel, on a connection of its own. Raises redis-py's errors."""
         connection: Any = self.kind(host=sentinel.host, port=sentinel.port, **self.options)
         try:
             connection.connect()
-            connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master_name)
-            reply = connection.read_response()
+            connection.send_command("SENTINEL", *command)
+            return connection.read_response()
         finally:
             connection.disconnect()
+
+    def _ask(self, sentinel: NodeAddress) -> NodeAddress | None:
+        reply = self.request(sentinel, "GET-MASTER-ADDR-BY-NAME", self.master_name)
         if reply is None:
             return None
         try:

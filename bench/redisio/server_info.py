@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from bench.redisio import failover
 from bench.redisio.url import parse
 
 _OWN_COMMANDS = frozenset(
@@ -133,6 +134,7 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
         "appendonly": settings.get("appendonly"),
         "io_threads": settings.get("io-threads"),
         "address": parse(url).address,
+        **failover.describe(url, info),
     }
 
 

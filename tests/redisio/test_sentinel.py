@@ -88,6 +88,6 @@ def test_nothing_of_a_topology_is_left() -> None:
         pids = [*(server.pid for server in topology.servers), *topology.sentinel_pids]
         folders = [server.folder for server in topology.servers]
         assert len(pids) == 6
-        assert topology.description["replicas"] == 2
+        assert topology.master() is topology.servers[0]
     assert not any(psutil.pid_exists(pid) for pid in pids)
     assert not any(folder.exists() for folder in folders)

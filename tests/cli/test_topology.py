@@ -1,0 +1,54 @@
+"""``bench run`` starts the servers that its flags ask for, and refuses what does not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.records import run_record
+from tests.cli.conftest import SHORT_RUN, Bench, expected_code
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--topology", "sentinal"], "did you mean 'sentinel'?"),
+        (["--replicas", "0"], "--replicas must be from 1 to 5, not 0"),
+        (["--topology", "single", "--replicas", "1"], "--topology single has no replicas"),
+        (["--replicas", "1", "--redis-url", "redis://h"], "but the Redis URL names one"),
+        (["--topology", "sentinel", "--distributed"], "cannot be combined with --distributed"),
+        (["--redis-url", "redis+sentinel://127.0.0.1:1"], "names no master that can be read"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(
+    bench: Bench, words: list[str], message: str
+) -> None:
+    outcome = bench(*SHORT_RUN, *words)
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.splitlines()
+    assert message in line
+
+
+def test_sentinels_that_do_not_answer_are_a_server_that_cannot_be_reached(bench: Bench) -> None:
+    outcome = bench(*SHORT_RUN, "--redis-url", "redis+sentinel://:pw@127.0.0.1:1/m", "--quiet")
+    (line,) = outcome.err.splitlines()
+    assert outcome.code == 6
+    assert "no master 'm' was found: 127.0.0.1:1 cannot be reached (connection refused)" in line
+    assert "pw" not in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--topology", "sentinel"], {"topology": "sentinel", "replicas": 1, "down_after_s": 1.0}),
+        (["--replicas", "2"], {"topology": "replicas", "replicas": 2}),
+    ],
+)
+def test_the_record_of_a_run_on_its_own_servers_says_what_they_were(
+    bench: Bench, words: list[str], found: dict[str, object]
+) -> None:
+    outcome = bench(*SHORT_RUN, *words, "-o", "record.json", "--quiet")
+    record = run_record.load(Path("record.json"))
+    assert outcome.code == expected_code(record)
+    assert record.server | found == record.server
+    assert all(counts.enqueued == counts.completed > 0 for counts in record.queues.values())
