@@ -16,6 +16,7 @@ from bench.wire.layout_contract import (
     outcome_of,
     state_of,
 )
+from bench.wire.refusals import is_of_another_server
 from bench.wire.transitions import Transition
 from bench.workload.scenario_fields import CompletionSignal
 
@@ -158,6 +159,8 @@ class TaskQueries:
             self._reader.feed(self._connection.receive())
             while (reply := self._reader.gets()) is not False:
                 if isinstance(reply, hiredis.ReplyError):
+                    if is_of_another_server(str(reply)):
+                        raise ConnectionLost(str(reply))
                     raise MeasurementError(f"the server refuses an observer's query: {reply}")
                 replies.append(reply)
         return replies

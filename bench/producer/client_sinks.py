@@ -5,19 +5,29 @@ per task.
 """
 
 import select
+from collections.abc import Sequence
 
 import numpy as np
 import redis
 
 from bench.clock import Clock
 from bench.producer.recorder import ProducerRecorder
-from bench.producer.sinks import load_scripts_again
+from bench.producer.sinks import Reopening, load_scripts_again
 from bench.redisio.connection import ConnectionLost, open_client, translated_errors
 from bench.redisio.queue_keys import load_scripts
 from bench.wire import ids, stamps
 from bench.wire.frames import Batch
 from bench.wire.task import Task
 from bench.workload.scenario import Scenario
+
+_OF_ANOTHER_SERVER = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+)
+"""With these, a server says that it is not the one to ask at the moment."""
 
 
 class _BlockingSink:
@@ -33,6 +43,7 @@ class _BlockingSink:
         self._run = run
         self._number = number
         self._client = open_client(url)
+        self._reopening = Reopening(clock)
         self.last_list_length: int | None = None
 
     @property
@@ -62,6 +73,11 @@ class _BlockingSink:
     def close(self) -> None:
         """Close the client's connections."""
         self._client.close()
+
+    def _follow(self, replies: Sequence[object]) -> None:
+        """Raise ConnectionLost where another server may be the one to ask."""
+        is_refused = any(isinstance(reply, _OF_ANOTHER_SERVER) for reply in replies)
+        self._reopening.require(is_refused=is_refused, in_flight=0)
 
     def _moment_of_sending(self, batch: Batch, stop: int) -> int:
         """Now; in a closed loop, whose tasks are due when they are sent, their due time."""
@@ -115,6 +131,7 @@ class PipelineSink(_BlockingSink):
         recorder.answered(len(batch), acked_us, refused)
         if isinstance(replies[-1], int):
             self.last_list_length = replies[-1]
+        self._follow(replies)
 
 
 class SnippetSink(_BlockingSink):
@@ -128,6 +145,7 @@ class SnippetSink(_BlockingSink):
             task = self._task(prepared, index, sent_us)
             recorder.sent(prepared.tasks, index, index + 1, sent_us)
             refused: list[int] = []
+            reply: object = None
             try:
                 self._client.hset(
                     self._layout.task(task.queue, task.id), mapping=dict(task.fields())
@@ -137,7 +155,8 @@ class SnippetSink(_BlockingSink):
                 )
             except redis.exceptions.ResponseError as error:
                 recorder.note_error(str(error))
-                refused = [0]
+                refused, reply = [0], error
             except (redis.exceptions.RedisError, TypeError, ValueError) as error:
                 raise ConnectionLost(str(error)) from None  # a reply may answer no command at all
             recorder.answered(1, self._clock.now_us(), refused)
+            self._follow([reply])

@@ -7,7 +7,7 @@ from bench.producer.recorder import ProducerRecorder
 from bench.redisio.connection import ConnectionLost, RawConnection
 from bench.wire.answers import Answered, Answers
 from bench.wire.frames import Frame
-from bench.wire.refusals import Refusal, refusal_of
+from bench.wire.refusals import Refusal, is_of_another_server, refusal_of
 from bench.wire.replies import SHORTEST_REPLY, LineReplies, Replies
 
 
@@ -38,6 +38,8 @@ class PipelinedConnection:
         """Length of a pending list, by the newest reply; None before the first."""
         self.lacks_scripts = False
         """Whether the server has refused tasks because it does not know the layout's scripts."""
+        self.leads_elsewhere = False
+        """Whether the server has refused tasks because it is not the one to ask at the moment."""
 
     def send(
         self, frame: Frame, start: int, stop: int, sent_us: int, recorder: ProducerRecorder
@@ -67,6 +69,7 @@ class PipelinedConnection:
             recorder.note_error(message)
             if refusal_of(message) is Refusal.SCRIPT_UNKNOWN:
                 self.lacks_scripts = True
+            self.leads_elsewhere |= is_of_another_server(message)
         if self._in_batches:
             self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
         if answered.tasks:

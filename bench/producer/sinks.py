@@ -15,7 +15,7 @@ from bench.clock import Clock
 from bench.errors import ServerUnreachable
 from bench.producer.pipelined_connection import PipelinedConnection
 from bench.producer.recorder import ProducerRecorder
-from bench.redisio.connection import open_client, translated_errors
+from bench.redisio.connection import ConnectionLost, open_client
 from bench.redisio.queue_keys import load_scripts
 from bench.wire.frame_renderer import FrameRenderer
 from bench.wire.frames import Batch, Frame
@@ -24,6 +24,9 @@ from bench.workload.scenario import Scenario
 
 _SIDE_TIMEOUT_S = 1.0
 """How long to wait for answers that are not measured: nothing is sent meanwhile."""
+REOPEN_EVERY_US = 100_000
+"""How often new connections are opened at most because the server says that it is not the one to
+ask, and how long tasks in flight are waited for before that."""
 _MOST_UNSENT_BYTES = 4 << 20
 """Bytes that may wait for the sockets; beyond that, tasks wait in the schedule."""
 
@@ -70,6 +73,31 @@ class Sink(Protocol[Prepared]):
         ...
 
 
+class Reopening:
+    """When to give up connections to a server that refuses tasks as it cannot be written to.
+
+    Those in flight are most likely refused as well: they are waited for, so that they are known to
+    be. New connections may lead to the same server, which is not asked all the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._refused_us: int | None = None
+        self._opened_us = clock.now_us() - REOPEN_EVERY_US
+
+    def require(self, *, is_refused: bool, in_flight: int) -> None:
+        """Note whether tasks were refused so. Raises ConnectionLost when that is to be done."""
+        if is_refused and self._refused_us is None:
+            self._refused_us = self._clock.now_us()
+        if self._refused_us is None:
+            return
+        now_us = self._clock.now_us()
+        has_waited = not in_flight or now_us >= self._refused_us + REOPEN_EVERY_US
+        if has_waited and now_us >= self._opened_us + REOPEN_EVERY_US:
+            self._refused_us, self._opened_us = None, now_us
+            raise ConnectionLost("the server refuses to write in its present state")
+
+
 class FrameSink:
     """Frames out, replies in.
 
@@ -93,6 +121,7 @@ class FrameSink:
         )
         self._is_closed_loop = scenario.is_closed_loop
         self._connection_count = scenario.in_flight if scenario.is_closed_loop else 1
+        self._reopening = Reopening(clock)
         self._connect()
         self.last_list_length: int | None = None
 
@@ -138,7 +167,17 @@ class FrameSink:
                 self.last_list_length = connection.last_list_length
                 if connection.lacks_scripts:
                     load_scripts_again(self._url, self._layout, self._senders)
+        if readable != [control]:
+            self._follow()
         return control in readable
+
+    def _follow(self) -> None:
+        """Raise ConnectionLost where another server may be the one to ask."""
+        is_refused = False
+        for sender in self._senders:
+            is_refused |= sender.leads_elsewhere
+        in_flight = sum(map(_in_flight, self._senders)) if is_refused else 0
+        self._reopening.require(is_refused=is_refused, in_flight=in_flight)
 
     def reconnect(self) -> None:
         """Open new connections; replies to tasks in flight will never come.
@@ -147,8 +186,7 @@ class FrameSink:
         """
         self.close()
         self._connect()
-        with open_client(self._url) as client, translated_errors(self._url):
-            load_scripts(client, self._layout)  # a restarted server has none
+        load_scripts_again(self._url, self._layout, self._senders)  # a restarted server has none
 
     def close(self) -> None:
         """Close all connections."""

@@ -30,6 +30,10 @@ _LATER = frozenset(
         *("CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "NOMASTERLINK", "FAILOVER"),
     )
 )
+_ELSEWHERE = frozenset(
+    ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED", "NOMASTERLINK")
+)
+"""With these, a server says that it is not the one to ask at the moment."""
 _FORBIDDEN = frozenset(
     ("NOPERM", "NOAUTH", "WRONGPASS", "MOVED", "ASK", "CROSSSLOT", "NOPROTO", "DENIED")
 )
@@ -66,3 +70,10 @@ def refusal_of(message: str) -> Refusal:
     if code == "ERR" and _UNKNOWN.search(message):
         return Refusal.COMMAND_UNKNOWN
     return Refusal.KEY
+
+
+def is_of_another_server(message: str) -> bool:
+    """Whether an error reply says that the server cannot be written to in its present state, so
+    that a new connection may lead to one that can: after a failover, or when a name has changed its
+    address."""
+    return code_of(message) in _ELSEWHERE

@@ -142,7 +142,7 @@ class Popping:
         elif self._calls.noted(message) is Refusal.KEY:
             yield from self._find_unusable(queues, message)
         else:
-            yield from self._pause.wait(message)
+            yield from self._calls.wait([message], self._pause)
 
     def _find_unusable(
         self, queues: Sequence[str], message: str

@@ -25,7 +25,7 @@ from bench.wire.layout_contract import (
     pending_key,
     state_of,
 )
-from bench.wire.refusals import Refusal, refusal_of
+from bench.wire.refusals import Refusal, is_of_another_server, refusal_of
 from bench.wire.transitions import Transition
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, RequestNoReply, Sleep
@@ -116,7 +116,7 @@ class ServerCalls:
             passing = [each for each in errors if self.noted(each) in _PASSING]
             if not passing:
                 return found
-            yield from pause.wait(passing[0])
+            yield from self.wait(passing, pause)
 
     def load(self, step: Transition, task_ids: Sequence[bytes]) -> ListCall:
         """What the layout reads of each task: a reply, or the error of a key that is no task."""
@@ -221,6 +221,17 @@ class ServerCalls:
 
         return (yield from self.write(commands, again))
 
+    def wait(self, messages: Sequence[str], pause: RetryPause) -> Generator[Operation, Any, None]:
+        """Let some time pass after these refusals, at least one; and go on on a new connection
+        where another server may be the one to ask by then. What was refused has had no effect, so
+        that nothing is in doubt on the old one."""
+        yield from pause.wait(messages[0])
+        if any(map(is_of_another_server, messages)):
+            try:
+                yield Reconnect()
+            except ConnectionLost:
+                self._difficulties.lost_connection()
+
     def noted(self, message: str) -> Refusal:
         """What a refusal means, having counted it. Raises MeasurementError for one that ends the
         worker."""
@@ -281,7 +292,7 @@ class ServerCalls:
             texts = self._layout.scripts
             yield Request(resp.encode([("SCRIPT", "LOAD", text) for text in texts]), len(texts))
         if messages:
-            yield from pause.wait(messages[0])
+            yield from self.wait(messages, pause)
 
     def _settle(
         self,
