@@ -176,6 +176,8 @@ class FrameSink:
         is_refused = False
         for sender in self._senders:
             is_refused |= sender.leads_elsewhere
+            if sender.raw.has_moved:
+                raise ConnectionLost("another server has become the master")
         in_flight = sum(map(_in_flight, self._senders)) if is_refused else 0
         self._reopening.require(is_refused=is_refused, in_flight=in_flight)
 

@@ -190,6 +190,9 @@ class RawConnection:
         self._socket = self._connection._sock
         self._socket.setblocking(False)
         self._is_tls = isinstance(self._socket, ssl.SSLSocket)
+        self._follows_master = isinstance(
+            self._connection, MasterConnection | EncryptedMasterConnection
+        )
         self._unsent: deque[memoryview] = deque()
         self.unsent_bytes = 0
 
@@ -213,6 +216,11 @@ class RawConnection:
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, max(least_bytes, 1))
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether Sentinels may have made another server the master since it was opened."""
+        return self._follows_master and bool(self._connection.has_moved)
+
     def fileno(self) -> int:
         """File descriptor of the socket, for ``select``."""
         return int(self._socket.fileno())
@@ -220,8 +228,10 @@ class RawConnection:
     def send(self, data: memoryview | bytes) -> None:
         """Send bytes. Those that the socket does not take now are kept for ``flush``.
 
-        Raises ConnectionLost.
+        Raises ConnectionLost, also where Sentinels have made another server the master.
         """
+        if self.has_moved:
+            raise ConnectionLost("another server has become the master")
         if not self._unsent:
             taken = self._taken(data)
             if taken == len(data):

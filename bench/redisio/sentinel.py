@@ -11,6 +11,7 @@ from typing import Any
 
 import redis
 
+from bench.redisio.master_watch import MasterWatch, watch_of
 from bench.redisio.url import NodeAddress
 
 
@@ -47,15 +48,28 @@ class Sentinels:
                 found.add(master)
                 yield master
 
+    @property
+    def watch(self) -> MasterWatch:
+        """What notices that the master has changed."""
+        return watch_of(self.nodes, self.master_name, self._connected)
+
     def request(self, sentinel: NodeAddress, *command: str) -> Any:
         """The reply of one Sentinel, on a connection of its own. Raises redis-py's errors."""
-        connection: Any = self.kind(host=sentinel.host, port=sentinel.port, **self.options)
+        connection = self._connected(sentinel)
         try:
-            connection.connect()
             connection.send_command("SENTINEL", *command)
             return connection.read_response()
         finally:
             connection.disconnect()
+
+    def _connected(self, sentinel: NodeAddress) -> Any:
+        connection: Any = self.kind(host=sentinel.host, port=sentinel.port, **self.options)
+        try:
+            connection.connect()
+        except redis.exceptions.RedisError:
+            connection.disconnect()
+            raise
+        return connection
 
     def _ask(self, sentinel: NodeAddress) -> NodeAddress | None:
         reply = self.request(sentinel, "GET-MASTER-ADDR-BY-NAME", self.master_name)
@@ -80,6 +94,9 @@ class _OfMaster:
 
     def __init__(self, *, sentinels: Sentinels, **options: Any) -> None:
         self._sentinels = sentinels
+        self._is_opening = False
+        self._changes = 0
+        """How many changes of the master had been before this connection was opened."""
         super().__init__(host="", port=0, **options)  # type: ignore[call-arg]
 
     def connect_check_health(self, *arguments: Any, **options: Any) -> None:
@@ -87,9 +104,11 @@ class _OfMaster:
         this: Any = self
         if this._sock:
             return
+        self._changes = self._sentinels.watch.changes()
         problems: list[str] = []
         for master in self._sentinels.masters(problems):
             self.host, self.port = master.host, master.port
+            self._is_opening = True
             try:
                 super().connect_check_health(*arguments, **options)  # type: ignore[misc]
                 if self._is_master():
@@ -99,12 +118,26 @@ class _OfMaster:
                 raise
             except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
                 reason = _reason(error)
+            finally:
+                self._is_opening = False
             this.disconnect()
             problems.append(f"{master}, which is to be the master, {reason}")
         raise NoMaster(
             f"no master {self._sentinels.master_name!r} was found: {'; '.join(problems)}: "
             "check the URL, or wait until a failover is over"
         )
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether another server may have become the master since this connection was opened."""
+        return self._sentinels.watch.has_left(NodeAddress(self.host, self.port), self._changes)
+
+    def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+        """Send commands, on a new connection where the master has changed."""
+        this: Any = self
+        if this._sock and not self._is_opening and self.has_moved:
+            this.disconnect()
+        super().send_packed_command(*arguments, **options)  # type: ignore[misc]
 
     def _is_master(self) -> bool:
         """What the server says of itself. A user who may not ask takes the Sentinels' word."""

@@ -1,7 +1,13 @@
 """``bench run`` starts the servers that its flags ask for, and refuses what does not fit."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.records import run_record
@@ -52,3 +58,28 @@ def test_the_record_of_a_run_on_its_own_servers_says_what_they_were(
     assert outcome.code == expected_code(record)
     assert record.server | found == record.server
     assert all(counts.enqueued == counts.completed > 0 for counts in record.queues.values())
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_none_of_its_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    words = ["run", "smoke", "--duration", "1m", "--topology", "sentinel", "--quiet"]
+    deadline_s = time.monotonic() + 60
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        start_new_session=True,
+    ) as process:
+        servers: list[psutil.Process] = []
+        while len(servers) < 5:  # a master, a replica and three Sentinels
+            children = psutil.Process(process.pid).children(recursive=True)
+            servers = [each for each in children if "server" in each.name()]
+            assert time.monotonic() < deadline_s
+        process.kill()
+    _, alive = psutil.wait_procs(servers, timeout=deadline_s - time.monotonic())
+    assert alive == []
+    while list(tmp_path.glob("runqy-bench.*/*")):
+        assert time.monotonic() < deadline_s
