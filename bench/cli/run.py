@@ -25,6 +25,7 @@ from bench.cli.restarts import show as show_restarts
 from bench.cli.topology_flags import TopologyFlags
 from bench.errors import ExitCode, UsageError
 from bench.faults.servers import OwnServer
+from bench.faults.topologies import OwnTopologyServer
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.metrics.exporter import ExportTargets, MetricsExporter
@@ -295,7 +296,11 @@ class _Job:
                     )
                 )
                 url, open_url = server.url, server.open_url
-                own = OwnServer(server) if isinstance(server, EmbeddedServer) else None
+                own = (
+                    OwnServer(server)
+                    if isinstance(server, EmbeddedServer)
+                    else OwnTopologyServer(server)
+                )
             request = RunRequest(
                 url=url or "",
                 scenario=self.scenario,

@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +13,11 @@ import redis
 
 from bench.errors import ServerUnreachable
 from bench.faults.targets import FaultFailed
+from bench.redisio import failover
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.failover import FailoverFailed
+from bench.redisio.url import Topology, parse
 from bench.workload.fault_rules import ServerAbilities
 
 _ANSWER_TIMEOUT_S = 10.0
@@ -33,7 +37,8 @@ class SharedServer:
     @property
     def abilities(self) -> ServerAbilities:
         """What its own commands can do, where its users may be disturbed."""
-        return ServerAbilities(is_free=self._may_be_disturbed)
+        has_sentinels = parse(self._url).topology is Topology.SENTINEL
+        return ServerAbilities(is_free=self._may_be_disturbed, replicas=has_sentinels)
 
     @property
     def is_up(self) -> bool:
@@ -56,8 +61,14 @@ class SharedServer:
         raise FaultFailed(_NOT_OURS)
 
     def failover(self) -> None:
-        """Raises FaultFailed: a single server has no replica."""
-        raise FaultFailed("the server has no replica that could become the master")
+        """Ask its Sentinels to make a replica the master; return once clients are led to that one.
+
+        Raises FaultFailed, also for a server without Sentinels.
+        """
+        try:
+            failover.fail_over(self._url, time.monotonic_ns)
+        except FailoverFailed as error:
+            raise FaultFailed(str(error)) from None
 
     def fill(self) -> None:
         """Raises FaultFailed: its settings are not the run's."""

@@ -36,12 +36,13 @@ class FailoverMoments:
 
 
 def master_of(url: str) -> NodeAddress:
-    """The server that Sentinels name as the master. Raises FailoverFailed where none does."""
-    problems: list[str] = []
-    sentinels = _sentinels(url)
-    for master in sentinels.masters(problems):
-        return master
-    raise FailoverFailed("; ".join(problems))
+    """The server that Sentinels name as the master and that says it is. Raises FailoverFailed where
+    there is none at the moment."""
+    _sentinels(url)
+    try:
+        return master_node(url)
+    except ServerUnreachable as error:
+        raise FailoverFailed(str(error)) from None
 
 
 def fail_over(url: str, now_us: Callable[[], int]) -> FailoverMoments:

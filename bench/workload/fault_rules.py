@@ -56,8 +56,8 @@ _LACKING = {
     "own_process": "it needs a server that the run has started: remove the URL, or the fault",
     "is_free": "the server is not the run's own, and others may use it: give --faults-on-shared if "
     "they may be disturbed, or remove the fault",
-    "replicas": "the server has no replica that could take over: write restart server, or give it "
-    "one",
+    "replicas": "there is no replica that could take over: give --topology sentinel or a URL that "
+    "begins with redis+sentinel://, or write restart server",
     "proxy": "connections to this server do not go through the run's proxy: remove the fault",
 }
 
