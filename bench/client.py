@@ -20,6 +20,7 @@ import redis
 from bench.errors import NoResult, TaskNotFound, UsageError
 from bench.layouts import registry
 from bench.names import require_queue_name, require_utf8
+from bench.redisio import tls
 from bench.redisio.connection import open_client, translated_errors
 from bench.redisio.url import from_environment
 from bench.wire.layout_contract import (
@@ -135,7 +136,7 @@ def _values(reply: object) -> list[bytes | None]:
 def _url(url: str | None) -> str:
     if url is not None:
         return url
-    return from_environment() or DEFAULT_URL
+    return tls.with_variables(from_environment() or DEFAULT_URL)
 
 
 def _client(url: str | None) -> redis.Redis:

@@ -13,7 +13,12 @@ from bench.reading import read_file
 PREFIX = "BENCH_"
 FILE_VARIABLE = "BENCH_CONFIG"
 """Variable that names the file of settings to read, in place of looking for one."""
-READ_ELSEWHERE = frozenset({"BENCH_REDIS_URL", "BENCH_RESULTS", FILE_VARIABLE})
+TLS_FLAGS = ("tls_ca", "tls_cert", "tls_key", "tls_server_name", "tls_insecure")
+"""Flags whose variables are read together with that of the server's URL, by every process."""
+READ_ELSEWHERE = frozenset(
+    {"BENCH_REDIS_URL", "BENCH_RESULTS", FILE_VARIABLE}
+    | {f"{PREFIX}{each.upper()}" for each in TLS_FLAGS}
+)
 """Variables that set no default of a flag."""
 NOTHING = "none"
 """Value of that variable with which neither a file nor any variable sets a flag."""

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import cyclopts
@@ -55,6 +55,12 @@ class ReadArm:
     arm: Arm
     scenario: Scenario
     others: Mapping[str, object]
+    tls: Mapping[str, object] = field(default_factory=dict)
+    """Flags of TLS, by name."""
+
+    def where(self) -> ServerFlags:
+        """Returns the server that its runs use."""
+        return ServerFlags(redis_url=self.arm.resolved_url(), **self.tls)  # type: ignore[arg-type]
 
     def server(self) -> tuple[object, ...]:
         """What says which server its runs use, to be compared with another arm's."""
@@ -118,12 +124,20 @@ def read_arm(
         )
         given = {**_kept(common.changes(), flags.own), **flags.own.changes()}
         others = tuple(flags_of(flags.others))
+        tls = {**_absolute(where.tls_changes()), **flags.where.tls_changes()}
         arms.require_no_secret(flags.label, (*flags_of(given), *others), url)
         with in_folder(arm):
             scenario, changes = settled(name, given)
-        arm = msgspec.structs.replace(arm, arguments=(name, *flags_of(changes), *others))
-        ServerFlags(redis_url=arm.resolved_url()).url()  # reports what cannot be read
-    return ReadArm(arm, scenario, flags.others)
+        arm = msgspec.structs.replace(arm, arguments=(name, *flags_of({**changes, **tls}), *others))
+        read = ReadArm(arm, scenario, flags.others, tls)
+        with in_folder(arm):
+            read.where().url()  # reports what cannot be read
+    return read
+
+
+def _absolute(tls: Mapping[str, object]) -> dict[str, object]:
+    """The flags of both arms: their paths are meant where the user is, not in an arm's folder."""
+    return {name: each.absolute() if isinstance(each, Path) else each for name, each in tls.items()}
 
 
 def _kept(common: Mapping[str, object], own: ScenarioFlags) -> dict[str, object]:
@@ -204,7 +218,7 @@ def require_runnable(read: ReadArm) -> None:
     with _naming(read.arm.label), in_folder(read.arm):
         flags = RunFlags(**read.others)  # type: ignore[arg-type]
         flags.require_restarts(read.scenario)
-        url = flags.server_url(ServerFlags(redis_url=read.arm.resolved_url()))
+        url = flags.server_url(read.where())
         if url is not None:
             connection.open_client(url).close()
         else:

@@ -21,13 +21,14 @@ from bench.workload.override import override
 
 FOR_ALL = frozenset({*FIELDS, "server_binary", "results", "quiet"})
 """Flags that mean the same in every command that has them, so that one setting holds for all."""
-_READ_ELSEWHERE = frozenset({"redis_url", "results"})
+_TLS = frozenset(settings.TLS_FLAGS)
+_READ_ELSEWHERE = frozenset({"redis_url", "results"}) | _TLS
 """Flags whose variable is read where it is needed, also under Locust."""
-_NEVER_IN_FILES = frozenset(
+_NEVER_IN_FILES = _TLS | frozenset(
     {"redis_url", "server_binary", "worker_command", "master_bind_host", "resume"}
 )
-"""Flags by which a file that came with a project could make a command start a program, or reach
-another host."""
+"""Flags by which a file that came with a project could make a command start a program, reach
+another host, or trust somebody else with the user's password."""
 _OTHER_MEANINGS: Mapping[str, frozenset[str]] = {
     "capacity": frozenset({"rate", "duration", "stages", "tasks", "workers"}),
     "plan": frozenset({"rate", "slo", "service_time"}),
@@ -132,6 +133,11 @@ def _setting(
     name, place = key.replace("-", "_"), file.place(key, command)
     is_path = name in flags and _is_path(flags[name]) and name != "results"
     if name in _NEVER_IN_FILES or is_path:
+        if name in _TLS:
+            raise UsageError(
+                f"{place}: no file may set {key!r}, which says whom to trust: use the flag, or "
+                f"{settings.variable_of(name)}"
+            )
         raise UsageError(
             f"{place}: no file may set {key!r}, which starts a program, reaches another host or "
             f"overwrites a file: use the flag, or {settings.variable_of(name, command)}"

@@ -10,10 +10,11 @@ from bench.cli import command_line
 from bench.cli.field_flags import FieldFlags
 from bench.cli.groups import SERVER
 from bench.cli.messages import notify
+from bench.cli.tls_flags import TlsFlags
 from bench.errors import ScenarioError, UsageError, nearest, quoted
 from bench.layouts import registry
 from bench.layouts.entry import LayoutEntry
-from bench.redisio.url import from_environment, parse
+from bench.redisio.url import from_environment
 from bench.secrets import URL_VARIABLE, has_password
 from bench.workload import library
 from bench.workload.fields import FIELDS, without_effect
@@ -27,8 +28,8 @@ _FLAGS = "flags"
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ServerFlags:
-    """Which server to use."""
+class ServerFlags(TlsFlags):
+    """Which server to use, and how to connect to it."""
 
     redis_url: Annotated[
         str | None,
@@ -42,14 +43,14 @@ class ServerFlags:
     ] = None
 
     def url(self) -> str | None:
-        """Returns the URL from the flag or from BENCH_REDIS_URL; never from REDIS_URL.
+        """Returns the URL from the flag or from BENCH_REDIS_URL, never from REDIS_URL, with what
+        flags and variables say of TLS.
 
-        Raises UsageError for a URL that cannot be read, and for an empty variable.
+        Raises UsageError for a URL that cannot be read, for an empty variable, and for flags of TLS
+        that do not fit the URL.
         """
         url = from_environment() if self.redis_url is None else self.redis_url
-        if url is not None:
-            parse(url)
-        return url
+        return self.completed(url)
 
     def warn_of_password(self) -> None:
         """Warn on standard error of a password in --redis-url, which other users can see."""

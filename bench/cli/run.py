@@ -33,6 +33,7 @@ from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio.connection import open_client
+from bench.redisio.embedded import EmbeddedServer
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
 from bench.run.awaited_workers import require_server_of_others

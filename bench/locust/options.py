@@ -16,6 +16,7 @@ from bench.errors import ScenarioError, UsageError
 from bench.metrics.exporter import ExportTargets, read_targets
 from bench.names import require_value, variable
 from bench.reading import read_file
+from bench.redisio import tls
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
 from bench.workload import fault_rules, library
@@ -87,7 +88,7 @@ def setup_of(options: Mapping[str, Any]) -> TestSetup:
             "--embedded starts a server, but the Redis URL names one; remove one of them"
         )
     return TestSetup(
-        url=url,
+        url=None if url is None else tls.with_variables(str(url)),
         is_embedded=is_embedded,
         server_binary=options.get("server_binary"),
         start_workers=_started(options),

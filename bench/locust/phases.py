@@ -17,7 +17,7 @@ from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
-from bench.redisio import clock_sync
+from bench.redisio import clock_sync, tls
 from bench.redisio.connection import open_client, translated_errors
 from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed
@@ -85,7 +85,8 @@ def assign(assignment: Assignment, own_url: str | None) -> Assigned:
     Raises ServerUnreachable, and ScenarioError when a payload file cannot be used.
     """
     start = assignment.start
-    scenario, url = start.scenario, own_url or start.url
+    scenario = start.scenario
+    url = start.url if own_url is None else tls.with_variables(own_url)
     is_same_host = bool(assignment.host) and assignment.host == host_identity()
     shares_clock = is_same_host or assignment.is_same_process
     mapped: Offset | None = None

@@ -10,12 +10,12 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 import redis
 
 from bench.errors import ServerUnreachable, UsageError
+from bench.redisio import tls_faults
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient, not_valid
 from bench.redisio.no_retries import NoRetries
@@ -25,7 +25,8 @@ from bench.redisio.sentinel import (
     NoMaster,
     Sentinels,
 )
-from bench.redisio.url import SERVER_NAME, NodeAddress, RedisUrl, Topology, parse
+from bench.redisio.tls_connection import TlsConnection, connection_options
+from bench.redisio.url import NodeAddress, RedisUrl, Topology, parse
 from bench.secrets import URL_VARIABLE, hide, url_secrets
 
 CONNECT_TIMEOUT_S = 5.0
@@ -34,13 +35,6 @@ SENTINEL_TIMEOUT_S = 1.0
 """How long a Sentinel may take to answer before the next one is asked: meanwhile, nothing is sent
 to the master."""
 _READ_SIZE = 1 << 18
-_TLS_FILES = {
-    "ssl_ca_certs": Path.is_file,
-    "ssl_ca_path": Path.is_dir,
-    "ssl_certfile": Path.is_file,
-    "ssl_keyfile": Path.is_file,
-}
-"""Option of the URL to whether it names what it should."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - what happened, not a fault of the caller
@@ -119,17 +113,13 @@ def translated_errors(url: str) -> Iterator[None]:
             f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL"
         ) from None
     except redis.exceptions.TimeoutError:
-        why = "without TLS, overloaded" if parse(url).is_encrypted else "overloaded"
-        raise ServerUnreachable(f"{server} does not answer: is it {why}, or paused?") from None
+        raise ServerUnreachable(f"{server} {_silence(parse(url))}") from None
     except redis.exceptions.BusyLoadingError:
         raise ServerUnreachable(
             f"{server} is still loading its data: wait, and repeat the command"
         ) from None
     except redis.exceptions.ConnectionError as error:
-        reason = text(error).partition(" connecting to ")[0] or "connection failed"
-        raise ServerUnreachable(
-            f"no server at {server} ({_cause(error) or reason}): start one, or check the URL"
-        ) from None
+        raise ServerUnreachable(_no_connection(error, text(error), parse(url))) from None
     except redis.exceptions.ResponseError as error:
         raise ServerUnreachable(f"{server} refuses a command: {text(error)}") from None
     except redis.exceptions.RedisError as error:
@@ -340,32 +330,24 @@ def _encryption(parts: RedisUrl) -> tuple[type[redis.Connection], dict[str, Any]
     """The kind of connection to a host, and the options of its encryption."""
     if not parts.is_encrypted:
         return redis.Connection, {}
-    for name, is_right in _TLS_FILES.items():
-        if name in parts.tls and not is_right(Path(parts.tls[name])):
-            raise UsageError(f"the Redis URL's option {name}: {parts.tls[name]}: no such file")
-    options: dict[str, Any] = dict(parts.tls)
-    options["server_name"] = options.pop(SERVER_NAME, None)
-    if "ssl_check_hostname" in options:
-        options["ssl_check_hostname"] = options["ssl_check_hostname"] == "true"
-    return _TlsConnection, options
+    return TlsConnection, connection_options(parts)
 
 
-class _TlsConnection(redis.SSLConnection):
-    """A connection over TLS to a server whose certificate may be for another name than its host."""
+def _silence(parts: RedisUrl) -> str:
+    """What is said of a server that does not answer."""
+    if tls_faults.answers_without_tls(parts):
+        return tls_faults.without_tls(parts)
+    return "does not answer: is it overloaded, or paused?"
 
-    def __init__(self, server_name: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
-        self._server_name = server_name
 
-    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
-        # redis-py knows one host for both: where to connect, and whose name to check.
-        host = self.host
-        self.host = self._server_name or host
-        try:
-            wrapped: ssl.SSLSocket = super()._wrap_socket_with_ssl(sock)  # type: ignore[no-untyped-call]
-            return wrapped
-        finally:
-            self.host = host
+def _no_connection(error: Exception, text: str, parts: RedisUrl) -> str:
+    """What is said where there is no connection, or none any more. ``text`` holds no secret."""
+    if parts.is_encrypted and (why := tls_faults.explained(error, parts)) is not None:
+        return f"{parts.address} {why}"
+    reason = _cause(error) or text.partition(" connecting to ")[0] or "connection failed"
+    is_cut = not parts.is_encrypted and ("reset by" in reason or "closed by server" in reason)
+    cure = "check the URL, or write rediss:// if it speaks TLS" if is_cut else "check the URL"
+    return f"no server at {parts.address} ({reason}): start one, or {cure}"
 
 
 def _cause(error: BaseException) -> str:

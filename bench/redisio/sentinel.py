@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from bench.redisio.master_watch import MasterWatch, watch_of
+from bench.redisio.tls_connection import TlsConnection
 from bench.redisio.url import NodeAddress
 
 
@@ -163,7 +164,7 @@ class MasterConnection(_OfMaster, redis.Connection):
     """A connection to the master, over TCP."""
 
 
-class EncryptedMasterConnection(_OfMaster, redis.SSLConnection):
+class EncryptedMasterConnection(_OfMaster, TlsConnection):
     """A connection to the master, over TLS."""
 
 

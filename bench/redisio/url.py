@@ -5,7 +5,8 @@ an option behind the ``?`` replaces whatever the caller set. Here each part is r
 refused, and only the options below are taken.
 
     redis://[USER[:PASSWORD]@]HOST[:PORT][/DB][?db=…&username=…&password=…]
-    rediss://…                               the same over TLS, with the options ``ssl_…``
+    rediss://…                               the same over TLS, with the options ``ssl_…``, which
+                                             the flags ``--tls-…`` add (``bench/redisio/tls.py``)
     unix://[USER[:PASSWORD]@]/PATH[?db=…]
     redis+sentinel://[USER[:PASSWORD]@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB]
                                              [?sentinel_username=…&sentinel_password=…]
@@ -333,7 +334,7 @@ _TLS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {
         "ssl_cert_reqs": _one_of("none", "optional", "required"),
         "ssl_check_hostname": _one_of("true", "false"),
-        SERVER_NAME: bool,
+        SERVER_NAME: lambda value: _HOST.fullmatch(value) is not None,
         "ssl_ca_certs": bool,
         "ssl_ca_path": bool,
         "ssl_certfile": bool,

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +16,13 @@ import trustme
 
 from bench.clients.redis_cli import process
 from bench.errors import ServerUnreachable
+from bench.records import run_record
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
+from tests.cli.conftest import expected_code
 from tests.integration.conftest import run
+from tests.redisio import tls_server
+from tests.sources import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +146,44 @@ def test_a_run_over_tls_goes_through_a_network_unread(
     assert record.counts.completed == 50
     assert record.network is not None
     assert record.network.connections >= 3
+
+
+_PEER = f"{sys.executable} -m tests.peers.plain_worker summary inference_default"
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("redis.example.com", ["--tls-server-name", "redis.example.com"]),
+        ("127.0.0.1", ["--worker-command", _PEER, "--queues", "inference_default"]),
+    ],
+    ids=["own worker", "worker of others"],
+)
+def test_flags_of_tls_reach_every_process_of_a_run(
+    tmp_path: Path, name: str, flags: list[str]
+) -> None:
+    """The server asks each for the client's certificate; a worker of others gets it by the URL."""
+    own = tls_server.files(tmp_path / "own")
+    cert, key = own.pair("client", own.authority.issue_cert("client"))
+    with tls_server.tls_server(
+        own, own.authority.issue_cert(name), asks_for_certificate=True
+    ) as port:
+        finished = subprocess.run(
+            [
+                *(sys.executable, "-m", "bench", "run", "smoke", "--rate", "200/s"),
+                *("--duration", "500ms", "--output", "tls.json", *flags),
+                *("--tls-ca", own.ca, "--tls-cert", cert, "--tls-key", key),
+            ],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "BENCH_REDIS_URL": f"rediss://127.0.0.1:{port}/0",
+                "PYTHONPATH": str(ROOT),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    record = run_record.load(tmp_path / "tls.json")
+    assert finished.returncode == expected_code(record), finished.stderr
+    assert record.counts.completed == record.counts.due == 100

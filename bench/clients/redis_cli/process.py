@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from bench.redisio.url import RedisUrl, parse
+from bench.redisio.url import SERVER_NAME, RedisUrl, parse
 from bench.usage import without_limits
 
 _PASSWORD = "REDISCLI_AUTH"  # noqa: S105 - the variable's name
@@ -56,8 +56,9 @@ def server_arguments(url: str) -> list[str]:
 
 def _tls_arguments(parts: RedisUrl) -> Iterator[str]:
     yield "--tls"
-    if not _is_address(parts.host):
-        yield from ("--sni", parts.host)
+    name = parts.tls.get(SERVER_NAME, parts.host)
+    if not _is_address(name):
+        yield from ("--sni", name)
     if parts.tls.get("ssl_cert_reqs") == "none":
         yield "--insecure"
     for option, argument in _TLS.items():
