@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 from cyclopts import Parameter
 
 from bench.cli import command_line
 from bench.cli.field_flags import FieldFlags
-from bench.cli.groups import SERVER
 from bench.cli.messages import notify
 from bench.cli.tls_flags import TlsFlags
 from bench.errors import ScenarioError, UsageError, nearest, quoted
@@ -30,17 +28,6 @@ _FLAGS = "flags"
 @dataclass(frozen=True, kw_only=True)
 class ServerFlags(TlsFlags):
     """Which server to use, and how to connect to it."""
-
-    redis_url: Annotated[
-        str | None,
-        Parameter(
-            group=SERVER,
-            metavar="URL",
-            help="URL of a running server: redis://, rediss:// or unix://. Better in "
-            f"{URL_VARIABLE}: other users can see a password on the command line.",
-            negative=(),
-        ),
-    ] = None
 
     def url(self) -> str | None:
         """Returns the URL from the flag or from BENCH_REDIS_URL, never from REDIS_URL, with what

@@ -1,6 +1,6 @@
 """The flags of every command that takes a URL, for a server with TLS."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +12,29 @@ from bench.redisio import tls
 from bench.redisio.tls import TlsOptions
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
+from bench.settings import TLS_FLAGS
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class TlsFlags:
+class UrlFlag:
+    """The server's URL, which stands before all that is said of the connection to it."""
+
+    redis_url: Annotated[
+        str | None,
+        Parameter(
+            group=SERVER,
+            metavar="URL",
+            help="URL of a running server: redis://, rediss:// or unix://. Better in "
+            f"{URL_VARIABLE}: other users can see a password on the command line.",
+            negative=(),
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TlsFlags(UrlFlag):
     """What a URL that begins with rediss:// leaves open."""
 
     tls_ca: Annotated[
@@ -60,7 +78,7 @@ class TlsFlags:
 
     def tls_changes(self) -> dict[str, object]:
         """Returns the flags of TLS that were given, by name."""
-        values = {each.name: getattr(self, each.name) for each in fields(TlsFlags)}
+        values = {name: getattr(self, name) for name in TLS_FLAGS}
         return {name: value for name, value in values.items() if value not in (None, False)}
 
     def completed(self, url: str | None) -> str | None:
