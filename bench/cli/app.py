@@ -82,6 +82,7 @@ COMMANDS = {
     "schema": ("schema:schema", "Print the JSON Schema of a scenario or of a record."),
     "clean": ("clean:clean", "Remove what a run with --keep left on a server."),
     "verify": ("verify:verify", "Check whether a server's queues follow their layout."),
+    "acl": ("acl:acl", "Print the rights that a command needs, as a line for the server."),
     "completion": ("completion:completion", "Print a script that completes flags in a shell."),
     "enqueue": ("tasks:enqueue", "Enqueue one task and print its id."),
     "status": ("tasks:status", "Print a task's fields and state as JSON."),

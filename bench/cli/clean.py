@@ -39,7 +39,8 @@ def clean(record: Path, /, *, where: ServerFlags | None = None) -> int:
     if removal.refusals:
         raise ServerUnreachable(
             f"{address(url)} refused some of the removal, so that keys may be left: "
-            f"{'; '.join(removal.refusals)}: grant the user these commands, and repeat"
+            f"{'; '.join(removal.refusals)}: grant the user these commands "
+            "('bench acl clean' prints them), and repeat"
         )
     return 0
 

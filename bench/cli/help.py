@@ -27,7 +27,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "First steps": ("run", "report", "init", "scenarios"),
     "Compare and decide": ("compare", "ab", "history", "capacity", "plan", "clients"),
     "Workers and single tasks": ("worker", "enqueue", "status", "result"),
-    "Maintenance": ("verify", "clean", "export", "schema", "completion"),
+    "Maintenance": ("verify", "clean", "acl", "export", "schema", "completion"),
 }
 """Headings of the list of commands, and the commands under each, those to try first at the top."""
 
@@ -50,6 +50,7 @@ USAGE: Mapping[str, str] = {
     "enqueue": "QUEUE PAYLOAD [FLAGS]",
     "status": "TASK-ID [FLAGS]",
     "result": "TASK-ID [FLAGS]",
+    "acl": "ROLE [FLAGS]",
     "completion": "bash|zsh|fish",
 }
 """What follows the name of a command."""
@@ -114,6 +115,10 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("bench scenarios default > mine.toml", "a copy to change; then bench run mine.toml"),
     ),
     "schema": (("bench schema scenario > scenario.schema.json", "for an editor's checks"),),
+    "acl": (
+        ("bench acl run --layout asynq --queues orders_high,orders_low", "for 'bench run'"),
+        ("bench acl verify --layout asynq", "for 'bench verify': all queues, only to read"),
+    ),
     "clean": (("bench clean run.json", "on the server in BENCH_REDIS_URL"),),
     "verify": (
         ("bench verify", "all queues of the server in BENCH_REDIS_URL"),

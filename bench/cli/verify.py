@@ -50,7 +50,7 @@ def verify(
     """
     entry = layout_named(layout)
     require_within("--sample", sample, 1, _LARGEST_SAMPLE)
-    names = _names(queues, entry)
+    names = names_of(queues, entry)
     url = (where or ServerFlags()).require_url()
     with open_client(url) as client, translated_errors(url):
         answer = checker.verify(client, VerifyRequest(url, layout, names, sample))
@@ -61,7 +61,7 @@ def verify(
     return answer.exit_code
 
 
-def _names(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
+def names_of(queues: str | None, entry: LayoutEntry) -> Sequence[str]:
     """Returns the names in ``a,b``, each once. Raises UsageError for an invalid name."""
     if queues is None:
         return []

@@ -110,7 +110,8 @@ def translated_errors(url: str) -> Iterator[None]:
         ) from None
     except redis.exceptions.NoPermissionError as error:
         raise ServerUnreachable(
-            f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL"
+            f"{server} forbids a command that the run needs: {text(error)}: grant it in the ACL "
+            "('bench acl' prints what is needed)"
         ) from None
     except redis.exceptions.TimeoutError:
         raise ServerUnreachable(f"{server} {_silence(parse(url))}") from None

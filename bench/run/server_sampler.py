@@ -1,7 +1,8 @@
 """Samples of the server while a run lasts: backlog, CPU, memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 
@@ -82,7 +83,7 @@ class ServerSampler:
                     self.commands += key.is_sorted_set  # LLEN is never counted as a task's
                 for section in ("server", "cpu", "memory"):
                     pipeline.info(section)
-                *found, server, cpu, memory = pipeline.execute()
+                *found, server, cpu, memory = _allowed(pipeline.execute(raise_on_error=False), 3)
         except redis.exceptions.RedisError:
             return
         process = server_info.run_id(server)
@@ -132,3 +133,17 @@ class ServerSampler:
     def backlog(self) -> tuple[int, ...]:
         """Pending tasks of each queue in the newest sample; zeros before the first."""
         return self.samples[-1].backlog if self.samples else (0,) * len(self.queues)
+
+
+def _allowed(replies: Sequence[Any], sections: int) -> Iterator[Any]:
+    """Yields replies; for the last ones, to ``INFO``, an empty one where the user may not ask.
+
+    Raises redis-py's other errors.
+    """
+    for index, reply in enumerate(replies, sections - len(replies)):
+        if index >= 0 and isinstance(reply, redis.exceptions.NoPermissionError):
+            yield {}
+        elif isinstance(reply, Exception):
+            raise reply
+        else:
+            yield reply

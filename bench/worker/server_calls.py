@@ -240,8 +240,8 @@ class ServerCalls:
             self._difficulties.refused(message)
         elif meaning is not Refusal.KEY:
             raise MeasurementError(
-                f"the server refuses a worker's command ({excerpt(message)}): grant it in the ACL, "
-                "or use a server that knows it"
+                f"the server refuses a worker's command ({excerpt(message)}): grant it in the ACL "
+                "('bench acl' prints what is needed), or use a server that knows it"
             )
         return meaning
 

@@ -27,7 +27,7 @@ class Pipeline:
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments: self.commands.append((name, *arguments))
 
-    def execute(self) -> Any:
+    def execute(self, raise_on_error: bool = True) -> Any:
         reply = self._replies.pop(0)
         if isinstance(reply, Exception):
             raise reply
