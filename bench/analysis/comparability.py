@@ -108,7 +108,7 @@ def _apart(base: Sequence[RunRecord], candidate: Sequence[RunRecord]) -> list[Di
     left, right = map(_values, (base, candidate))
     found = []
     for field, there in left.items():
-        if there == right[field] and len(there) == 1:
+        if field not in right or (there == right[field] and len(there) == 1):
             continue
         sides = [_shown(each, field) for each in (base, candidate)]
         if sides[0] == sides[1]:  # what users write is the same, as the name of a changed file is

@@ -20,6 +20,9 @@ _SERVER_FIELDS = (
     *("product", "version", "malloc", "mode", "io_threads"),
     *("save", "appendonly", "maxmemory_policy", "topology", "replicas"),
 )
+CONFIGURED = "server.settings."
+"""What the names of the server's own settings begin with, such as ``appendfsync``. Only those are
+compared that both servers have and tell."""
 _ENVIRONMENT_FIELDS = (
     *("cpu_model", "cores", "usable_cores", "cpu_quota_cores", "kernel", "python", "topology"),
 )
@@ -118,6 +121,10 @@ def _settings(record: RunRecord) -> Iterator[tuple[str, str]]:
         for field in GROUPS[group]:
             older = values.get(_STANDS_FOR.get(field, ""))
             yield f"{group}.{field}", _as_text(values.get(field, older))
+    configured = record.server.get("settings")
+    for name, value in configured.items() if isinstance(configured, Mapping) else ():
+        if str(name).replace("-", "_") not in _SERVER_FIELDS:
+            yield f"{CONFIGURED}{name}", _as_text(value)
 
 
 def _as_text(value: object) -> str:

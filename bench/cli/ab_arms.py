@@ -22,7 +22,7 @@ from bench.errors import BenchError, ServerUnreachable, UsageError
 from bench.jobs import arms
 from bench.jobs.arms import Arm
 from bench.jobs.repository import Revision
-from bench.redisio import connection, embedded
+from bench.redisio import connection, embedded, server_config
 from bench.run.external_worker import command_of
 from bench.workload import library
 from bench.workload.feed import payloads
@@ -66,7 +66,7 @@ class ReadArm:
         """What says which server its runs use, to be compared with another arm's."""
         config = self.others.get("server_config")
         with _naming(self.arm.label), in_folder(self.arm):
-            content = embedded.read_config(config) if isinstance(config, Path) else None
+            content = server_config.read_config(config) if isinstance(config, list) else None
         return self.arm.url, self.others.get("server_binary"), content
 
 
@@ -223,8 +223,7 @@ def require_runnable(read: ReadArm) -> None:
             connection.open_client(url).close()
         else:
             embedded.find_binary(flags.server_binary)
-            if flags.server_config is not None:
-                embedded.read_config(flags.server_config)
+            server_config.read_config(flags.server_config or ())
         payloads(read.scenario)
         if read.scenario.worker_command is not None:
             program = command_of(read.scenario, url or _SOME_URL).words[0]

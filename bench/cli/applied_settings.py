@@ -25,7 +25,7 @@ _TLS = frozenset(settings.TLS_FLAGS)
 _READ_ELSEWHERE = frozenset({"redis_url", "results"}) | _TLS
 """Flags whose variable is read where it is needed, also under Locust."""
 _NEVER_IN_FILES = _TLS | frozenset(
-    {"redis_url", "server_binary", "worker_command", "master_bind_host", "resume"}
+    {"redis_url", "server_binary", "server_config", "worker_command", "master_bind_host", "resume"}
 )
 """Flags by which a file that came with a project could make a command start a program, reach
 another host, or trust somebody else with the user's password."""

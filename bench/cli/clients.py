@@ -24,7 +24,6 @@ from bench.errors import ExitCode, UsageError
 from bench.layouts import registry
 from bench.records import clients_record
 from bench.records.clients_record import ClientsRecord
-from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.url import Topology, parse
 from bench.reports import clients_text
@@ -114,7 +113,7 @@ def clients(*, how: ClientFlags | None = None, where: ServerFlags | None = None)
     with interruptible() as should_stop, contextlib.ExitStack() as stack:
         server = None
         if url is None:
-            server = stack.enter_context(embedded.running(how.server_binary, how.server_config))
+            server = stack.enter_context(how.own_server())
             url = server.url
         show = stack.enter_context(status_line(how.hides_progress))
         record = job.measure(_request(how, chosen, url, server), should_stop, show)

@@ -71,7 +71,7 @@ class DecisionFlags:
         given = [name.strip() for text in self.allow or () for name in text.split(",")]
         allowed = [run_settings.full_name(name) for name in given]
         for written, name in zip(given, allowed, strict=True):
-            if name not in known:
+            if name not in known and not name.startswith(run_settings.CONFIGURED):
                 short = map(run_settings.short_name, known)
                 hint = nearest(written, [*known, *short], cutoff=0.6)
                 groups = ", ".join(each for each in known if "." not in each)

@@ -116,8 +116,8 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     "schema": (("bench schema scenario > scenario.schema.json", "for an editor's checks"),),
     "acl": (
-        ("bench acl run --layout asynq --queues orders_high,orders_low", "for 'bench run'"),
-        ("bench acl verify --layout asynq", "for 'bench verify': all queues, only to read"),
+        ("bench acl run --queues orders_high,orders_low", "for 'bench run'"),
+        ("bench acl verify", "for 'bench verify': all queues, only to read"),
     ),
     "clean": (("bench clean run.json", "on the server in BENCH_REDIS_URL"),),
     "verify": (

@@ -1,8 +1,10 @@
 """Flags that ``run``, ``capacity`` and ``clients`` share: they measure, and save one record."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +13,9 @@ from bench.cli.groups import OUTPUT, SERVER
 from bench.cli.options import ServerFlags
 from bench.errors import ExitCode, UsageError
 from bench.secrets import URL_VARIABLE
+
+if TYPE_CHECKING:
+    from bench.redisio.embedded import EmbeddedServer
 
 ResultsFlag = Annotated[
     Path | None,
@@ -39,12 +44,13 @@ class MeasuringFlags:
         ),
     ] = None
     server_config: Annotated[
-        Path | None,
+        list[str] | None,
         Parameter(
             group=SERVER,
-            metavar="FILE",
-            help="Start the server with this configuration file, in the format of redis.conf. "
-            "Address, password and folder are the run's own. Example: redis.conf",
+            metavar="FILE|SETTINGS",
+            help="Start the server with this configuration file, in the format of redis.conf, or "
+            "with these settings; may be given several times. Address, password and folder are the "
+            "run's own. Example: 'appendonly yes, appendfsync always'",
         ),
     ] = None
     output: Annotated[
@@ -89,6 +95,14 @@ class MeasuringFlags:
                 f"{starting} starts a server, but {named} names one; remove one of them"
             )
         return url
+
+    @contextlib.contextmanager
+    def own_server(self) -> Iterator["EmbeddedServer"]:
+        """Run the server that these flags ask for. Raises UsageError and ServerUnreachable."""
+        from bench.redisio import embedded  # noqa: PLC0415 - a help needs no connections
+
+        with embedded.running(self.server_binary, self.server_config or ()) as server:
+            yield server
 
     def server_flags(self) -> dict[str, object]:
         """Returns the flags that say which server to start, by name, where they were given."""

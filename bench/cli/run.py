@@ -292,7 +292,7 @@ class _Job:
                 server = stack.enter_context(
                     how.own_servers(
                         how.server_binary,
-                        how.server_config,
+                        how.server_config or (),
                         persistent=needs_persistence(self.scenario.faults),
                     )
                 )

@@ -1,8 +1,8 @@
 """Flags that say which servers ``bench run`` starts for itself, and how they are started."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -57,7 +57,7 @@ class TopologyFlags:
         return 0 if self.topology == "single" else self.replicas or 1
 
     def own_servers(
-        self, binary: str | None, config: Path | None, *, persistent: bool
+        self, binary: str | None, config: Sequence[str], *, persistent: bool
     ) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
         """The servers that are started for a run, from ``binary`` and with ``config``.
 

@@ -13,14 +13,14 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import ServerUnreachable, UsageError
 from bench.processes import folders
 from bench.processes.start import GuardedProcess
-from bench.reading import read_file
+from bench.redisio.server_config import read_config, shown
 from bench.redisio.server_launch import (
     LOG,
     ConfigError,
@@ -31,7 +31,6 @@ from bench.redisio.server_launch import (
     start_somewhere,
 )
 
-_MOST_CONFIG_BYTES = 1 << 20
 _RESTART_TIMEOUT_S = 120.0
 """How long it may take to load what it had saved."""
 _STOP_TIMEOUT_S = 60.0
@@ -134,26 +133,26 @@ class EmbeddedServer:
 
 @contextlib.contextmanager
 def running(
-    binary: str | None = None, config: Path | None = None, *, persistent: bool = False
+    binary: str | None = None, config: Sequence[str] = (), *, persistent: bool = False
 ) -> Iterator[EmbeddedServer]:
     """Start a server on a free loopback port, and stop it at the end.
 
     ``binary`` is the path or name of a server program; None is the Valkey that is installed with
-    this package. ``config`` is a file in the format of redis.conf; without it, the server has no
-    persistence, unless ``persistent`` asks for an append-only file. Address, password and folder
-    are the run's, whatever the file says. Raises
-    UsageError when there is no such program or file, when the server refuses what the file says and
-    when there is no place for a temporary folder, and ServerUnreachable when it does not start.
+    this package. ``config`` are names of files in the format of redis.conf, and settings as text;
+    without them, the server has no persistence, unless ``persistent`` asks for an append-only file.
+    Address, password and folder are the run's, whatever they say. Raises UsageError when there is
+    no such program or file, when the server refuses what they say and when there is no place for a
+    temporary folder, and ServerUnreachable when it does not start.
     """
     program = find_binary(binary)
-    settings = b"" if config is None else read_config(config)
+    settings = read_config(config)
     with folders.held("server") as folder:
         added = _PERSISTENT + settings if persistent else settings
         launch = Launch(program, folder, secrets.token_urlsafe(32), added)
         try:
             process, port = start_somewhere(launch)
         except ConfigError as error:
-            raise UsageError(f"--server-config {config}: {error}") from None
+            raise UsageError(f"--server-config {shown(config)}: {error}") from None
         server: EmbeddedServer | None = None
         try:
             url, open_url = restricted(port, launch.secret)
@@ -194,12 +193,3 @@ def find_binary(binary: str | None) -> str:
             "name one with --server-binary or --redis-url"
         )
     return str(path)
-
-
-def read_config(path: Path) -> bytes:
-    """The content of a configuration file. Raises UsageError where it cannot be read."""
-    try:
-        return read_file(path, _MOST_CONFIG_BYTES)
-    except OSError as error:
-        reason = f"{error.strerror or error}: check the path"
-        raise UsageError(f"--server-config {path}: {reason}") from None

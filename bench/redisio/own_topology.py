@@ -10,7 +10,7 @@ import functools
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def running(
     *,
     with_sentinels: bool = False,
     binary: str | None = None,
-    config: Path | None = None,
+    config: Sequence[str] = (),
     persistent: bool = False,
 ) -> Iterator[OwnTopology]:
     """Start a master with so many replicas, and three Sentinels if asked; stop them at the end.

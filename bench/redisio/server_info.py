@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from bench.redisio import failover
+from bench.redisio.server_config import worth_recording
 from bench.redisio.url import parse
 
 _OWN_COMMANDS = frozenset(
@@ -118,11 +119,8 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
     """
     info = _everything(client)
     settings: dict[str, str] = {}
-    for name in ("maxmemory-policy", "save", "appendonly", "io-threads"):
-        # Managed servers often forbid CONFIG.
-        with contextlib.suppress(redis.exceptions.ResponseError):
-            found = client.config_get(name)
-            settings.update({str(key): str(value) for key, value in found.items()})
+    with contextlib.suppress(redis.exceptions.ResponseError):  # managed servers often forbid it
+        settings = {str(key): str(value) for key, value in client.config_get("*").items()}
     is_valkey = "valkey_version" in info
     return {
         "product": "valkey" if is_valkey else str(info.get("server_name", "redis")),
@@ -133,6 +131,7 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
         "save": settings.get("save"),
         "appendonly": settings.get("appendonly"),
         "io_threads": settings.get("io-threads"),
+        "settings": worth_recording(settings),
         "address": parse(url).address,
         **failover.describe(url, info),
     }

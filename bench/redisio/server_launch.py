@@ -107,7 +107,7 @@ def _require_read(output: str) -> None:
     for line, reason in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith(_REFUSED_LINE):
             word = line.removeprefix(_REFUSED_LINE).strip("'\" ").partition(" ")[0]
-            raise ConfigError(f"the server refuses {word!r} ({reason}): correct the file")
+            raise ConfigError(f"the server refuses {word!r} ({reason}): correct it")
 
 
 def _configure(process: GuardedProcess, port: int, launch: Launch, kept: bytes) -> None:

@@ -13,6 +13,7 @@ import redis
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.server_config import read_config, worth_recording
 from bench.secrets import url_secrets
 
 TIMEOUT_S = 20.0
@@ -197,7 +198,7 @@ def test_a_configuration_file_sets_all_but_what_keeps_the_server_private(
         "appendonly yes\nmaxmemory-policy allkeys-lru\nport 1\nbind 0.0.0.0\nrequirepass x\n"
         "logfile elsewhere\ndir /\ndaemonize yes"
     )
-    with embedded.running(program, config) as running:
+    with embedded.running(program, [str(config)]) as running:
         for name, value in (
             *(("appendonly", "yes"), ("maxmemory-policy", "allkeys-lru"), ("bind", "127.0.0.1")),
             *(("port", str(running.port)), ("dir", str(running.folder)), ("logfile", "")),
@@ -210,7 +211,7 @@ def test_a_configuration_file_sets_all_but_what_keeps_the_server_private(
 def test_a_line_that_the_server_refuses_is_named_without_its_value(tmp_path: Path) -> None:
     config = tmp_path / "redis.conf"
     config.write_text("maxmemory 64mb\nnonesuch open-sesame\n")
-    with pytest.raises(UsageError) as caught, embedded.running(None, config):
+    with pytest.raises(UsageError) as caught, embedded.running(None, [str(config)]):
         pass
     assert str(caught.value).startswith(f"--server-config {config}: the server refuses 'nonesuch' ")
     assert "open-sesame" not in str(caught.value)
@@ -219,4 +220,47 @@ def test_a_line_that_the_server_refuses_is_named_without_its_value(tmp_path: Pat
 def test_a_configuration_that_is_not_there_is_told_before_a_server_starts(tmp_path: Path) -> None:
     missing = tmp_path / "none.conf"
     with pytest.raises(UsageError, match=r"none\.conf: No such file or directory: check the path"):
-        embedded.read_config(missing)
+        read_config([str(missing)])
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        (["appendonly yes"], ["appendonly yes"]),
+        (["appendonly yes, appendfsync always"], ["appendonly yes", "appendfsync always"]),
+        (["appendonly yes\n appendfsync always\n"], ["appendonly yes", "appendfsync always"]),
+        (["hz 20", "save 60 1,hz 30"], ["hz 20", "save 60 1", "hz 30"]),
+        (['save ""'], ['save ""']),
+        (["enable-module-command a,b"], ["enable-module-command a,b"]),
+    ],
+)
+def test_settings_may_stand_in_the_flag_itself(written: list[str], lines: list[str]) -> None:
+    assert read_config(written).decode().splitlines() == lines
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_settings_of_a_flag_hold(program: str | None) -> None:
+    with embedded.running(program, ["appendonly yes, appendfsync always"]) as running:
+        assert ask(running.url, "CONFIG", "GET", "appendfsync") == ["appendfsync", "always"]
+
+
+def test_a_setting_that_the_server_refuses_is_named_without_its_value() -> None:
+    with pytest.raises(UsageError) as caught, embedded.running(None, ["nonesuch open-sesame"]):
+        pass
+    assert str(caught.value).startswith("--server-config settings: the server refuses 'nonesuch' ")
+    assert "open-sesame" not in str(caught.value)
+
+
+def test_no_secret_and_no_place_of_a_server_is_recorded() -> None:
+    found = {
+        "requirepass": "x",
+        "masterauth": "x",
+        "primaryauth": "x",
+        "tls-key-file-pass": "x",
+        "port": "1",
+        "dir": "/a",
+        "tls-cert-file": "/a",
+        "tls-auth-clients": "yes",
+        "hz": "10",
+    }
+    assert worth_recording(found) == {"hz": "10", "tls-auth-clients": "yes"}
