@@ -20,6 +20,7 @@ from bench.redisio.embedded import EmbeddedServer
 from bench.settings import variable_of
 from bench.usage import SINGLE_THREADED
 from bench.workload.fields import FIELDS
+from tests.private_cluster import PrivateCluster, private_cluster
 from tests.talk import talk
 
 # No deadline: a busy machine is not a failure. No database: a run leaves nothing behind.
@@ -119,6 +120,22 @@ def cluster_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     cluster = ("--cluster-enabled", "yes", "--cluster-port", str(_free_port()))
     with _server(tmp_path_factory.mktemp("node"), *cluster) as port:
         yield port
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateCluster]:
+    """A cluster of the module's own: three masters, which are empty."""
+    directory = tmp_path_factory.mktemp("cluster")
+    with private_cluster(directory, _server, _free_port) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cluster_without_slots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateCluster]:
+    """A cluster of which 84 slots are served by no node."""
+    directory = tmp_path_factory.mktemp("cluster")
+    with private_cluster(directory, _server, _free_port, slots=16_300) as started:
+        yield started
 
 
 @contextlib.contextmanager

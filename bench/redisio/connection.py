@@ -18,6 +18,7 @@ from bench.errors import ServerUnreachable, UsageError
 from bench.redisio import tls_faults
 from bench.redisio.bounded_reply import BoundedParser
 from bench.redisio.checked_replies import CheckingClient, not_valid
+from bench.redisio.cluster.client import ClusterClient
 from bench.redisio.no_retries import NoRetries
 from bench.redisio.sentinel import (
     EncryptedMasterConnection,
@@ -54,8 +55,11 @@ def open_client(
 
     Once ``wants_end`` holds, a server that is silent is waited for ``HURRIED_TIMEOUT_S`` in all. No
     command is repeated. Raises UsageError for a URL that cannot be read and for a node of a
-    cluster, and ServerUnreachable when the server does not answer or refuses.
+    cluster that is named as a server, and ServerUnreachable when the server does not answer or
+    refuses.
     """
+    if parse(url).topology is Topology.CLUSTER:
+        return open_cluster(url, answer_timeout_s, wants_end)
     client = CheckingClient(_pool(url, answer_timeout_s, NoRetries(wants_end)))
     with translated_errors(url):
         client.ping()
@@ -77,8 +81,25 @@ def master_node(url: str) -> NodeAddress:
     return node
 
 
+def open_cluster(
+    url: str,
+    answer_timeout_s: float | None = ANSWER_TIMEOUT_S,
+    wants_end: Callable[[], bool] = lambda: False,
+) -> ClusterClient:
+    """Open a client of a cluster, as ``open_client`` does."""
+    retry = NoRetries(wants_end)
+
+    def open_node(node_url: str) -> CheckingClient:
+        return CheckingClient(_pool(node_url, answer_timeout_s, retry))
+
+    with translated_errors(url):
+        client = ClusterClient(parse(url), open_node)
+        client.ping()
+    return client
+
+
 def _refuse_cluster(client: redis.Redis, url: str) -> None:
-    """Raise UsageError for a node of a cluster, which holds the keys of some tasks only.
+    """Raise UsageError for a node of a cluster, which holds the keys of some queues only.
 
     A user who may not ask goes on: such a server's own errors then tell.
     """
@@ -87,9 +108,15 @@ def _refuse_cluster(client: redis.Redis, url: str) -> None:
         if str(info.get("cluster_enabled", 0)) != "0":
             client.close()
             raise UsageError(
-                f"{parse(url).address} is a node of a Redis Cluster, on which one task's keys lie "
-                "on several nodes: use a server without cluster-enabled"
+                f"{parse(url).address} is a node of a Redis Cluster, which holds the keys of some "
+                f"queues only: write {_cluster_url(parse(url))}"
             )
+
+
+def _cluster_url(parts: RedisUrl) -> str:
+    """The URL of the cluster of which this server is a node, without user and password."""
+    scheme = "rediss" if parts.is_encrypted else "redis"
+    return f"{scheme}+cluster://{parts.nodes[0]}" if parts.nodes else "redis+cluster://HOST:PORT"
 
 
 @contextlib.contextmanager
