@@ -28,8 +28,9 @@ from bench.observer.recorder import CompletionRecorder
 from bench.observer.registered import RegisteredWorkers
 from bench.observer.task_queries import Queries, TaskQueries
 from bench.observer.tracer import Tracer
-from bench.redisio.connection import ConnectionLost, RawConnection, open_client
+from bench.redisio.connection import ConnectionLost, open_client
 from bench.redisio.queue_keys import lengths
+from bench.redisio.streams import open_stream
 from bench.usage import ProcessUsage, peak_memory_bytes
 
 MAX_QUERIES_PER_S = 20_000
@@ -62,7 +63,7 @@ def connect(
     scenario = start.scenario
     layout, queues = scenario.wire_layout, list(scenario.queues)
     client = open_client(start.url)
-    connection = functools.partial(RawConnection, start.url)
+    connection = functools.partial(open_stream, start.url)
     queries = TaskQueries(connection, layout, queues, scenario.seen_by)
     method = "keyspace events" if start.by_events else "polling"
     recorder = CompletionRecorder(line, method, start.latency_bounds_us)

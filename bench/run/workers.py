@@ -12,6 +12,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.window import TimeLine
 from bench.observer import keyspace_events
 from bench.records.run_record import RecordWarning
+from bench.redisio.url import Topology, parse
 from bench.run.awaited_workers import AwaitedWorkers
 from bench.run.external_worker import ExternalWorker, command_of
 from bench.run.fleet import Fleet, ProcessHandle
@@ -128,6 +129,13 @@ class Workers:
         """Raises UsageError where the scenario needs keyspace events and the server sends none."""
         if self._scenario.watch == "polling":
             return False
+        if parse(self._request.url).topology is Topology.CLUSTER:
+            if self._scenario.watch == "auto":
+                return False
+            raise UsageError(
+                "watch: each node of a cluster publishes its own events, which are not put "
+                "together here: use --watch polling"
+            )
         flags = keyspace_events.flags(client)
         if keyspace_events.are_enough(flags):
             return True

@@ -10,7 +10,7 @@ from bench.clock import Clock
 from bench.redisio.connection import ConnectionLost
 from bench.wire.layout_contract import Layout
 from bench.wire.pops import PopRenderer
-from bench.wire.refusals import Refusal, refusal_of
+from bench.wire.refusals import Refusal, code_of, refusal_of
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, Sleep
 from bench.worker.server_calls import RetryPause, ServerCalls
@@ -20,6 +20,8 @@ BLOCK_S = 2
 """How long a worker waits on empty queues at a time."""
 _PROMPT_US = 200
 """A pop that was answered within this time has found a task that waited: the next one will too."""
+LEAST_PAUSE_US, MOST_PAUSE_US = 500, 4_000
+"""How long a worker waits that has found several queues of a cluster empty, one after the other."""
 UNUSABLE_US = 1_000_000
 """How long a queue that cannot be served is left alone."""
 _LISTS = (b"list", b"none")
@@ -62,6 +64,10 @@ class Popping:
         process that sleeps for each of them loses more time than the pop takes."""
         self._pops_many = in_batches and layout.pop_many_command is not None
         """Whether one command pops many ids; the server is believed to know it until it refuses."""
+        self._are_apart = False
+        """Whether the queues lie in several slots of a cluster, where no command pops from more
+        than one; believed not to be so until a pop is refused for it."""
+        self._pause_us = LEAST_PAUSE_US
         self._knows_count = True
         """Whether the server pops several ids of one queue at once; Redis 6.2 and later do."""
 
@@ -72,6 +78,8 @@ class Popping:
         if not queues:
             yield Sleep(min(self._unusable.values()))
             return _NOTHING
+        if self._are_apart and len(queues) > 1:
+            return (yield from self._take_in_turn(queues, room))
         is_many = self._pops_many
         data = self._pops.many(queues, room) if is_many else self._pops.one(queues)
         asked_us = self._clock.now_us()
@@ -116,6 +124,18 @@ class Popping:
         drawn = {queue: self._random.expovariate(self._weights[queue]) for queue in queues}
         return tuple(sorted(queues, key=drawn.__getitem__))
 
+    def _take_in_turn(self, queues: Sequence[str], room: int) -> PopCall:
+        """Up to ``room`` ids of the first of these queues that has any, asking one after the other;
+        where all are empty, none after a pause, which doubles up to ``MOST_PAUSE_US``."""
+        for queue in queues:
+            task_ids = yield from self._more(queue, room)
+            if task_ids:
+                self._pause_us = LEAST_PAUSE_US
+                return queue, task_ids
+        yield Sleep(self._clock.now_us() + self._pause_us)
+        self._pause_us = min(2 * self._pause_us, MOST_PAUSE_US)
+        return _NOTHING
+
     def _more(self, queue: str, count: int) -> Generator[Operation, Any, list[bytes]]:
         """Up to ``count`` further ids of a queue that has just been popped, without waiting."""
         singly = not self._knows_count
@@ -137,7 +157,9 @@ class Popping:
         self, message: str, queues: Sequence[str], *, is_many: bool
     ) -> Generator[Operation, Any, None]:
         meaning = refusal_of(message)
-        if is_many and meaning in (Refusal.COMMAND_UNKNOWN, Refusal.FORBIDDEN):
+        if code_of(message) == "CROSSSLOT":
+            self._are_apart = True
+        elif is_many and meaning in (Refusal.COMMAND_UNKNOWN, Refusal.FORBIDDEN):
             self._pops_many = False  # servers before Redis 7, and users who may not
         elif self._calls.noted(message) is Refusal.KEY:
             yield from self._find_unusable(queues, message)

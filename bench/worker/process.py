@@ -9,7 +9,8 @@ from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import WorkerReport
-from bench.redisio.connection import ANSWER_TIMEOUT_S, RawConnection, open_client
+from bench.redisio.connection import ANSWER_TIMEOUT_S, open_client
+from bench.redisio.streams import open_stream
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.worker.batch import TaskRecorder, WorkerSettings
 from bench.worker.difficulties import Difficulties
@@ -129,7 +130,7 @@ def serve(message: ParentMessage, control: Control) -> None:
             worker,
             clock,
             open_client(message.url, _answer_timeout_s(scenario)),
-            functools.partial(RawConnection, message.url),
+            functools.partial(open_stream, message.url),
             functools.partial(open_client, message.url, LAST_ANSWER_TIMEOUT_S),
         )
 

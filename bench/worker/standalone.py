@@ -21,8 +21,10 @@ from bench.measure.fine_recorder import fine_recorder
 from bench.measure.latency_buckets import BucketCounter
 from bench.punctual import collect_little, wake_on_time
 from bench.redisio import clock_sync
-from bench.redisio.connection import ConnectionLost, RawConnection, open_client, translated_errors
+from bench.redisio.cluster.layouts import require_one_slot
+from bench.redisio.connection import ConnectionLost, open_client, translated_errors
 from bench.redisio.queue_keys import load_scripts
+from bench.redisio.streams import open_stream
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.wire import ids
 from bench.wire.refusals import Refusal, refusal_of
@@ -290,6 +292,7 @@ def serve(
     and KeyboardInterrupt when a stop at once was asked for.
     """
     wake_on_time()
+    require_one_slot(url, settings.layout, list(settings.queues))
     name = f"bench-{socket.gethostname()}-{os.getpid()}"
     difficulties = Difficulties(tell)
     open_ = functools.partial(open_client, url, wants_end=requests.ends_waiting)
@@ -303,7 +306,7 @@ def serve(
         worker = Worker(settings, follower, clock, difficulties)
         loop = WorkerLoop(
             *(name, parent, settings.layout, worker, clock, heartbeats),
-            functools.partial(RawConnection, url),
+            functools.partial(open_stream, url),
             functools.partial(open_client, url, LAST_ANSWER_TIMEOUT_S),
         )
         collect_little()
