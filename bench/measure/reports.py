@@ -36,6 +36,8 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     refused: int = 0
     first_error: str = ""
     reconnects: int = 0
+    redirected: int = 0
+    """Times that a node of a cluster refused a task, which was then sent again."""
     error: str = ""
     """Why the producer stopped before the end; empty if it did not."""
     behind_us: int = 0

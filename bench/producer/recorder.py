@@ -118,6 +118,9 @@ class ProducerRecorder:
         self._unconfirmed: list[int] = []
         self.sent_count = 0
         self.in_flight = 0
+        self.redirected_count = 0
+        """Times that a task was refused where it was sent, and sent again, in a cluster."""
+        self.nodes_lost = 0
         self.first_error = ""
         self.last_reply_us: int | None = None
 
@@ -196,6 +199,34 @@ class ProducerRecorder:
                 self.in_flight -= len(unanswered)
                 self._unconfirmed.extend(unanswered)
 
+    def redirected(self, count: int, connection: int, to: int) -> None:
+        """Record that a connection's next tasks were refused before anything was done, and go to
+        another one; a negative number stands for none that takes them yet. They stay in flight, and
+        keep their moment of sending."""
+        waiting, target = self._waiting[connection], self._waiting[to]
+        self.redirected_count += count if connection >= 0 else 0
+        while count:
+            sent = waiting[0]
+            start, stop = sent.start, min(sent.start + count, sent.stop)
+            target.append(_Sent(sent.tasks, start, stop, sent.sent_us))
+            count -= stop - start
+            sent.start = stop
+            if stop == sent.stop:
+                waiting.popleft()
+
+    def node_lost(self, connection: int) -> None:
+        """Record that the connection to one node of several is lost."""
+        self.nodes_lost += 1
+        self.connection_lost(connection)
+
+    def refuse_held(self) -> None:
+        """Count as refused what no node has taken: each was refused, or never sent."""
+        for number in [each for each in self._waiting if each < 0]:
+            for sent in self._waiting.pop(number):
+                self.in_flight -= sent.stop - sent.start
+                tasks = sent.tasks.part(sent.start, sent.stop)
+                self._accepted(tasks, range(len(tasks)))
+
     def take_unconfirmed(self) -> list[int]:
         """Sequence numbers of tasks that may never have been in Redis, since the last call: the
         server refused them, or did not answer."""
@@ -205,7 +236,10 @@ class ProducerRecorder:
     @property
     def answered_before(self) -> int:
         """The sequence number before which every task was answered, or never will be."""
-        first = [waiting[0] for waiting in self._waiting.values() if waiting]
+        if self.redirected_count:  # those of a connection are in no order then
+            first = [sent for waiting in self._waiting.values() for sent in waiting]
+        else:
+            first = [waiting[0] for waiting in self._waiting.values() if waiting]
         return min((int(sent.sequence.min()) for sent in first), default=self.sent_count)
 
     def note_error(self, message: str) -> None:

@@ -49,7 +49,8 @@ class ProducerReporter:
             enqueued=recorder.enqueued_count,
             refused=recorder.refused_count,
             first_error=recorder.first_error,
-            reconnects=self.reconnects,
+            reconnects=self.reconnects + recorder.nodes_lost,
+            redirected=recorder.redirected_count,
             error=self.error,
             behind_us=self.behind_us,
             cpu_s=self._usage.cpu_s(),
@@ -67,6 +68,7 @@ class ProducerReporter:
 
         ``unsent`` is the number of tasks that were due by now and not sent.
         """
+        self._recorder.refuse_held()
         report = self.state(is_last=True)
         report.final = True
         report.due += unsent

@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.measure.network import NetworkUse
 from bench.proxy import round_trips
 from bench.proxy.control import NetworkProxy, proxied
-from bench.redisio.url import SERVER_NAME, parse
+from bench.redisio.url import SERVER_NAME, Topology, parse
 from bench.run.request import RunRequest
 from bench.workload.faults import FaultKind, Network
 from bench.workload.scenario import Scenario
@@ -29,16 +29,16 @@ _TIMEOUT_S = 10.0
 """How long a PING may take, beside what was asked."""
 
 
-def needs_proxy(scenario: Scenario) -> bool:
+def needs_proxy(scenario: Scenario, *, can_proxy: bool) -> bool:
     """Whether anything is to happen to the network of a run.
 
-    Connections are reset by the proxy where all of them go through one, and else by the server.
+    Connections are reset by the proxy where all of them can go through one, and else by the server.
     """
     kinds = {fault.kind for fault in scenario.faults}
     return (
         FaultKind.NETWORK in kinds
         or not scenario.network.changes_nothing
-        or (FaultKind.RESET in kinds and _starts_all(scenario))
+        or (FaultKind.RESET in kinds and can_proxy and _starts_all(scenario))
     )
 
 
@@ -104,9 +104,15 @@ def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | N
     UsageError where some of its tasks would not go through the network.
     """
     scenario = request.scenario
-    if not needs_proxy(scenario):
+    is_single = parse(request.url).topology is Topology.SINGLE
+    if not needs_proxy(scenario, can_proxy=is_single):
         yield request, None
         return
+    if not is_single:
+        raise UsageError(
+            "network: the nodes of a cluster and the masters of Sentinels tell their own addresses, "
+            "to which connections then go directly: measure a network with a single server"
+        )
     _require_own_processes(scenario)
     with proxied(request.url, scenario.seed) as proxy:
         network = RunNetwork(proxy, scenario.network)

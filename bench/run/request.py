@@ -1,8 +1,13 @@
 """What a run is asked to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from bench.faults.targets import ServerTarget
+from bench.layouts import registry
+from bench.redisio.cluster.layouts import require_one_command, require_one_slot
+from bench.redisio.url import Topology, parse
 from bench.workload.scenario import Scenario
 
 
@@ -45,3 +50,21 @@ class RunRequest:
     def is_monitored(self) -> bool:
         """Whether the state of the run is passed on to monitoring while it lasts."""
         return bool(self.latency_bounds_us)
+
+
+def for_topology(request: RunRequest) -> RunRequest:
+    """The request as it can be carried out where its URL leads: on a cluster a task is enqueued by
+    one script, as asynq's client does, for a slot may move between two commands.
+
+    Raises UsageError for a layout that cannot be used there.
+    """
+    if parse(request.url).topology is not Topology.CLUSTER:
+        return request
+    scenario = request.scenario
+    queues = list(scenario.queues)
+    require_one_slot(request.url, scenario.wire_layout, queues)
+    if registry.get(scenario.layout).refuses_duplicates:
+        scenario = msgspec.structs.replace(scenario, duplicate_check=True)
+    if scenario.producer == "frames":
+        require_one_command(request.url, scenario.wire_layout, queues[0])
+    return replace(request, scenario=scenario)

@@ -17,6 +17,7 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.verdict_inputs import quantity
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
+from bench.redisio.url import Topology, parse
 from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
@@ -25,7 +26,7 @@ from bench.run.killed_runs import KilledRun, LeftNote, NotedServer
 from bench.run.network import network_of
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
-from bench.run.request import RunRequest
+from bench.run.request import RunRequest, for_topology
 from bench.run.start import ActiveRun, start
 from bench.run.subprocesses import SubprocessFleet
 from bench.run.supervisor import ProgressCallback, RunCallbacks, Supervisor
@@ -68,8 +69,10 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
+    request = for_topology(request)
     disturbed = target_of(request)
-    require_able(request.scenario.faults, replace(disturbed.abilities, proxy=True))
+    has_proxy = parse(request.url).topology is Topology.SINGLE
+    require_able(request.scenario.faults, replace(disturbed.abilities, proxy=has_proxy))
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
         with translated_errors(request.url):

@@ -160,3 +160,25 @@ def test_more_replies_than_tasks_are_refused() -> None:
     recorder.sent(Tasks(one, one + START_US, one), 0, 1, START_US)
     with pytest.raises(ValueError, match="2 replies for 1 tasks"):
         recorder.answered(2, START_US)
+
+
+def test_redirected_tasks_keep_their_moment_and_what_no_node_took_counts_as_refused() -> None:
+    recorder = ProducerRecorder(LINE, is_closed_loop=False)
+    sequence = np.arange(6)
+    tasks = Tasks(sequence, np.full(6, START_US), np.zeros(6, np.int64))
+    recorder.sent(tasks, 0, 6, START_US + 1_000, 0)
+    recorder.answered(2, START_US + 2_000, (), 0)
+    recorder.redirected(2, 0, 1)
+    recorder.redirected(2, 0, -1)
+    recorder.answered(2, START_US + 9_000, (), 1)
+    assert recorder.answered_before == 4
+    recorder.redirected(1, -1, 1)
+    assert (recorder.in_flight, recorder.redirected_count) == (2, 4)
+    recorder.refuse_held()
+    assert (recorder.in_flight, recorder.refused_count) == (1, 1)
+    measured = recorder.latency_counts()[Interval.ENQUEUE][0]
+    assert (measured.count, measured.failures, measured.max_us) == (5, 1, 8_000)
+    ledger = recorder.ledger()
+    assert ledger.acknowledged.numbers().tolist() == [0, 1, 2, 3, 5]  # answered
+    assert ledger.refused.numbers().tolist() == [5]
+    assert recorder.take_unconfirmed() == [5, 4]
