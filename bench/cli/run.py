@@ -32,6 +32,7 @@ from bench.metrics.exporter import ExportTargets, MetricsExporter
 from bench.metrics.monitor import RunMonitor
 from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
+from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
 from bench.reports.progress import live_view
@@ -212,6 +213,7 @@ def run(
     _check_faults(chosen, how)
     how.own_replicas(url, is_distributed=how.distributed)
     if how.distributed and url is not None:
+        refuse_cluster(url, "Locust's processes keep")
         open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
     path = _file_of(how, chosen)

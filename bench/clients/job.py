@@ -21,6 +21,7 @@ from bench.records import timestamps
 from bench.records.clients_record import ClientsRecord
 from bench.redisio import client_tasks, server_info
 from bench.redisio.client_tasks import CheckedQueue, ExpectedTasks
+from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client, translated_errors
 from bench.run import killed_runs
 from bench.run.killed_runs import KilledClients, LeftNote, NotedServer
@@ -75,6 +76,7 @@ def measure(
     began_s = time.monotonic()
     started_at = timestamps.now()
     entry = registry.get(request.layout)
+    refuse_cluster(request.url, "the clients of a comparison connect")
     with open_client(request.url, wants_end=should_stop) as client, translated_errors(request.url):
         noted_server = killed_runs.server_of(client, request.url)
         _remove_left(request, client, noted_server, notify, should_stop)

@@ -52,6 +52,7 @@ from bench.metrics.exporter import MetricsExporter, exporting
 from bench.names import require_utf8
 from bench.processes.signals import EndRequests, ending_signals
 from bench.records.run_record import default_path
+from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client
 from bench.reports import streams
 from bench.reports.run import print_report
@@ -197,6 +198,7 @@ class Hooks:
         if self._environment.web_ui is None:
             setup, scenario, _ = self._asked()
             if setup.url is not None:
+                refuse_cluster(setup.url, "Locust's processes keep")
                 open_client(setup.url).close()
             if isinstance(self._runner, MasterRunner):
                 self._gather(scenario)
@@ -246,6 +248,7 @@ class Hooks:
             if self._produces:  # elsewhere it is a file of the hosts of Locust's workers
                 payloads(scenario)
             if setup.url is not None:
+                refuse_cluster(setup.url, "Locust's processes keep")
                 open_client(setup.url).close()
         except Exception as error:  # the page would be empty
             return _shown(translated(error, url_secrets(self._own_url or "")), self._own_url)

@@ -18,6 +18,7 @@ from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
 from bench.redisio import clock_sync, tls
+from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client, translated_errors
 from bench.wire.frame_renderer import FrameRenderer
 from bench.workload.feed import Feed
@@ -90,6 +91,7 @@ def assign(assignment: Assignment, own_url: str | None) -> Assigned:
     is_same_host = bool(assignment.host) and assignment.host == host_identity()
     shares_clock = is_same_host or assignment.is_same_process
     mapped: Offset | None = None
+    refuse_cluster(url, "Locust's processes keep")
     with open_client(url) as client, translated_errors(url):
         if not assignment.is_same_process:
             mapped = clock_sync.measure_offset(client)

@@ -293,6 +293,13 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "reconnected",
             f"producers lost their connection {quantity(inputs.reconnects, 'time')}: {cure}",
         )
+    if inputs.server.redirected:
+        yield VerdictReason(
+            "redirected",
+            f"nodes of the cluster refused tasks {quantity(inputs.server.redirected, 'time')}, as "
+            "their slots moved or were not served, and the tasks were sent again, which enqueue "
+            "latencies include: let no slot move during a run, unless that is what it measures",
+        )
     if inputs.unserved:
         yield VerdictReason(
             "not_served",

@@ -105,6 +105,8 @@ class ServerChange:
     """Keys that it evicted, of anybody's."""
     unknown_costs: str = ""
     """Why it is not known what a task cost, as a clause; empty if that is known."""
+    redirected: int = 0
+    """Times that a node of a cluster refused a task, which was then sent again."""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,17 @@ class Series(msgspec.Struct, frozen=True):
     rows: list[list[int | float | None]]
 
 
+class NodeCosts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tasks of a run cost one node of a cluster, divided by all tasks of the run; None
+    where that could not be measured."""
+
+    node: str
+    """Host and port."""
+    cpu_us_per_task: float | None = None
+    commands_per_task: float | None = None
+    memory_bytes_per_task: float | None = None
+
+
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """CPU, memory and network that the run used; None where that could not be measured."""
 
@@ -88,6 +99,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     server_commands_per_task: float | None = None
     server_bytes_per_task: float | None = None
     server_memory_bytes_per_task: float | None = None
+    server_nodes: list[NodeCosts] = []
+    """The nodes of a cluster, whose sums the figures of the server are; empty without a cluster."""
     generator_loop_lag_p99_s: float | None = None
     """p99 of how late a shared event loop ran its producers; None if no event loop was shared."""
     machine: MachineUse | None = None

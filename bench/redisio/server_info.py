@@ -5,18 +5,22 @@ does ``CONFIG RESETSTAT``. What cannot be told is None, and never zero.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
 
 from bench.redisio import failover
+from bench.redisio.cluster.client import ClusterClient
 from bench.redisio.server_config import worth_recording
 from bench.redisio.url import parse
 
 _OWN_COMMANDS = frozenset(
-    ("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time")
+    (
+        *("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time"),
+        *("cluster", "asking"),
+    )
 )
 """Commands that the harness sends itself. They do not count as a cost of the tasks."""
 _RESET = "config|resetstat"
@@ -39,6 +43,8 @@ class ServerUsage:
     evicted: int | None = 0
     calls: Mapping[str, int] = field(default_factory=dict)
     """Calls of every command."""
+    nodes: Mapping[str, "ServerUsage"] = field(default_factory=dict)
+    """Those of each master of a cluster, by address, of which this is the sum; empty otherwise."""
 
 
 def is_same_process(before: ServerUsage, after: ServerUsage) -> bool:
@@ -58,13 +64,20 @@ def have_counters_gone_on(before: ServerUsage, after: ServerUsage) -> bool:
     """
     if not is_same_process(before, after):
         return False
+    if before.nodes:  # the ids of the processes, and so the addresses, are the same
+        return all(
+            have_counters_gone_on(usage, after.nodes[address])
+            for address, usage in before.nodes.items()
+        )
     if after.calls.get(_RESET, 0) != before.calls.get(_RESET, 0):
         return False
     return all(after.calls.get(name, 0) >= calls for name, calls in before.calls.items())
 
 
 def read_usage(client: redis.Redis) -> ServerUsage:
-    """The current counters. Raises redis-py's errors."""
+    """The current counters; of a cluster, those of its masters. Raises redis-py's errors."""
+    if isinstance(client, ClusterClient):
+        return _together({name: read_usage(node) for name, node in client.masters.items()})
     info = _everything(client)
     by_name = {
         name.removeprefix("cmdstat_"): int(statistics["calls"])
@@ -87,6 +100,39 @@ def read_usage(client: redis.Redis) -> ServerUsage:
         evicted=_whole(info, "evicted_keys"),
         calls=by_name,
     )
+
+
+def _together(nodes: Mapping[str, ServerUsage]) -> ServerUsage:
+    """The sums over the masters of a cluster; None where one of them does not tell."""
+    usages = list(nodes.values())
+    calls: dict[str, int] = {}
+    for usage in usages:
+        for name, count in usage.calls.items():
+            calls[name] = calls.get(name, 0) + count
+    return ServerUsage(
+        cpu_s=total(usage.cpu_s for usage in usages),
+        memory_bytes=whole_total(usage.memory_bytes for usage in usages),
+        commands=whole_total(usage.commands for usage in usages),
+        network_bytes=whole_total(usage.network_bytes for usage in usages),
+        run_id=" ".join(f"{name}={usage.run_id}" for name, usage in sorted(nodes.items())),
+        uptime_s=whole_total(usage.uptime_s for usage in usages),
+        flushes=whole_total(usage.flushes for usage in usages),
+        evicted=whole_total(usage.evicted for usage in usages),
+        calls=calls,
+        nodes=nodes,
+    )
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """The sum; None where one of the values is not known."""
+    known = list(values)
+    return None if None in known else sum(each for each in known if each is not None)
+
+
+def whole_total(values: Iterable[int | None]) -> int | None:
+    """The sum; None where one of the values is not known."""
+    known = list(values)
+    return None if None in known else sum(each for each in known if each is not None)
 
 
 def run_id(info: Mapping[str, Any]) -> str:
@@ -122,7 +168,9 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
     with contextlib.suppress(redis.exceptions.ResponseError):  # managed servers often forbid it
         settings = {str(key): str(value) for key, value in client.config_get("*").items()}
     is_valkey = "valkey_version" in info
+    masters = {"masters": list(client.masters)} if isinstance(client, ClusterClient) else {}
     return {
+        **masters,
         "product": "valkey" if is_valkey else str(info.get("server_name", "redis")),
         "version": str(info.get("valkey_version" if is_valkey else "redis_version", "")),
         "malloc": str(info.get("mem_allocator", "")),

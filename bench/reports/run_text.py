@@ -7,7 +7,7 @@ from bench.measure import priorities
 from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
-from bench.records.run_record import RunRecord, SloResult
+from bench.records.run_record import NodeCosts, RunRecord, SloResult
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.network_text import network_text
@@ -73,6 +73,9 @@ def footer(record: RunRecord) -> Iterator[str]:
     per_task = costs(record)
     if per_task:
         yield f"Redis per task: {', '.join(per_task)}"
+    nodes = [text for node in resources.server_nodes if (text := _costs_of_node(node))]
+    if nodes:
+        yield f"of these by node: {'; '.join(nodes)}"
     yield (
         f"cores: server {cores(resources.server_cpu_cores)}, "
         f"workers {cores(resources.worker_cpu_cores)}, "
@@ -100,6 +103,18 @@ def network(record: RunRecord) -> str:
     )
     resets = f", {use.resets:,} of them reset" if use.resets else ""
     return f"{text}; {use.connections:,} connections{resets}"
+
+
+def _costs_of_node(node: NodeCosts) -> str:
+    """Returns a node of a cluster and its share of what a task cost; empty for one without any."""
+    in_memory = units.format_bytes(node.memory_bytes_per_task)
+    figures = (
+        (node.cpu_us_per_task, "{:.1f} µs CPU"),
+        (node.commands_per_task, "{:.1f} commands"),
+        (node.memory_bytes_per_task, f"{in_memory} of memory"),
+    )
+    texts = [text.format(value) for value, text in figures if value is not None]
+    return f"{node.node} {', '.join(texts)}" if texts else ""
 
 
 def offered(record: RunRecord) -> str:

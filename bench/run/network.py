@@ -110,8 +110,8 @@ def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | N
         return
     if not is_single:
         raise UsageError(
-            "network: the nodes of a cluster and the masters of Sentinels tell their own addresses, "
-            "to which connections then go directly: measure a network with a single server"
+            "network: the nodes of a cluster and the masters of Sentinels tell their own "
+            "addresses, to which connections go directly: measure a network with a single server"
         )
     _require_own_processes(scenario)
     with proxied(request.url, scenario.seed) as proxy:

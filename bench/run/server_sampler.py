@@ -1,12 +1,13 @@
 """Samples of the server while a run lasts: backlog, CPU, memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
 
 from bench.redisio import server_info
+from bench.redisio.cluster.client import ClusterClient
 from bench.wire.layout_contract import Layout, QueueKey, pending_key
 
 INTERVAL_US = 1_000_000
@@ -29,6 +30,8 @@ class ServerSample:
     """None where the server does not tell."""
     main_cpu_s: float | None = None
     """CPU time of the thread that runs commands, likewise."""
+    node_cpu_s: Mapping[str, float | None] = field(default_factory=dict)
+    """The same of each node of a cluster, by address; empty without one."""
 
 
 @dataclass
@@ -51,6 +54,26 @@ class _OverRestarts:
         return self._before + count
 
 
+_Infos = tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]
+"""The sections of ``INFO`` on the server, its CPU and its memory."""
+
+
+def _ask_info(pipeline: Any) -> None:
+    for section in ("server", "cpu", "memory"):
+        pipeline.info(section)
+
+
+def _infos_of_nodes(client: ClusterClient) -> dict[str, _Infos]:
+    """What each master of a cluster tells. Raises redis-py's errors."""
+    found: dict[str, _Infos] = {}
+    for name, node in client.masters.items():
+        with node.pipeline(transaction=False) as pipeline:
+            _ask_info(pipeline)
+            server, cpu, memory = _allowed(pipeline.execute(raise_on_error=False), 3)
+            found[name] = (server, cpu, memory)
+    return found
+
+
 @dataclass
 class ServerSampler:
     """Reads samples of the server at intervals, and keeps all of them."""
@@ -67,8 +90,9 @@ class ServerSampler:
     """Moments, in µs after the run's start, and all pending tasks then."""
     commands: int = 0
     """Commands sent so far that the server's statistics would take for a task's."""
-    _cpu: _OverRestarts = field(default_factory=_OverRestarts)
-    _main_cpu: _OverRestarts = field(default_factory=_OverRestarts)
+    _cpu: dict[str, _OverRestarts] = field(default_factory=dict)
+    """By node."""
+    _main_cpu: dict[str, _OverRestarts] = field(default_factory=dict)
 
     def sample(self, offset_us: int) -> None:
         """Take a sample. A server that does not answer leaves a gap, and is no error."""
@@ -81,22 +105,38 @@ class ServerSampler:
                 for _, key in places:
                     pipeline.execute_command(*key.length)  # type: ignore[no-untyped-call]
                     self.commands += key.is_sorted_set  # LLEN is never counted as a task's
-                for section in ("server", "cpu", "memory"):
-                    pipeline.info(section)
-                *found, server, cpu, memory = _allowed(pipeline.execute(raise_on_error=False), 3)
+                if isinstance(self.client, ClusterClient):
+                    found, nodes = pipeline.execute(), _infos_of_nodes(self.client)
+                else:
+                    _ask_info(pipeline)
+                    replies = pipeline.execute(raise_on_error=False)
+                    *found, server, cpu, memory = _allowed(replies, 3)
+                    nodes = {"": (server, cpu, memory)}
         except redis.exceptions.RedisError:
             return
-        process = server_info.run_id(server)
         lengths = tuple(int(length) for length in found[: len(self.queues)])
         self._note_states(places, [int(each) for each in found[len(self.queues) :]])
-        self.samples.append(
-            ServerSample(
-                offset_us,
-                lengths,
-                self._cpu.total(process, server_info.cpu_s(cpu)),
-                server_info.memory_bytes(memory),
-                self._main_cpu.total(process, server_info.main_cpu_s(cpu)),
-            )
+        self.samples.append(self._sample(offset_us, lengths, nodes))
+
+    def _sample(
+        self, offset_us: int, lengths: tuple[int, ...], nodes: Mapping[str, _Infos]
+    ) -> ServerSample:
+        """The sample of the nodes of a cluster together, or of the one server."""
+        cpu_s, main_cpu_s, memory_bytes = [], {}, []
+        for name, (server, cpu, memory) in nodes.items():
+            process = server_info.run_id(server)
+            of_all = self._cpu.setdefault(name, _OverRestarts())
+            of_main = self._main_cpu.setdefault(name, _OverRestarts())
+            cpu_s.append(of_all.total(process, server_info.cpu_s(cpu)))
+            main_cpu_s[name] = of_main.total(process, server_info.main_cpu_s(cpu))
+            memory_bytes.append(server_info.memory_bytes(memory))
+        return ServerSample(
+            offset_us,
+            lengths,
+            server_info.total(cpu_s),
+            server_info.whole_total(memory_bytes),
+            server_info.total(main_cpu_s.values()),
+            main_cpu_s if "" not in main_cpu_s else {},
         )
 
     def count_backlog(self, offset_us: int) -> None:

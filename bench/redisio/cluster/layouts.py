@@ -1,4 +1,4 @@
-"""Which layouts can be used on a Redis Cluster."""
+"""What can be done on a Redis Cluster, and by whom."""
 
 from collections.abc import Sequence
 
@@ -31,6 +31,15 @@ def require_one_command(url: str, layout: Layout, queue: str) -> None:
         raise UsageError(
             f"layout {layout.name} enqueues a task with {commands} commands, between which a slot "
             f"of a cluster may move: use {_fitting()}, which has a script for it"
+        )
+
+
+def refuse_cluster(url: str, who: str) -> None:
+    """Raise UsageError where the URL is that of a cluster, for ``who`` keeps to one server."""
+    if parse(url).topology is Topology.CLUSTER:
+        raise UsageError(
+            f"{who} to one server, and the Redis URL names a cluster: use 'bench run' without "
+            "--distributed for it, or another URL"
         )
 
 

@@ -44,8 +44,9 @@ def read_slots(client: redis.Redis, asked: NodeAddress) -> SlotMap:
     try:
         for first, last, master, *_ in reply:
             node = _node(master[0], master[1], asked)
-            for slot in range(int(first), int(last) + 1):
-                owners[slot] = node
+            if not 0 <= first <= last < SLOTS:
+                raise ValueError(f"no slots: {first} to {last}")
+            owners[first : last + 1] = [node] * (last + 1 - first)
     except (TypeError, ValueError, IndexError, UnicodeDecodeError):
         raise redis.exceptions.InvalidResponse(not_valid("CLUSTER SLOTS", reply)) from None
     return SlotMap(tuple(owners))
@@ -81,9 +82,7 @@ def node_url(parts: RedisUrl, node: NodeAddress) -> str:
     return f"{scheme}://{user}{'@' if user else ''}{node}/0{query}"
 
 
-def keys_by_slot(
-    slots: Sequence[int],
-) -> dict[int, list[int]]:
+def keys_by_slot(slots: Sequence[int]) -> dict[int, list[int]]:
     """The indices of keys (n,), given by their slots, by slot."""
     found: dict[int, list[int]] = {}
     for index, slot in enumerate(slots):

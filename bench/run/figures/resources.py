@@ -8,7 +8,12 @@ from bench.records.run_record import Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window, drain_window
-from bench.run.figures.server_use import cores_between, costs_per_task, main_cores_between
+from bench.run.figures.server_use import (
+    cores_between,
+    costs_by_node,
+    costs_per_task,
+    main_cores_between,
+)
 from bench.run.server_sampler import ServerSample
 
 
@@ -28,6 +33,7 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
         harness_memory_bytes=run.own_peak_memory_bytes
         + sum(report.peak_memory_bytes for report in run.producers)
         + sum(report.peak_memory_bytes for report in run.workers),
+        server_nodes=costs_by_node(run, counts),
         **costs_per_task(run, counts),
     )
 

@@ -6,6 +6,7 @@ together: its counters go back when it is restarted or its statistics are reset.
 
 from bench.measure.faults import InjectedFault
 from bench.measure.ledger import Counts
+from bench.records.run_record import NodeCosts
 from bench.redisio.server_info import ServerUsage, have_counters_gone_on, is_same_process
 from bench.run.collected import CollectedRun
 from bench.run.server_sampler import ServerSample
@@ -37,6 +38,34 @@ def costs_per_task(run: CollectedRun, counts: Counts) -> dict[str, float | None]
         network = _difference(before.network_bytes, after.network_bytes)
         costs["server_bytes_per_task"] = each(network)
     return costs
+
+
+def costs_by_node(run: CollectedRun, counts: Counts) -> list[NodeCosts]:
+    """What the tasks cost each master of a cluster; empty without one, and where its figures of
+    before do not belong to those of after."""
+    before, after = run.usage_before, run.usage_after
+    if after is None or not counts.enqueued or not is_same_process(before, after):
+        return []
+    are_counted = have_counters_gone_on(before, after)
+
+    def each(grown: float | None) -> float | None:
+        return None if grown is None or grown < 0 else grown / counts.enqueued
+
+    found = []
+    for address, earlier in before.nodes.items():
+        later = after.nodes[address]
+        cpu_us = each(_difference(earlier.cpu_s, later.cpu_s))
+        commands = each(_difference(earlier.commands, later.commands)) if are_counted else None
+        memory = each(_difference(earlier.memory_bytes, later.memory_bytes))
+        found.append(
+            NodeCosts(
+                node=address,
+                cpu_us_per_task=None if cpu_us is None else cpu_us * 1e6,
+                commands_per_task=commands,
+                memory_bytes_per_task=memory if has_kept_data(run) else None,
+            )
+        )
+    return found
 
 
 def unknown_costs(run: CollectedRun) -> str:
@@ -151,8 +180,16 @@ def cores_between(earlier: ServerSample, later: ServerSample) -> float | None:
 
 
 def main_cores_between(earlier: ServerSample, later: ServerSample) -> float | None:
-    """Cores that the thread used which runs the commands; None where the server does not tell it
-    apart from others."""
+    """Cores that the thread used which runs the commands, in a cluster that of the busiest node;
+    None where the server does not tell it apart from others."""
+    if earlier.node_cpu_s and later.node_cpu_s:
+        used_s = [
+            _difference(earlier.node_cpu_s[node], cpu_s)
+            for node, cpu_s in later.node_cpu_s.items()
+            if node in earlier.node_cpu_s
+        ]
+        known_s = [each for each in used_s if each is not None]
+        return _cores_of(max(known_s, default=None), earlier, later)
     return _cores_of(_difference(earlier.main_cpu_s, later.main_cpu_s), earlier, later)
 
 

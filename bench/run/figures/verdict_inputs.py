@@ -114,7 +114,13 @@ def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
 
 
 def _server(run: CollectedRun) -> ServerChange:
-    return ServerChange(lost_data(run), run.completed_gone, evicted_keys(run), unknown_costs(run))
+    return ServerChange(
+        lost_data(run),
+        run.completed_gone,
+        evicted_keys(run),
+        unknown_costs(run),
+        redirected=sum(report.redirected for report in run.producers),
+    )
 
 
 def _others(run: CollectedRun) -> OtherUsers:
