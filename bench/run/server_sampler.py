@@ -31,7 +31,7 @@ class ServerSample:
     main_cpu_s: float | None = None
     """CPU time of the thread that runs commands, likewise."""
     node_cpu_s: Mapping[str, float | None] = field(default_factory=dict)
-    """The same of each node of a cluster, by address; empty without one."""
+    """CPU time of that thread on each node of a cluster, by address; empty without a cluster."""
 
 
 @dataclass
