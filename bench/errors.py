@@ -9,6 +9,7 @@
     ├── NothingToVerify     no queue holds a task that could be checked          3
     ├── ServerUnreachable   no server, or one that refuses the connection        6
     ├── MeasurementError    the run began but could not be measured              4
+    ├── RunAborted          a guard (--abort) held                               7
     └── InternalError       a fault of this program                             70
 
 A failed task is not an error: it is a sample. These are for a broken set-up. Each message is one
@@ -49,6 +50,9 @@ class ExitCode(IntEnum):
     UNREACHABLE = 6
     """The server cannot be reached, or refuses the connection or a command; or a run that is valid
     and met its objectives could not remove all that it wrote."""
+    ABORTED = 7
+    """A guard (``--abort``) ended the run; what was measured is saved with the verdict ``aborted``.
+    Or it held before the run, and nothing was sent."""
     INTERNAL = 70
     """A fault of ``bench`` itself, never a decision. The message names a file with the details,
     which only you can read and which holds no password."""
@@ -108,6 +112,12 @@ class MeasurementError(BenchError):
     exit_code = ExitCode.INVALID
 
 
+class RunAborted(BenchError):  # noqa: N818 - the name says what happened
+    """A guard held, before a run or in one that others follow. The message names it."""
+
+    exit_code = ExitCode.ABORTED
+
+
 class InternalError(BenchError):
     """A fault of this program. The message names the file that says where it occurred."""
 
@@ -154,12 +164,13 @@ def of_full_disk(error: OSError) -> UsageError | None:
 def error_for(exit_code: int, message: str) -> BenchError:
     """The error that a process of this project ended with, from its exit code and its message.
 
-    MeasurementError for an exit code that stands for none of UsageError, ServerUnreachable and
-    InternalError.
+    MeasurementError for an exit code that stands for none of UsageError, ServerUnreachable,
+    RunAborted and InternalError.
     """
     kinds: dict[int, type[BenchError]] = {
         ExitCode.USAGE: UsageError,
         ExitCode.UNREACHABLE: ServerUnreachable,
+        ExitCode.ABORTED: RunAborted,
         ExitCode.INTERNAL: InternalError,
     }
     return kinds.get(exit_code, MeasurementError)(message)

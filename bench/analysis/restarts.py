@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.metric_values import value_of
-from bench.measure.verdict_inputs import Verdict
+from bench.measure.verdict_inputs import CUT_SHORT
 from bench.records.restarts_record import RestartsRecord, Spread
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import parse_metric
@@ -44,9 +44,9 @@ def metrics_of(scenario: Scenario) -> list[str]:
 def spreads(records: Sequence[RunRecord]) -> list[Spread]:
     """Returns the spread of each metric over these runs of one scenario.
 
-    Runs that are incomplete do not count: they were cut short, or lack a part.
+    Runs that are incomplete or were aborted do not count: they were cut short, or lack a part.
     """
-    whole = [record for record in records if record.verdict != Verdict.INCOMPLETE]
+    whole = [record for record in records if record.verdict not in CUT_SHORT]
     return [_spread(name, whole) for name in metrics_of(records[0].scenario)]
 
 
@@ -125,8 +125,8 @@ def judge(record: RestartsRecord) -> tuple[Answer, Spread | None]:
 
 
 def whole_starts(record: RestartsRecord) -> int:
-    """Returns the number of runs that are not incomplete."""
-    return sum(run.verdict != Verdict.INCOMPLETE for run in record.runs)
+    """Returns the number of runs that were not cut short."""
+    return sum(run.verdict not in CUT_SHORT for run in record.runs)
 
 
 def inverted_pairs(record: RestartsRecord) -> Counter[tuple[str, str]]:

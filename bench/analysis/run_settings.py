@@ -14,7 +14,7 @@ from bench.workload.scenario import Scenario
 
 SCENARIO = "scenario"
 """The group of the fields of the scenario, which flags set."""
-LABELS = ("name", "description", "slo")
+LABELS = ("name", "description", "slo", "abort")
 """Fields of a scenario that do not affect a run."""
 _SERVER_FIELDS = (
     *("product", "version", "malloc", "mode", "io_threads"),

@@ -203,7 +203,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
             "the search starts its own workers; for external ones, give a --worker-command and "
             "levels with --workers"
         )
-    changes = {key: value for key, value in effective.items() if key != "slo"}
+    changes = {key: value for key, value in effective.items() if key not in ("slo", "abort")}
     server = list(flags_of(how.server_flags()))
     if holds_secret([*flags_of(changes), *server]):
         raise UsageError(

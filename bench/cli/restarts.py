@@ -24,13 +24,14 @@ def run_restarts(
 ) -> tuple[RestartsRecord, ExitCode]:
     """Measure ``starts`` times, and save every run beside the record of all of them.
 
-    An interrupted run ends them. Returns the record of all, and the gravest exit code of any run.
+    A run that is interrupted or ended by a guard ends them. Returns the record of all, and the
+    gravest exit code of any run.
     """
     started_at, began_s = timestamps.now(), time.monotonic()
     finished: list[RunRecord] = []
     runs: list[StartedRun] = []
     code, is_interrupted = ExitCode.PASSED, False
-    while len(finished) < starts and not is_interrupted:
+    while len(finished) < starts and not is_interrupted and code is not ExitCode.ABORTED:
         file = file_of_start(path, len(finished) + 1)
         record, is_interrupted = run_once(file, len(finished) + 1)
         finished.append(record)
@@ -79,6 +80,10 @@ def show(record: RestartsRecord, path: Path, *, as_json: bool) -> None:
 
 
 def _graver(code: ExitCode, record: RunRecord) -> ExitCode:
-    """The graver of two codes: an invalid measurement, a missed objective, something left."""
-    order = (ExitCode.INVALID, ExitCode.SLO_MISSED, ExitCode.UNREACHABLE, ExitCode.PASSED)
+    """The graver of two codes: a guard that held, an invalid measurement, a missed objective,
+    something left."""
+    order = (
+        *(ExitCode.ABORTED, ExitCode.INVALID, ExitCode.SLO_MISSED),
+        *(ExitCode.UNREACHABLE, ExitCode.PASSED),
+    )
     return min(code, run_record.exit_code(record), key=order.index)

@@ -16,6 +16,8 @@ from bench.jobs import runs
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from bench.records.run_record import RunRecord
+from bench.workload.guard_checks import needs_workers
+from bench.workload.guards import NO_DEFAULT, guards_of
 from bench.workload.metrics import format_value, parse_objective
 
 _FILL_TASKS = 50_000
@@ -106,7 +108,8 @@ def _with_trial(
 
 def arguments_of(record: CapacityRecord, step: SearchStep) -> list[str]:
     """Arguments of ``bench run`` for a trial."""
-    arguments = [*record.words, f"--drain-timeout={max(step.duration_s, _SHORTEST_DRAIN_S):g}s"]
+    drain_s = max(step.duration_s, _SHORTEST_DRAIN_S)
+    arguments = [*record.words, *_guards(record, step), f"--drain-timeout={drain_s:g}s"]
     if step.purpose == "fill":
         return [*arguments, "--workers=0", "--rate=max", f"--tasks={_FILL_TASKS}"]
     arguments.append(f"--{'workers' if record.axis == 'workers' else 'concurrency'}={step.units}")
@@ -122,6 +125,15 @@ def arguments_of(record: CapacityRecord, step: SearchStep) -> list[str]:
             "--in-flight=2",
         ]
     return [*arguments, f"--rate={step.rate_per_s:g}", *(f"--slo={each}" for each in record.slo)]
+
+
+def _guards(record: CapacityRecord, step: SearchStep) -> list[str]:
+    """The guards of a trial: where no workers serve it, only those that need none."""
+    written = record.scenario.abort
+    if step.purpose == "fill":
+        needless = {guard.expression for guard in guards_of(written) if not needs_workers(guard)}
+        written = tuple(each for each in written if each == NO_DEFAULT or each in needless)
+    return [f"--abort={each}" for each in written]
 
 
 def trial_row(step: SearchStep, run: RunRecord, took_s: float, file: str) -> TrialRow:

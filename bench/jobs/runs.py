@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import settings
-from bench.errors import ExitCode, error_of_process
+from bench.errors import ExitCode, RunAborted, error_of_process
 from bench.processes import git, start
 from bench.processes.start import GuardedProcess
 from bench.records import run_record
@@ -49,8 +49,8 @@ def make(
     """Make a run and return its record, whatever its verdict.
 
     ``on_wait`` is called every few hundredths of a second until the run ends. Raises
-    RunInterrupted once ``should_stop`` returns True, and the error that the run ended with when it
-    left no record.
+    RunInterrupted once ``should_stop`` returns True, RunAborted where a guard ended the run, and
+    the error that the run ended with when it left no record.
     """
     command = [*(options.bench or start.python("bench")), "run", *options.arguments]
     with start.start(
@@ -69,7 +69,13 @@ def make(
     if not options.path.exists():
         shown = hide(errors, url_secrets(options.url or ""))
         raise error_of_process(process.returncode, shown, "bench run")
-    return run_record.load(options.path)
+    record = run_record.load(options.path)
+    if record.aborted is not None:  # the next run would load the same server again
+        raise RunAborted(
+            f"{record.aborted.reason}: no further run is made; 'bench report {options.path}' shows "
+            "this one"
+        )
+    return record
 
 
 def _await(

@@ -67,11 +67,11 @@ def _stands(objective: Objective, measured: MeasuredSoFar) -> ObjectiveSoFar:
     if not _is_known(metric, measured):
         return ObjectiveSoFar(objective.expression, None, ObjectiveState.AT_THE_END)
     if metric.kind == "interval":
-        value = _latency_s(metric, measured.e2e)
+        value = latency_s(metric, measured.e2e)
     elif metric.kind == "rate":
-        value = _rate_per_s(metric, measured)
+        value = rate_per_s(metric, measured)
     else:
-        value = float(_counts(metric, measured)[metric.subject.name])
+        value = float(known_counts(metric, measured)[metric.subject.name])
     return ObjectiveSoFar(objective.expression, value, _state(objective, value))
 
 
@@ -97,10 +97,11 @@ def _is_known(metric: Metric, measured: MeasuredSoFar) -> bool:
             return True
         is_seen = name == "finished.rate" or not is_observed
         return is_seen and not measured.is_filled_first
-    return metric.kind == "count" and not is_observed and name in _counts(metric, measured)
+    return metric.kind == "count" and not is_observed and name in known_counts(metric, measured)
 
 
-def _latency_s(metric: Metric, e2e: Histogram) -> float | None:
+def latency_s(metric: Metric, e2e: Histogram) -> float | None:
+    """Returns the statistic of the metric, in seconds, of a histogram; None of an empty one."""
     if metric.percent is not None:
         value_us: float | None = e2e.percentile_us(metric.percent)
     elif not e2e.count:
@@ -111,7 +112,8 @@ def _latency_s(metric: Metric, e2e: Histogram) -> float | None:
     return None if value_us is None else value_us / 1e6
 
 
-def _rate_per_s(metric: Metric, measured: MeasuredSoFar) -> float | None:
+def rate_per_s(metric: Metric, measured: MeasuredSoFar) -> float | None:
+    """Returns the metric's rate over the time of ``measured``; None where that is too short."""
     if metric.subject.name == "enqueue.rate":
         bins = summary.add_bins([report.enqueued_by_bin for report in measured.producers])
     else:
@@ -122,8 +124,8 @@ def _rate_per_s(metric: Metric, measured: MeasuredSoFar) -> float | None:
     return summary.rate_between(bins, measured.start_s, measured.end_s)
 
 
-def _counts(metric: Metric, measured: MeasuredSoFar) -> Mapping[str, int]:
-    """The counts of the metric's queue, or of all, that can only grow, by name."""
+def known_counts(metric: Metric, measured: MeasuredSoFar) -> Mapping[str, int]:
+    """Returns the counts of the metric's queue, or of all, that can only grow, by name."""
     workers, queue = measured.workers, metric.queue
     if queue == ALL_QUEUES:
         return {

@@ -120,7 +120,7 @@ def progress_of(
     ``backlog`` holds the pending tasks of each queue, in the order of the scenario's queues. What
     no report says, such as leases, is left as it is by default.
     """
-    recent, behind = _recent(workers), _behind(scenario, producers, elapsed_s)
+    recent, behind = recent_latencies(workers), _behind(scenario, producers, elapsed_s)
     return Progress(
         phase=phase,
         elapsed_s=max(elapsed_s, 0.0),
@@ -172,7 +172,8 @@ def _offered_per_s(
     return _last_second([report.offered_by_bin for report in producers], elapsed_s)
 
 
-def _recent(workers: Sequence[WorkerReport]) -> Histogram:
+def recent_latencies(workers: Sequence[WorkerReport]) -> Histogram:
+    """Returns e2e of the tasks that finished in the last few seconds."""
     seconds = [second for each in workers for second in each.e2e_by_second]
     first = max(seconds, default=0) + 1 - SECONDS_SHOWN
     return merged(

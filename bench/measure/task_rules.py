@@ -19,6 +19,8 @@ _MOST_CLIENTS = 3
 
 
 def incomplete(inputs: VerdictInputs) -> Iterator[VerdictReason]:
+    if inputs.aborted is not None:
+        yield VerdictReason("aborted", inputs.aborted.reason, Verdict.ABORTED)
     for sentence in inputs.interruptions:
         yield VerdictReason("incomplete", sentence, Verdict.INCOMPLETE)
     if inputs.server.lost_data:

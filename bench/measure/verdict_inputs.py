@@ -10,6 +10,7 @@ from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.wire.layout_contract import CounterRules
+from bench.workload.guards import Aborted
 
 ENQUEUED_SHARE = 0.99
 """Share of the due tasks that must have been enqueued."""
@@ -23,6 +24,11 @@ class Verdict(StrEnum):
     GENERATOR_LIMITED = "generator_limited"
     LOSSY = "lossy"
     INCOMPLETE = "incomplete"
+    ABORTED = "aborted"
+
+
+CUT_SHORT = frozenset((Verdict.INCOMPLETE, Verdict.ABORTED))
+"""Verdicts of runs that ended early or lack a part."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +151,8 @@ class VerdictInputs:
     """Tasks pending at each second of the window."""
     interruptions: Sequence[str]
     """Sentences that say why the run ended early or lacks a part."""
+    aborted: Aborted | None = None
+    """The guard that ended the run; None if none did."""
     leases: Leases | None = None
     """Leases on tasks when the drain timed out; None without any."""
     drain_timeout_s: float = 0.0

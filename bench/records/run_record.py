@@ -23,6 +23,7 @@ from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
 from bench.records import formats, timestamps
+from bench.workload.guards import Aborted
 from bench.workload.scenario import Scenario
 
 FORMAT = "runqy-bench/1"
@@ -163,6 +164,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     """``valid``, or why the figures must not be quoted."""
     warnings: list[RecordWarning]
+    guards: list[str] = []
+    """The conditions that would have ended the run, as written; older records lack them."""
+    aborted: Aborted | None = None
+    """The guard that ended the run, its value, and when; None if none did."""
     attribution: str
     """What limited the run, as a sentence."""
     bound_by: str = ""
@@ -208,8 +213,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exit_code(record: RunRecord) -> ExitCode:
-    """Returns the exit code of the command that made the record: an invalid measurement outranks a
-    missed objective, and either of them a server on which something was left."""
+    """Returns the exit code of the command that made the record: a guard that ended the run
+    outranks an invalid measurement, that a missed objective, and each of them a server on which
+    something was left."""
+    if record.aborted is not None:
+        return ExitCode.ABORTED
     if not record.is_valid:
         return ExitCode.INVALID
     if not all(objective.passed for objective in record.slo):

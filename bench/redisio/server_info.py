@@ -158,6 +158,36 @@ def memory_bytes(info: Mapping[str, Any]) -> int | None:
     return _whole(info, "used_memory")
 
 
+@dataclass(frozen=True)
+class MemoryLimit:
+    """What bounds a server's memory."""
+
+    size_bytes: int
+    of: str
+    """What it is, for a sentence: ``maxmemory`` or ``its machine's memory``."""
+
+
+def memory_limit(info: Mapping[str, Any]) -> MemoryLimit | None:
+    """What bounds the server's memory, from the reply to ``INFO``: ``maxmemory``, or where none is
+    set, the memory of its machine; None where it tells neither."""
+    for name, of in (("maxmemory", "maxmemory"), ("total_system_memory", "its machine's memory")):
+        size_bytes = _whole(info, name)
+        if size_bytes:
+            return MemoryLimit(size_bytes, of)
+    return None
+
+
+def fullest(infos: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of the replies to ``INFO`` of several nodes, at least one, that of the node whose memory is
+    nearest to its limit."""
+
+    def share(info: Mapping[str, Any]) -> float:
+        limit, used = memory_limit(info), memory_bytes(info)
+        return 0.0 if limit is None or used is None else used / limit.size_bytes
+
+    return max(infos, key=share)
+
+
 def describe(client: redis.Redis, url: str) -> dict[str, object]:
     """The server for the record: product, version, relevant settings and address, without secrets.
 

@@ -18,7 +18,7 @@ from bench.analysis.metric_values import gated_by_default, shown_besides, value_
 from bench.analysis.side_by_side import settings_apart
 from bench.errors import UsageError
 from bench.measure.faults import FaultOutcome
-from bench.measure.verdict_inputs import Verdict
+from bench.measure.verdict_inputs import CUT_SHORT
 from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.records.clients_record import ClientsRecord
@@ -132,7 +132,7 @@ def _starts(record: RestartsRecord) -> DataTable:
     rows: list[list[Cell]] = []
     whole = 0
     for number, run in enumerate(record.runs, start=1):
-        is_whole = run.verdict != Verdict.INCOMPLETE
+        is_whole = run.verdict not in CUT_SHORT
         figures = [spread.values[whole] if is_whole else None for spread in record.spreads]
         whole += is_whole
         rows.append([number, run.verdict, run.file, *figures])

@@ -70,6 +70,8 @@ def build_record(run: CollectedRun) -> RunRecord:
         server=run.server,
         verdict=str(judgement),
         warnings=[RecordWarning(reason.code, reason.message) for reason in reasons],
+        guards=list(run.guards.watched),
+        aborted=run.guards.aborted,
         attribution=bound.sentence,
         bound_by=str(bound.limit),
         counts=total,

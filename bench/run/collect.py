@@ -17,7 +17,7 @@ from bench.redisio import clock_sync, server_info, task_keys
 from bench.redisio.clock_sync import Agreement
 from bench.redisio.connection import ConnectionLost, RawConnection
 from bench.redisio.server_info import ServerUsage, is_same_process
-from bench.run.collected import CollectedRun, RemainingTasks
+from bench.run.collected import CollectedRun, GuardOutcome, RemainingTasks
 from bench.run.fleet import ProcessHandle
 from bench.run.prepare import PreparedRun
 from bench.run.reconcile import (
@@ -85,6 +85,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         layout_note=prepared.layout_note,
         interruptions=tuple(state.interruptions),
         network=None if prepared.network is None else prepared.network.use,
+        guards=GuardOutcome(prepared.guards.expressions, state.aborted),
         drain_waited_for=state.drain_waited_for,
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,
@@ -116,7 +117,7 @@ def _stop(supervisor: Supervisor, workers: Sequence[ProcessHandle[WorkerReport]]
     for worker in workers:
         worker.send(Stop())
     clock = supervisor.prepared.clock
-    is_cut_short = bool(supervisor.state.interruptions)
+    is_cut_short = supervisor.state.is_cut_short
     timeout_s = INTERRUPTED_TIMEOUT_S if is_cut_short else _FINAL_REPORT_TIMEOUT_S
     deadline_us, newest = 0, -1
     while not all(worker.is_done for worker in workers):

@@ -14,6 +14,7 @@ from bench.redisio.server_info import ServerUsage
 from bench.run.machine_sampler import MachineLimits, MachineSample
 from bench.run.reconcile import ReconciledTasks
 from bench.run.server_sampler import ServerSample
+from bench.workload.guards import Aborted
 from bench.workload.scenario import Scenario
 
 
@@ -32,6 +33,16 @@ class RemainingTasks:
     other_poppers: Sequence[str] = ()
     """Clients, by address and name, that take ids from lists and are not of the run; empty where
     workers of others are part of it."""
+
+
+@dataclass(frozen=True)
+class GuardOutcome:
+    """What came of the guards of a run."""
+
+    watched: Sequence[str] = ()
+    """All guards, as written."""
+    aborted: Aborted | None = None
+    """The guard that ended the run; None if none did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +94,7 @@ class CollectedRun:
     """A sentence where another layout lives on the server; empty if none does."""
     interruptions: Sequence[str]
     """Why the run ended early or lacks a part, one sentence each."""
+    guards: GuardOutcome = GuardOutcome()
     drain_waited_for: str = ""
     """What a drain was waiting for when it timed out; empty if it did not."""
     leases: Leases | None = None
@@ -91,6 +103,11 @@ class CollectedRun:
     """What the tasks went through; None where they connected directly."""
     faults: Sequence[InjectedFault] = ()
     """The faults of the plan, in the order of their moments."""
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run ended early, or lacks a part."""
+        return bool(self.interruptions) or self.guards.aborted is not None
 
     @property
     def serving_workers(self) -> list[WorkerReport]:

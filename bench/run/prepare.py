@@ -14,9 +14,11 @@ from bench.redisio.end_counters import EndCounters
 from bench.redisio.marker import Marker
 from bench.redisio.other_layouts import other_layout_note
 from bench.redisio.server_info import ServerUsage
+from bench.run import guard_monitor
 from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
 from bench.run.fleet import Fleet, StopRequested
+from bench.run.guard_monitor import ChosenGuards, GuardMonitor
 from bench.run.machine_sampler import MachineSampler
 from bench.run.network import RunNetwork
 from bench.run.request import RunRequest
@@ -45,6 +47,7 @@ class PreparedRun:
     marker: Marker
     cleanup: Cleanup
     sampler: ServerSampler
+    guards: GuardMonitor
     machine: MachineSampler
     draining: DrainMonitor
     board: ProgressBoard | None
@@ -66,12 +69,11 @@ def prepare(
 ) -> PreparedRun:
     """Check the server, and start every process of the run.
 
-    Raises UsageError, MeasurementError, ServerUnreachable and redis-py's errors.
+    Raises UsageError, MeasurementError, RunAborted, ServerUnreachable and redis-py's errors.
     """
     queues, layout = list(request.scenario.queues), request.scenario.wire_layout
     cleanup = Cleanup(client, layout, queues)
-    if not request.allow_shared:
-        cleanup.require_empty_queues()
+    chosen = require_possible(request, client, cleanup)
     server = server_info.describe(client, request.url)
     offset = clock_sync.measure_offset(client)
     clock = RunClock(offset.offset_us)
@@ -85,6 +87,7 @@ def prepare(
     layout_note = other_layout_note(client, layout)
     cleanup.prepare(clock.now_us() // 1_000_000)
     (marker := Marker(client, run_id)).set(clock.now_us())
+    sampler = ServerSampler(client, layout, queues, request.is_monitored)
     return PreparedRun(
         counters=EndCounters(client, layout, queues),
         request=request,
@@ -99,13 +102,25 @@ def prepare(
         usage_before=server_info.read_usage(client),
         marker=marker,
         cleanup=cleanup,
-        sampler=ServerSampler(client, layout, queues, request.is_monitored),
+        sampler=sampler,
+        guards=GuardMonitor(chosen, sampler, queues),
         machine=MachineSampler(fleet, workers, network),
         draining=DrainMonitor(client, layout, queues, clock),
         board=None if board is None else ProgressBoard(Path(board), producers),
         layout_note=layout_note,
         network=network,
     )
+
+
+def require_possible(request: RunRequest, client: redis.Redis, cleanup: Cleanup) -> ChosenGuards:
+    """Returns the guards of a run that may begin on this server; writes nothing.
+
+    Raises UsageError where queues hold tasks of others or a guard cannot be known, RunAborted where
+    one holds already, and redis-py's errors.
+    """
+    if not request.allow_shared:
+        cleanup.require_empty_queues()
+    return guard_monitor.choose(client, request.scenario, owns_server=request.owns_server)
 
 
 def _start_producers(

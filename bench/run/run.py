@@ -88,6 +88,8 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
                 prepared = prepare(routed, client, fleet, run_id, callbacks.should_stop, network)
             note.add(prepared.cleanup.registered, prepared.cleanup.new_counters)
             record, problems = _measure(prepared, disturbed, callbacks, note)
+            if prepared.guards.chosen.note:
+                problems.append(RecordWarning("no_memory_guard", prepared.guards.chosen.note))
     if left:
         problems.append(_removed_left(left))
     return msgspec.structs.replace(record, warnings=[*record.warnings, *problems])

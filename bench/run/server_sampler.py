@@ -8,6 +8,7 @@ import redis
 
 from bench.redisio import server_info
 from bench.redisio.cluster.client import ClusterClient
+from bench.redisio.server_info import MemoryLimit
 from bench.wire.layout_contract import Layout, QueueKey, pending_key
 
 INTERVAL_US = 1_000_000
@@ -90,6 +91,11 @@ class ServerSampler:
     """Moments, in µs after the run's start, and all pending tasks then."""
     commands: int = 0
     """Commands sent so far that the server's statistics would take for a task's."""
+    memory_limit: MemoryLimit | None = None
+    """What bounds the server's memory, by the newest sample; None where it does not tell. Of a
+    cluster, that of the node which is fullest."""
+    memory_bytes: int | None = None
+    """What is used of it, likewise."""
     _cpu: dict[str, _OverRestarts] = field(default_factory=dict)
     """By node."""
     _main_cpu: dict[str, _OverRestarts] = field(default_factory=dict)
@@ -115,6 +121,9 @@ class ServerSampler:
         except redis.exceptions.RedisError:
             return
         lengths = tuple(int(length) for length in found[: len(self.queues)])
+        fullest = server_info.fullest([each for _, _, each in nodes.values()])
+        self.memory_limit = server_info.memory_limit(fullest)
+        self.memory_bytes = server_info.memory_bytes(fullest)
         self._note_states(places, [int(each) for each in found[len(self.queues) :]])
         self.samples.append(self._sample(offset_us, lengths, nodes))
 

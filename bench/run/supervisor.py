@@ -21,6 +21,7 @@ from bench.run.live_figures import LiveFigures
 from bench.run.server_sampler import BACKLOG_INTERVAL_US, INTERVAL_US
 from bench.run.standstill import StandstillWatch
 from bench.run.start import ActiveRun
+from bench.workload.guards import Aborted
 
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
 """Called a few times a second with the progress and the newest report of every process."""
@@ -59,6 +60,8 @@ class RunState:
 
     interruptions: list[str] = field(default_factory=list)
     """Why the run ended early or lacks a part, one sentence each."""
+    aborted: Aborted | None = None
+    """The guard that ended the run; None while none has."""
     enqueued_until_us: int = 0
     """When enqueueing ended or was cut short, in µs after the run's start."""
     drain_started_s: float | None = None
@@ -75,6 +78,11 @@ class RunState:
     next_sample_us: int = 0
     next_poll_us: int = 0
     next_progress_us: int = 0
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the run has ended early, or lacks a part."""
+        return bool(self.interruptions) or self.aborted is not None
 
     def interrupt(self, reason: str) -> None:
         """Note why the run is not whole; each reason once."""
@@ -123,7 +131,11 @@ class Supervisor:
                 is_ending = True
                 self._stop_producers()
             if self._callbacks.should_stop():
-                self._cut_short("the run was interrupted before its end")
+                self.state.interrupt("the run was interrupted before its end")
+                self._cut_short()
+                return
+            if self.state.aborted is not None:
+                self._cut_short()
                 return
             failure = self._failure() or standstill.message(
                 self.producer_reports(),
@@ -131,7 +143,8 @@ class Supervisor:
                 is_disturbed=self.injector.is_under_way,
             )
             if failure is not None:
-                self._cut_short(failure)
+                self.state.interrupt(failure)
+                self._cut_short()
                 return
             self.turn("enqueueing")
         self.state.enqueued_until_us = self.running.offset_us()
@@ -139,13 +152,15 @@ class Supervisor:
 
     def drain(self) -> None:
         """Return when every task that was enqueued has ended, or the time for that is over."""
-        if self.state.interruptions or not self._scenario.has_workers:
+        if self.state.is_cut_short or not self._scenario.has_workers:
             return
         self.state.drain_started_s = self.running.offset_us() / 1e6
         self.prepared.workers.begin_after_fill(self.running.line)
         in_time = self.until(self._is_drained_or_asks, self._scenario.drain_timeout_s, "draining")
         if self._callbacks.should_stop():
             self.state.interruptions.append("the run was interrupted while its queues were drained")
+        elif self.state.aborted is not None:
+            return
         elif not in_time:
             self.state.drain_waited_for = self._waits_for()
             self.state.leases = self.prepared.draining.leases()
@@ -204,7 +219,7 @@ class Supervisor:
         return min(max(_LEAST_LISTEN_S, _LISTEN_SHARE * took_s), _LISTEN_S)
 
     def show(self, phase: str) -> None:
-        """Pass the progress on to the caller."""
+        """Look whether a guard holds, and pass the progress on to the caller."""
         producers, workers = self.producer_reports(), self.worker_reports()
         progress = progress_of(
             phase,
@@ -222,6 +237,8 @@ class Supervisor:
             unserved=self.prepared.workers.note if phase in _AWAITING else "",
         )
         progress = self._live.extended(progress, producers, workers)
+        if phase in _AWAITING and self.state.aborted is None:
+            self.state.aborted = self.prepared.guards.held(progress, producers, workers)
         self._callbacks.on_progress(progress, producers, workers)
 
     def _drain_left_s(self, phase: str) -> float | None:
@@ -275,8 +292,7 @@ class Supervisor:
         for producer in self.prepared.fleet.producers:
             producer.send(Stop())
 
-    def _cut_short(self, reason: str) -> None:
-        self.state.interruptions.append(reason)
+    def _cut_short(self) -> None:
         self.injector.close()  # what is under way would keep the processes from ending
         self.state.enqueued_until_us = self.running.offset_us()
         self._stop_producers()
@@ -318,7 +334,8 @@ class Supervisor:
         return False
 
     def _is_drained(self) -> bool:
-        if self._callbacks.should_stop() or self._failure() is not None:
+        is_cut_short = self._callbacks.should_stop() or self.state.aborted is not None
+        if is_cut_short or self._failure() is not None:
             return True
         if self.injector.is_server_away:
             return False

@@ -22,6 +22,11 @@ _OF_OWN_WORKERS = frozenset(("queue_wait", "service", "e2e_from_send"))
 """What only workers that report to the run know."""
 
 
+def is_of_workers(metric: Metric) -> bool:
+    """Whether only a worker, or an observer of one, sees the metric."""
+    return metric.subject.name in _OF_WORKERS
+
+
 def require_measured(metric: Metric, scenario: Scenario) -> None:
     """Raises UsageError, with reason and cure, where no run of the scenario measures a metric."""
     name = metric.subject.name
@@ -31,7 +36,7 @@ def require_measured(metric: Metric, scenario: Scenario) -> None:
     if metric.queue not in (ALL_QUEUES, *scenario.queues):
         known = [*scenario.queues, *map(str, FaultKind if name in OF_FAULTS else ())]
         raise UsageError(f"no queue {metric.queue!r}{nearest(metric.queue, known)}")
-    if name in _OF_WORKERS and not scenario.has_workers:
+    if is_of_workers(metric) and not scenario.has_workers:
         raise UsageError(
             f"without workers no task ends, so there is no {name}: write enqueue, or let workers "
             "serve the queues"

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bench import units
 from bench.errors import UsageError, nearest, quoted
@@ -37,9 +37,12 @@ class Unit(StrEnum):
     TASKS = "tasks"
     MICROSECONDS = "µs"
     BYTES = "bytes"
+    SHARE = "%"
+    """Stored as a number: 0.8 for 80%."""
 
 
-Kind = Literal["interval", "rate", "count", "cost", "fault"]
+Kind = Literal["interval", "rate", "count", "cost", "fault", "live"]
+"""``live`` is known only while a run lasts: see ``bench.workload.guards``."""
 Direction = Literal["lower", "higher", "neither"]
 """Which change of a metric is an improvement."""
 
@@ -316,17 +319,43 @@ def _suggestion(name: str) -> str:
 def parse_objective(expression: str) -> Objective:
     """Reads an objective. Raises UsageError, beginning with the expression, that names the part
     that cannot be read."""
-    match = _EXPRESSION.fullmatch(expression.strip())
-    if match is None:
+    parts = split_comparison(expression)
+    if parts is None:
         raise UsageError(
             f"{quoted(expression)} is not an objective: write for example e2e.p99 < 50ms"
         )
     try:
-        metric = parse_metric(match["metric"])
-        limit = _READERS[metric.unit](match["value"].strip())
+        metric = parse_metric(parts.left)
+        limit = read_value(metric.unit, parts.right)
     except UsageError as error:
         raise UsageError(f"{quoted(expression)}: {error}") from None
-    return Objective(expression.strip(), metric, match["operator"], limit)
+    return Objective(expression.strip(), metric, parts.operator, limit)
+
+
+class WrittenComparison(NamedTuple):
+    """A comparison as written: what is compared, how, and with what."""
+
+    left: str
+    operator: str
+    right: str
+
+
+def split_comparison(expression: str) -> WrittenComparison | None:
+    """Returns the parts of a comparison, without blanks around them; None for any other text."""
+    match = _EXPRESSION.fullmatch(expression.strip())
+    if match is None:
+        return None
+    return WrittenComparison(match["metric"], match["operator"], match["value"].strip())
+
+
+def is_true(value: float, operator: str, limit: float) -> bool:
+    """Returns whether a value and a limit compare as one of the five operators says."""
+    return _OPERATORS[operator](value, limit)
+
+
+def read_value(unit: Unit, text: str) -> float:
+    """Returns a value as written, in the unit. Raises UsageError for one that cannot be read."""
+    return _READERS[unit](text)
 
 
 def _whole(text: str) -> float:
@@ -341,6 +370,13 @@ def _microseconds(text: str) -> float:
     return units.parse_duration(f"{text}us" if is_bare else text) * 1e6
 
 
+def _percentage(text: str) -> float:
+    number = text.removesuffix("%").strip()
+    if not text.endswith("%") or re.fullmatch(units.NUMBER_PATTERN, number) is None:
+        raise UsageError(f"{quoted(text)} is not a percentage: write for example 80%")
+    return float(number) / 100
+
+
 _READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
     {
         Unit.SECONDS: units.parse_duration,
@@ -348,6 +384,7 @@ _READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
         Unit.TASKS: _whole,
         Unit.MICROSECONDS: _microseconds,
         Unit.BYTES: lambda text: float(units.parse_bytes(text)),
+        Unit.SHARE: _percentage,
     }
 )
 
@@ -365,3 +402,5 @@ def format_value(metric: Metric, value: float) -> str:
             return f"{value:.2f} µs"
         case Unit.BYTES:
             return units.format_bytes(value)
+        case Unit.SHARE:
+            return f"{value:.1%}"

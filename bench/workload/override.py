@@ -45,7 +45,8 @@ def _replaced_by(changes: Mapping[str, object]) -> set[str]:
 
 
 def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]:
-    """The fields with the separator of another layout in the queues' names, objectives included.
+    """The fields with the separator of another layout in the queues' names, also in objectives and
+    guards.
 
     Fields that cannot be read stay as they are: reading them reports what is wrong.
     """
@@ -64,9 +65,10 @@ def _renamed_for(fields: Mapping[str, object], layout: str) -> dict[str, object]
         renamed["priorities"] = {
             names.get(str(name), name): weight for name, weight in priorities.items()
         }
-    objectives = fields.get("slo")
-    if isinstance(objectives, Sequence) and not isinstance(objectives, str):
-        renamed["slo"] = [_renamed_in(str(each), names) for each in objectives]
+    for name in ("slo", "abort"):
+        written = fields.get(name)
+        if isinstance(written, Sequence) and not isinstance(written, str):
+            renamed[name] = [_renamed_in(str(each), names) for each in written]
     return renamed
 
 

@@ -14,6 +14,7 @@ from bench.wire.layout_contract import Layout, split_queue
 from bench.workload import fault_plan, fault_rules
 from bench.workload.faults import PlannedFault
 from bench.workload.fields import FIELDS, name_of
+from bench.workload.guard_checks import require_guards
 from bench.workload.measurable import require_measured
 from bench.workload.metrics import parse_objective
 from bench.workload.quantities import MOST_DURATION, MOST_DURATION_S, MOST_PER_S
@@ -50,6 +51,7 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         scenario = _with_faults(Scenario(**values), plan)
         _require_window(scenario)
         _require_measured(scenario)
+        require_guards(scenario)
         return scenario
     except UsageError as error:
         raise ScenarioError(f"{source}: {error}") from None

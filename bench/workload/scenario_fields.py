@@ -22,7 +22,7 @@ from bench.workload.quantities import (
     SHARE_OR_AUTO,
 )
 from bench.workload.queue_weights import QUEUES
-from bench.workload.texts import COMMAND, OBJECTIVES
+from bench.workload.texts import COMMAND, GUARDS, OBJECTIVES
 from bench.workload.value_type import BOOLEAN, one_of, whole
 
 Priority = Literal["strict", "weighted"]
@@ -227,3 +227,14 @@ class ScenarioFields(LoadFields, frozen=True, kw_only=True):
             "1ms±0.2ms",
         ),
     ] = Network()
+    abort: Annotated[
+        tuple[str, ...],
+        _measurement(
+            GUARDS,
+            "Guards that end the run at once, for a condition or a condition and how long; none "
+            "for not even that of the memory of a server that is not the run's own.",
+            "redis.memory > 80%",
+            also=_LOCUST,
+            without="on a server that is not the run's own, redis.memory > 80%",
+        ),
+    ] = ()

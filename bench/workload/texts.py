@@ -1,10 +1,11 @@
-"""Fields of a scenario whose text has a form of its own: layouts, commands and objectives."""
+"""Fields of a scenario whose text has a form of its own: layouts, commands, objectives, guards."""
 
 import shlex
 
 from bench.errors import UsageError, quoted
 from bench.layouts import registry
 from bench.secrets import URL_VARIABLE, hide, quotes_password
+from bench.workload.guards import NO_DEFAULT, parse_guard
 from bench.workload.metrics import parse_objective
 from bench.workload.value_type import ValueType, any_of, one_of, require_list, require_text
 
@@ -61,4 +62,20 @@ OBJECTIVES = ValueType(
     flag=list[str],
     from_option=_separated,
     placeholder="OBJECTIVE",
+)
+
+
+def _guards(written: object) -> tuple[str, ...]:
+    texts = [written] if isinstance(written, str) else require_list(written)
+    stripped = [require_text(text).strip() for text in texts]
+    return tuple(text if text == NO_DEFAULT else parse_guard(text).expression for text in stripped)
+
+
+GUARDS = ValueType(
+    _guards,
+    any_of({"type": "array", "items": {"type": "string"}}, {"type": "string"}),
+    list,
+    flag=list[str],
+    from_option=_separated,
+    placeholder="GUARD",
 )

@@ -15,6 +15,7 @@ from bench.measure.ledger import Counts
 from bench.measure.priorities import Inversion
 from bench.measure.verdict import backlog_growth, judge
 from bench.measure.verdict_inputs import GivenUp, Lateness, ServerChange, Verdict, VerdictInputs
+from bench.workload.guards import Aborted
 
 ORDER = list(Verdict)
 GOOD = VerdictInputs(
@@ -330,10 +331,12 @@ def test_verdicts_stand_from_good_to_worst() -> None:
         "generator_limited",
         "lossy",
         "incomplete",
+        "aborted",
     ]
 
 
 COMPATIBLE: list[dict[str, Any]] = [
+    {"aborted": Aborted(guard="backlog > 5", value=6.0, at_s=1.0, reason="the guard held")},
     {"interruptions": ["cut short"]},
     {"counts": Counts(due=1000, enqueued=1000, completed=999, lost=1)},
     {"lateness": Lateness(p99_s=1.0)},
@@ -345,7 +348,7 @@ VERDICTS = ORDER[::-1]
 
 @pytest.mark.parametrize(
     "chosen",
-    [each for size in range(6) for each in itertools.combinations(range(5), size)],
+    [each for size in range(7) for each in itertools.combinations(range(6), size)],
     ids=str,
 )
 def test_the_worst_verdict_wins_and_every_warning_is_there_gravest_first(

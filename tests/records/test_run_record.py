@@ -38,7 +38,8 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
     assert written["format"] == "runqy-bench/1"
     assert list(written) == [
         *("format", "id", "started_at", "duration_s", "window_s", "command", "scenario"),
-        *("environment", "server", "verdict", "warnings", "attribution", "bound_by", "counts"),
+        *("environment", "server", "verdict", "warnings", "guards", "aborted"),
+        *("attribution", "bound_by", "counts"),
         *("queues", "rates", "latency", "observation", "inversions", "series", "resources"),
         *("clock", "warmup", "slo", "faults"),
     ]

@@ -15,6 +15,7 @@ from bench.redisio.marker import Marker
 from bench.run.cleanup import Cleanup
 from bench.run.draining import DrainMonitor
 from bench.run.external_worker import ExternalWorker
+from bench.run.guard_monitor import ChosenGuards, GuardMonitor
 from bench.run.machine_sampler import MachineSampler
 from bench.run.prepare import PreparedRun
 from bench.run.removal import CleanupScope
@@ -23,6 +24,7 @@ from bench.run.server_sampler import ServerSampler
 from bench.run.start import ActiveRun
 from bench.run.supervisor import RunCallbacks, Supervisor
 from bench.run.workers import Workers
+from bench.workload.guards import guards_of
 from bench.workload.scenario import Scenario
 from tests.run.values import LINE, START_US, scenario, usage
 
@@ -167,6 +169,7 @@ class ScriptedSampler:
     backlog: tuple[int, ...] = (0,)
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     commands: int = 0
+    memory_limit: Any = None
 
     def sample(self, offset_us: int) -> None:
         self.sampled_us.append(offset_us)
@@ -252,6 +255,11 @@ class Scene:
             marker=Marker(client, RUN),
             cleanup=cast(Cleanup, self.cleanup),
             sampler=cast(ServerSampler, self.sampler),
+            guards=GuardMonitor(
+                ChosenGuards(guards_of(self.scenario.abort)),
+                cast(ServerSampler, self.sampler),
+                list(self.scenario.queues),
+            ),
             machine=MachineSampler(self.fleet, self.workers),
             draining=cast(DrainMonitor, self.draining),
             board=None,

@@ -39,7 +39,7 @@ def enqueue_end_s(run: CollectedRun) -> float:
     """
     last_s = summary.last_reply_s(run.producers, run.line)
     planned_s = run.scenario.planned_duration_s
-    if planned_s is None or run.interruptions or run.scenario.tasks is not None:
+    if planned_s is None or run.is_cut_short or run.scenario.tasks is not None:
         return last_s
     return planned_s if last_s <= planned_s + _LATE_REPLIES_S else last_s
 
@@ -75,7 +75,7 @@ def enqueued_per_s(run: CollectedRun, window: Window) -> float | None:
     if per_s is None and window.length_s and not window.start_s:
         # The schedule goes on until the next task would be due: one task an hour is no higher a
         # rate for being sent in a millisecond.
-        is_whole = run.scenario.tasks is not None and not run.interruptions
+        is_whole = run.scenario.tasks is not None and not run.is_cut_short
         planned_s = run.scenario.planned_duration_s if is_whole else None
         return sum(enqueued) / max(window.length_s, planned_s or 0.0)
     return per_s

@@ -56,6 +56,7 @@ def verdict_inputs(
         asked_per_s=scenario.asked_per_s,
         backlog=_backlog(run, window),
         interruptions=run.interruptions,
+        aborted=run.guards.aborted,
         layout_note=run.layout_note,
         leases=run.leases,
         drain_timeout_s=scenario.drain_timeout_s,
