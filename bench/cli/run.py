@@ -30,7 +30,7 @@ from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.metrics.exporter import ExportTargets, MetricsExporter
 from bench.metrics.monitor import RunMonitor
-from bench.records import run_record
+from bench.records import formats, run_record
 from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client
@@ -97,6 +97,14 @@ class RunFlags(TopologyFlags, MeasuringFlags, MetricsFlags):
             "median of what each fault did. Example: 6",
         ),
     ] = 1
+    dry_run: Annotated[
+        bool,
+        Parameter(
+            group=SERVER,
+            help="Write nothing on the server: show what the run would write there, what that "
+            "takes, and whether it could begin. Exits with the code that the run would have.",
+        ),
+    ] = False
     distributed: Annotated[
         bool, Parameter(group=HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
@@ -212,6 +220,8 @@ def run(
     how.require_restarts(chosen)
     _check_faults(chosen, how)
     how.own_replicas(url, is_distributed=how.distributed)
+    if how.dry_run:
+        return _dry_run(chosen, url, how)
     if how.distributed and url is not None:
         refuse_cluster(url, "Locust's processes keep")
         open_client(url).close()  # before anybody starts workers for a server that is not there
@@ -246,6 +256,28 @@ def _check_faults(scenario: Scenario, how: RunFlags) -> None:
     if not how.quiet:
         for note in fault_rules.notes(scenario):
             notify(note)
+
+
+def _dry_run(scenario: Scenario, url: str | None, how: RunFlags) -> int:
+    """Show what the run would do; returns the code that it would have before its first task."""
+    from bench.reports.dry_run import print_dry_run  # noqa: PLC0415 - rarely needed
+    from bench.run.dry_run import dry_run  # noqa: PLC0415 - likewise
+
+    request = RunRequest(
+        url=url or "",
+        scenario=scenario,
+        command=command_line(),
+        owns_server=url is None,
+        allow_shared=how.allow_shared,
+    )
+    planned = dry_run(request, how.server_binary, how.server_config)
+    if how.json:
+        sys.stdout.buffer.write(formats.encode(planned))
+    elif not how.quiet:
+        print_dry_run(planned)
+    if planned.problem:
+        notify(planned.problem)
+    return planned.exit_code
 
 
 def _file_of(how: RunFlags, scenario: Scenario) -> Path:

@@ -5,7 +5,7 @@ does ``CONFIG RESETSTAT``. What cannot be told is None, and never zero.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
