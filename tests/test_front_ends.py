@@ -74,7 +74,7 @@ def test_locusts_options_are_the_fields_that_it_shows() -> None:
     add_options(parser)
     helps = {name: each.help for each in parser._actions for name in each.option_strings}
     shown = shown_by(FrontEnd.LOCUST)
-    assert len(shown) == 23
+    assert len(shown) == 24
     assert [option for option in helps if option in {each.option for each in shown}] == [
         field.option for field in shown
     ]

@@ -141,6 +141,12 @@ class RunFlags(TopologyFlags, MeasuringFlags, MetricsFlags):
         ),
     ] = None
 
+    def require_possible(self, scenario: Scenario) -> None:
+        """Raises UsageError for flags that cannot be combined with others, or the scenario."""
+        if self.distributed and scenario.ack is not None:
+            raise UsageError("ack: Locust's users do not wait for it; remove it, or --distributed")
+        self.require_restarts(scenario)
+
     @property
     def runs(self) -> int:
         """How many runs are made."""
@@ -217,7 +223,7 @@ def run(
     url = how.server_url(where)
     if url is None:
         require_server_of_others(chosen, "--workers 1 in place of --external-workers")
-    how.require_restarts(chosen)
+    how.require_possible(chosen)
     _check_faults(chosen, how)
     how.own_replicas(url, is_distributed=how.distributed)
     if how.dry_run:
@@ -270,7 +276,7 @@ def _dry_run(scenario: Scenario, url: str | None, how: RunFlags) -> int:
         owns_server=url is None,
         allow_shared=how.allow_shared,
     )
-    planned = dry_run(request, how.server_binary, how.server_config)
+    planned = dry_run(request, how.server_binary, how.server_config or ())
     if how.json:
         sys.stdout.buffer.write(formats.encode(planned))
     elif not how.quiet:

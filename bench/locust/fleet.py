@@ -10,7 +10,7 @@ import gevent
 from gevent.event import Event
 
 from bench.clock import host_identity
-from bench.errors import MeasurementError, error_for
+from bench.errors import MeasurementError, UsageError, error_for
 from bench.ipc.messages import (
     Begin,
     Failed,
@@ -212,6 +212,8 @@ class LocustFleet:
         A process without a user is left out once Locust has started all users. Raises
         MeasurementError where no process has a user.
         """
+        if scenario.ack is not None:
+            raise UsageError("ack: Locust's users do not wait for it; use bench run without Locust")
         give_up_s = time.monotonic() + READY_TIMEOUT_S
         deadline_s = give_up_s
         while not should_stop() and time.monotonic() < deadline_s:

@@ -49,6 +49,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     not_sent: int = 0
     refused: int = 0
     """Tasks among ``not_sent`` to which the server replied with an error."""
+    not_replicated: int = 0
+    """Tasks that the server acknowledged, and replicas or files did not as was asked for."""
 
     @property
     def ended(self) -> int:

@@ -29,6 +29,8 @@ class Interval(StrEnum):
 
     SCHEDULE_LAG = "schedule_lag"
     ENQUEUE = "enqueue"
+    DURABLE = "durable"
+    """Recorded only if replicas or files are to acknowledge tasks."""
     QUEUE_WAIT = "queue_wait"
     SERVICE = "service"
     E2E = "e2e"

@@ -116,6 +116,8 @@ def require_producer(report: ProducerReport, limits: ProducerLimits) -> None:
             f"it counts {report.due:,} tasks that were due, {report.sent:,} sent, "
             f"{report.enqueued:,} enqueued and {report.refused:,} refused"
         )
+    _require_indices(report.not_replicated, len(limits.queues), "queue")
+    _require_at_most(sum(report.not_replicated.values()), report.enqueued)
     _require_bins("offered", report.offered_by_bin, sum(report.offered_by_bin))
     _require_at_most(sum(report.offered_by_bin), report.sent)
     _require_bins("enqueued", report.enqueued_by_bin, report.enqueued)

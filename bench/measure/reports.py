@@ -34,6 +34,8 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     sent: int = 0
     enqueued: int = 0
     refused: int = 0
+    not_replicated: dict[int, int] = {}
+    """Acknowledged tasks, by queue index, that replicas or files did not acknowledge as asked."""
     first_error: str = ""
     reconnects: int = 0
     redirected: int = 0

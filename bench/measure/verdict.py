@@ -267,6 +267,14 @@ def _notes_on_producers(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             f"the server replied with errors, the first being {inputs.first_error!r}: check the "
             "server's configuration and log",
         )
+    if counts.not_replicated:
+        yield VerdictReason(
+            "not_replicated",
+            f"{quantity(counts.not_replicated, 'task')} of {counts.enqueued:,} "
+            f"{'was' if counts.not_replicated == 1 else 'were'} acknowledged by the server, but "
+            "not replicated as --ack asks for, so a failover may lose them: check the replicas, "
+            "or give them more time",
+        )
     if (inputs.loop_lag_p99_s or 0) > LOOP_LAG_LIMIT_S:
         yield VerdictReason(
             "loop_lag",

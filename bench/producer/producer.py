@@ -21,6 +21,7 @@ from bench.ipc.progress_board import ProgressBoard
 from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import ProducerReport
 from bench.measure.window import TimeLine
+from bench.producer.durable_recorder import DurableRecorder
 from bench.producer.held_times import HeldTimes
 from bench.producer.lookahead import Lookahead
 from bench.producer.recorder import ProducerRecorder
@@ -86,7 +87,8 @@ class Producer(Generic[Prepared]):
         self._outage_us = round(longest_outage_s(scenario) * 1e6)
         self._held_times = HeldTimes(line) if scenario.faults else None
         fine = fine_recorder(scenario.fine_objectives, scenario.queues)
-        self._recorder = ProducerRecorder(line, scenario.is_closed_loop, fine, self._held_times)
+        recorder = ProducerRecorder if scenario.ack is None else DurableRecorder
+        self._recorder = recorder(line, scenario.is_closed_loop, fine, self._held_times)
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
         self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US

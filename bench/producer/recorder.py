@@ -121,6 +121,8 @@ class ProducerRecorder:
         self.redirected_count = 0
         """Times that a task was refused where it was sent, and sent again, in a cluster."""
         self.nodes_lost = 0
+        self.not_replicated: dict[int, int] = {}
+        """Acknowledged tasks, by queue, that were not acknowledged as was asked for."""
         self.first_error = ""
         self.last_reply_us: int | None = None
 

@@ -48,6 +48,7 @@ class ProducerReporter:
             sent=recorder.sent_count,
             enqueued=recorder.enqueued_count,
             refused=recorder.refused_count,
+            not_replicated=dict(recorder.not_replicated),
             first_error=recorder.first_error,
             reconnects=self.reconnects + recorder.nodes_lost,
             redirected=recorder.redirected_count,

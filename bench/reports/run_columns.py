@@ -13,6 +13,7 @@ _SHOWN = (
     "queue_wait",
     "service",
     "enqueue",
+    "durable",
     "schedule_lag",
 )
 INTERVALS = {name: metrics.INTERVALS[name].meaning for name in _SHOWN}
@@ -37,6 +38,7 @@ _COUNTED_IF_ANY = (
     "active",
     "not_sent",
     "refused",
+    "not_replicated",
 )
 
 

@@ -36,6 +36,9 @@ from bench.wire.ids import run_text
 from bench.workload import metrics
 from bench.workload.scenario import Scenario
 
+_IF_MEASURED = (Interval.E2E_EARLIEST, Interval.DURABLE)
+"""Intervals that stand in a record only where there was something to measure."""
+
 
 def build_record(run: CollectedRun) -> RunRecord:
     """The whole record, verdict and objectives included."""
@@ -121,11 +124,13 @@ def _steady_series(run: CollectedRun) -> list[LatencySeries]:
 def _latency(
     histograms: summary.LatencyTable, queues: Sequence[str]
 ) -> dict[str, dict[str, LatencySummary]]:
-    """Latencies by interval, and by queue or ``all``; ``e2e_earliest`` only where it was seen."""
+    """Latencies by interval, and by queue or ``all``; ``e2e_earliest`` and ``durable`` only where
+    they were measured."""
     shown = [
         interval
         for interval in Interval
-        if interval is not Interval.E2E_EARLIEST or histograms[interval, ALL_QUEUES].count
+        if interval not in (Interval.E2E_EARLIEST, Interval.DURABLE)
+        or histograms[interval, ALL_QUEUES].count
     ]
     return {
         str(interval): {

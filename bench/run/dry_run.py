@@ -5,7 +5,6 @@ What tasks take is measured on a server of this program's own, with tasks of the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -81,7 +80,7 @@ class _TaskCost:
     measured_on: str
 
 
-def dry_run(request: RunRequest, binary: str | None, config: Path | None) -> DryRun:
+def dry_run(request: RunRequest, binary: str | None, config: Sequence[str]) -> DryRun:
     """Returns what the run would do. Raises UsageError where no server can be started to measure
     what a task takes."""
     scenario = request.scenario
@@ -100,7 +99,7 @@ def dry_run(request: RunRequest, binary: str | None, config: Path | None) -> Dry
         measured_on=cost.measured_on,
         memory_bytes=None if tasks is None else tasks * cost.memory_bytes,
         guards=[guard.expression for guard in guards_of(scenario.abort)],
-        faults=[fault.text for fault in getattr(scenario, "faults", ())],
+        faults=[fault.text for fault in scenario.faults],
     )
     return planned if request.owns_server else _on_server(planned, request)
 
@@ -197,7 +196,7 @@ def _commands(scenario: Scenario) -> Iterator[Command]:
         yield ("DEL", *layout.keys_of(queue, task_id))
 
 
-def _cost_of_tasks(scenario: Scenario, binary: str | None, config: Path | None) -> _TaskCost:
+def _cost_of_tasks(scenario: Scenario, binary: str | None, config: Sequence[str]) -> _TaskCost:
     layout, queues = scenario.wire_layout, list(scenario.queues)
     renderer = FrameRenderer(layout, queues, 0, 0, scenario.max_retry)
     with embedded.running(binary, config) as server, open_client(server.url) as client:

@@ -10,6 +10,7 @@ from bench.clock import Clock, Offset, RunClock
 from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.redisio import clock_sync, server_info
+from bench.redisio.durability import require_durability
 from bench.redisio.end_counters import EndCounters
 from bench.redisio.marker import Marker
 from bench.redisio.other_layouts import other_layout_note
@@ -120,6 +121,7 @@ def require_possible(request: RunRequest, client: redis.Redis, cleanup: Cleanup)
     """
     if not request.allow_shared:
         cleanup.require_empty_queues()
+    require_durability(client, request.scenario.ack)
     return guard_monitor.choose(client, request.scenario, owns_server=request.owns_server)
 
 

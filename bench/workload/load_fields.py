@@ -10,6 +10,7 @@ import msgspec
 
 from bench.layouts import registry
 from bench.wire.ids import MAX_PRODUCERS
+from bench.workload.acknowledgement import ACKNOWLEDGEMENT, Acknowledgement
 from bench.workload.declaration import Declared, FieldGroup, FrontEnd
 from bench.workload.distribution import Distribution
 from bench.workload.payload import MIN_SIZE, PayloadContent
@@ -233,6 +234,16 @@ class LoadFields(msgspec.Struct, frozen=True, kw_only=True):
             "8",
         ),
     ] = 4
+    ack: Annotated[
+        Acknowledgement | None,
+        _load(
+            ACKNOWLEDGEMENT,
+            "Whose acknowledgement each batch waits for, beside the server's: wait:REPLICAS or "
+            "waitaof:LOCAL,REPLICAS, and for how long at most.",
+            "wait:1,100ms",
+            without="the server alone",
+        ),
+    ] = None
     max_backlog: Annotated[
         int | None,
         _load(

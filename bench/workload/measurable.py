@@ -47,6 +47,8 @@ def require_measured(metric: Metric, scenario: Scenario) -> None:
         )
     if name == "e2e_earliest" and not scenario.is_observed:
         raise UsageError("it is the lower bound for an external worker's tasks; write e2e")
+    if name in ("durable", "not_replicated") and scenario.ack is None:
+        raise UsageError("no replica is asked for it: set ack, as in --ack wait:1")
     if name == "schedule_lag" and scenario.is_closed_loop:
         raise UsageError("a closed loop has no schedule, so nothing is late for it; write enqueue")
 

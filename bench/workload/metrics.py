@@ -80,6 +80,7 @@ INTERVALS: Mapping[str, Subject] = MappingProxyType(
         {
             "schedule_lag": "due → sent",
             "enqueue": "sent → acknowledged",
+            "durable": "acknowledged → replicated as asked",
             "queue_wait": "sent → started",
             "service": "started → finished",
             "e2e": "due → finished",
@@ -128,6 +129,7 @@ COUNTS: Mapping[str, Subject] = MappingProxyType(
                 "unknown": "sent, but no reply came",
                 "not_sent": "due, and never on the queue",
                 "refused": "refused by Redis",
+                "not_replicated": "acknowledged, but not replicated as asked",
             },
         ),
     }

@@ -267,6 +267,8 @@ def _require_possible_in(entry: LayoutEntry, values: Mapping[str, Any]) -> None:
             f"producer: snippet does not write the {entry.name} layout; "
             f"{_use_layout(lambda each: each.fits_snippet)}, or another producer"
         )
+    if values.get("ack") is not None and values.get("producer", "frames") != "frames":
+        raise UsageError("ack: only the producer frames waits for it; remove one of the two")
     if not entry.layout.has_results:
         for name in ("store_results", "seen_by"):
             if values.get(name) in (True, "result"):

@@ -50,6 +50,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
     assert list(written["counts"]) == [
         *("due", "enqueued", "completed", "failed", "outcome_unknown", "retried"),
         *("pending", "active", "lost", "duplicated", "unknown", "not_sent", "refused"),
+        "not_replicated",
     ]
     assert list(written["rates"]) == [
         *("asked_per_s", "enqueued_per_s", "completed_per_s", "finished_per_s")
@@ -203,7 +204,10 @@ def test_the_example_is_the_same_always_and_its_figures_fit_each_other() -> None
     assert list(each.queues) == list(QUEUES) == list(each.scenario.queues)
     assert each.counts == total(each.queues.values())
     assert [imbalance(counts) for counts in each.queues.values()] == [None] * 3
-    assert set(each.latency) == set(Interval) - {Interval.E2E_EARLIEST}  # of observed runs alone
+    assert set(each.latency) == set(Interval) - {
+        Interval.E2E_EARLIEST,
+        Interval.DURABLE,
+    }  # of some runs
     for by_queue in each.latency.values():
         assert list(by_queue) == ["all", *QUEUES]
         assert by_queue["all"].count == sum(by_queue[queue].count for queue in QUEUES)

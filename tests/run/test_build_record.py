@@ -51,7 +51,7 @@ def test_a_healthy_run_is_valid_and_every_part_of_the_record_is_there() -> None:
     assert record.clock == run_record.ClockInfo("monotonic", 0.0)
     assert record.observation is None
     assert record.slo == []
-    assert set(record.latency) == set(map(str, Interval)) - {"e2e_earliest"}
+    assert set(record.latency) == set(map(str, Interval)) - {"e2e_earliest", "durable"}
     assert set(record.latency["e2e"]) == {"all", QUEUE}
     assert record.latency["e2e"]["all"].max_s == 0.001
     assert record.latency["schedule_lag"][QUEUE].count == 100

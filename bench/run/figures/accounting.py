@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from bench.measure import endings, ledger
 from bench.measure.bits import Bits
 from bench.measure.endings import CountedEnds, CounterReadings
@@ -57,7 +59,13 @@ def account(run: CollectedRun) -> Account:
 
 
 def _counts(run: CollectedRun) -> dict[str, Counts]:
-    return ledger.account(evidence_of(run))
+    missed = [report.not_replicated for report in run.producers]
+    return {
+        queue: msgspec.structs.replace(
+            counts, not_replicated=sum(each.get(index, 0) for each in missed)
+        )
+        for index, (queue, counts) in enumerate(ledger.account(evidence_of(run)).items())
+    }
 
 
 def evidence_of(run: CollectedRun) -> ledger.Evidence:
