@@ -13,6 +13,7 @@ from bench.errors import (
     NoResult,
     NothingToVerify,
     RecordError,
+    RunAborted,
     ScenarioError,
     ServerUnreachable,
     TaskNotFound,
@@ -31,6 +32,7 @@ EXIT_CODES: list[tuple[type[BenchError], int]] = [
     (NothingToVerify, 3),
     (ServerUnreachable, 6),
     (MeasurementError, 4),
+    (RunAborted, 7),
     (InternalError, 70),
 ]
 
@@ -73,6 +75,7 @@ def test_exit_codes_keep_their_numbers() -> None:
         "INVALID": 4,
         "SLO_MISSED": 5,
         "UNREACHABLE": 6,
+        "ABORTED": 7,
         "INTERNAL": 70,
         "INTERRUPTED": 130,
     }

@@ -124,7 +124,7 @@ def test_the_oracle_accepts_what_is_documented(ending: Ending) -> None:
         (Ending(how="ended", code=0, out="x", peak_bytes=1 << 30), "memory: 1024 MiB"),
         (Ending(how="ended", code=0), "exit code 0 without a result"),
         (Ending(how="ended", code=1, out="x"), "exit code 1"),
-        (Ending(how="ended", code=7, out="x"), "exit code 7 is not documented"),
+        (Ending(how="ended", code=8, out="x"), "exit code 8 is not documented"),
         (Ending(how="ended", code=2, err="bench: no\n"), "exit code 2, and not 0 or 4"),
         (Ending(how="ended", code=4), "exit code 4 without a word"),
         (Ending(how="ended", code=0, out="a\x1b[2Jb"), "active characters in output"),
