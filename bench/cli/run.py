@@ -25,6 +25,7 @@ from bench.cli.restarts import show as show_restarts
 from bench.cli.topology_flags import TopologyFlags
 from bench.errors import ExitCode, UsageError
 from bench.faults.servers import OwnServer
+from bench.faults.targets import ServerTarget
 from bench.faults.topologies import OwnTopologyServer
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
@@ -35,6 +36,7 @@ from bench.records.run_record import RecordFile, RunRecord
 from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
+from bench.redisio.own_topology import OwnTopology
 from bench.reports.progress import live_view
 from bench.reports.run import print_report
 from bench.run.awaited_workers import require_server_of_others
@@ -220,17 +222,9 @@ def run(
     flags, where, how = flags or ScenarioFlags(), where or ServerFlags(), how or RunFlags()
     chosen = scenario_from(scenario, flags)
     payloads(chosen)  # reports an unusable payload file before anything starts
-    url = how.server_url(where)
-    if url is None:
-        require_server_of_others(chosen, "--workers 1 in place of --external-workers")
-    how.require_possible(chosen)
-    _check_faults(chosen, how)
-    how.own_replicas(url, is_distributed=how.distributed)
+    url = _checked_url(chosen, where, how)
     if how.dry_run:
         return _dry_run(chosen, url, how)
-    if how.distributed and url is not None:
-        refuse_cluster(url, "Locust's processes keep")
-        open_client(url).close()  # before anybody starts workers for a server that is not there
     cluster = how.cluster()
     path = _file_of(how, chosen)
     with contextlib.ExitStack() as stack:
@@ -251,6 +245,21 @@ def run(
         if how.shows_report(path, code):
             show()
     return code
+
+
+def _checked_url(scenario: Scenario, where: ServerFlags, how: RunFlags) -> str | None:
+    """Returns the URL of a server of others; None for one of the run's own. Raises UsageError for
+    flags that cannot be combined, and ServerUnreachable."""
+    url = how.server_url(where)
+    if url is None:
+        require_server_of_others(scenario, "--workers 1 in place of --external-workers")
+    how.require_possible(scenario)
+    _check_faults(scenario, how)
+    how.own_replicas(url, is_distributed=how.distributed)
+    if how.distributed and url is not None:
+        refuse_cluster(url, "Locust's processes keep")
+        open_client(url).close()  # before anybody starts workers for a server that is not there
+    return url
 
 
 def _check_faults(scenario: Scenario, how: RunFlags) -> None:
@@ -318,6 +327,13 @@ class _Job:
             return self.run(path)
         return replace(self, scenario=self.of_seed(self.scenario.seed + number - 1)).run(path)
 
+    def _own_servers(self) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
+        return self.how.own_servers(
+            self.how.server_binary,
+            self.how.server_config or (),
+            persistent=needs_persistence(self.scenario.faults),
+        )
+
     def run(self, path: Path) -> tuple[RunRecord, bool]:
         """Returns the record of a run, which is saved, and whether the run was interrupted."""
         how, cluster = self.how, self.cluster
@@ -329,19 +345,8 @@ class _Job:
         ):
             url, open_url, own = self.url, None, None
             if url is None and cluster is None:
-                server = stack.enter_context(
-                    how.own_servers(
-                        how.server_binary,
-                        how.server_config or (),
-                        persistent=needs_persistence(self.scenario.faults),
-                    )
-                )
-                url, open_url = server.url, server.open_url
-                own = (
-                    OwnServer(server)
-                    if isinstance(server, EmbeddedServer)
-                    else OwnTopologyServer(server)
-                )
+                server = stack.enter_context(self._own_servers())
+                url, open_url, own = server.url, server.open_url, _as_target(server)
             request = RunRequest(
                 url=url or "",
                 scenario=self.scenario,
@@ -369,6 +374,13 @@ class _Job:
             monitor.settle(finished)
             _save(file.save, how, finished)
             return finished, should_stop()
+
+
+def _as_target(server: EmbeddedServer | OwnTopology) -> ServerTarget:
+    """The run's own server as what faults strike."""
+    if isinstance(server, EmbeddedServer):
+        return OwnServer(server)
+    return OwnTopologyServer(server)
 
 
 def _save(save: Callable[[RunRecord], None], how: RunFlags, finished: RunRecord) -> None:

@@ -8,8 +8,9 @@ from bench.measure.histogram import Histogram
 from bench.measure.objectives_so_far import MeasuredSoFar, known_counts, latency_s, rate_per_s
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.names import ALL_QUEUES
+from bench.workload.comparisons import Unit
 from bench.workload.guards import Aborted, Guard
-from bench.workload.metrics import Metric, Unit, format_value
+from bench.workload.metrics import Metric, format_value
 
 RATE_OVER_S = 1.0
 """The time over which rates are taken."""

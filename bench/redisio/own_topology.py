@@ -107,11 +107,11 @@ def running(
         for node in nodes:
             _await_sentinel(node, secret, replicas)
         place = f"{','.join(map(str, nodes))}/{MASTER_NAME}/0"
+        user = parse(master.url).user.name
+        options = f"sentinel_username={USER}&sentinel_password={secret}"
+        url = f"redis+sentinel://{user}:{secret}@{place}?{options}"
         yield OwnTopology(
-            url=(
-                f"redis+sentinel://{parse(master.url).user.name}:{secret}@{place}"
-                f"?sentinel_username={USER}&sentinel_password={secret}"
-            ),
+            url=url,
             open_url=f"redis+sentinel://{place}",
             servers=tuple(servers),
             sentinels=nodes,
@@ -224,11 +224,8 @@ def _asked(node: NodeAddress, secret: str, *command: str) -> object:
     """The reply of a Sentinel; None where it does not answer yet."""
     with (
         contextlib.suppress(redis.exceptions.ConnectionError, redis.exceptions.TimeoutError),
-        redis.Redis(
-            host=node.host,
-            port=node.port,
-            username=USER,
-            password=secret,
+        redis.Redis.from_url(
+            f"redis://{USER}:{secret}@{node}",
             protocol=2,
             decode_responses=True,
             retry=NoRetries(),

@@ -78,7 +78,7 @@ def read_usage(client: redis.Redis) -> ServerUsage:
     """The current counters; of a cluster, those of its masters. Raises redis-py's errors."""
     if isinstance(client, ClusterClient):
         return _together({name: read_usage(node) for name, node in client.masters.items()})
-    info = _everything(client)
+    info = everything(client)
     by_name = {
         name.removeprefix("cmdstat_"): int(statistics["calls"])
         for name, statistics in info.items()
@@ -193,7 +193,7 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
 
     Raises redis-py's errors.
     """
-    info = _everything(client)
+    info = everything(client)
     settings: dict[str, str] = {}
     with contextlib.suppress(redis.exceptions.ResponseError):  # managed servers often forbid it
         settings = {str(key): str(value) for key, value in client.config_get("*").items()}
@@ -215,7 +215,7 @@ def describe(client: redis.Redis, url: str) -> dict[str, object]:
     }
 
 
-def _everything(client: redis.Redis) -> dict[str, Any]:
+def everything(client: redis.Redis) -> dict[str, Any]:
     """The reply to ``INFO``; empty for a user who may not ask."""
     try:
         found: dict[str, Any] = client.info("everything")

@@ -19,7 +19,8 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
-from bench.workload.metrics import Metric, Unit, parse_metric
+from bench.workload.comparisons import Unit
+from bench.workload.metrics import Metric, parse_metric
 from bench.workload.scenario import Scenario
 
 _LATENCY, _THROUGHPUT = "latency", "throughput"

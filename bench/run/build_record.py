@@ -19,6 +19,7 @@ from bench.records.run_record import (
     RecordWarning,
     Resources,
     RunRecord,
+    SloResult,
     Warmup,
 )
 from bench.records.summaries import summarise
@@ -30,6 +31,7 @@ from bench.run.figures.fault_outcomes import fault_report
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
+from bench.run.figures.steady_part import SteadyPart
 from bench.run.figures.verdict_inputs import unknown_latencies, verdict_inputs
 from bench.secrets import hide_in_command_text
 from bench.wire.ids import run_text
@@ -48,20 +50,17 @@ def build_record(run: CollectedRun) -> RunRecord:
         *(report.measured for report in run.workers),
     ]
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
-    histograms = summary.latencies(measured, queues, cut.first_slice)
     accounted = account(run)
     counts, total = accounted.by_queue, accounted.total
     window = Window(cut.left_out_s, enqueue_end_s(run))
-    rates = rates_in(run, window, total)
-    faults = fault_report(run, window, total)
-    resources = resources_in(run, total, window)
-    inputs = verdict_inputs(run, cut, window, accounted, histograms, faults.outcomes)
+    histograms = summary.latencies(measured, queues, cut.first_slice)
+    steady = SteadyPart(cut, window, accounted, histograms, fault_report(run, window, total))
+    rates, resources = rates_in(run, window, total), resources_in(run, total, window)
+    inputs = verdict_inputs(run, steady)
     judgement, reasons = verdict.judge(inputs)
     bound = attribution(
         run, resources, window, rates, histograms, {reason.code for reason in reasons}
     )
-    unknown = {*accounted.uncounted, *unknown_latencies(inputs)}
-    value_of = summary.lookup(histograms, counts, _by_metric(rates, resources), unknown)
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,
@@ -88,14 +87,27 @@ def build_record(run: CollectedRun) -> RunRecord:
         network=run.network,
         clock=_clock(run),
         warmup=_warmup(run, cut, measured),
-        slo=objectives.evaluated(
-            run.scenario.slo,
-            value_of,
-            objectives.largest_possible(counts, rates),
-            faults.outcomes,
-        ),
-        faults=[*faults.outcomes],
+        slo=_objectives(run, steady, rates, resources, unknown_latencies(inputs)),
+        faults=[*steady.faults.outcomes],
     )
+
+
+def _objectives(
+    run: CollectedRun,
+    steady: SteadyPart,
+    rates: Rates,
+    resources: Resources,
+    unknown: Sequence[Interval],
+) -> list[SloResult]:
+    accounted = steady.accounted
+    value_of = summary.lookup(
+        steady.histograms,
+        accounted.by_queue,
+        _by_metric(rates, resources),
+        {*accounted.uncounted, *unknown},
+    )
+    most_of = objectives.largest_possible(accounted.by_queue, rates)
+    return objectives.evaluated(run.scenario.slo, value_of, most_of, steady.faults.outcomes)
 
 
 def _by_metric(rates: Rates, resources: Resources) -> dict[str, float | None]:

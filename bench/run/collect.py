@@ -42,13 +42,7 @@ def collect(supervisor: Supervisor) -> CollectedRun:
     """Stop the workers, take the final reports, and read what is left in the lists."""
     prepared, state = supervisor.prepared, supervisor.state
     usage_after, own_commands = _usage_after(prepared), _own_commands(supervisor)
-    _give_up(prepared.fleet.producers, INTERRUPTED_TIMEOUT_S)
-    _stop(supervisor, prepared.workers.serving)
-    # Read before the observer's final queries, so that a task that ends in between is found twice
-    # rather than never.
-    remaining = _find_remaining(supervisor)
-    counted = _counted(prepared)
-    _stop(supervisor, prepared.workers.observers)
+    remaining, counted = _stop_all(supervisor)
     duration_s = supervisor.running.offset_us() / 1e6
     _note_failures(supervisor)
     clocks = _clocks(supervisor)
@@ -90,6 +84,20 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,
     )
+
+
+def _stop_all(
+    supervisor: Supervisor,
+) -> tuple[RemainingTasks, Mapping[str, CountedEnds]]:
+    """Stop all processes; returns what the lists and the queues' counters then hold."""
+    prepared = supervisor.prepared
+    _give_up(prepared.fleet.producers, INTERRUPTED_TIMEOUT_S)
+    _stop(supervisor, prepared.workers.serving)
+    # Read before the observer's final queries, so that a task that ends in between is found twice
+    # rather than never.
+    remaining, counted = _find_remaining(supervisor), _counted(prepared)
+    _stop(supervisor, prepared.workers.observers)
+    return remaining, counted
 
 
 def _serving(workers: Sequence[WorkerReport]) -> int:

@@ -13,8 +13,8 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.redisio import server_info
 from bench.redisio.cluster.client import ClusterClient
 from bench.run.server_sampler import ServerSampler
+from bench.workload.comparisons import Unit
 from bench.workload.guards import MEMORY_GUARD, NO_DEFAULT, Aborted, Guard, guards_of, parse_guard
-from bench.workload.metrics import Unit
 from bench.workload.scenario import Scenario
 
 _UNTOLD = "the server does not tell this user"
@@ -75,9 +75,9 @@ def _says_of_memory(scenario: Scenario) -> bool:
 def _info_of(client: redis.Redis) -> Mapping[str, Any]:
     """What the server tells; of a cluster, what its fullest node does."""
     if isinstance(client, ClusterClient):
-        return server_info.fullest([node.info("everything") for node in client.masters.values()])
-    found: dict[str, Any] = client.info("everything")
-    return found
+        nodes = [server_info.everything(node) for node in client.masters.values()]
+        return server_info.fullest(nodes)
+    return server_info.everything(client)
 
 
 def _load_of(info: Mapping[str, Any]) -> ServerLoad:

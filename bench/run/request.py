@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from bench.errors import UsageError
 from bench.faults.targets import ServerTarget
 from bench.layouts import registry
 from bench.redisio.cluster.layouts import require_one_command, require_one_slot
@@ -62,6 +63,11 @@ def for_topology(request: RunRequest) -> RunRequest:
         return request
     scenario = request.scenario
     queues = list(scenario.queues)
+    if scenario.ack is not None:
+        raise UsageError(
+            "ack: the nodes of a cluster have replicas of their own, and no reply speaks of all of "
+            "them: remove it, or measure a single server"
+        )
     require_one_slot(request.url, scenario.wire_layout, queues)
     if registry.get(scenario.layout).refuses_duplicates:
         scenario = msgspec.structs.replace(scenario, duplicate_check=True)

@@ -20,8 +20,9 @@ import msgspec
 from bench import units
 from bench.errors import UsageError, nearest, quoted
 from bench.names import ALL_QUEUES
-from bench.workload import metrics
-from bench.workload.metrics import Metric, Subject, Unit
+from bench.workload import comparisons, metrics
+from bench.workload.comparisons import Unit
+from bench.workload.metrics import Metric, Subject
 
 NO_DEFAULT = "none"
 """What is written to have no guard but those that are written."""
@@ -65,7 +66,7 @@ class Guard:
 
     def is_true(self, value: float | None) -> bool:
         """Whether the comparison is true for a value; False for None, which is no value."""
-        return value is not None and metrics.is_true(value, self.operator, self.limit)
+        return value is not None and comparisons.is_true(value, self.operator, self.limit)
 
 
 class Aborted(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ def parse_guard(expression: str) -> Guard:
     cannot be read."""
     written = " ".join(expression.split())
     condition, said, duration = written.partition(" for ")
-    parts = metrics.split_comparison(condition)
+    parts = comparisons.split_comparison(condition)
     if parts is None:
         raise UsageError(
             f"{quoted(expression)} is not a guard: write for example redis.memory > 80%, "
@@ -95,7 +96,7 @@ def parse_guard(expression: str) -> Guard:
     try:
         lasts_s = units.parse_duration(duration) if said else 0.0
         metric = _metric(parts.left, parts.right)
-        limit = metrics.read_value(metric.unit, parts.right)
+        limit = comparisons.read_value(metric.unit, parts.right)
         guard = Guard(written, metric, parts.operator, limit, lasts_s)
         _require_possible(guard)
     except UsageError as error:

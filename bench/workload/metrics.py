@@ -15,31 +15,17 @@ A value is written with its unit: a duration (``50ms``), a rate (``40000/s``). A
 number, and a cost may be a bare one where its name says the unit.
 """
 
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from bench import units
 from bench.errors import UsageError, nearest, quoted
 from bench.names import ALL_QUEUES
+from bench.workload.comparisons import Unit, is_true, read_value, split_comparison
 from bench.workload.faults import FaultKind
-
-
-class Unit(StrEnum):
-    """The unit in which a metric is stored and computed."""
-
-    SECONDS = "s"
-    PER_SECOND = "tasks/s"
-    TASKS = "tasks"
-    MICROSECONDS = "µs"
-    BYTES = "bytes"
-    SHARE = "%"
-    """Stored as a number: 0.8 for 80%."""
-
 
 Kind = Literal["interval", "rate", "count", "cost", "fault", "live"]
 """``live`` is known only while a run lasts: see ``bench.workload.guards``."""
@@ -186,16 +172,6 @@ OF_FAULTS: Mapping[str, Subject] = MappingProxyType(
 """What faults do to the tasks of a run: of those of one kind, or of all. In braces the name of a
 kind of fault means its faults, and any other name a sub-queue."""
 
-_OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
-    {
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-        "==": operator.eq,
-    }
-)
-_EXPRESSION = re.compile(r"(?P<metric>[^<>=]+?)\s*(?P<operator><=|>=|==|<|>)\s*(?P<value>.+)")
 _METRIC = re.compile(r"(?P<name>\w+)(?:\{(?P<queue>[^{}]+)\})?(?:\.(?P<statistic>[\w.]+))?")
 _PERCENTILE = re.compile(r"p(\d+(?:\.\d+)?)")
 
@@ -256,7 +232,7 @@ class Objective:
 
     def holds(self, value: float | None) -> bool:
         """Returns whether a measured value meets the objective; False without data."""
-        return value is not None and _OPERATORS[self.operator](value, self.limit)
+        return value is not None and is_true(value, self.operator, self.limit)
 
 
 def parse_metric(text: str) -> Metric:
@@ -332,63 +308,6 @@ def parse_objective(expression: str) -> Objective:
     except UsageError as error:
         raise UsageError(f"{quoted(expression)}: {error}") from None
     return Objective(expression.strip(), metric, parts.operator, limit)
-
-
-class WrittenComparison(NamedTuple):
-    """A comparison as written: what is compared, how, and with what."""
-
-    left: str
-    operator: str
-    right: str
-
-
-def split_comparison(expression: str) -> WrittenComparison | None:
-    """Returns the parts of a comparison, without blanks around them; None for any other text."""
-    match = _EXPRESSION.fullmatch(expression.strip())
-    if match is None:
-        return None
-    return WrittenComparison(match["metric"], match["operator"], match["value"].strip())
-
-
-def is_true(value: float, operator: str, limit: float) -> bool:
-    """Returns whether a value and a limit compare as one of the five operators says."""
-    return _OPERATORS[operator](value, limit)
-
-
-def read_value(unit: Unit, text: str) -> float:
-    """Returns a value as written, in the unit. Raises UsageError for one that cannot be read."""
-    return _READERS[unit](text)
-
-
-def _whole(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,15}", text):
-        raise UsageError(f"{quoted(text)} is not a whole number of tasks")
-    return float(text)
-
-
-def _microseconds(text: str) -> float:
-    """The metric's name says µs, so a bare number is one; a duration is converted."""
-    is_bare = re.fullmatch(units.NUMBER_PATTERN, text) is not None
-    return units.parse_duration(f"{text}us" if is_bare else text) * 1e6
-
-
-def _percentage(text: str) -> float:
-    number = text.removesuffix("%").strip()
-    if not text.endswith("%") or re.fullmatch(units.NUMBER_PATTERN, number) is None:
-        raise UsageError(f"{quoted(text)} is not a percentage: write for example 80%")
-    return float(number) / 100
-
-
-_READERS: Mapping[Unit, Callable[[str], float]] = MappingProxyType(
-    {
-        Unit.SECONDS: units.parse_duration,
-        Unit.PER_SECOND: units.parse_rate,
-        Unit.TASKS: _whole,
-        Unit.MICROSECONDS: _microseconds,
-        Unit.BYTES: lambda text: float(units.parse_bytes(text)),
-        Unit.SHARE: _percentage,
-    }
-)
 
 
 def format_value(metric: Metric, value: float) -> str:

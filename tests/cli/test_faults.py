@@ -85,8 +85,8 @@ def test_a_table_in_a_file_is_refused_as_the_files(bench: Bench, folder: Path) -
 
 
 def test_a_fault_that_the_figures_leave_out_is_noted_unless_the_run_is_quiet(bench: Bench) -> None:
-    words = [*SHORT_RUN, *NOWHERE, "--warmup", "200ms", "--faults", "100ms pause clients 10ms"]
+    words = [*SHORT_RUN, *NOWHERE, "--warmup", "200ms", "--faults", "100ms kill worker 1"]
     noted = bench(*words)
     assert noted.code == 6
-    assert "bench: faults: '100ms pause clients 10ms' begins within the warm-up" in noted.err
+    assert "bench: faults: '100ms kill worker 1' begins within the warm-up" in noted.err
     assert "warm-up" not in bench(*words, "--quiet").err

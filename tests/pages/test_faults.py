@@ -11,11 +11,12 @@ from bench.workload.resolve import resolve
 from tests.sources import ROOT
 
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+PLAN = PAGE.partition("## The plan")[2].partition("\n## ")[0]
 BASE: dict[str, object] = {"queues": {"a_b": 1}, "rate": 100, "duration": "60s", "workers": 4}
 
-FAULT_ROWS = re.findall(r"^\| `((?:random )?\d[^`]*)` \|", PAGE, re.MULTILINE)
+FAULT_ROWS = re.findall(r"^\| `((?:random )?\d[^`]*)` \|", PLAN, re.MULTILINE)
 OBJECTIVE_ROWS = re.findall(r"^\| `(\w+\{\w+\}[^`]*)` \|", PAGE, re.MULTILINE)
-IN_SENTENCES = re.findall(r"`((?:random )?\d+s[^`]*)`", PAGE)
+IN_SENTENCES = re.findall(r"`((?:random )?\d+s[^`]*)`", PLAN)
 FILES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

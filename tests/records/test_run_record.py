@@ -41,7 +41,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         *("environment", "server", "verdict", "warnings", "guards", "aborted"),
         *("attribution", "bound_by", "counts"),
         *("queues", "rates", "latency", "observation", "inversions", "series", "resources"),
-        *("clock", "warmup", "slo", "faults"),
+        *("network", "clock", "warmup", "slo", "faults"),
     ]
     assert list(written["latency"]["e2e"]["all"]) == [
         *("count", "min_s", "mean_s", "p50_s", "p90_s", "p95_s", "p99_s", "p999_s", "max_s"),

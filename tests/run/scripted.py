@@ -170,6 +170,7 @@ class ScriptedSampler:
     states: dict[str, dict[str, int]] = field(default_factory=dict)
     commands: int = 0
     memory_limit: Any = None
+    memory_bytes: int | None = None
 
     def sample(self, offset_us: int) -> None:
         self.sampled_us.append(offset_us)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import ScenarioError, UsageError
+from bench.workload.comparisons import Unit
 from bench.workload.guards import LIVE, parse_guard
-from bench.workload.metrics import Unit
 from bench.workload.override import override
 from bench.workload.resolve import resolve
 from bench.workload.scenario import Scenario

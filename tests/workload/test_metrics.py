@@ -8,14 +8,8 @@ from bench.errors import UsageError
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
 from bench.workload import metrics
-from bench.workload.metrics import (
-    Metric,
-    Objective,
-    Unit,
-    format_value,
-    parse_metric,
-    parse_objective,
-)
+from bench.workload.comparisons import Unit
+from bench.workload.metrics import Metric, Objective, format_value, parse_metric, parse_objective
 
 SUBJECTS = {**metrics.INTERVALS, **metrics.RATES, **metrics.COUNTS, **metrics.COSTS}
 

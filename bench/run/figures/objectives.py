@@ -6,7 +6,8 @@ from bench.measure.faults import FaultOutcome
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import Rates, SloResult
-from bench.workload.metrics import ALL_FAULTS, Metric, Unit, parse_objective
+from bench.workload.comparisons import Unit
+from bench.workload.metrics import ALL_FAULTS, Metric, parse_objective
 
 
 def evaluated(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.measure import summary
-from bench.measure.faults import FaultOutcome, InjectedFault
+from bench.measure.faults import InjectedFault
 from bench.measure.histogram import Histogram
 from bench.measure.leases import RECOVERY_S
 from bench.measure.ledger import Counts
@@ -24,10 +24,10 @@ from bench.measure.verdict_inputs import (
 )
 from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
-from bench.run.figures.accounting import Account
 from bench.run.figures.rates import Window, enqueued_per_s
 from bench.run.figures.resources import loop_lag_p99_s
 from bench.run.figures.server_use import evicted_keys, lost_data, unknown_costs
+from bench.run.figures.steady_part import SteadyPart
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
 _LAST_SECONDS_S = 5.0
@@ -38,15 +38,10 @@ _BETWEEN_PROCESSES = (Interval.QUEUE_WAIT, Interval.E2E, Interval.E2E_FROM_SEND)
 """Latencies from a stamp of a producer to one of a worker or an observer."""
 
 
-def verdict_inputs(
-    run: CollectedRun,
-    cut: summary.WarmupCut,
-    window: Window,
-    accounted: Account,
-    histograms: summary.LatencyTable,
-    outcomes: Sequence[FaultOutcome] = (),
-) -> VerdictInputs:
-    """The inputs of ``verdict.judge`` for a whole run; ``outcomes`` are those of its faults."""
+def verdict_inputs(run: CollectedRun, steady: SteadyPart) -> VerdictInputs:
+    """The inputs of ``verdict.judge`` for a whole run."""
+    cut, window, histograms = steady.cut, steady.window, steady.histograms
+    accounted, outcomes = steady.accounted, steady.faults.outcomes
     scenario, counts = run.scenario, accounted.total
     return VerdictInputs(
         counts=counts,
