@@ -10,6 +10,7 @@ from bench.measure.faults import FaultOutcome, InjectedFault
 from bench.measure.fine_recorder import FineRecorder, FineRows
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval
+from bench.measure.reports import ObserverReport
 from bench.run.build_record import build_record
 from bench.run.collected import CollectedRun
 from bench.run.figures.accounting import account
@@ -215,6 +216,20 @@ def test_what_a_killed_worker_did_after_its_last_report_makes_its_gap_a_bound() 
     (found,) = outcomes_of(run_of([kill], workers=[dead, next_one]))
     assert found.completion_gap_s == pytest.approx(2.2, abs=0.02)
     assert found.completion_gap_at_least_s == pytest.approx(2.0, abs=0.02)
+
+
+def test_completions_that_an_observer_saw_count_and_processes_of_others_say_nothing() -> None:
+    finished_us = held_back(due_us() + 1000, [(8.0, 9.0)])
+    seen = workers_rows(finished_us, finished_us - due_us())
+    observer = worker({}, name="observer", observed=ObserverReport(method="polling"), fine=seen)
+    chosen = scenario(
+        rate=RATE, duration=LENGTH_S, worker="external", worker_command="their-worker"
+    )
+    stall = fault(FaultKind.STALL, 8.0, 9.0)
+    run = run_of([stall], workers=[worker({}, name="worker command"), observer])
+    (found,) = outcomes_of(collected_like(run, chosen))
+    assert found.completion_gap_s == pytest.approx(1.0, abs=0.02)
+    assert "completion rate" in found.recovered_s
 
 
 def test_without_workers_there_are_no_figures_of_completions() -> None:

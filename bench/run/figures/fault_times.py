@@ -66,7 +66,8 @@ class _Rows:
         self._until_us = enqueued_until_us
         self._length = int(run.duration_s * 1e6) // ROW_US + 1
         self._producers = _fine(report.fine for report in run.producers)
-        self._workers = _fine(report.fine for report in run.workers)
+        self._reporting = _reporting(run)
+        self._workers = _fine(report.fine for report in self._reporting)
         self._acknowledged = self._events(self._producers, "acknowledged")
         self._finished = self._events(self._workers, "finished")
         self._served_until_us = enqueued_until_us
@@ -137,7 +138,7 @@ class _Rows:
             return None
         unknown = [
             stretch
-            for report in self._run.workers
+            for report in self._reporting
             if (stretch := self._unreported(report)) is not None
         ]
         return longest_gap(self._finished, span, self._served_until_us, unknown)
@@ -153,6 +154,13 @@ class _Rows:
             if _kills_workers(each) and each.began_us is not None and each.began_us >= made_us
         ]
         return made_us, min(kills, default=round(self._run.duration_s * 1e6))
+
+
+def _reporting(run: CollectedRun) -> list[WorkerReport]:
+    """The reports on tasks: of the observer alone, where the workers are those of others."""
+    if run.observed is None:
+        return list(run.workers)
+    return [report for report in run.workers if report.observed is not None]
 
 
 def _kills_workers(fault: InjectedFault) -> bool:
