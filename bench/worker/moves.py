@@ -17,7 +17,8 @@ from bench.worker.server_calls import TaskMove
 _ERROR_TEXT = "failed on purpose (failure_rate)"
 _GONE = None
 _ENDED = frozenset((STATE_COMPLETED, STATE_ARCHIVED, _GONE))
-"""A task that is gone has ended: layouts may delete what is completed, and hashes expire."""
+"""What has ended. A layout may delete what is completed, so that a task which is gone has ended;
+where it keeps that, such a task was lost by the server."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class QueueMoves:
     ) -> "QueueMoves":
         """The moves of a layout; ``result`` is None if results are not stored."""
         steps = Transitions(layout, queue, result, _ERROR_TEXT, retry_delay_s)
-        retried = frozenset((STATE_RETRY, _GONE))
+        are_kept = layout.keeps_completed(result is not None)
+        ended = _ENDED - {_GONE} if are_kept else _ENDED
         ends = {
-            AttemptOutcome.COMPLETED: TaskMove(steps.complete, _ENDED),
-            AttemptOutcome.RETRIED: TaskMove(steps.retry, retried),
-            AttemptOutcome.ARCHIVED: TaskMove(steps.archive, _ENDED),
+            AttemptOutcome.COMPLETED: TaskMove(steps.complete, ended),
+            AttemptOutcome.RETRIED: TaskMove(steps.retry, frozenset((STATE_RETRY,))),
+            AttemptOutcome.ARCHIVED: TaskMove(steps.archive, ended),
         }
         wholes = {
             AttemptOutcome.COMPLETED: steps.start_and_complete,

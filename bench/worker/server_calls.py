@@ -308,7 +308,7 @@ class ServerCalls:
         for index, state in enumerate((yield from self._states(queue, task_ids))):
             if state in move.reached:
                 continue
-            if not move.is_start or state == STATE_ACTIVE:
+            if state is not None and (not move.is_start or state == STATE_ACTIVE):
                 left.append(index)
             else:
                 not_moved[index] = ""

@@ -17,7 +17,9 @@ from bench.wire.layout_contract import Layout, Reservation
 from bench.wire.refusals import is_of_another_server
 from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Operation, Reconnect, Request, RequestNoReply, Sleep
+from bench.worker.moves import QueueMoves
 from bench.worker.popping import UNUSABLE_US
+from bench.worker.recorder import AttemptOutcome
 from bench.worker.server_calls import REFUSED_FOR_US, RETRY_EVERY_US, ServerCalls, undo_pop
 from bench.workload.distribution import Distribution
 from tests.worker.test_coroutines import (
@@ -301,11 +303,34 @@ def test_after_a_lost_connection_each_task_goes_on_from_the_state_it_is_in() -> 
     started(driver, 0, 1, 2, 3)
     states(4, popping.throw(ConnectionLost("cut")))
     found = [[b"completed", b"t"], [b"active", b"t"], [None, b"t"], [None, None]]
-    # 0 has ended, 1 was started, 2 may be on the active list; 3 is gone, as what has ended may be.
+    # 0 has ended, 1 was started, 2 may be on the active list; 3 was lost by the server.
     assert asked(popping.send(found)) == b"".join(commands(RUNQY, "complete", 1))
     assert asked(popping.send([])) == b"".join(commands(RUNQY, "put_back", 2))
     popping.send([])
-    assert (driver.completed, driver.worker.in_flight) == (3, 0)
+    assert (driver.completed, driver.worker.in_flight) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("layout", "result", "shows_end"),
+    [(RUNQY, None, False), (ASYNQ, None, True), (ASYNQ, b"{}", False)],
+    ids=["runqy", "asynq", "asynq-stored"],
+)
+def test_that_a_task_is_gone_shows_its_end_only_where_that_deletes_it(
+    layout: Layout, result: bytes | None, shows_end: bool
+) -> None:
+    """Elsewhere a server that was emptied has lost it."""
+    moves = QueueMoves.of(layout, HIGH, result, 1.0)
+    for move in (moves.end(AttemptOutcome.COMPLETED), moves.whole(AttemptOutcome.COMPLETED)):
+        assert (None in move.reached) == shows_end
+
+
+def test_a_failed_attempt_at_a_task_that_is_gone_is_followed_by_no_other() -> None:
+    driver = Driver(prefetch=16, failure_rate=1.0)
+    popping = driver.coroutines[0]
+    started(driver, 0)
+    states(1, popping.throw(ConnectionLost("cut")))
+    popping.send([[None, None]])
+    assert (driver.worker.waiting_retry, driver.worker.in_flight) == (0, 0)
 
 
 def test_a_move_on_a_connection_that_is_lost_again_and_again_is_finished_in_the_end() -> None:
