@@ -88,12 +88,15 @@ def look_up(
 ) -> ReconciledTasks:
     """Looks up every task that was sent and is in none of the ``known`` sets.
 
-    A task whose hash is gone has ended if the server acknowledged it. One that is active and on no
+    A task whose hash is gone has ended if the server acknowledged it, unless the run's own workers
+    keep what they have completed: then it is lost. One that is active and on no
     list has left its worker and was never marked as ended: how it ended is not known either; but if
     its worker goes on after the run, that may still have it. ``on_chunk`` is called now and then.
     Raises ConnectionLost and MeasurementError.
     """
     workers_go_on = scenario.is_observed and scenario.worker_command is None
+    layout = scenario.wire_layout
+    may_be_deleted = scenario.is_observed or not layout.keeps_completed(scenario.store_results)
     found = ReconciledTasks()
     queue_of = queue_of_tasks(scenario)
     queues = list(scenario.queues)
@@ -108,6 +111,7 @@ def look_up(
                 if is_open.any():
                     states[:] = queries.states(names)
                 acked = acknowledged.flags(int(own[0]), int(own[-1]) + 1)[own - own[0]]
+                acked &= may_be_deleted
                 _settle(found, report.number, queue, own, outcomes, states, acked, workers_go_on)
             on_chunk()
     return found
@@ -139,13 +143,16 @@ def _settle(
     sequences: Integers,
     outcomes: Objects,
     states: Objects,
-    is_acknowledged: Flags,
+    may_have_ended: Flags,
     workers_go_on: bool,
 ) -> None:
-    """Record tasks (n,) of one producer and queue by what was found of each."""
+    """Record tasks (n,) of one producer and queue by what was found of each.
+
+    ``may_have_ended`` (n,): whether they have, if they are gone.
+    """
     completed = sequences[outcomes == TaskOutcome.COMPLETED]
     archived = sequences[outcomes == TaskOutcome.ARCHIVED]
-    gone = (outcomes == TaskOutcome.GONE) & is_acknowledged
+    gone = (outcomes == TaskOutcome.GONE) & may_have_ended
     waiting = states == STATE_RETRY
     if workers_go_on:
         waiting |= states == STATE_ACTIVE

@@ -68,6 +68,9 @@ def test_the_board_says_what_may_have_been_sent_before_it_is(tmp_path: Path) -> 
 
 # What Redis holds.
 
+DELETING = scenario(layout="asynq", queues={"inference.default": 1})
+"""Its workers delete what they have completed."""
+
 
 def found(
     scene: Scene,
@@ -99,14 +102,33 @@ def found(
 
 def test_each_task_is_what_redis_says_it_is(scene: Scene) -> None:
     ends = {0: COMPLETED, 1: ARCHIVED, 2: GONE, 3: PENDING, 4: COMPLETED}
-    counts, sets = found(scene, ends, acknowledged=range(5))
+    counts, sets = found(scene, ends, acknowledged=range(5), chosen=DELETING)
     assert sets == {"completed": [0, 4], "archived": [1], "gone": [2]}
     assert counts == Counts(completed=2, failed=1, outcome_unknown=1)
 
 
 def test_what_was_never_acknowledged_and_is_not_there_has_not_ended(scene: Scene) -> None:
-    _, sets = found(scene, {0: GONE, 1: GONE, 2: COMPLETED}, acknowledged=[0])
+    ends = {0: GONE, 1: GONE, 2: COMPLETED}
+    _, sets = found(scene, ends, acknowledged=[0], chosen=DELETING)
     assert sets == {"gone": [0], "completed": [2]}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        scenario(),
+        scenario(layout="asynq", queues={"inference.default": 1}, store_results=True),
+    ],
+    ids=["runqy", "asynq"],
+)
+def test_what_is_gone_has_not_ended_where_our_workers_keep_what_they_complete(
+    scene: Scene, chosen: Scenario
+) -> None:
+    """A server that was emptied has lost it."""
+    ends = {0: GONE, 1: COMPLETED}
+    counts, sets = found(scene, ends, acknowledged=range(2), chosen=chosen)
+    assert sets == {"completed": [1]}
+    assert counts == Counts(completed=1)
 
 
 def test_what_left_the_active_list_unmarked_has_ended_in_a_way_that_is_not_known(
