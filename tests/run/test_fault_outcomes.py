@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.faults import FaultOutcome, InjectedFault
 from bench.measure.fine_recorder import FineRecorder, FineRows
 from bench.measure.ledger import Counts
@@ -17,7 +18,16 @@ from bench.run.figures.accounting import account
 from bench.run.figures.fault_outcomes import Unexplained, fault_report
 from bench.run.figures.rates import Window
 from bench.workload.faults import Fault, FaultKind
-from tests.run.values import START_US, collected, packed, producer, scenario, worker
+from tests.run.values import (
+    EXTERNAL,
+    START_US,
+    collected,
+    observer,
+    packed,
+    producer,
+    scenario,
+    worker,
+)
 
 LENGTH_S = 20
 RATE = 1000
@@ -195,6 +205,30 @@ def test_what_two_workers_completed_or_one_twice_counts_as_duplicated_by_the_fau
     report = fault_report(run, Window(0.0, 20.0), account(run).total)
     assert report.outcomes[0].duplicated == 4
     assert report.unexplained.duplicated == 1
+
+
+def test_ends_that_only_counters_have_count_under_the_first_fault() -> None:
+    """Which of several it was is not known, as a counter has no times."""
+    watched = scenario(**EXTERNAL, rate=RATE, duration=LENGTH_S, slo=[OBJECTIVE])
+    seen = observer(counter_rules=["tasks"])
+    seen.completed_sets = {0: packed(range(TASKS))}
+    counted = CountedEnds(TASKS + 2, 0)
+    faults = [
+        fault(FaultKind.START, 2.0),
+        fault(FaultKind.RESET, 8.0),
+        fault(FaultKind.RESET, 12.0),
+    ]
+    run = collected(
+        watched,
+        producers=[producer(TASKS, fine=producers_rows(due_us() + 300))],
+        workers=[seen],
+        duration_s=LENGTH_S + 0.5,
+        faults=faults,
+        counted={"inference_default": CounterReadings(counted, counted)},
+    )
+    report = fault_report(run, Window(0.0, 20.0), account(run).total)
+    assert [each.duplicated for each in report.outcomes] == [0, 2, 0]
+    assert report.unexplained.duplicated == 0
 
 
 def test_tasks_that_were_taken_more_often_than_they_can_have_been_once_were_run_again() -> None:

@@ -1,6 +1,6 @@
 """What each fault of a run did to its tasks, and until when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,12 +53,12 @@ def fault_report(run: CollectedRun, window: Window, counts: Counts) -> FaultRepo
         return FaultReport(
             unexplained=Unexplained(counts.lost, counts.duplicated, counts.unknown, counts.refused)
         )
-    explained = _explained(run)
-    again = _run_again(run, counts)
+    explained, again = _explained(run), _run_again(run, counts)
     times = times_of(run, window)
     first_again = next(
         (number for number, each in enumerate(run.faults) if _may_cut_off(each)), NOTHING
     )
+    _add(explained["duplicated"], first_again, _ends_beyond_reports(run, counts))
     outcomes = [
         _outcome(
             fault,
@@ -99,7 +99,7 @@ def _seconds(value_us: int | None) -> float | None:
     return None if value_us is None else value_us / 1e6
 
 
-def _explained(run: CollectedRun) -> dict[str, Mapping[int, int]]:
+def _explained(run: CollectedRun) -> dict[str, dict[int, int]]:
     """Number of tasks by what became of them, and by the index of the fault that explains it."""
     kinds = {
         "lost": (losing_faults, _answered_us),
@@ -116,13 +116,17 @@ def _explained(run: CollectedRun) -> dict[str, Mapping[int, int]]:
             _count(found[name], explaining(run.faults, moments_us))
     for moments_us in _repeats_us(run):
         _count(found["duplicated"], earlier_faults(run.faults, moments_us))
-    return dict(found)
+    return found
 
 
 def _count(by_fault: dict[int, int], explained: Integers) -> None:
     for index, tasks in zip(*np.unique(explained, return_counts=True), strict=True):
-        if index != NOTHING:
-            by_fault[int(index)] = by_fault.get(int(index), 0) + int(tasks)
+        _add(by_fault, int(index), int(tasks))
+
+
+def _add(by_fault: dict[int, int], index: int, tasks: int) -> None:
+    if index != NOTHING and tasks:
+        by_fault[index] = by_fault.get(index, 0) + tasks
 
 
 def _answered_us(producer: ProducerReport, sequences: Integers) -> Integers:
@@ -160,6 +164,15 @@ def _repeats_us(run: CollectedRun) -> list[Integers]:
 def _may_cut_off(fault: InjectedFault) -> bool:
     """Whether a fault can have cut off attempts at tasks."""
     return fault.began_us is not None and fault.fault.kind is not FaultKind.START
+
+
+def _ends_beyond_reports(run: CollectedRun, counts: Counts) -> int:
+    """How many ends the queues' own counters have beyond those that were seen. They say neither
+    which tasks these were nor when; a count may be repeated as its reply was lost."""
+    if not run.counted:
+        return 0
+    seen = ledger.total(ledger.account(evidence_of(run)).values()).duplicated
+    return max(counts.duplicated - seen, 0)
 
 
 def _run_again(run: CollectedRun, counts: Counts) -> int:
