@@ -227,7 +227,9 @@ def notes_on_ends(inputs: VerdictInputs) -> Iterator[VerdictReason]:
         )
     if inputs.looked_up is not None and inputs.are_outcomes_known:
         yield VerdictReason("reconciled", _reconciled(inputs.looked_up))
-    if inputs.counts.outcome_unknown:
+    if inputs.counts.outcome_unknown and inputs.server.gone_may_be_lost:
+        yield VerdictReason("ended_or_lost", _ended_or_lost(inputs.counts), Verdict.INCOMPLETE)
+    elif inputs.counts.outcome_unknown:
         yield VerdictReason("outcome_unknown", _outcome_unknown(inputs))
     if inputs.counter_excess:
         yield VerdictReason("counters_disagree", _counters_disagree(inputs))
@@ -244,6 +246,17 @@ def _reconciled(found: Counts) -> str:
     return (
         "a process died or was killed, so what became of the tasks that it did not report was read "
         f"from Redis, by id ({shown or 'none had ended'}): their latencies are not in the figures"
+    )
+
+
+def _ended_or_lost(counts: Counts) -> str:
+    """The warning for tasks of which nothing is left after the server has lost some."""
+    gone = counts.outcome_unknown
+    return (
+        f"of {quantity(gone, 'task')} nothing is left, so that each of them may have ended or been "
+        f"lost with the server's data: between {units.format_count(counts.lost)} and "
+        f"{units.format_count(counts.lost + gone)} were lost; to know, use the built-in worker "
+        "with --store-results, or a server that keeps its data"
     )
 
 

@@ -105,6 +105,8 @@ class ServerChange:
 
     lost_data: str = ""
     """What it did to its data, as a predicate such as ``was flushed``; empty for nothing."""
+    gone_may_be_lost: bool = False
+    """Whether tasks of which nothing is left may have been lost by it rather than have ended."""
     completed_gone: int = 0
     """Completed tasks that are not there any more, though their layout keeps them."""
     evicted: int = 0

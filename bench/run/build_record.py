@@ -31,6 +31,7 @@ from bench.run.figures.fault_outcomes import fault_report
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
+from bench.run.figures.server_use import gone_may_be_lost
 from bench.run.figures.steady_part import SteadyPart
 from bench.run.figures.verdict_inputs import unknown_latencies, verdict_inputs
 from bench.secrets import hide_in_command_text
@@ -106,8 +107,12 @@ def _objectives(
         _by_metric(rates, resources),
         {*accounted.uncounted, *unknown},
     )
-    most_of = objectives.largest_possible(accounted.by_queue, rates)
-    return objectives.evaluated(run.scenario.slo, value_of, most_of, steady.faults.outcomes)
+    may_be_lost = gone_may_be_lost(run)
+    perhaps_lost = accounted.total.outcome_unknown if may_be_lost else 0
+    most_of = objectives.largest_possible(accounted.by_queue, rates, gone_may_be_lost=may_be_lost)
+    return objectives.evaluated(
+        run.scenario.slo, value_of, most_of, steady.faults.outcomes, perhaps_lost
+    )
 
 
 def _by_metric(rates: Rates, resources: Resources) -> dict[str, float | None]:

@@ -89,6 +89,24 @@ def test_what_did_not_happen_or_did_not_recover_meets_no_objective(
     assert evaluated(slo, outcomes) == (None, False)
 
 
+@pytest.mark.parametrize(
+    ("slo", "perhaps_lost", "at_most", "passed"),
+    [
+        ("lost{restart} == 0", 0, None, True),
+        ("lost{restart} == 0", 9, 9.0, False),
+        ("lost{restart} < 10", 9, 9.0, True),
+        ("duplicated{restart} == 0", 9, None, True),
+    ],
+)
+def test_tasks_of_which_it_is_not_known_whether_they_were_lost_may_all_be(
+    slo: str, perhaps_lost: int, at_most: float | None, passed: bool
+) -> None:
+    (result,) = objectives.evaluated(
+        [slo], lambda _: None, lambda _: None, [outcome("restart")], perhaps_lost
+    )
+    assert (result.value, result.at_most, result.passed) == (0.0, at_most, passed)
+
+
 @given(
     st.lists(st.dictionaries(st.sampled_from("abc"), st.none() | st.floats(0, 60)), max_size=4),
     st.integers(1, 100),

@@ -340,6 +340,27 @@ def test_tasks_that_a_restart_has_taken_after_they_completed_are_counted_and_tol
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "written", "is_known"),
+    [(FaultKind.FAILOVER, "failover", False), (FaultKind.STALL, "stall server 100ms", True)],
+)
+def test_tasks_that_are_gone_after_a_failover_have_ended_or_are_lost_which_is_told(
+    kind: FaultKind, written: str, is_known: bool
+) -> None:
+    """Where workers do not report: an objective on what was lost does not hold."""
+    fault = InjectedFault(Fault(kind=kind, at_s=0.5, text=f"500ms {written}"), 500_000, 600_000)
+    chosen = scenario(
+        **EXTERNAL, slo=["lost == 0", f"lost{{{kind}}} == 0"], faults=[f"500ms {written}"]
+    )
+    gone = {**counting(0, gone=9), "counted": {}}
+    record = build_record(collected(chosen, faults=[fault], **gone))
+    told = {each.code: each.message for each in record.warnings}
+    assert [each.passed for each in record.slo] == [is_known, is_known]
+    assert ("ended_or_lost" in told, record.verdict == "incomplete") == (not is_known,) * 2
+    if not is_known:
+        assert "between 0 and 9 were lost" in told["ended_or_lost"]
+
+
 @pytest.mark.parametrize("least_us", [-100_000_000, 100])
 def test_no_objective_over_a_latency_holds_where_the_clocks_disagree(least_us: int) -> None:
     record = build_record(

@@ -124,6 +124,19 @@ def lost_data(run: CollectedRun) -> str:
     )
 
 
+def gone_may_be_lost(run: CollectedRun) -> bool:
+    """Whether tasks that are gone, and are taken for ended, may have been lost by the server.
+
+    A replica that takes over lacks the newest tasks, although it has the run's marker.
+    """
+    is_ambiguous = run.scenario.is_observed or run.looked_up is not None
+    took_over = any(
+        _has_begun(each, FaultKind.FAILOVER, FaultKind.KILL) and not each.fault.of_worker
+        for each in run.faults
+    )
+    return is_ambiguous and (took_over or bool(lost_data(run)))
+
+
 _REPLACES = (FaultKind.RESTART, FaultKind.FAILOVER, FaultKind.KILL)
 
 

@@ -26,7 +26,7 @@ from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window, enqueued_per_s
 from bench.run.figures.resources import loop_lag_p99_s
-from bench.run.figures.server_use import evicted_keys, lost_data, unknown_costs
+from bench.run.figures.server_use import evicted_keys, gone_may_be_lost, lost_data, unknown_costs
 from bench.run.figures.steady_part import SteadyPart
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
 
@@ -112,6 +112,7 @@ def _clocks(run: CollectedRun, histograms: summary.LatencyTable) -> Clocks:
 def _server(run: CollectedRun) -> ServerChange:
     return ServerChange(
         lost_data(run),
+        gone_may_be_lost(run),
         run.completed_gone,
         evicted_keys(run),
         unknown_costs(run),
