@@ -2,7 +2,8 @@
 
 A fault may take long, as a restart does, and a server that is stalled may keep everybody waiting
 who asks it something. So each fault has a thread of its own from its moment on, and none of them
-waits for the run or for another fault.
+waits for the run, or for another fault but one that it follows at once: where one stall ends and
+the next begins, what undoes the first must not undo the second.
 """
 
 import random
@@ -16,6 +17,7 @@ from bench.errors import BenchError
 from bench.faults.effects import effect, is_held, takes_server_away
 from bench.faults.targets import FaultFailed, FaultTargets
 from bench.measure.faults import InjectedFault
+from bench.workload.fault_rules import have_same_target
 from bench.workload.faults import Fault, FaultKind
 
 _END_TIMEOUT_S = 150.0
@@ -44,6 +46,7 @@ class Injector:
         self._now_us = now_us
         self._seed = seed
         self._notes = [InjectedFault(fault, None) for fault in faults]
+        self._over = [threading.Event() for _ in faults]
         self._begun: set[int] = set()
         self._under_way: set[int] = set()
         self._closing = threading.Event()
@@ -153,6 +156,8 @@ class Injector:
         fault, targets = self._notes[number].fault, self._targets
         if targets is None:
             return
+        if not self._await_those_before(number):
+            return
         draw = random.Random(f"{self._seed} {number}")  # noqa: S311 - no secret
         with self._lock:
             self._begun.add(number)
@@ -167,13 +172,26 @@ class Injector:
             self._note_failure(number, self._notes[number].began_us, str(error))
         else:
             self._note_end(number)
+        finally:
+            self._over[number].set()
+
+    def _await_those_before(self, number: int) -> bool:
+        """Wait for what is being undone at this moment on the same target, and return whether the
+        fault may begin: not after the run is over."""
+        fault = self._notes[number].fault
+        for each, note in enumerate(self._notes):
+            before = note.fault
+            is_before = before.at_s < fault.at_s and before.lasts_s and is_held(before)
+            if is_before and fault.kind is not FaultKind.START and have_same_target(before, fault):
+                self._over[each].wait(_END_TIMEOUT_S)
+        return fault.kind is FaultKind.START or not self._closing.is_set()
 
     def _hold(self, fault: Fault) -> None:
-        """Return when a fault is to be undone."""
+        """Return when a fault is to be undone: one that began late lasts as long as was asked."""
         if not is_held(fault):
             return
         if fault.lasts_s:
-            self._closing.wait(max(fault.ends_s - self._now_us() / 1e6, 0.0))
+            self._closing.wait(fault.lasts_s)
         else:
             self._enqueued.wait()
 

@@ -117,12 +117,14 @@ def require_possible(faults: Sequence[Fault], scenario: Scenario) -> None:
 
 def _exclude_each_other(first: Fault, second: Fault) -> bool:
     """Whether two faults of the same server, worker or network are at work at the same time."""
-    if not _same_target(first, second):
+    if not have_same_target(first, second):
         return False
     return second.at_s < _end_s(first) or second.at_s == first.at_s
 
 
-def _same_target(first: Fault, second: Fault) -> bool:
+def have_same_target(first: Fault, second: Fault) -> bool:
+    """Returns whether two faults strike the same server, worker or network, so that they cannot be
+    at work at the same time; resets of connections exclude nothing."""
     if FaultKind.RESET in (first.kind, second.kind) or first.of_worker != second.of_worker:
         return False
     if first.of_worker:

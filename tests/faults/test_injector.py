@@ -74,6 +74,15 @@ class Struck:
         return 1
 
 
+class SlowToUndo(Struck):
+    """Undoing takes a while, as where a machine is busy."""
+
+    def note(self, what: str) -> None:
+        if what in ("resume", "make room", "network 0.0"):
+            time.sleep(0.05)
+        super().note(what)
+
+
 def injector(struck: Struck, *faults: Fault, with_network: bool = False, seed: int = 1) -> Injector:
     network = struck if with_network else None
     return Injector(faults, FaultTargets(struck, struck, network), struck.now_us, seed)
@@ -110,6 +119,48 @@ def test_a_fault_begins_at_its_moment_and_is_undone_when_it_has_lasted() -> None
     assert note.ended_us is not None
     assert note.ended_us >= 150_000
     assert note.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "done", "with_network"),
+    [
+        ("stall", ["stall", "resume"], False),
+        ("fill", ["fill", "make room"], False),
+        ("network", ["network 0.5", "network 0.0"], True),
+    ],
+)
+def test_a_fault_that_begins_where_another_ends_is_not_undone_with_it(
+    kind: str, done: list[str], with_network: bool
+) -> None:
+    struck = SlowToUndo()
+    bad = Network(round_trip_s=0.5)
+    plan = [fault(kind, at_s, lasts_s=0.02, network=bad) for at_s in (0.0, 0.02, 0.04)]
+    with injector(struck, *plan, with_network=with_network) as running:
+        await_done(struck, 6)
+    assert struck.done == done * 3
+    first, second, _ = running.faults
+    assert first.ended_us <= second.began_us  # type: ignore[operator]
+
+
+def test_a_fault_that_waits_for_the_one_before_does_not_begin_after_the_run() -> None:
+    struck = SlowToUndo()
+    with injector(struck, fault("stall", lasts_s=0.02), fault("stall", 0.02, lasts_s=50)) as it:
+        await_done(struck, 1)
+        while it.faults[0].began_us is None or struck.now_us() < 30_000:
+            time.sleep(0.001)
+    assert struck.done == ["stall", "resume"]
+    assert (it.faults[1].began_us, it.faults[1].problem) == (
+        None,
+        "the run was over before its moment",
+    )
+
+
+def test_a_fault_that_began_late_lasts_as_long_as_was_asked() -> None:
+    struck = Struck(began_s=time.monotonic() - 100)  # its moment was a hundred seconds ago
+    with injector(struck, fault("stall", lasts_s=0.1)) as running:
+        await_done(struck, 2)
+    (note,) = running.faults
+    assert note.ended_us - note.began_us >= 100_000  # type: ignore[operator]
 
 
 def test_what_is_under_way_is_undone_at_the_end() -> None:
