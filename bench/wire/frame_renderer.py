@@ -147,7 +147,7 @@ class FrameRenderer:
         bodies: Iterable[bytes] = batch.bodies
         if isinstance(batch.bodies, np.ndarray):
             text, length = batch.bodies.tobytes(), batch.bodies.shape[1]
-            bodies = [text[at : at + length] for at in range(0, len(text), length)]
+            bodies = [text[at * length : (at + 1) * length] for at in range(len(batch))]
         columns = batch.sequence.tolist(), batch.due_us.tolist(), batch.queue.tolist()
         texts: list[memoryview] = []
         places: list[Sequence[int]] = []

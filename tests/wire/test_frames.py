@@ -233,6 +233,18 @@ def test_batches_of_one_renderer_do_not_touch_each_other() -> None:
         assert sent[n].tobytes() == encode_plainly(tasks)
 
 
+@pytest.mark.parametrize("count", [1, VECTOR_FROM, 4 * VECTOR_FROM])
+@pytest.mark.parametrize("by_command", [False, True])
+def test_bodies_may_be_empty(count: int, by_command: bool) -> None:
+    batch = simple_batch(count, np.empty((count, 0), np.uint8))
+    names = ["inference_default"]
+    frame = FrameRenderer(RUNQY, names, 7, 3, 3, by_command).render(batch)
+    as_list = FrameRenderer(RUNQY, names, 7, 3, 3, by_command).render(
+        simple_batch(count, [b""] * count)
+    )
+    assert frame.stamped(SENT_US).tobytes() == as_list.stamped(SENT_US).tobytes()
+
+
 def test_more_lengths_than_a_renderer_keeps_shapes_of() -> None:
     names = ["inference_default"]
     count = frame_renderer._SHAPES_KEPT + 10
