@@ -5,44 +5,65 @@ that loses tasks by itself is judged as gravely as without faults.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from bench.arrays import Integers
 from bench.measure.faults import InjectedFault
-from bench.workload.faults import MAY_LOSE, FaultKind
+from bench.workload.faults import MAY_LOSE, Fault, FaultKind
 
 SETTLING_US = 1_000_000
 """How long before a fault a task may have been sent that gets no reply because of it, and how long
 after it the server may still refuse tasks."""
+_SERVER_WAITS = frozenset((FaultKind.STALL, FaultKind.PAUSE, FaultKind.NETWORK))
 _NEVER_US = 1 << 62
 NOTHING = -1
 """In place of the index of a fault: none explains it."""
 
 
-def losing_faults(faults: Sequence[InjectedFault], answered_us: Integers) -> Integers:
-    """Returns the index of the fault (n,) that explains the loss of each task, acknowledged at this
-    moment (n,): the first one that may lose tasks and was not over by then.
+@dataclass(frozen=True)
+class TaskMoments:
+    """When tasks (n,) were sent and acknowledged, in µs after the start; negative if not known."""
 
-    A negative moment is not known, and explained by nothing.
+    sent_us: Integers
+    answered_us: Integers
+
+    def exist_before_end_of(self, fault: InjectedFault) -> Integers:
+        """Whether the server can have had each task (n,) before the fault was over.
+
+        It has a task as soon as it was sent: an acknowledgement is read later, and a worker may
+        have taken the task by then. Where the server took nothing while the fault lasted, it has
+        the task when it acknowledges it.
+        """
+        from_us = self.answered_us
+        if not _keeps_tasks_waiting(fault.fault):
+            from_us = np.where(self.sent_us < 0, from_us, np.minimum(self.sent_us, from_us))
+        return np.asarray((self.answered_us >= 0) & (from_us <= _over_us(fault)))
+
+
+def losing_faults(faults: Sequence[InjectedFault], tasks: TaskMoments) -> Integers:
+    """Returns the index of the fault (n,) that explains the loss of each acknowledged task: the
+    first one that may lose tasks, and before whose end the server can have had it.
+
+    A task of which it is not known when it was acknowledged is explained by nothing.
     """
 
     def explains(fault: InjectedFault) -> Integers:
-        may = MAY_LOSE[fault.fault.kind] and answered_us <= _over_us(fault)
-        return np.asarray(may & (answered_us >= 0))
+        return np.asarray(MAY_LOSE[fault.fault.kind] & tasks.exist_before_end_of(fault))
 
-    return _first(faults, len(answered_us), explains)
+    return _first(faults, len(tasks.answered_us), explains)
 
 
-def repeating_faults(faults: Sequence[InjectedFault], answered_us: Integers) -> Integers:
-    """Returns the index of the fault (n,) that explains that a task, acknowledged at this moment
-    (n,), was completed again by another worker: the first one that was not over by then."""
+def repeating_faults(faults: Sequence[InjectedFault], tasks: TaskMoments) -> Integers:
+    """Returns the index of the fault (n,) that explains that an acknowledged task was completed
+    again by another worker: the first one before whose end the server can have had it."""
 
     def explains(fault: InjectedFault) -> Integers:
         may = fault.fault.kind is not FaultKind.START
-        return np.asarray(may & (answered_us >= 0) & (answered_us <= _over_us(fault)))
+        return np.asarray(may & tasks.exist_before_end_of(fault))
 
-    return _first(faults, len(answered_us), explains)
+    return _first(faults, len(tasks.answered_us), explains)
 
 
 def earlier_faults(faults: Sequence[InjectedFault], at_us: Integers) -> Integers:
@@ -81,6 +102,11 @@ def _first(
         if fault.began_us is not None:
             found[(found == NOTHING) & explains(fault)] = index
     return found
+
+
+def _keeps_tasks_waiting(fault: Fault) -> bool:
+    """Whether the server takes no tasks, and loses none, as long as a fault lasts."""
+    return fault.kind in _SERVER_WAITS and not fault.of_worker
 
 
 def _over_us(fault: InjectedFault) -> int:

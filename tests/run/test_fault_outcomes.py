@@ -147,6 +147,30 @@ def test_a_loss_counts_under_the_first_fault_that_may_lose_and_was_not_over() ->
     assert [each.lost for each in build_record(run).faults] == [0, 2, 1]
 
 
+@pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.RESET, FaultKind.RESTART])
+def test_a_task_whose_acknowledgement_was_read_after_the_fault_may_be_lost_by_it(
+    kind: FaultKind,
+) -> None:
+    """A worker takes it before its producer has read the reply, and dies: the kill has lost it."""
+    faults = [
+        fault(kind, 8.0, 8.001, of_worker=kind is FaultKind.KILL),
+        fault(FaultKind.RESTART, 15.0, 16.0),
+    ]
+    run = run_of(faults, outages=[(7.9, 8.05)], lost=[7990, 8060])
+    assert [each.lost for each in outcomes_of(run)] == [1, 1]
+    alone = run_of(faults[:1], outages=[(7.9, 8.05)], lost=[7990, 8060])
+    assert fault_report(alone, Window(0.0, 20.0), account(alone).total).unexplained.lost == 1
+
+
+def test_what_was_sent_while_the_network_was_away_is_not_lost_by_that() -> None:
+    faults = [
+        fault(FaultKind.NETWORK, 8.0, 9.0),
+        fault(FaultKind.KILL, 9.5, of_worker=True),
+    ]
+    run = run_of(faults, outages=[(8.0, 9.1)], lost=[8500])
+    assert [each.lost for each in outcomes_of(run)] == [0, 1]
+
+
 def test_a_fault_that_was_not_injected_explains_nothing() -> None:
     run = run_of([fault(FaultKind.RESTART, None)], lost=[1000])
     report = fault_report(run, Window(0.0, 20.0), account(run).total)

@@ -1,6 +1,6 @@
 """What each fault of a run did to its tasks, and until when."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ from bench.arrays import Integers
 from bench.measure import ledger
 from bench.measure.fault_attribution import (
     NOTHING,
+    TaskMoments,
     earlier_faults,
     losing_faults,
     repeating_faults,
@@ -101,19 +102,20 @@ def _seconds(value_us: int | None) -> float | None:
 
 def _explained(run: CollectedRun) -> dict[str, dict[int, int]]:
     """Number of tasks by what became of them, and by the index of the fault that explains it."""
-    kinds = {
-        "lost": (losing_faults, _answered_us),
-        "duplicated": (repeating_faults, _answered_us),
-        "unknown": (silencing_faults, _sent_us),
-        "refused": (silencing_faults, _answered_us),
+    kinds: dict[str, Callable[[TaskMoments], Integers]] = {
+        "lost": lambda tasks: losing_faults(run.faults, tasks),
+        "duplicated": lambda tasks: repeating_faults(run.faults, tasks),
+        "unknown": lambda tasks: silencing_faults(run.faults, tasks.sent_us),
+        "refused": lambda tasks: silencing_faults(run.faults, tasks.answered_us),
     }
     found: dict[str, dict[int, int]] = {name: {} for name in kinds}
     sequences = ledger.sequences_by_outcome(evidence_of(run), [*kinds])
     producers = {report.number: report for report in run.producers}
-    for name, (explaining, moments_of) in kinds.items():
+    for name, explaining in kinds.items():
         for number, tasks in sequences[name].items():
-            moments_us = moments_of(producers[number], tasks)
-            _count(found[name], explaining(run.faults, moments_us))
+            sender = producers[number]
+            moments = TaskMoments(_sent_us(sender, tasks), _answered_us(sender, tasks))
+            _count(found[name], explaining(moments))
     for moments_us in _repeats_us(run):
         _count(found["duplicated"], earlier_faults(run.faults, moments_us))
     return found
