@@ -22,7 +22,7 @@ from bench.processes import git
 _NAME = "runqy-bench."
 """Begins as the folders of version 0.1 do not, since that removes those that it does not know."""
 NOTE = "processes"
-"""Names the processes that work in the folder, one in each line."""
+"""Names the processes that work in the folder, one in each line, and the programs that do."""
 _MODE = 0o700
 _ATTEMPTS = 100
 _END_TIMEOUT_S = 1.0
@@ -82,10 +82,18 @@ def note_process(folder: Path, pid: int) -> None:
         note.write(f"{pid}\n")
 
 
+def note_program(folder: Path, program: str) -> None:
+    """Note that this program is about to be started in the folder: if its owner is killed before it
+    knows the process, that one is ended with the folder all the same."""
+    with (folder / NOTE).open("ab") as note:
+        note.write(os.fsencode(os.path.realpath(program)) + b"\n")
+
+
 def remove_abandoned(parent: Path, kind: str = "") -> list[Path]:
     """Remove the folders of that kind, or of any, whose owners are gone. Returns their paths.
 
-    A process that is noted in one and works there is killed; a worktree's repository forgets it.
+    A process that is noted in one, or whose program is, and that works there is killed; a
+    worktree's repository forgets it.
     """
     removed = []
     for path in sorted(parent.glob(f"{kind}-*" if kind else "*-*")):
@@ -139,10 +147,23 @@ def _end_processes(folder: Path) -> None:
     note = folder / NOTE
     if note.is_symlink() or not note.is_file():
         return
-    for line in note.read_text(errors="replace").splitlines():
-        with contextlib.suppress(OSError, ValueError, psutil.Error):
-            process = psutil.Process(int(line))
+    lines = note.read_bytes().splitlines()
+    numbers = {int(line) for line in lines if line.isdigit()}
+    programs = {os.fsdecode(line) for line in lines if line.startswith(b"/")}
+    for process in _processes(numbers, any_other=bool(programs)):
+        with contextlib.suppress(OSError, psutil.Error):
             # A process of another user, or one that got the number later, works elsewhere.
-            if Path(process.cwd()) == folder.resolve():
+            is_noted = process.pid in numbers or process.exe() in programs
+            if is_noted and Path(process.cwd()) == folder.resolve():
                 process.kill()
                 process.wait(_END_TIMEOUT_S)
+
+
+def _processes(numbers: set[int], *, any_other: bool) -> Iterator[psutil.Process]:
+    """The processes with these numbers, and if asked all others."""
+    if any_other:
+        yield from psutil.process_iter()
+        return
+    for number in numbers:
+        with contextlib.suppress(psutil.Error, ValueError, OverflowError):
+            yield psutil.Process(number)

@@ -162,6 +162,7 @@ def _sentinel(
         file, log = folder / "sentinel.conf", folder / "sentinel.log"
         file.touch(0o600)
         file.write_text(_configuration(port, folder, master, secret))
+        folders.note_program(folder, program)
         with log.open("wb") as output:
             process = start.start(
                 [program, str(file), "--sentinel"], stdout=output, stderr=output, folder=folder

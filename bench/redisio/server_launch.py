@@ -71,6 +71,7 @@ def start_on(
     launch: Launch, port: int, kept: bytes = b"", timeout_s: float = _START_TIMEOUT_S
 ) -> tuple[GuardedProcess, int]:
     """Start a server on a port, with its users where ``kept`` has them."""
+    folders.note_program(launch.folder, launch.program)
     with launch.log.open("wb") as output:
         process = start.start(
             [launch.program, "-"],

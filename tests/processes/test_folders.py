@@ -103,6 +103,17 @@ def test_a_process_that_worked_in_an_abandoned_folder_is_ended() -> None:
         assert not process.is_running()
 
 
+@pytest.mark.parametrize(("program", "is_ended"), [(sys.executable, True), ("/bin/sh", False)])
+def test_a_program_is_ended_whose_owner_was_killed_before_it_knew_the_process(
+    program: str, is_ended: bool
+) -> None:
+    left = abandoned()
+    folders.note_program(left, program)
+    with process_in(left) as process:
+        assert folders.remove_abandoned(folders.root()) == [left]
+        assert process.is_running() is not is_ended
+
+
 @pytest.mark.parametrize("is_noted", [True, False])
 def test_a_process_that_only_has_the_number_or_only_the_folder_is_left_alone(
     temporary: Path, is_noted: bool
