@@ -15,7 +15,6 @@ from bench.producer.recorder import ProducerRecorder
 from bench.producer.sinks import FrameSink
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Frame
-from bench.wire.refusals import Refusal, refusal_of
 from bench.wire.resp import encode
 from bench.workload.acknowledgement import Acknowledgement
 from bench.workload.scenario import Scenario
@@ -23,6 +22,7 @@ from bench.workload.scenario import Scenario
 CONNECTIONS = 16
 """Of an open loop: batches that may wait at a time before one has to queue behind another."""
 _END = b"\r\n"
+_NO_ANSWER = "the server sent what answers no command"
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class DurableConnection(PipelinedConnection):
         now_us, at = clock.now_us(), 0
         while at < len(lines):
             if not self._expected:
-                raise ConnectionLost("the server sent what answers no command")
+                raise ConnectionLost(_NO_ANSWER)
             batch = self._expected[0]
             if batch.missing:
                 taken = min(batch.missing, len(lines) - at)
@@ -77,10 +77,7 @@ class DurableConnection(PipelinedConnection):
     def _record(self, data: bytes, now_us: int, recorder: ProducerRecorder) -> None:
         """Record the server's own replies; the tasks stay in flight."""
         replies, answered = self._parse(data)
-        for _, message in replies.errors:
-            recorder.note_error(message)
-            if refusal_of(message) is Refusal.SCRIPT_UNKNOWN:
-                self.lacks_scripts = True
+        self.note_errors(replies, recorder)
         if answered.tasks:
             recorder.answered(answered.tasks, now_us, answered.refused, self._number)
             if answered.ends_with_task:
@@ -89,25 +86,28 @@ class DurableConnection(PipelinedConnection):
     def _take_wait(self, lines: list[bytes], now_us: int, recorder: ProducerRecorder) -> int:
         """Take the reply to a command that waits; returns its lines, zero if it is not complete."""
         wanted, is_error = self._wanted, lines[0].startswith(b"-")
-        size = 1 if is_error or wanted.by == "wait" else 3
+        head = [] if wanted.by == "wait" else [b"*2"]
+        size = 1 if is_error else len(head) + (1 if wanted.by == "wait" else 2)
         if len(lines) < size:
             return 0
-        found = [0, 0] if is_error else _numbers(lines[:size])
+        local = replicas = 0
         if is_error:
-            recorder.note_error(lines[0][1:].decode(errors="replace"))
-        local, replicas = (0, *found)[-2:]
+            self.note_error(lines[0][1:].decode(errors="replace"), recorder)
+        elif lines[: len(head)] != head:
+            raise ConnectionLost(_NO_ANSWER)
+        else:
+            local, replicas = (0, *map(_number, lines[len(head) : size]))[-2:]
         assert isinstance(recorder, DurableRecorder)  # noqa: S101 - made by the same scenario
         is_as_asked = not is_error and local >= wanted.local and replicas >= wanted.replicas
         recorder.replicated(is_as_asked, now_us, self._number)
         return size
 
 
-def _numbers(lines: list[bytes]) -> list[int]:
-    """The numbers of a reply. Raises ConnectionLost for another one."""
-    try:
-        return [int(line[1:]) for line in lines if line.startswith(b":")]
-    except ValueError:
-        raise ConnectionLost("the server sent what answers no command") from None
+def _number(line: bytes) -> int:
+    """The number of a reply. Raises ConnectionLost for another one."""
+    if not line.startswith(b":") or not line[1:].isdigit():
+        raise ConnectionLost(_NO_ANSWER)
+    return int(line[1:])
 
 
 class DurableSink(FrameSink):

@@ -65,11 +65,7 @@ class PipelinedConnection:
         """Take the replies that have arrived, and record them. Raises ConnectionLost."""
         replies, answered = self._parse(self.raw.receive())
         acked_us = clock.now_us()
-        for _, message in replies.errors:
-            recorder.note_error(message)
-            if refusal_of(message) is Refusal.SCRIPT_UNKNOWN:
-                self.lacks_scripts = True
-            self.leads_elsewhere |= is_of_another_server(message)
+        self.note_errors(replies, recorder)
         if self._in_batches:
             self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
         if answered.tasks:
@@ -77,6 +73,18 @@ class PipelinedConnection:
             recorder.answered(answered.tasks, acked_us, answered.refused, self._number)
             if answered.ends_with_task:
                 self.last_list_length = replies.last_number
+
+    def note_errors(self, replies: Replies, recorder: ProducerRecorder) -> None:
+        """Record the errors among replies, and what they say of the server."""
+        for _, message in replies.errors:
+            self.note_error(message, recorder)
+
+    def note_error(self, message: str, recorder: ProducerRecorder) -> None:
+        """Record an error that the server has answered, and what it says of the server."""
+        recorder.note_error(message)
+        if refusal_of(message) is Refusal.SCRIPT_UNKNOWN:
+            self.lacks_scripts = True
+        self.leads_elsewhere |= is_of_another_server(message)
 
     def _parse(self, data: bytes) -> tuple[Replies, Answered]:
         try:

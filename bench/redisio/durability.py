@@ -10,14 +10,13 @@ from bench.workload.acknowledgement import Acknowledgement
 
 def require_durability(client: redis.Redis, wanted: Acknowledgement | None) -> None:
     """Raises UsageError, with cause and cure, where the server lacks the command, the replicas or
-    the append-only file; redis-py's errors of the connection."""
+    the append-only file; redis-py's errors of the connection, also where this user may not wait."""
     if wanted is None:
         return
     info: dict[str, Any] = client.info("everything")
     if str(info.get("role", "master")) != "master":
         raise UsageError("ack: the server is a replica, which acknowledges nothing: use its master")
-    if wanted.by == "waitaof" and not _knows(client, "WAITAOF"):
-        raise UsageError("ack: the server has no WAITAOF, which came with Redis 7.2: use wait")
+    _require_command(client, wanted)
     if wanted.local and not info.get("aof_enabled"):
         raise UsageError(
             "ack: the server keeps no append-only file: set appendonly yes, or write waitaof:0,1"
@@ -34,9 +33,13 @@ def require_durability(client: redis.Redis, wanted: Acknowledgement | None) -> N
         )
 
 
-def _knows(client: redis.Redis, command: str) -> bool:
+def _require_command(client: redis.Redis, wanted: Acknowledgement) -> None:
+    """Send the command once, for what nobody has to acknowledge, so that it waits for nothing."""
     try:
-        found: Any = client.execute_command("COMMAND", "INFO", command)  # type: ignore[no-untyped-call]
-    except redis.exceptions.ResponseError:
-        return True  # not to be asked by this user; the first WAITAOF then tells
-    return bool(found) and any(found.values() if isinstance(found, dict) else found)
+        client.execute_command(wanted.by.upper(), *wanted.for_nobody)  # type: ignore[no-untyped-call]
+    except redis.exceptions.ResponseError as error:
+        if "unknown command" not in str(error).lower():
+            raise
+        raise UsageError(
+            f"ack: the server has no {wanted.by.upper()}, which came with Redis 7.2: use wait"
+        ) from None

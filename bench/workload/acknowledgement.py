@@ -33,6 +33,11 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
         return ("WAITAOF", str(self.local), str(self.replicas), timeout_ms)
 
     @property
+    def for_nobody(self) -> tuple[str, ...]:
+        """The arguments with which that command is answered at once, as nobody is waited for."""
+        return ("0", "1") if self.by == "wait" else ("0", "0", "1")
+
+    @property
     def text(self) -> str:
         """As it is written."""
         numbers = f"{self.replicas}" if self.by == "wait" else f"{self.local},{self.replicas}"

@@ -1,5 +1,6 @@
 """``bench run --ack``: replicas, or the append-only file, acknowledge what is enqueued."""
 
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -92,6 +93,33 @@ def test_without_an_append_only_file_it_is_refused(bench: Bench, url: str) -> No
     outcome = bench(*SHORT_RUN, "--ack", "waitaof:1,0")
     assert outcome.code == 2
     assert "ack: the server keeps no append-only file" in outcome.err
+
+
+def test_a_user_who_may_not_wait_is_refused_before_anything_is_sent(
+    bench: Bench, replica: PrivateServer, master: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each task would count as not replicated, in a run that measured no durability."""
+    with master.client() as client:
+        rights = ("on", ">pw", "~*", "&*", "+@all", "-wait")
+        client.execute_command("ACL", "SETUSER", "hasty", *rights)
+        monkeypatch.setenv("BENCH_REDIS_URL", f"redis://hasty:pw@127.0.0.1:{master.port}/0")
+        for words in ((), ("--dry-run",)):
+            outcome = bench(*SHORT_RUN, "--quiet", "--ack", "wait:1", *words)
+            assert (outcome.code, outcome.err.count("\n")) == (6, 1)
+            assert "'wait' command: grant it in the ACL" in outcome.err
+            assert client.dbsize() == 0
+
+
+def test_a_server_without_the_command_is_told_from_one_that_cannot_be_read(bench: Bench) -> None:
+    if (program := shutil.which("redis-server")) is None:
+        pytest.skip("redis-server is not installed")
+    words = ("--server-binary", program, "--server-config", "appendonly yes")
+    outcome = bench(*SHORT_RUN, *words, "--quiet", "--ack", "waitaof:1,0")
+    if "WAITAOF" not in outcome.err:
+        pytest.skip("this redis-server has WAITAOF")
+    assert outcome.code == 2
+    message = "bench: ack: the server has no WAITAOF, which came with Redis 7.2: use wait\n"
+    assert outcome.err == message
 
 
 def test_without_ack_a_record_has_no_durable_latency(bench: Bench, master: PrivateServer) -> None:
