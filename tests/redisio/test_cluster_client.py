@@ -44,6 +44,21 @@ def test_a_pipeline_answers_in_the_order_of_its_commands(client: Any, transactio
         assert pipeline.execute() == [len(key) for key in _KEYS]
 
 
+def test_a_pipeline_may_hold_commands_that_concern_several_nodes(client: Any) -> None:
+    values = [key.encode() for key in _KEYS]
+    with client.pipeline(transaction=False) as pipeline:
+        for key in _KEYS:
+            pipeline.set(key, key)
+        pipeline.execute()
+        pipeline.execute_command("MGET", *_KEYS)
+        pipeline.execute_command("LLEN", _KEYS[0])
+        pipeline.execute_command("DBSIZE")
+        pipeline.execute_command("EXISTS", *_KEYS)
+        read, refused, size, found = pipeline.execute(raise_on_error=False)
+    assert (read, size, found) == (values, len(_KEYS), len(_KEYS))
+    assert "WRONGTYPE" in str(refused)
+
+
 def test_scan_goes_through_all_nodes_and_ends(client: Any) -> None:
     for key in _KEYS:
         client.set(key, 1)

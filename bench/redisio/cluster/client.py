@@ -26,6 +26,8 @@ _PASSES_FOR_S = 10.0
 _PAUSE_S = 0.02
 _SUMMED = frozenset(("DEL", "EXISTS", "TOUCH", "UNLINK"))
 """Commands with any number of keys that answer how many of them there were."""
+_OF_ALL = frozenset(("SCRIPT LOAD", "DBSIZE"))
+"""Commands that concern all masters."""
 _TRIED_AGAIN = (AskError, TryAgainError, ClusterDownError)  # MovedError is an AskError
 Staged = tuple[tuple[Any, ...], dict[str, Any]]
 """The arguments of a command and redis-py's options for its reply."""
@@ -114,15 +116,16 @@ class ClusterClient(CheckingClient):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command to the node of its key, and to all masters what concerns all of them."""
         name = str(args[0]).upper()
-        if name in ("SCRIPT LOAD", "DBSIZE"):
+        if name in _OF_ALL:
             replies = [each.execute_command(*args, **options) for each in self.masters.values()]  # type: ignore[no-untyped-call]
             return sum(replies) if name == "DBSIZE" else replies[0]
-        if name in _SUMMED or name == "MGET":
+        if len(by_slot := _indices_by_slot(args)) > 1:
             keys = [_encoded(key) for key in args[1:]]
-            by_slot = keys_by_slot([slots.slot_of(key) for key in keys])
-            if len(by_slot) > 1:
-                return self._at_several(name, keys, list(by_slot.values()))
+            return self._at_several(name, keys, list(by_slot.values()))
         return self._at_owner(args, options)
+
+    def _at_all(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        return self.execute_command(*args, **options)
 
     def _at_several(
         self, name: str, keys: Sequence[bytes], parts: Sequence[Sequence[int]]
@@ -193,10 +196,14 @@ class ClusterClient(CheckingClient):
         """The replies (n,) to many commands, with errors among them: one pipeline for each node, or
         where they are transactions, which have the keys of one slot only, for each slot."""
         groups: dict[object, list[int]] = {}
-        for index, (args, _) in enumerate(stack):
+        replies: list[Any] = [None] * len(stack)
+        for index, (args, options) in enumerate(stack):
+            is_of_several = str(args[0]).upper() in _OF_ALL or len(_indices_by_slot(args)) > 1
+            if is_of_several and not transaction:
+                replies[index] = _or_error(self._at_all, args, options)
+                continue
             slot = _slot_of(args)
             groups.setdefault(slot if transaction else self.owner(slot), []).append(index)
-        replies: list[Any] = [None] * len(stack)
         for indices in groups.values():
             node = self._client_of(stack[indices[0]][0])
             try:
@@ -216,10 +223,7 @@ class ClusterClient(CheckingClient):
         return replies
 
     def _again(self, staged: Staged) -> Any:
-        try:
-            return self._at_owner(*staged)
-        except redis.exceptions.ResponseError as error:
-            return error
+        return _or_error(self._at_owner, *staged)
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
         """Returns a pipeline whose commands go to their nodes when it is executed."""
@@ -260,6 +264,22 @@ class _ClusterPipeline(Pipeline):
                 if isinstance(reply, Exception):
                     raise reply
         return replies
+
+
+def _or_error(send: Callable[..., Any], *staged: Any) -> Any:
+    """The reply to a command, or the error with which the server refuses it."""
+    try:
+        return send(*staged)
+    except redis.exceptions.ResponseError as error:
+        return error
+
+
+def _indices_by_slot(args: tuple[Any, ...]) -> dict[int, list[int]]:
+    """For a command that may have keys in several slots: the indices of its keys, by slot."""
+    name = str(args[0]).upper()
+    if name not in _SUMMED and name != "MGET":
+        return {}
+    return keys_by_slot([slots.slot_of(_encoded(key)) for key in args[1:]])
 
 
 def _slot_of(args: tuple[Any, ...]) -> int | None:
