@@ -22,11 +22,8 @@ from bench.cli.metrics_flags import MetricsFlags
 from bench.cli.options import ServerFlags, scenario_from, scenario_of_seed
 from bench.cli.restarts import file_of_start, run_restarts
 from bench.cli.restarts import show as show_restarts
-from bench.cli.topology_flags import TopologyFlags
+from bench.cli.topology_flags import TopologyFlags, as_target
 from bench.errors import ExitCode, UsageError
-from bench.faults.servers import OwnServer
-from bench.faults.targets import ServerTarget
-from bench.faults.topologies import OwnTopologyServer
 from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.metrics.exporter import ExportTargets, MetricsExporter
@@ -46,7 +43,6 @@ from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import fault_rules, library
 from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
-from bench.workload.outages import needs_persistence
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
@@ -170,6 +166,12 @@ class RunFlags(TopologyFlags, MeasuringFlags, MetricsFlags):
         if self.repeat > 1 and not scenario.faults:
             raise UsageError("--repeat is for runs with faults: add --faults, or use --restarts")
 
+    def own_servers_for(
+        self, scenario: Scenario
+    ) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
+        """Starts the servers that a run of this scenario has of its own."""
+        return self.own_servers(self.server_binary, self.server_config or (), scenario)
+
     def cluster(self) -> LocustCluster | None:
         """Returns where the Locust workers are; None for a run without Locust.
 
@@ -278,14 +280,19 @@ def _dry_run(scenario: Scenario, url: str | None, how: RunFlags) -> int:
     from bench.reports.dry_run import print_dry_run  # noqa: PLC0415 - rarely needed
     from bench.run.dry_run import dry_run  # noqa: PLC0415 - likewise
 
-    request = RunRequest(
-        url=url or "",
-        scenario=scenario,
-        command=command_line(),
-        owns_server=url is None,
-        allow_shared=how.allow_shared,
-    )
-    planned = dry_run(request, how.server_binary, how.server_config or ())
+    with contextlib.ExitStack() as stack:
+        own = None if url is not None else stack.enter_context(how.own_servers_for(scenario))
+        request = RunRequest(
+            url=own.url if own is not None else url or "",
+            scenario=scenario,
+            command=command_line(),
+            owns_server=own is not None,
+            open_url=None if own is None else own.open_url,
+            allow_shared=how.allow_shared,
+            server=None if own is None else as_target(own),
+            faults_on_shared=how.faults_on_shared,
+        )
+        planned = dry_run(request, how.server_binary, how.server_config or ())
     if how.json:
         sys.stdout.buffer.write(formats.encode(planned))
     elif not how.quiet:
@@ -327,13 +334,6 @@ class _Job:
             return self.run(path)
         return replace(self, scenario=self.of_seed(self.scenario.seed + number - 1)).run(path)
 
-    def _own_servers(self) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
-        return self.how.own_servers(
-            self.how.server_binary,
-            self.how.server_config or (),
-            persistent=needs_persistence(self.scenario.faults),
-        )
-
     def run(self, path: Path) -> tuple[RunRecord, bool]:
         """Returns the record of a run, which is saved, and whether the run was interrupted."""
         how, cluster = self.how, self.cluster
@@ -345,8 +345,8 @@ class _Job:
         ):
             url, open_url, own = self.url, None, None
             if url is None and cluster is None:
-                server = stack.enter_context(self._own_servers())
-                url, open_url, own = server.url, server.open_url, _as_target(server)
+                server = stack.enter_context(how.own_servers_for(self.scenario))
+                url, open_url, own = server.url, server.open_url, as_target(server)
             request = RunRequest(
                 url=url or "",
                 scenario=self.scenario,
@@ -374,13 +374,6 @@ class _Job:
             monitor.settle(finished)
             _save(file.save, how, finished)
             return finished, should_stop()
-
-
-def _as_target(server: EmbeddedServer | OwnTopology) -> ServerTarget:
-    """The run's own server as what faults strike."""
-    if isinstance(server, EmbeddedServer):
-        return OwnServer(server)
-    return OwnTopologyServer(server)
 
 
 def _save(save: Callable[[RunRecord], None], how: RunFlags, finished: RunRecord) -> None:

@@ -10,9 +10,14 @@ from cyclopts import Parameter
 from bench.cli.arguments import WHOLE, require_within
 from bench.cli.groups import SERVER
 from bench.errors import UsageError
+from bench.faults.servers import OwnServer
+from bench.faults.targets import ServerTarget
+from bench.faults.topologies import OwnTopologyServer
 from bench.redisio import embedded, own_topology
 from bench.redisio.embedded import EmbeddedServer
 from bench.redisio.own_topology import MOST_REPLICAS, OwnTopology
+from bench.workload.outages import needs_persistence
+from bench.workload.scenario import Scenario
 
 
 @Parameter(name="*")
@@ -57,12 +62,14 @@ class TopologyFlags:
         return 0 if self.topology == "single" else self.replicas or 1
 
     def own_servers(
-        self, binary: str | None, config: Sequence[str], *, persistent: bool
+        self, binary: str | None, config: Sequence[str], scenario: Scenario
     ) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
         """The servers that are started for a run, from ``binary`` and with ``config``.
 
-        ``persistent``: they keep what they hold over a restart, where ``config`` says nothing else.
+        Where faults of the scenario need it, they keep what they hold over a restart, unless
+        ``config`` says something else.
         """
+        persistent = needs_persistence(scenario.faults)
         replicas = self.own_replicas(None, is_distributed=False)
         if not replicas:
             return embedded.running(binary, config, persistent=persistent)
@@ -74,3 +81,10 @@ class TopologyFlags:
             config=config,
             persistent=persistent,
         )
+
+
+def as_target(server: EmbeddedServer | OwnTopology) -> ServerTarget:
+    """The run's own server as what faults strike."""
+    if isinstance(server, EmbeddedServer):
+        return OwnServer(server)
+    return OwnTopologyServer(server)

@@ -17,9 +17,10 @@ from bench.redisio.marker import marker_key
 from bench.redisio.permitted import first_refusal
 from bench.redisio.queue_keys import load_scripts
 from bench.redisio.url import parse
+from bench.run import guard_monitor
 from bench.run.cleanup import Cleanup
 from bench.run.prepare import require_possible
-from bench.run.request import RunRequest
+from bench.run.request import RunRequest, possible
 from bench.wire import ids, stamps
 from bench.wire.frame_renderer import FrameRenderer
 from bench.wire.frames import Batch
@@ -101,21 +102,16 @@ def dry_run(request: RunRequest, binary: str | None, config: Sequence[str]) -> D
         guards=[guard.expression for guard in guards_of(scenario.abort)],
         faults=[fault.text for fault in scenario.faults],
     )
-    return planned if request.owns_server else _on_server(planned, request)
+    return _on_server(planned, request)
 
 
 def _on_server(planned: DryRun, request: RunRequest) -> DryRun:
-    """What was planned, with what the server of others says to it."""
+    """What was planned, with what the server says to it."""
     try:
+        request = possible(request)
         with open_client(request.url) as client, translated_errors(request.url):
-            info: dict[str, Any] = client.info("everything")
-            limit = server_info.memory_limit(info)
-            planned = msgspec.structs.replace(
-                planned,
-                used_memory_bytes=server_info.memory_bytes(info),
-                memory_limit_bytes=None if limit is None else limit.size_bytes,
-                memory_limit_of="" if limit is None else limit.of,
-            )
+            if not request.owns_server:
+                planned = _with_memory(planned, client)
             cleanup = Cleanup(client, request.scenario.wire_layout, list(request.scenario.queues))
             chosen = require_possible(request, client, cleanup)
             planned = msgspec.structs.replace(
@@ -123,10 +119,24 @@ def _on_server(planned: DryRun, request: RunRequest) -> DryRun:
                 guards=list(chosen.expressions),
                 notes=[chosen.note] if chosen.note else [],
             )
-            _require_allowed(client, request.scenario)
+            if not request.owns_server:
+                _require_allowed(client, request.scenario)
     except BenchError as error:
         return msgspec.structs.replace(planned, exit_code=int(error.exit_code), problem=str(error))
     return planned
+
+
+def _with_memory(planned: DryRun, client: redis.Redis) -> DryRun:
+    """What was planned, with the memory that a server of others uses, as far as it tells; of a
+    cluster, its fullest node."""
+    info = guard_monitor.info_of(client)
+    limit = server_info.memory_limit(info)
+    return msgspec.structs.replace(
+        planned,
+        used_memory_bytes=server_info.memory_bytes(info),
+        memory_limit_bytes=None if limit is None else limit.size_bytes,
+        memory_limit_of="" if limit is None else limit.of,
+    )
 
 
 def _require_allowed(client: redis.Redis, scenario: Scenario) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from bench.errors import UsageError, nearest
+from bench.errors import UsageError, nearest, quoted
 from bench.ipc.messages import Begin, ParentMessage, Stop
 from bench.measure.reports import WorkerReport
 from bench.processes import start
@@ -90,6 +91,17 @@ def command_of(scenario: Scenario, url: str) -> WorkerCommand:
         word = _HOST_IN_ADDRESS.sub(parts.bracketed_host, written)
         words.append(_PLACE.sub(lambda place: filled.get(place[0], place[0]), word))
     return WorkerCommand(tuple(words), {**start.user_environment(), URL_VARIABLE: url}, url)
+
+
+def require_startable(scenario: Scenario, url: str) -> None:
+    """Raises UsageError where the scenario's worker command stands for nothing on this server, or
+    its program cannot be started."""
+    command = command_of(scenario, url)
+    if shutil.which(command.words[0], path=command.environment.get("PATH")) is None:
+        raise UsageError(
+            f"worker_command: {quoted(command.words[0])} cannot be started: no such program, or "
+            "not executable: check the path"
+        )
 
 
 def _require_meaning(places: Collection[str], parts: RedisUrl) -> None:

@@ -44,7 +44,7 @@ def choose(client: redis.Redis, scenario: Scenario, *, owns_server: bool) -> Cho
     by_default = [] if owns_server or _says_of_memory(scenario) else [parse_guard(MEMORY_GUARD)]
     if not written and not by_default:
         return ChosenGuards()
-    load = _load_of(_info_of(client))
+    load = _load_of(info_of(client))
     for guard in written:
         _require_told(guard, load)
     note = ""
@@ -72,7 +72,7 @@ def _says_of_memory(scenario: Scenario) -> bool:
     )
 
 
-def _info_of(client: redis.Redis) -> Mapping[str, Any]:
+def info_of(client: redis.Redis) -> Mapping[str, Any]:
     """What the server tells; of a cluster, what its fullest node does."""
     if isinstance(client, ClusterClient):
         nodes = [server_info.everything(node) for node in client.masters.values()]

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from bench.errors import UsageError
+from bench.faults.servers import SharedServer
 from bench.faults.targets import ServerTarget
 from bench.layouts import registry
 from bench.redisio.cluster.layouts import require_one_command, require_one_slot
 from bench.redisio.url import Topology, parse
+from bench.run.external_worker import require_startable
+from bench.workload.fault_rules import require_able
 from bench.workload.scenario import Scenario
 
 
@@ -51,6 +54,28 @@ class RunRequest:
     def is_monitored(self) -> bool:
         """Whether the state of the run is passed on to monitoring while it lasts."""
         return bool(self.latency_bounds_us)
+
+
+def target_of(request: RunRequest) -> ServerTarget:
+    """The run's server as what faults strike."""
+    if request.server is not None:
+        return request.server
+    return SharedServer(request.url, may_be_disturbed=request.faults_on_shared)
+
+
+def possible(request: RunRequest) -> RunRequest:
+    """The request as it can be carried out on what its URL leads to, before that is asked.
+
+    Raises UsageError for faults and for a layout that cannot be used there, and for a worker's
+    command that cannot be started.
+    """
+    request = for_topology(request)
+    scenario = request.scenario
+    has_proxy = parse(request.url).topology is Topology.SINGLE
+    require_able(scenario.faults, replace(target_of(request).abilities, proxy=has_proxy))
+    if scenario.worker_command:
+        require_startable(scenario, request.open_url or request.url)
+    return request
 
 
 def for_topology(request: RunRequest) -> RunRequest:

@@ -5,19 +5,16 @@ All phases of a run meet here. It takes a URL and never starts a server.
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import msgspec
 
 from bench.faults.injector import Injector
-from bench.faults.servers import SharedServer
 from bench.faults.targets import FaultTargets, ServerTarget
 from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.verdict_inputs import quantity
 from bench.records.run_record import RecordWarning, RunRecord
 from bench.redisio.connection import open_client, translated_errors
-from bench.redisio.url import Topology, parse
 from bench.run import killed_runs
 from bench.run.build_record import build_record
 from bench.run.collect import collect
@@ -26,13 +23,12 @@ from bench.run.killed_runs import KilledRun, LeftNote, NotedServer
 from bench.run.network import network_of
 from bench.run.prepare import PreparedRun, prepare
 from bench.run.removal import CleanupScope
-from bench.run.request import RunRequest, for_topology
+from bench.run.request import RunRequest, possible, target_of
 from bench.run.start import ActiveRun, start
 from bench.run.subprocesses import SubprocessFleet
 from bench.run.supervisor import ProgressCallback, RunCallbacks, Supervisor
 from bench.run.worker_faults import WorkerFaults
 from bench.wire import ids
-from bench.workload.fault_rules import require_able
 
 
 def execute(
@@ -69,10 +65,8 @@ def execute_with(fleet: Fleet, request: RunRequest, callbacks: RunCallbacks) -> 
 
     Raises ServerUnreachable, UsageError or MeasurementError when the run could not begin.
     """
-    request = for_topology(request)
+    request = possible(request)
     disturbed = target_of(request)
-    has_proxy = parse(request.url).topology is Topology.SINGLE
-    require_able(request.scenario.faults, replace(disturbed.abilities, proxy=has_proxy))
     with open_client(request.url, wants_end=callbacks.should_stop) as client:
         run_id = ids.new_run()
         with translated_errors(request.url):
@@ -111,13 +105,6 @@ def _removed_left(keys: int) -> RecordWarning:
         f"before the run, {quantity(keys, 'key')} of a command that was killed had to be removed "
         "from the server: nothing needs to be done",
     )
-
-
-def target_of(request: RunRequest) -> ServerTarget:
-    """The run's server as what faults strike."""
-    if request.server is not None:
-        return request.server
-    return SharedServer(request.url, may_be_disturbed=request.faults_on_shared)
 
 
 def _injector(running: ActiveRun, server: ServerTarget) -> Injector:

@@ -11,6 +11,7 @@ import pytest
 from bench.records import run_record
 from bench.wire import ids
 from tests.cli.conftest import Bench
+from tests.private_cluster import PrivateCluster
 from tests.redisio.private_server import PrivateServer, private_server
 
 _parents = count()
@@ -127,3 +128,64 @@ def test_the_report_begins_with_whether_it_could_begin(bench: Bench, server: Pri
     assert "redis.memory > 80%; backlog > 5" in outcome.out
     assert "bench acl" in outcome.out
     assert not list(Path().glob("results/*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--faults", "1s pause clients 1s"], "give --faults-on-shared"),
+        (["--faults", "1s failover", "--faults-on-shared"], "faults: '1s failover': "),
+        (["--worker-command", "no-such-program {url}"], "'no-such-program' cannot be started"),
+        (["--worker-command", "cat {master}"], "the Redis URL names no Sentinels"),
+        (["--ack", "wait:1"], "ack: 0 of 1 replicas are connected"),
+    ],
+)
+def test_what_a_run_refuses_before_it_begins_is_said(
+    bench: Bench, server: PrivateServer, words: list[str], message: str
+) -> None:
+    """And the run says the same, with the same code."""
+    code, found = planned(bench, *words)
+    assert (code, found["exit_code"]) == (2, 2)
+    assert message in found["problem"]
+    outcome = bench("run", "smoke", "--quiet", *words)
+    assert (outcome.code, outcome.err) == (2, f"bench: {found['problem']}\n")
+
+
+def test_a_user_who_may_not_read_info_is_not_told_that_the_run_could_not_begin(
+    bench: Bench, server: PrivateServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run goes on without INFO, and without DISCARD, which ends with the connection."""
+    with server.client() as client:
+        rights = ("on", ">secret", "~*", "+@all", "-info", "-discard")
+        client.execute_command("ACL", "SETUSER", "blind", *rights)
+    monkeypatch.setenv("BENCH_REDIS_URL", f"redis://blind:secret@127.0.0.1:{server.port}/0")
+    code, found = planned(bench)
+    assert (code, found["problem"], found["used_memory_bytes"]) == (0, "", None)
+    assert any("no guard watches it" in note for note in found["notes"])
+    with server.client() as client:
+        assert client.dbsize() == 0
+
+
+@pytest.mark.slow
+def test_a_cluster_says_whether_a_run_could_begin(
+    bench: Bench, cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_REDIS_URL", cluster.url)
+    code, found = planned(bench, "--layout", "asynq", "--queues", "a:high=1,a:low=1")
+    assert (code, found["problem"]) == (0, "")
+    assert found["used_memory_bytes"] > 0
+    assert cluster.keys() == []
+    code, found = planned(bench, "--layout", "runqy")
+    assert code == 2
+    assert "spreads a task's keys over several slots" in found["problem"]
+
+
+@pytest.mark.slow
+def test_servers_of_the_run_s_own_are_asked_too(bench: Bench) -> None:
+    """They are started for it, and end with it."""
+    failover = ("--faults", "1s failover", "--ack", "wait:1")
+    code, found = planned(bench, *failover)
+    assert code == 2
+    assert "failover" in found["problem"]
+    code, found = planned(bench, *failover, "--topology", "sentinel")
+    assert (code, found["problem"]) == (0, "")
