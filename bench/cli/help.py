@@ -20,7 +20,7 @@ SETTINGS = (
 )
 EXIT_CODES = (
     "Exit codes: 0 passed, 1 regression, 2 usage, 3 inconclusive, 4 invalid measurement, "
-    "5 objective missed, 6 no server, 70 internal error, 130 interrupted."
+    "5 objective missed, 6 no server, 7 ended by a guard, 70 internal error, 130 interrupted."
 )
 
 SECTIONS: Mapping[str, Sequence[str]] = {
@@ -61,6 +61,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("bench run -r 5000/s -d 1m", "another rate, for a minute"),
         ("bench run -r max -n 100000 -c 8", "as fast as possible: 100,000 tasks, 8 at a time"),
         ("bench run --slo 'e2e.p99 < 50ms'", "exits with 5 where the objective is missed"),
+        ("bench run --faults '10s restart server'", "what a restart loses, and when it is over"),
         ("bench run ramp -o ramp.json -q", "another scenario; only the record"),
     ),
     "worker": (

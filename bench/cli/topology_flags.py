@@ -29,6 +29,8 @@ class TopologyFlags:
         Literal["single", "replicas", "sentinel"] | None,
         Parameter(
             group=SERVER,
+            metavar="single|replicas|sentinel",
+            show_choices=False,
             help="Start the run's own server alone, with replicas, or with replicas and three "
             "Sentinels. Example: sentinel",
         ),

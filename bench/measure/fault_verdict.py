@@ -40,14 +40,15 @@ def not_injected(inputs: VerdictInputs) -> Iterator[VerdictReason]:
 def explained(inputs: VerdictInputs, outcome: str, verb: str) -> Iterator[VerdictReason]:
     """What faults did to tasks: one warning for each fault with such tasks.
 
-    ``outcome`` is the name of a count, and ``verb`` what these tasks did.
+    ``outcome`` is the name of a count, and ``verb`` what these tasks did, in the plural.
     """
     for each in inputs.faults.outcomes:
         count = getattr(each, outcome)
         if count:
+            did = verb.replace("were ", "was ") if count == 1 else verb
             yield VerdictReason(
                 outcome,
-                f"{quantity(count, 'task')} {verb} with {each.fault!r}",
+                f"{quantity(count, 'task')} {did} with {each.fault!r}",
                 Verdict.LOSSY,
             )
 

@@ -153,6 +153,7 @@ SPEED = ValueType(
         {"type": "number", "minimum": _LEAST_SPEED, "maximum": _MOST_SPEED},
         pattern_schema(_SPEED_PATTERN),
     ),
+    placeholder="FACTOR",
 )
 
 

@@ -54,6 +54,19 @@ def judged(*arguments: Any, **changes: Any) -> tuple[Verdict, dict[str, list[str
     return found, by_code
 
 
+@pytest.mark.parametrize(
+    ("tasks", "said"),
+    [
+        (1, "1 task was sent, got no reply and was seen nowhere, with '30s restart server'"),
+        (2, "2 tasks were sent, got no reply and were seen nowhere, with '30s restart server'"),
+    ],
+)
+def test_a_warning_about_one_task_is_in_the_singular(tasks: int, said: str) -> None:
+    counts = Counts(due=1000, enqueued=1000 - tasks, completed=1000 - tasks, unknown=tasks)
+    _, reasons = judged(FaultInputs([injected(RESTART)], [outcome(unknown=tasks)]), counts)
+    assert reasons["unknown"] == [said]
+
+
 def test_faults_that_cost_nothing_leave_a_run_valid() -> None:
     found, reasons = judged(FaultInputs([injected(RESTART)], [outcome()]))
     assert (found, reasons) == (Verdict.VALID, {})

@@ -419,6 +419,20 @@ def test_a_planned_restart_is_no_loss_of_data_where_workers_report() -> None:
     assert planned.verdict == "valid"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (FaultKind.RESTART, "it was restarted as planned, so that its counters began at zero"),
+        (FaultKind.FAILOVER, "another server took over as planned, so that its counters began"),
+    ],
+)
+def test_costs_that_are_not_known_name_what_the_plan_did(kind: FaultKind, said: str) -> None:
+    fault = InjectedFault(Fault(kind=kind, at_s=0.5), 500_000, 700_000)
+    record = build_record(collected(usage_after=usage(run_id="b"), faults=[fault]))
+    messages = [each.message for each in record.warnings if each.code == "costs_unknown"]
+    assert [said in each for each in messages] == [True]
+
+
 def test_a_planned_loss_that_cannot_be_told_from_ended_tasks_makes_a_run_incomplete() -> None:
     changes: dict[str, Any] = {"usage_after": usage(run_id="b"), "faults": [RESTARTED]}
     chosen = scenario(worker="external")

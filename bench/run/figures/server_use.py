@@ -75,7 +75,7 @@ def unknown_costs(run: CollectedRun) -> str:
         return ""
     if not is_same_process(before, after):
         if was_replaced_by_plan(run):
-            return "it was restarted as planned, which sets its counters to zero"
+            return f"{_in_place(run)}, so that its counters began at zero"
         return "it was restarted, which sets its counters to zero: keep it up during a run"
     if not have_counters_gone_on(before, after):
         return "its statistics were reset meanwhile: let nothing send CONFIG RESETSTAT during a run"
@@ -143,6 +143,14 @@ _REPLACES = (FaultKind.RESTART, FaultKind.FAILOVER, FaultKind.KILL)
 def was_replaced_by_plan(run: CollectedRun) -> bool:
     """Whether a fault of the plan has put another process in the server's place."""
     return any(_has_begun(each, *_REPLACES) and not each.fault.of_worker for each in run.faults)
+
+
+def _in_place(run: CollectedRun) -> str:
+    """What a planned fault put in the server's place, as a clause."""
+    took_over = (FaultKind.FAILOVER, FaultKind.KILL)
+    if any(_has_begun(each, *took_over) and not each.fault.of_worker for each in run.faults):
+        return "another server took over as planned"
+    return "it was restarted as planned"
 
 
 def _has_begun(injected: InjectedFault, *kinds: FaultKind) -> bool:
