@@ -214,8 +214,7 @@ def run(
     """Enqueue tasks at a rate, serve them, measure, and save a record.
 
     Exits 0 when the run is valid and met all objectives, 4 when it is not valid, 5 when it missed
-    an objective, 6 when no server can be reached, or keys of the run are left on it, and 7 when a
-    guard (--abort) ended it.
+    an objective, 6 when no server can be reached or keys are left on it, 7 when a guard ended it.
 
     Parameters
     ----------
