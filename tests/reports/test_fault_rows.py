@@ -1,10 +1,12 @@
 """What the reports of a run say of its faults."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from matplotlib.figure import Figure
 
 from bench.measure.faults import FaultOutcome
 from bench.records import run_record
@@ -13,6 +15,7 @@ from bench.reports.data_tables import table_of_faults
 from bench.reports.html import run_page
 from bench.reports.html.page import page
 from bench.reports.markdown.run import markdown
+from bench.reports.plots import over_time
 from bench.reports.run import print_report
 from tests import golden
 from tests.records.fixtures import example_record, faulty_record
@@ -45,6 +48,22 @@ def test_a_page_has_both_tables_and_bands_on_every_time_line() -> None:
         assert ("fault, by number" in drawn) == (
             picture.name in ("rates", "backlog", "latency", "cpu")
         )
+
+
+@pytest.mark.parametrize(("faults", "is_narrow"), [(2, False), (60, False), (60, True)])
+def test_numbers_of_faults_that_are_close_do_not_overlap(faults: int, is_narrow: bool) -> None:
+    """Some are left out where there is no room, and the first of them never."""
+    moments = [3.0 + each * 0.2 for each in range(faults)]
+    outcomes = [
+        msgspec.structs.replace(outcome(), began_s=each, ended_s=each + 0.1) for each in moments
+    ]
+    record = msgspec.structs.replace(example_record(), faults=outcomes)
+    axes = Figure(figsize=(3.9 if is_narrow else 8.0, 3.0)).add_subplot()
+    over_time.time_axis(axes, record.series)
+    over_time.draw_faults(axes, record, is_narrow=is_narrow)
+    places = [each.get_window_extent() for each in axes.texts]
+    assert [each.get_text() for each in axes.texts][:2] == ["1", "2"]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(places, 2))
 
 
 def test_without_faults_no_report_mentions_any(capsys: pytest.CaptureFixture[str]) -> None:

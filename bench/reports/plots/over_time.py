@@ -16,6 +16,9 @@ HEIGHT_INCHES = 3.0
 """Height of a picture with a legend of one line."""
 LEGEND_LINE_INCHES = 0.24
 _MINUTES_FROM_S = 600
+_LABEL, _NARROW_LABEL = 0.035, 0.07
+"""Width of a fault's number of two digits, as a share of the time axis."""
+_LABEL_ROWS, _ROW_POINTS = 3, 12
 
 
 def time_pictures(record: RunRecord, banner: str) -> list[Picture]:
@@ -165,16 +168,18 @@ def _draw(
                 0, left_out_s, color=canvas.QUIET, alpha=0.28, linewidth=0, label="warm-up"
             )
         )
-    handles += _faults(axes, record)
+    handles += draw_faults(axes, record, is_narrow=is_narrow)
     time_axis(axes, record.series)
     canvas.legend(drawn, handles, is_narrow=is_narrow)
 
 
-def _faults(axes: Axes, record: RunRecord) -> list[Artist]:
+def draw_faults(axes: Axes, record: RunRecord, *, is_narrow: bool) -> list[Artist]:
     """Draw each fault as a band with its number; return what stands for all in the legend."""
     handles: list[Artist] = []
     end_s = len(record.series.rows) * record.series.interval_s
-    for number, fault in enumerate(record.faults, 1):
+    room_s = end_s * (_NARROW_LABEL if is_narrow else _LABEL)
+    rows = _label_rows([each.began_s for each in record.faults], room_s)
+    for number, (fault, row) in enumerate(zip(record.faults, rows, strict=True), 1):
         if fault.began_s is None:
             continue
         until_s = end_s if fault.ended_s is None else max(fault.ended_s, fault.began_s)
@@ -186,20 +191,42 @@ def _faults(axes: Axes, record: RunRecord) -> list[Artist]:
             linewidth=1.5,
             label="fault, by number",
         )
-        axes.annotate(
-            str(number),
-            (fault.began_s, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, -11),
-            textcoords="offset points",
-            fontsize="small",
-            fontweight="bold",
-            color=canvas.RED,
-            zorder=5,  # above the lines, so that it can be read
-            bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
-        )
         handles = handles or [band]
+        if row is not None:
+            _number_fault(axes, number, fault.began_s, row)
     return handles
+
+
+def _label_rows(moments_s: Sequence[float | None], room_s: float) -> list[int | None]:
+    """Returns the row of each fault's label, so that no two overlap, where a label takes this time.
+
+    Rows are counted from the top. None stands for a fault without a moment, and for one that finds
+    no room in any row: a label that cannot be read says less than the table of the faults.
+    """
+    free_from_s = [-math.inf] * _LABEL_ROWS
+    rows: list[int | None] = [None] * len(moments_s)
+    begun = [(moment, index) for index, moment in enumerate(moments_s) if moment is not None]
+    for moment, index in sorted(begun):
+        free = [row for row, from_s in enumerate(free_from_s) if from_s <= moment]
+        if free:
+            rows[index] = free[0]
+            free_from_s[free[0]] = moment + room_s
+    return rows
+
+
+def _number_fault(axes: Axes, number: int, began_s: float, row: int) -> None:
+    axes.annotate(
+        str(number),
+        (began_s, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, -11 - _ROW_POINTS * row),
+        textcoords="offset points",
+        fontsize="small",
+        fontweight="bold",
+        color=canvas.RED,
+        zorder=5,  # above the lines, so that it can be read
+        bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
+    )
 
 
 def time_axis(axes: Axes, longest: Series) -> None:
