@@ -67,11 +67,21 @@ def killed_workers(inputs: VerdictInputs) -> list[InjectedFault]:
     ]
 
 
+def _failovers(inputs: VerdictInputs) -> list[InjectedFault]:
+    """The faults by which another server became the master."""
+    return [
+        each
+        for each in of_server(inputs)
+        if each.fault.kind in (FaultKind.FAILOVER, FaultKind.KILL)
+    ]
+
+
 def are_stranded(inputs: VerdictInputs) -> bool:
     """Whether what has not ended are tasks that nobody works on any more, as their worker was
-    killed by plan. Those that are leased may still be taken over."""
+    killed by plan, or took them from a server that is the master no longer. Those that are leased
+    may still be taken over."""
     counts = inputs.counts
-    if not (killed_workers(inputs) and inputs.expects_completions):
+    if not ((killed_workers(inputs) or _failovers(inputs)) and inputs.expects_completions):
         return False
     if inputs.drain_waited_for:
         is_at_rest = inputs.drain_takes_s is None and not counts.pending
@@ -80,15 +90,19 @@ def are_stranded(inputs: VerdictInputs) -> bool:
 
 
 def stranded(inputs: VerdictInputs) -> Iterator[VerdictReason]:
-    """Tasks that a worker had which was killed by plan, and that nobody has taken over."""
+    """Tasks that a worker had which was killed by plan, or took from a master that was replaced,
+    and that nobody has taken over."""
     kills, counts = killed_workers(inputs), inputs.counts
     left = counts.active + counts.pending
     if left and are_stranded(inputs):
+        if kills:
+            where = f"stayed with workers that were killed ({named(kills)})"
+        else:
+            where = f"were taken as another server became the master ({named(_failovers(inputs))})"
         yield VerdictReason(
             "stranded",
-            f"{quantity(left, 'task')} stayed with workers that were killed ({named(kills)}): "
-            "they are still marked as active or waiting for a retry, and no worker of this run "
-            "takes them over",
+            f"{quantity(left, 'task')} {where}: they are still marked as active or waiting for a "
+            "retry, and no worker of this run takes them over",
             Verdict.LOSSY,
         )
 

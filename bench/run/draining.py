@@ -63,12 +63,15 @@ class DrainMonitor:
         workers: Sequence[WorkerReport],
         awaits_workers: bool,
         killed: Sequence[WorkerReport] = (),
+        *,
+        fails_over: bool = False,
     ) -> bool:
         """Whether nothing is left to wait for.
 
         ``awaits_workers`` says that remote workers are expected and none has reported yet.
         ``killed`` are the last reports of workers that a fault of the plan has ended: nobody goes
-        on with the tasks that these had.
+        on with the tasks that these had. ``fails_over`` says that the plan makes another server
+        the master: what workers ended on the old one stays marked as active there.
         """
         enqueued = sum(report.enqueued for report in producers)
         ended = sum(report.ended for report in [*workers, *killed])
@@ -76,8 +79,9 @@ class DrainMonitor:
         if ended >= enqueued and not busy:
             return True
         # Tasks may be lost: then the lists are empty, and later reports hold no more of them.
+        is_marked_for_good = bool(killed) or (fails_over and bool(workers))
         return (
-            self.is_empty(with_active=not killed)
+            self.is_empty(with_active=not is_marked_for_good)
             and not busy
             and not awaits_workers
             and self._nothing_more_can_come(workers)

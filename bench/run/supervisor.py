@@ -21,6 +21,7 @@ from bench.run.live_figures import LiveFigures
 from bench.run.server_sampler import BACKLOG_INTERVAL_US, INTERVAL_US
 from bench.run.standstill import StandstillWatch
 from bench.run.start import ActiveRun
+from bench.workload import outages
 from bench.workload.guards import Aborted
 
 ProgressCallback = Callable[[Progress, Sequence[ProducerReport], Sequence[WorkerReport]], None]
@@ -342,7 +343,11 @@ class Supervisor:
         awaits_workers = self._scenario.external_workers and not self.state.remote_reports
         working, killed = self._working_and_killed()
         return self.prepared.draining.is_over(
-            self.producer_reports(), working, awaits_workers, killed
+            self.producer_reports(),
+            working,
+            awaits_workers,
+            killed,
+            fails_over=outages.fails_over(self._scenario.faults),
         )
 
     def _working_and_killed(self) -> tuple[list[WorkerReport], list[WorkerReport]]:
@@ -360,5 +365,6 @@ class Supervisor:
         held = sum(report.in_flight + report.waiting_retry for report in reports)
         if held:
             return f"workers that reported {held:,} tasks in flight or waiting for a retry"
-        is_empty = self.prepared.draining.is_empty(with_active=not killed)
+        may_stay = bool(killed) or (bool(reports) and outages.fails_over(self._scenario.faults))
+        is_empty = self.prepared.draining.is_empty(with_active=not may_stay)
         return "" if is_empty else "the queues' lists to be empty"

@@ -27,6 +27,12 @@ def _outage_s(fault: Fault) -> float:
     return fault.lasts_s if fault.kind in _AWAY else 0.0
 
 
+def fails_over(faults: Sequence[Fault]) -> bool:
+    """Whether another server becomes the master by the plan."""
+    gone = (FaultKind.FAILOVER, FaultKind.KILL)
+    return any(fault.kind in gone and not fault.of_worker for fault in faults)
+
+
 def needs_persistence(faults: Sequence[Fault]) -> bool:
     """Whether the server is to have after a restart what it held before."""
     return any(fault.kind is FaultKind.RESTART and fault.keeps_data for fault in faults)

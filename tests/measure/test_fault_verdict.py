@@ -13,6 +13,7 @@ from bench.measure.verdict_inputs import FaultInputs, Lateness, Verdict, Verdict
 from bench.workload.faults import Fault, FaultKind
 
 RESTART = Fault(kind=FaultKind.RESTART, at_s=30, text="30s restart server")
+FAILOVER = Fault(kind=FaultKind.FAILOVER, at_s=30, text="30s failover")
 KILL = Fault(kind=FaultKind.KILL, at_s=2, of_worker=True, worker=1, text="2s kill worker 1")
 
 
@@ -108,6 +109,7 @@ DRAIN = {"drain_waited_for": "the queues' lists to be empty"}
     [
         ([KILL], LEFT, {}, (Verdict.LOSSY, "stranded")),
         ([KILL], LEFT, DRAIN, (Verdict.LOSSY, "stranded")),
+        ([FAILOVER], LEFT, {}, (Verdict.LOSSY, "stranded")),
         # Somebody still worked on them, or will.
         ([KILL], LEFT, {**DRAIN, "drain_takes_s": 3.0}, (Verdict.INCOMPLETE, "drain_timed_out")),
         (

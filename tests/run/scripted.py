@@ -191,6 +191,8 @@ class ScriptedDraining:
         workers: Sequence[WorkerReport],
         awaits_workers: bool,
         killed: Sequence[WorkerReport] = (),
+        *,
+        fails_over: bool = False,
     ) -> bool:
         self.awaited.append(awaits_workers)
         return self.is_empty()

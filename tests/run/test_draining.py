@@ -171,6 +171,24 @@ def test_what_killed_workers_had_is_not_waited_for() -> None:
     assert not is_over(2 * QUIET_US)
 
 
+def test_what_stays_marked_as_active_after_a_failover_is_not_waited_for() -> None:
+    """It ended on the old master, or its worker had no reply; observed ones do not say."""
+    drain = Drain()
+    drain.client.lengths[RUNQY.active(QUEUES[0])] = 2
+    producers = [ProducerReport(number=0, enqueued=10)]
+
+    def is_over(*workers: WorkerReport, fails_over: bool = True) -> bool:
+        return drain.draining.is_over(producers, workers, False, fails_over=fails_over)
+
+    idle = worker(7, made_after_us=2 * QUIET_US)
+    assert not is_over(idle)
+    drain.clock.advance(2 * QUIET_US)
+    assert is_over(idle)
+    assert not is_over(worker(7, made_after_us=2 * QUIET_US, in_flight=1))
+    assert not is_over()
+    assert not is_over(idle, fails_over=False)
+
+
 def test_a_server_that_does_not_answer_shows_no_leases() -> None:
     drain = Drain(ASYNQ)
     drain.client.is_gone = True

@@ -213,7 +213,7 @@ def test_a_drain_that_takes_too_long_has_timed_out_where_work_is_left(
     state: dict[str, int], is_empty: bool, timed_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(scenario(drain_timeout=2), workers=[worker(**state)])
-    monkeypatch.setattr(scene.draining, "is_over", lambda *_: False)
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_, **__: False)
     monkeypatch.setattr(scene.draining, "is_empty", lambda **_: is_empty)
     took_s, interruptions, found = drained(scene, 0)
     assert took_s == pytest.approx(2.0, abs=0.3)
@@ -225,7 +225,7 @@ def test_workers_are_asked_once_the_lists_are_empty_and_not_before(
 ) -> None:
     served = worker()
     scene = Scene(scenario(drain_timeout=10), workers=[served])
-    monkeypatch.setattr(scene.draining, "is_over", lambda *_: bool(kinds(served)))
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_, **__: bool(kinds(served)))
     took_s, interruptions, timed_out = drained(scene, 3_000_000)
     assert kinds(served) == [SendReport]
     assert took_s == pytest.approx(3.0, abs=0.2)
@@ -237,7 +237,7 @@ def test_workers_that_do_not_end_are_asked_ten_times_a_second_at_most(
 ) -> None:
     served = worker()
     scene = Scene(scenario(drain_timeout=10), workers=[served])
-    monkeypatch.setattr(scene.draining, "is_over", lambda *_: False)
+    monkeypatch.setattr(scene.draining, "is_over", lambda *_, **__: False)
     drained(scene, 0)
     assert 100 < len(kinds(served)) < 150  # more often only in the first second
 
@@ -279,7 +279,7 @@ def test_workers_elsewhere_are_awaited_until_one_has_reported(
     scene = Scene(scenario(workers=0, external_workers=True, drain_timeout=2))
     reports: list[WorkerReport] = []
     found = FoundReports(reports, {})
-    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: found)
+    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_, **__: found)
     scene.after(1_000_000, lambda: reports.append(WorkerReport(name="far", completed=3)))
     drained(scene, 1 << 50)
     awaited = scene.draining.awaited
@@ -292,8 +292,10 @@ def test_while_no_worker_elsewhere_takes_a_task_the_progress_says_so_until_the_r
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene(scenario(workers=0, external_workers=True), producers=[producer(enqueued=5)])
-    monkeypatch.setattr("bench.run.supervisor.remote.collect", lambda *_: FoundReports([], {}))
-    monkeypatch.setattr("bench.run.supervisor.other_layout_note", lambda *_: "")
+    monkeypatch.setattr(
+        "bench.run.supervisor.remote.collect", lambda *_, **__: FoundReports([], {})
+    )
+    monkeypatch.setattr("bench.run.supervisor.other_layout_note", lambda *_, **__: "")
     scene.supervisor.watch()
     (reason,) = scene.supervisor.state.interruptions
     assert reason.startswith("no worker took a task within 30 s: start one on this server")
