@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -117,6 +118,8 @@ class OwnServer(SharedServer):
         super().__init__(server.url, may_be_disturbed=True)
         self._server = server
         self._memory_before: str | None = None
+        self._ending = threading.Lock()
+        """Held while its process is ended or started: a restart waits for the one before it."""
 
     @property
     def abilities(self) -> ServerAbilities:
@@ -139,12 +142,14 @@ class OwnServer(SharedServer):
 
     def kill(self, number: signal.Signals) -> None:
         """End it by a signal. Raises FaultFailed and ServerUnreachable."""
-        self._require_up()
-        self._server.kill(number)
+        with self._ending:
+            self._require_up()
+            self._server.kill(number)
 
     def restart(self, *, keeps_data: bool) -> None:
         """Restart it, or start it again where it was killed. Raises ServerUnreachable."""
-        self._server.restart(keeps_data=keeps_data)
+        with self._ending:
+            self._server.restart(keeps_data=keeps_data)
 
     def fill(self) -> None:
         """Set ``maxmemory`` to what it uses now. Raises FaultFailed and redis-py's errors."""
