@@ -2,9 +2,11 @@
 
 import functools
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from bench.clock import Clock, RunClock
+from bench.errors import ServerUnreachable
 from bench.ipc.child import Control, run_child
 from bench.ipc.messages import ParentMessage, StartWorker
 from bench.measure.fine_recorder import fine_recorder
@@ -14,8 +16,9 @@ from bench.redisio.streams import open_stream
 from bench.usage import ProcessUsage, peak_memory_bytes
 from bench.worker.batch import TaskRecorder, WorkerSettings
 from bench.worker.difficulties import Difficulties
-from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
+from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, RECONNECT_US, WorkerLoop
 from bench.worker.recorder import WorkerRecorder
+from bench.worker.server_calls import REFUSED_FOR_US
 from bench.worker.stop_requests import StopRequest
 from bench.worker.worker import Worker
 from bench.workload.resolve import parent_queue
@@ -123,16 +126,20 @@ def serve(message: ParentMessage, control: Control) -> None:
     worker = Worker(settings, OneRun(recorder), clock)
     reporter = _Reporter(message.name, recorder, worker, control, clock)
     if not control.stopped:  # the message to stop may have come with the one to begin
-        loop = WorkerLoop(
-            message.name,
-            parent_queue(scenario),
-            settings.layout,
-            worker,
-            clock,
-            open_client(message.url, _answer_timeout_s(scenario)),
-            functools.partial(open_stream, message.url),
-            functools.partial(open_client, message.url, LAST_ANSWER_TIMEOUT_S),
-        )
+
+        def connected() -> WorkerLoop:
+            return WorkerLoop(
+                message.name,
+                parent_queue(scenario),
+                settings.layout,
+                worker,
+                clock,
+                open_client(message.url, _answer_timeout_s(scenario)),
+                functools.partial(open_stream, message.url),
+                functools.partial(open_client, message.url, LAST_ANSWER_TIMEOUT_S),
+            )
+
+        loop = patiently(connected, control, REFUSED_FOR_US / 1e6 if scenario.faults else 0.0)
 
         def on_control() -> StopRequest:
             control.read()
@@ -140,6 +147,24 @@ def serve(message: ParentMessage, control: Control) -> None:
 
         loop.run(control.fileno(), on_control, reporter.send_if_due)
     reporter.send_final()
+
+
+def patiently(
+    connected: Callable[[], WorkerLoop], control: Control, patience_s: float
+) -> WorkerLoop:
+    """What ``connected`` returns: called again for so long while there is no server, as where a
+    fault has taken it away just when a worker starts.
+
+    Raises ServerUnreachable when that time is over, or the worker is told to stop.
+    """
+    give_up_s = time.monotonic() + patience_s
+    while True:
+        try:
+            return connected()
+        except ServerUnreachable:
+            if control.stopped or time.monotonic() >= give_up_s:
+                raise
+        control.wait(RECONNECT_US / 1e6)
 
 
 def _answer_timeout_s(scenario: Scenario) -> float:
