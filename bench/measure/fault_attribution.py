@@ -15,7 +15,9 @@ from bench.workload.faults import MAY_LOSE, Fault, FaultKind
 
 SETTLING_US = 1_000_000
 """How long before a fault a task may have been sent that gets no reply because of it, and how long
-after it the server may still refuse tasks."""
+after it the server may still refuse tasks, or a master that was replaced may still acknowledge what is
+then lost: until its clients have learned of the new one."""
+_REPLACES_SERVER = frozenset((FaultKind.FAILOVER, FaultKind.KILL))
 _SERVER_WAITS = frozenset((FaultKind.STALL, FaultKind.PAUSE, FaultKind.NETWORK))
 _NEVER_US = 1 << 62
 NOTHING = -1
@@ -39,7 +41,7 @@ class TaskMoments:
         from_us = self.answered_us
         if not _keeps_tasks_waiting(fault.fault):
             from_us = np.where(self.sent_us < 0, from_us, np.minimum(self.sent_us, from_us))
-        return np.asarray((self.answered_us >= 0) & (from_us <= _over_us(fault)))
+        return np.asarray((self.answered_us >= 0) & (from_us <= _followed_us(fault)))
 
 
 def losing_faults(faults: Sequence[InjectedFault], tasks: TaskMoments) -> Integers:
@@ -107,6 +109,12 @@ def _first(
 def _keeps_tasks_waiting(fault: Fault) -> bool:
     """Whether the server takes no tasks, and loses none, as long as a fault lasts."""
     return fault.kind in _SERVER_WAITS and not fault.of_worker
+
+
+def _followed_us(fault: InjectedFault) -> int:
+    """When a fault was over and all had noticed where another server took over."""
+    is_replaced = fault.fault.kind in _REPLACES_SERVER and not fault.fault.of_worker
+    return _over_us(fault) + (SETTLING_US if is_replaced else 0)
 
 
 def _over_us(fault: InjectedFault) -> int:

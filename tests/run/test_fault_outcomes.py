@@ -147,6 +147,15 @@ def test_a_loss_counts_under_the_first_fault_that_may_lose_and_was_not_over() ->
     assert [each.lost for each in build_record(run).faults] == [0, 2, 1]
 
 
+def test_what_a_replaced_master_still_acknowledged_is_lost_by_the_failover() -> None:
+    """Until its clients have learned of the new one; a server that is restarted does not."""
+    lost = [12_900, 13_100, 15_000]
+    replaced = run_of([fault(FaultKind.FAILOVER, 12.0, 13.0)], lost=lost)
+    restarted = run_of([fault(FaultKind.RESTART, 12.0, 13.0)], lost=lost)
+    assert [each.lost for each in outcomes_of(replaced)] == [2]
+    assert [each.lost for each in outcomes_of(restarted)] == [1]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.RESET, FaultKind.RESTART])
 def test_a_task_whose_acknowledgement_was_read_after_the_fault_may_be_lost_by_it(
     kind: FaultKind,
