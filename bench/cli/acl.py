@@ -3,7 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -13,7 +13,7 @@ from bench.cli.verify import names_of
 from bench.errors import UsageError, nearest, quoted
 from bench.layouts import registry
 from bench.redisio import rights
-from bench.redisio.rights import Rights, Role
+from bench.redisio.rights import Addition, Rights, Role
 from bench.redisio.url import MOST_DATABASE
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.\d+)*", re.ASCII)
@@ -22,6 +22,8 @@ _PASSWORD = "PASSWORD"  # noqa: S105 - what stands for one
 _LEAST_VERSION, _NEWEST = (6, 0), (99, 0)
 _METRICS = "metrics"
 """What has a process of its own in a run, and needs no rights."""
+_SENTINEL = "sentinel"
+"""What has users of its own, beside the servers with data."""
 
 
 @Parameter(name="*")
@@ -55,9 +57,41 @@ class AclFlags:
     events: Annotated[
         bool, Parameter(help="Add what 'bench run --watch events' needs: all channels.")
     ] = False
+    ack: Annotated[
+        bool, Parameter(help="Add what 'bench run --ack' needs: WAIT, WAITAOF and INFO.")
+    ] = False
+    faults: Annotated[
+        bool,
+        Parameter(
+            help="Add what 'bench run --faults-on-shared' needs: to pause clients and to reset "
+            "connections, or for the role sentinel to fail over."
+        ),
+    ] = False
+    topology: Annotated[
+        Literal["single", "sentinel", "cluster"],
+        Parameter(help="What the URL leads to. Example: cluster"),
+    ] = "single"
     required: Annotated[
         bool, Parameter(help="Leave out what a run goes on without, with less in its record.")
     ] = False
+
+    def additions(self, role: Role) -> frozenset[Addition]:
+        """Returns what these flags add. Raises UsageError for one that the role does not have."""
+        wanted = {
+            Addition.EVENTS: self.events,
+            Addition.ACK: self.ack,
+            Addition.FAULTS: self.faults,
+            Addition.CLUSTER: self.topology == "cluster",
+            Addition.SENTINEL: self.topology == "sentinel",
+            Addition.DATABASE: self.database != 0,
+        }
+        added = frozenset(each for each, is_wanted in wanted.items() if is_wanted)
+        for each in (Addition.EVENTS, Addition.ACK, Addition.FAULTS):
+            if each in added and role is not Role.RUN:
+                raise UsageError(f"--{each} is for the role run; remove it")
+        if Addition.CLUSTER in added and self.events:
+            raise UsageError("--events cannot be watched on a cluster; remove it")
+        return added
 
     def version(self) -> tuple[int, int]:
         """Returns the server's version. Raises UsageError."""
@@ -76,7 +110,8 @@ def acl(role: str, /, *, flags: AclFlags | None = None) -> int:
     ----------
     role
         What the user is for: run (with its workers), worker, enqueue, status (and result), verify,
-        init, clean, or metrics.
+        init, clean, metrics, or sentinel (on the Sentinels of a URL, beside the user on the
+        servers).
     """
     flags = flags or AclFlags()
     chosen, version = _role(role), flags.version()
@@ -85,17 +120,14 @@ def acl(role: str, /, *, flags: AclFlags | None = None) -> int:
     if not _USER.fullmatch(flags.user):
         raise UsageError(f"--user: {quoted(flags.user)} is not a user's name: use letters, digits")
     require_within("--database", flags.database, 0, MOST_DATABASE)
-    if flags.events and chosen is not Role.RUN:
-        raise UsageError("--events is for the role run; remove it")
     line = "# metrics are exported from what the run reports, without a connection"
-    if chosen is not None:
+    if chosen == _SENTINEL:
+        found = rights.rights_on_sentinels(with_faults=flags.faults)
+        line = line_of(found, flags.user, version, only_required=flags.required)
+    elif chosen != _METRICS:
+        role = Role(chosen)
         found = rights.rights_of(
-            chosen,
-            entry.layout,
-            names,
-            version=version,
-            with_events=flags.events,
-            selects=flags.database != 0,
+            role, entry.layout, names, version=version, additions=flags.additions(role)
         )
         line = line_of(found, flags.user, version, only_required=flags.required)
     sys.stdout.write(line + "\n")
@@ -107,7 +139,7 @@ def line_of(
 ) -> str:
     """Returns the command that gives a user these rights and no others, for redis-cli."""
     read_only = "%R~" if version >= rights.READ_ONLY_SINCE else "~"
-    channels = ["resetchannels", *(["&*"] if found.all_channels else [])]
+    channels = ["resetchannels", *(f"&{each}" for each in found.channels)]
     left_out = found.optional if only_required else ()
     return " ".join(
         _word(each)
@@ -128,13 +160,13 @@ def _word(text: str) -> str:
     return '"' + re.sub(r"([\"\\\\])", r"\\\1", text) + '"'
 
 
-def _role(written: str) -> Role | None:
-    """Returns the role; None for that which needs no connection. Raises UsageError."""
-    known = [*map(str, Role), _METRICS]
+def _role(written: str) -> str:
+    """Returns the role, if there is one of that name. Raises UsageError."""
+    known = [*map(str, Role), _METRICS, _SENTINEL]
     if written not in known:
         hint = nearest(written, known) or f": there are {', '.join(known)}"
         raise UsageError(f"{quoted(written)} is no role{hint}")
-    return None if written == _METRICS else Role(written)
+    return written
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ What moves a task is read off the layout and its scripts. What is sent beside th
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ _CALL = re.compile(r"redis\.p?call\(\s*['\"](\w+)['\"]")
 _SPECIAL = re.compile(r"([\\*?\[\]^])")
 _ANY = "\x00"
 """Stands for any text in a key, and becomes ``*`` in its pattern."""
-_SINCE = {"blmpop": (7, 0), "client|setinfo": (7, 2)}
+_SINCE = {"blmpop": (7, 0), "client|setinfo": (7, 2), "waitaof": (7, 2)}
 """Commands that older servers do not know, and in whose lists they refuse them."""
 CHANNELS_SINCE, READ_ONLY_SINCE = (6, 2), (7, 0)
 """Versions of the server since which users have channels, and keys that they may only read."""
@@ -33,6 +33,17 @@ class Role(StrEnum):
     VERIFY = "verify"
     INIT = "init"
     CLEAN = "clean"
+
+
+class Addition(StrEnum):
+    """What a role may need beside what it always does, for a flag or for what its URL leads to."""
+
+    EVENTS = "events"
+    ACK = "ack"
+    FAULTS = "faults"
+    CLUSTER = "cluster"
+    SENTINEL = "sentinel"
+    DATABASE = "database"
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,8 @@ class Rights:
     """Patterns of keys that are read and written."""
     read_keys: Sequence[str]
     """Patterns of further keys that are only read."""
-    all_channels: bool
+    channels: Sequence[str] = ()
+    """Patterns of channels that are subscribed to."""
 
 
 def rights_of(
@@ -69,31 +81,52 @@ def rights_of(
     queues: Sequence[str],
     *,
     version: tuple[int, int] = (99, 0),
-    with_events: bool = False,
-    selects: bool = False,
+    additions: frozenset[Addition] = frozenset(),
 ) -> Rights:
     """Returns what a role needs for these queues of a layout; all queues where there are none.
 
-    ``version`` is that of the server. ``with_events`` adds what a run needs to watch workers of
-    others by keyspace events, and ``selects`` what another database than 0 needs.
+    ``version`` is that of the server.
     """
     needs = [each for each in _NEEDS if role in each.roles and each.only_with(layout)]
-    commands = {each.command for each in needs} | set(_moves(role, layout))
-    commands |= {"psubscribe"} if with_events else set()
-    commands |= {"select"} if selects else set()
+    added = {command for each in additions for command in _ADDED[each]}
+    commands = {each.command for each in needs} | set(_moves(role, layout)) | added
     known = {each for each in commands if _SINCE.get(each, (0, 0)) <= version}
+    optional = {each.command for each in needs if each.is_optional} - added
     own, read = _patterns(role, layout, queues or [_ANY])
     return Rights(
         commands=sorted(known),
-        optional=sorted({each.command for each in needs if each.is_optional} & known),
+        optional=sorted((optional | _ADDED_OPTIONAL) & known),
         keys=own,
         read_keys=[each for each in read if each not in own],
-        all_channels=with_events,
+        channels=["*"] if Addition.EVENTS in additions else [],
+    )
+
+
+def rights_on_sentinels(*, with_faults: bool) -> Rights:
+    """Returns what a user needs on the Sentinels of a URL, whose users are their own."""
+    optional = ["client|setinfo", "sentinel|master", "subscribe"]
+    faults = ["sentinel|failover"] if with_faults else []
+    return Rights(
+        commands=sorted(["sentinel|get-master-addr-by-name", *optional, *faults]),
+        optional=optional,
+        keys=[],
+        read_keys=[],
+        channels=["+switch-master"],
     )
 
 
 # --- Commands -------------------------------------------------------------------------------------
 
+_ADDED: Mapping[Addition, Sequence[str]] = {
+    Addition.EVENTS: ["psubscribe"],
+    Addition.ACK: ["info", "wait", "waitaof"],
+    Addition.FAULTS: ["client|kill", "client|list", "client|pause"],
+    Addition.CLUSTER: ["asking", "cluster|slots"],
+    Addition.SENTINEL: ["role"],
+    Addition.DATABASE: ["select"],
+}
+"""The commands of each addition."""
+_ADDED_OPTIONAL = frozenset({"role"})
 _ALL = frozenset(Role)
 _MEASURING = frozenset({Role.RUN, Role.WORKER})
 _REMOVING = frozenset({Role.RUN, Role.CLEAN})

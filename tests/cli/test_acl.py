@@ -1,5 +1,6 @@
 """``bench acl``: what it prints is all that a command needs, and no more than it may do."""
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +16,16 @@ import redis
 
 from bench.cli.acl import line_of
 from bench.layouts import registry
+from bench.records import run_record
 from bench.redisio import embedded as embedded_server
-from bench.redisio import rights
+from bench.redisio import own_topology, rights
 from bench.redisio.embedded import EmbeddedServer
-from bench.redisio.rights import Role
+from bench.redisio.rights import Addition, Role
+from bench.redisio.url import parse
 from bench.wire.task import Task
 from tests import golden
 from tests.cli.conftest import Bench
+from tests.private_cluster import PrivateCluster
 from tests.talk import as_user
 
 LAYOUTS = registry.names()
@@ -38,9 +43,15 @@ class Restricted:
         self.layout = layout
         self.queues = QUEUES.get(layout, "a:high,a:low")
 
-    def allow(self, role: Role, *left_out: str, only_required: bool = False) -> None:
+    def allow(
+        self,
+        role: Role,
+        *left_out: str,
+        only_required: bool = False,
+        additions: frozenset[Addition] = frozenset(),
+    ) -> None:
         found = rights.rights_of(
-            role, registry.get(self.layout).layout, self.queues.split(","), version=_NEWEST
+            role, registry.get(self.layout).layout, self.queues.split(","), additions=additions
         )
         line = line_of(found, "guest", _NEWEST, only_required=only_required)
         words = [each for each in shlex.split(line) if each.removeprefix("+") not in left_out]
@@ -77,7 +88,10 @@ def test_the_rights_of_each_role_are_shown(bench: Bench) -> None:
         assert (outcome.code, outcome.err) == (0, "")
         shown += f"$ bench {shlex.join(words)}\n{outcome.out}\n"
     old = bench("acl", "run", "--server-version", "6.2", "--required", "--database", "3")
-    golden.check("acl.txt", f"{shown}$ for Redis 6.2\n{old.out}")
+    added = bench("acl", "run", "--topology", "cluster", "--ack", "--faults", "--required")
+    sentinel = bench("acl", "sentinel", "--faults")
+    more = f"$ for a cluster\n{added.out}$ on Sentinels\n{sentinel.out}"
+    golden.check("acl.txt", f"{shown}$ for Redis 6.2\n{old.out}{more}")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +104,10 @@ def test_the_rights_of_each_role_are_shown(bench: Bench) -> None:
         (["run", "--user", "a b"], "--user: 'a b' is not a user's name"),
         (["run", "--queues", "a b"], "--queues: 'a b' is not a queue name"),
         (["verify", "--events"], "--events is for the role run"),
+        (["worker", "--ack"], "--ack is for the role run"),
+        (["clean", "--faults"], "--faults is for the role run"),
+        (["run", "--events", "--topology", "cluster"], "--events cannot be watched on a cluster"),
+        (["sentinels"], "'sentinels' is no role: did you mean 'sentinel'?"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(bench: Bench, words: list[str], message: str) -> None:
@@ -221,6 +239,81 @@ def test_a_standing_worker_needs_nothing_else(
             worker.communicate(timeout=30)
     assert json.loads(outcome.out)["counts"]["completed"] == 100
     assert restricted.refused() == set()
+
+
+@pytest.mark.slow
+def test_faults_on_a_shared_server_need_nothing_else(bench: Bench, runqy: Restricted) -> None:
+    """And a dry run needs no more than the run."""
+    runqy.allow(Role.RUN, only_required=True, additions=frozenset({Addition.FAULTS}))
+    faults = ("--faults", "300ms pause clients 100ms", "--faults", "600ms reset connections 50%")
+    words = ("--queues", runqy.queues, "--rate", "200/s", "--duration", "1s", "--quiet", *faults)
+    assert bench("run", "smoke", *words, "--faults-on-shared", "--dry-run").code == 0
+    bench("run", "smoke", *words, "--faults-on-shared", "-o", "run.json")
+    saved = run_record.load(Path("run.json"))
+    assert [each.problem for each in saved.faults] == ["", ""]
+    optional = rights.rights_of(Role.RUN, registry.get("runqy").layout, []).optional
+    assert runqy.refused() <= {*optional}
+
+
+@pytest.mark.slow
+def test_a_cluster_and_its_commands_need_nothing_else(
+    bench: Bench, cluster: PrivateCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = cluster.url.replace("://", "://guest:PASSWORD@")
+    monkeypatch.setenv("BENCH_REDIS_URL", url)
+    of_layout = ("--layout", "asynq", "--queues", "a:high,a:low")
+    run = ("run", "smoke", *of_layout, "--rate", "200/s", "--duration", "500ms", "--quiet")
+    for role, codes, words in (
+        (Role.RUN, (0,), (*run, "--dry-run")),
+        (Role.RUN, (0, 4, 5), (*run, "--workers", "0", "--keep", "-o", "kept.json")),
+        (Role.VERIFY, (0,), ("verify", *of_layout)),
+        (Role.INIT, (0,), ("init", *of_layout, "--watch", "10ms")),
+        (Role.CLEAN, (0,), ("clean", "kept.json")),
+    ):
+        found = rights.rights_of(
+            role,
+            registry.get("asynq").layout,
+            ["a:high", "a:low"],
+            additions=frozenset({Addition.CLUSTER}),
+        )
+        for node in cluster.nodes():
+            node.execute_command(*shlex.split(line_of(found, "guest", _NEWEST)))
+            node.acl_log_reset()
+        outcome = bench(*words)
+        assert outcome.code in codes, outcome.err
+        assert [each["object"] for node in cluster.nodes() for each in node.acl_log()] == []
+
+
+@pytest.mark.slow
+def test_sentinels_and_an_acknowledged_run_need_nothing_else(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a failover, in which the user needs the same on both servers."""
+    additions = frozenset({Addition.SENTINEL, Addition.ACK, Addition.FAULTS})
+    layout = registry.get("runqy").layout
+    on_servers = rights.rights_of(Role.RUN, layout, [], additions=additions)
+    on_sentinels = rights.rights_on_sentinels(with_faults=True)
+    with own_topology.running(1, with_sentinels=True) as topology, contextlib.ExitStack() as stack:
+        own = parse(topology.url)
+        users = {server.url: on_servers for server in topology.servers}
+        place = f"{own.sentinel_user.name}:{own.sentinel_user.password}"
+        users |= {f"redis://{place}@{node}": on_sentinels for node in topology.sentinels}
+        clients: list[Any] = []
+        for url, found in users.items():
+            clients.append(stack.enter_context(redis.Redis.from_url(url, protocol=2)))
+            clients[-1].execute_command(*shlex.split(line_of(found, "guest", _NEWEST)))
+            clients[-1].execute_command("ACL", "LOG", "RESET")
+        nodes = ",".join(map(str, topology.sentinels))
+        asked = "?sentinel_username=guest&sentinel_password=PASSWORD"
+        url = f"redis+sentinel://guest:PASSWORD@{nodes}/{own.master_name}/0{asked}"
+        monkeypatch.setenv("BENCH_REDIS_URL", url)
+        words = ("--rate", "200/s", "--duration", "2s", "--ack", "wait:1", "--quiet")
+        fault = ("--faults", "500ms failover", "--faults-on-shared", "-o", "run.json")
+        bench("run", "smoke", *words, *fault)
+        saved = run_record.load(Path("run.json"))
+        assert [each.problem for each in saved.faults] == [""]
+        refused = [each[5] for client in clients for each in client.execute_command("ACL", "LOG")]
+        assert refused == []
 
 
 @pytest.fixture
