@@ -149,7 +149,7 @@ def translated_errors(url: str) -> Iterator[None]:
     except redis.exceptions.ConnectionError as error:
         raise ServerUnreachable(_no_connection(error, text(error), parse(url))) from None
     except redis.exceptions.ResponseError as error:
-        raise ServerUnreachable(f"{server} refuses a command: {text(error)}") from None
+        raise ServerUnreachable(f"{server} {_refused(text(error), parse(url))}") from None
     except redis.exceptions.RedisError as error:
         raise ServerUnreachable(
             f"{server} does not answer as Redis does ({text(error)}): check the URL"
@@ -359,6 +359,20 @@ def _encryption(parts: RedisUrl) -> tuple[type[redis.Connection], dict[str, Any]
     if not parts.is_encrypted:
         return redis.Connection, {}
     return TlsConnection, connection_options(parts)
+
+
+def _refused(text: str, parts: RedisUrl) -> str:
+    """What is said of a server that refuses a command. ``text`` holds no secret."""
+    if "DB index is out of range" in text:
+        return f"has no database {parts.database}: check the URL"
+    if "read only replica" in text:
+        return "is a replica, which nothing can be written to: use its master"
+    if text.startswith("unknown command"):
+        return (
+            f"refuses a command ({text}): use another server, or write redis+sentinel://HOST:PORT/"
+            "MASTER if it is a Sentinel"
+        )
+    return f"refuses a command: {text}"
 
 
 def _silence(parts: RedisUrl) -> str:

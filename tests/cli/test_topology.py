@@ -11,6 +11,8 @@ import psutil
 import pytest
 
 from bench.records import run_record
+from bench.redisio import own_topology
+from bench.redisio.url import parse
 from tests.cli.conftest import SHORT_RUN, Bench, expected_code
 
 
@@ -40,6 +42,25 @@ def test_sentinels_that_do_not_answer_are_a_server_that_cannot_be_reached(bench:
     assert outcome.code == 6
     assert "no master 'm' was found: 127.0.0.1:1 cannot be reached (connection refused)" in line
     assert "pw" not in line
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_the_master_is_named_with_its_cure(bench: Bench) -> None:
+    with own_topology.running(1, with_sentinels=True) as topology:
+        own = parse(topology.url)
+        sentinel = f"{own.sentinel_user.name}:{own.sentinel_user.password}@{topology.sentinels[0]}"
+        for url, cure in (
+            (topology.servers[1].url, " is a replica, which nothing can be written to: use its "),
+            (
+                f"redis://{sentinel}/0",
+                "write redis+sentinel://HOST:PORT/MASTER if it is a Sentinel",
+            ),
+            (topology.servers[0].url.replace("/0", "/99"), "/99 has no database 99: check the URL"),
+        ):
+            outcome = bench(*SHORT_RUN, "--redis-url", url, "--quiet")
+            (line,) = outcome.err.splitlines()
+            assert outcome.code == 6
+            assert cure in line
 
 
 @pytest.mark.slow
