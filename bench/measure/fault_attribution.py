@@ -15,8 +15,8 @@ from bench.workload.faults import MAY_LOSE, Fault, FaultKind
 
 SETTLING_US = 1_000_000
 """How long before a fault a task may have been sent that gets no reply because of it, and how long
-after it the server may still refuse tasks, or a master that was replaced may still acknowledge what is
-then lost: until its clients have learned of the new one."""
+after it the server may still refuse tasks, or a master that was replaced may still acknowledge what
+is then lost: until its clients have learned of the new one."""
 _REPLACES_SERVER = frozenset((FaultKind.FAILOVER, FaultKind.KILL))
 _SERVER_WAITS = frozenset((FaultKind.STALL, FaultKind.PAUSE, FaultKind.NETWORK))
 _NEVER_US = 1 << 62
