@@ -30,16 +30,28 @@ def fault_spreads(records: Sequence[RunRecord]) -> list[FaultSpread]:
     found = []
     for number in range(max((len(each.faults) for each in records), default=0)):
         made = [each.faults[number] for each in records if number < len(each.faults)]
-        injected = [each for each in made if each.began_s is not None]
-        values: dict[str, list[float | None]] = {
-            **{name: [value(each) for each in injected] for name, value in _COUNTED.items()},
-            **_times(injected),
-        }
-        found += [_spread(number + 1, made[0], name, each) for name, each in values.items()]
+        found += spreads_of(number + 1, made[0].fault or made[0].kind, made)
     return found
 
 
-def _times(injected: Sequence[FaultOutcome]) -> dict[str, list[float | None]]:
+def spreads_of(
+    number: int,
+    fault: str,
+    made: Sequence[FaultOutcome],
+    others: Mapping[str, Sequence[float | None]] = MappingProxyType({}),
+) -> list[FaultSpread]:
+    """Returns each figure of one fault over the runs in which it was injected, and those of
+    ``others``, which come with their values. ``number`` and ``fault`` say which fault it is."""
+    injected = [each for each in made if each.began_s is not None]
+    values: dict[str, Sequence[float | None]] = {
+        **{name: [value(each) for each in injected] for name, value in _COUNTED.items()},
+        **others,
+        **_times(injected),
+    }
+    return [_spread(number, fault, name, each) for name, each in values.items()]
+
+
+def _times(injected: Sequence[FaultOutcome]) -> dict[str, Sequence[float | None]]:
     """The times of the runs in which they are known, or known not to have ended."""
     return {
         "no reply": [
@@ -54,15 +66,13 @@ def _times(injected: Sequence[FaultOutcome]) -> dict[str, list[float | None]]:
     }
 
 
-def _spread(
-    number: int, fault: FaultOutcome, figure: str, values: Sequence[float | None]
-) -> FaultSpread:
+def _spread(number: int, fault: str, figure: str, values: Sequence[float | None]) -> FaultSpread:
     # A gap or a recovery without an end is longer than any that has one.
     known = sorted(math.inf if each is None else each for each in values)
     low, high = median_interval(known)
     return FaultSpread(
         number=number,
-        fault=fault.fault or fault.kind,
+        fault=fault,
         figure=figure,
         values=list(values),
         median=_finite(statistics.median_high(known)) if known else None,

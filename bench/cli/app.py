@@ -64,6 +64,10 @@ COMMANDS = {
         "capacity:capacity",
         "Find the highest rate that meets all objectives, for each number of workers.",
     ),
+    "chaos": (
+        "chaos:chaos",
+        "Make a set of faults, each in a run of its own, and show what each one costs.",
+    ),
     "plan": ("plan:plan", "Size workers and servers for a rate, from a capacity record."),
     "clients": ("clients:clients", "Compare ways to enqueue, and check the keys that they write."),
     "history": (
@@ -89,7 +93,9 @@ COMMANDS = {
     "result": ("tasks:result", "Wait for a task's result and print it as JSON."),
 }
 """The function and the description of each command."""
-_DECIDING = frozenset({"run", "worker", "compare", "ab", "capacity", "clients", "clean", "verify"})
+_DECIDING = frozenset(
+    {"run", "worker", "compare", "ab", "capacity", "chaos", "clients", "clean", "verify"}
+)
 """Commands that have done their work whether or not it can be shown. The others only print."""
 _HELP_FLAGS = frozenset({"--help", "-h"})
 

@@ -32,6 +32,7 @@ another host, or trust somebody else with the user's password."""
 _OTHER_MEANINGS: Mapping[str, frozenset[str]] = {
     "capacity": frozenset({"rate", "duration", "stages", "tasks", "workers"}),
     "plan": frozenset({"rate", "slo", "service_time"}),
+    "chaos": frozenset({"faults"}),
     "clients": frozenset({"tasks"}),
     "verify": frozenset({"queues"}),
 }

@@ -40,8 +40,9 @@ class FormatFlags:
         bool,
         _format(
             "The record's table as CSV: a run's seconds, a search's trials, the starts of "
-            "--restarts, a comparison's metrics (of a folder of 'bench ab' the runs of its pairs), "
-            "the repetitions of clients. Of a folder of runs, a row for each run."
+            "--restarts, the runs of 'bench chaos', a comparison's metrics (of a folder of "
+            "'bench ab' the runs of its pairs), the repetitions of clients. Of a folder of runs, "
+            "a row for each run."
         ),
     ] = False
     parquet: Annotated[bool, _format("The same table as Parquet. Needs pyarrow.")] = False

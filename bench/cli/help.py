@@ -25,7 +25,7 @@ EXIT_CODES = (
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "First steps": ("run", "report", "init", "scenarios"),
-    "Compare and decide": ("compare", "ab", "history", "capacity", "plan", "clients"),
+    "Compare and decide": ("compare", "ab", "history", "capacity", "plan", "chaos", "clients"),
     "Workers and single tasks": ("worker", "enqueue", "status", "result"),
     "Maintenance": ("verify", "clean", "acl", "export", "schema", "completion"),
 }
@@ -39,6 +39,7 @@ USAGE: Mapping[str, str] = {
     "ab": "[SCENARIO] --a FLAGS --b FLAGS [FLAGS]",
     "capacity": "[SCENARIO] (--workers COUNTS | --slots COUNTS) [FLAGS]",
     "plan": "RECORD --rate RATE [FLAGS]",
+    "chaos": "[SCENARIO] [FLAGS]",
     "clients": "[FLAGS]",
     "history": "[RECORD...] [FLAGS]",
     "export": "RECORD (--hgrm | --csv | --hdr) [FLAGS]",
@@ -93,6 +94,15 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "plan": (
         ("bench plan capacity.json -r 12000/s", "workers and servers for a rate"),
         ("bench plan capacity.json -r 12000/s --memory 16GB --keep 24h", "with their memory"),
+    ),
+    "chaos": (
+        ("bench chaos", "every fault that is possible, each in a run of 15 s"),
+        ("bench chaos --only restart,stall --repeat 6", "two of them, with intervals"),
+        (
+            "bench chaos --slo 'lost{restart} == 0' --slo 'recovery{all}.time < 5s'",
+            "exits with 5 where one of them is missed",
+        ),
+        ("bench chaos --resume results/20260101-120000-chaos.json", "go on after an interruption"),
     ),
     "clients": (
         ("bench clients", "every way to enqueue that is installed here"),

@@ -14,6 +14,7 @@ from bench.cli.messages import notify
 from bench.errors import RecordError, UsageError
 from bench.records import (
     capacity_record,
+    chaos_record,
     clients_record,
     comparison_record,
     formats,
@@ -72,6 +73,14 @@ _KINDS = {
         "bench.reports.html.capacity_page",
         several="capacity searches: --html page.html has a table of them all",
         names_file=True,
+    ),
+    chaos_record.FORMAT: _Kind(
+        chaos_record.load,
+        chaos_record.encode,
+        "bench.reports.chaos:print_chaos",
+        "bench.reports.markdown.chaos",
+        "bench.reports.html.chaos_page",
+        several="sets of faults: --html page.html has a table of them all",
     ),
     restarts_record.FORMAT: _Kind(
         restarts_record.load,

@@ -5,22 +5,25 @@ from pathlib import Path
 
 from bench.records import (
     capacity_record,
+    chaos_record,
     clients_record,
     comparison_record,
     restarts_record,
     run_record,
 )
 from bench.records.capacity_record import CapacityRecord
+from bench.records.chaos_record import ChaosRecord
 from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
 
-AnyRecord = RunRecord | RestartsRecord | GateRecord | CapacityRecord | ClientsRecord
+AnyRecord = RunRecord | RestartsRecord | ChaosRecord | GateRecord | CapacityRecord | ClientsRecord
 
 _LOADERS: Mapping[str, Callable[[Path], AnyRecord]] = {
     comparison_record.FORMAT: comparison_record.load,
     capacity_record.FORMAT: capacity_record.load,
+    chaos_record.FORMAT: chaos_record.load,
     restarts_record.FORMAT: restarts_record.load,
     clients_record.FORMAT: clients_record.load,
 }

@@ -13,6 +13,7 @@ import msgspec
 
 from bench.records import (
     capacity_record,
+    chaos_record,
     clients_record,
     comparison_record,
     restarts_record,
@@ -21,7 +22,7 @@ from bench.records import (
 from bench.workload.fields import FIELDS
 from bench.workload.json_schema import scenario_schema
 
-FormatName = Literal["scenario", "record", "capacity", "comparison", "clients", "restarts"]
+FormatName = Literal["scenario", "record", "capacity", "comparison", "clients", "restarts", "chaos"]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -93,6 +94,12 @@ _FORMATS: Mapping[FormatName, _Format] = {
         restarts_record.FORMAT,
         "Record of restarts",
         "How figures differ between starts, as 'bench run --restarts' writes it.",
+    ),
+    "chaos": _record_format(
+        chaos_record.ChaosRecord,
+        chaos_record.FORMAT,
+        "Record of a set of faults",
+        "What each fault of a set did to a queue, as 'bench chaos' writes it.",
     ),
     "clients": _record_format(
         clients_record.ClientsRecord,

@@ -21,6 +21,7 @@ from bench.measure.faults import FaultOutcome
 from bench.measure.verdict_inputs import CUT_SHORT
 from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, TrialRow
+from bench.records.chaos_record import ChaosRecord
 from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
@@ -158,6 +159,25 @@ def _repetitions(record: ClientsRecord) -> DataTable:
     ]
     columns = ["client", "repetition", "tasks", "elapsed_s", "client_cpu_s", "server_cpu_s"]
     return DataTable(columns, rows)
+
+
+@table_of.register
+def _chaos(record: ChaosRecord) -> DataTable:
+    """One row per run with a fault: what it did, and after how many seconds it was back."""
+    fields = [
+        *("lost", "duplicated", "run_again", "unknown", "refused"),
+        *("enqueue_gap_s", "completion_gap_s", "recovery_s"),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            *(run.name, run.number, run.seed, run.verdict, run.problem, run.file),
+            *(getattr(run.outcome, name, None) for name in fields),
+            run.left,
+        ]
+        for run in record.runs
+    ]
+    about = ["fault", "run", "seed", "verdict", "problem", "file"]
+    return DataTable([*about, *fields, "left"], rows)
 
 
 def runs_of_pairs(

@@ -1,6 +1,7 @@
 """What the faults of a run did, as rows of text that all reports of a run share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from bench import units
 from bench.measure.faults import FaultOutcome
@@ -13,6 +14,8 @@ _COUNTS = {
     "unknown": "unknown",
     "refused": "refused",
 }
+FIELDS: Mapping[str, str] = MappingProxyType({text: name for name, text in _COUNTS.items()})
+"""The headings of counts, and the fields of an outcome that hold them."""
 _SHOWN_IF_ANY = ("unknown", "refused")
 EXPLANATION = (
     "lost, twice, again: acknowledged tasks that are nowhere, were completed twice, or were taken "
@@ -63,13 +66,14 @@ def _figures(fault: FaultOutcome, counts: Sequence[str]) -> list[str]:
     return [
         units.format_duration(fault.began_s),
         *(units.format_count(getattr(fault, name)) for name in counts),
-        _gap(fault.enqueue_gap_s, fault.enqueue_gap_at_least_s),
-        _gap(fault.completion_gap_s, fault.completion_gap_at_least_s),
+        gap(fault.enqueue_gap_s, fault.enqueue_gap_at_least_s),
+        gap(fault.completion_gap_s, fault.completion_gap_at_least_s),
         back_after(fault),
     ]
 
 
-def _gap(length_s: float | None, at_least_s: float | None) -> str:
+def gap(length_s: float | None, at_least_s: float | None) -> str:
+    """Returns the length of a gap, with what is known only to be more or less."""
     if length_s is None:
         return NOTHING if at_least_s is None else f"≥ {units.format_duration(at_least_s)}"
     if at_least_s is not None and at_least_s < length_s:
@@ -89,10 +93,12 @@ def back_after(fault: FaultOutcome) -> str:
 
 def recoveries(fault: FaultOutcome) -> list[tuple[str, str]]:
     """Returns each figure with the time after which it was back, or why there is none."""
-    return [(name, _recovery(fault, name, value)) for name, value in fault.recovered_s.items()]
+    return [(name, recovery(fault, name)) for name in fault.recovered_s]
 
 
-def _recovery(fault: FaultOutcome, name: str, value: float | None) -> str:
+def recovery(fault: FaultOutcome, name: str) -> str:
+    """Returns the time after which a figure was back, or why there is none."""
+    value = fault.recovered_s[name]
     if name in fault.without_level:
         return _NO_LEVEL
     return _NOT_BACK if value is None else _after(value)

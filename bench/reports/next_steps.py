@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.analysis.rule import Decision
 from bench.records.capacity_record import CapacityRecord
+from bench.records.chaos_record import ChaosRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
@@ -40,6 +41,17 @@ def after_run(record: RunRecord, path: Path) -> Sequence[str]:
 def after_restarts(record: RestartsRecord) -> Sequence[str]:
     """Returns the next step after several starts of a run: a page of the last of them."""
     return [f"bench report {shlex.quote(each.file)} {_PAGE}" for each in record.runs[-1:]]
+
+
+def after_chaos(record: ChaosRecord, path: Path) -> Sequence[str]:
+    """Returns the next steps after a set of faults: to go on with it, or objectives, and a page."""
+    file = shlex.quote(str(path))
+    page = f"bench report {file} {_PAGE}"
+    if not record.is_complete:
+        return [f"bench chaos --resume {file}", page]
+    if not record.slo:
+        return ["with --slo 'lost == 0' it exits with 5 where tasks are lost", page]
+    return [page]
 
 
 def after_capacity(record: CapacityRecord, path: Path) -> Sequence[str]:

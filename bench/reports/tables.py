@@ -84,7 +84,7 @@ def fitting(table: ReportTable, width: int) -> Iterator[Table | Text]:
 
 def _labelled(column: Column, cell: str) -> str:
     """Returns a cell behind its heading; a figure stays on the line of its unit."""
-    text = f"{column.header} {cell}".strip()
+    text = f"{column.header} {cell}".replace("\n", " ").strip()
     return text.replace(" ", "\u00a0") if column.no_wrap else text
 
 

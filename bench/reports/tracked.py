@@ -1,6 +1,7 @@
 """A record's figures for services that track them over time: Bencher and github-action-benchmark.
 
 A figure has bounds only where something was repeated: runs by restarts, pairs by a comparison,
+runs by a set of faults,
 repetitions by a comparison of clients. A capacity lies between the rates that were proven.
 """
 
@@ -15,6 +16,7 @@ from bench.analysis.metric_values import gated_by_default, shown_besides, value_
 from bench.errors import MeasurementError
 from bench.measure.verdict_inputs import Verdict
 from bench.records.capacity_record import CapacityRecord
+from bench.records.chaos_record import ChaosRecord
 from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
@@ -181,6 +183,22 @@ def _of_capacity(record: CapacityRecord) -> Iterator[TrackedValue]:
             if value is not None:
                 name = f"{title}/{what}"
                 yield TrackedValue(name, _THROUGHPUT, Unit.PER_SECOND, value, low, high, True)
+
+
+@_values.register
+def _of_chaos(record: ChaosRecord) -> Iterator[TrackedValue]:
+    """What each fault loses, and when all is back: the median of its measured runs, between the
+    least and the greatest of them. A way back without an end has no figure."""
+    for spread in record.spreads:
+        values = [value for value in spread.values if value is not None]
+        if spread.figure not in ("lost", "back") or len(values) < len(spread.values) or not values:
+            continue
+        ends = (min(values), max(values)) if len(values) > 1 else (None, None)
+        is_time = spread.figure == "back"
+        measure = _LATENCY if is_time else "lost"
+        unit = Unit.SECONDS if is_time else Unit.TASKS
+        name = f"{record.scenario.name}/{spread.fault}/{spread.figure}"
+        yield TrackedValue(name, measure, unit, statistics.median(values), *ends)
 
 
 @_values.register

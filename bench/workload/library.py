@@ -21,6 +21,7 @@ _ORDER = (
     "priority",
     "backlog",
     "capacity",
+    "chaos",
 )
 
 

@@ -14,6 +14,7 @@ from bench.measure.histogram import Histogram
 from bench.records import formats, run_record
 from bench.records.restarts_record import RestartsRecord, Spread, StartedRun
 from bench.workload import library
+from tests.records.chaos_fixtures import lossy
 from tests.records.fixtures import example_record
 
 DATA = Path(__file__).parent.parent / "records" / "data"
@@ -24,6 +25,7 @@ RECORDS = {
     "comparison": ("comparison",),
     "clients": ("clients",),
     "restarts": ("restarts",),
+    "chaos": ("chaos",),
     "job": ("job",),
 }
 """Examples of each kind of file that bench writes and reads back."""
@@ -95,6 +97,7 @@ def _job() -> bytes:
 _MADE: dict[str, Callable[[], bytes]] = {
     "example": lambda: run_record.encode(example_record()),
     "restarts": _restarts,
+    "chaos": lambda: formats.encode(lossy()),
     "job": _job,
 }
 

@@ -20,6 +20,7 @@ FILES = {
     "comparison.json": CaseFile("comparison"),
     "clients.json": CaseFile("clients"),
     "restarts.json": CaseFile("restarts"),
+    "chaos.json": CaseFile("chaos"),
     "job.json": CaseFile("job"),
     "scenario.toml": CaseFile("scenario:smoke"),
 }
@@ -33,6 +34,7 @@ _BY_COMMAND = {
     "run": ("smoke", "priority", "scenario.toml", "enqueue-max"),
     "ab": ("smoke", "scenario.toml"),
     "capacity": ("capacity",),
+    "chaos": ("chaos", "scenario.toml"),
     "worker": ("inference",),
     "enqueue": ("inference_high", '{"input": 1}'),
     "status": ("some-id",),

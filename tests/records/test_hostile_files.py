@@ -14,6 +14,7 @@ from bench.errors import RecordError
 from bench.measure.histogram import Histogram
 from bench.records import (
     capacity_record,
+    chaos_record,
     clients_record,
     comparison_record,
     formats,
@@ -27,6 +28,7 @@ WHOLE = run_record.encode(example_record())
 LOADERS: list[Callable[[Path], object]] = [
     run_record.load,
     capacity_record.load,
+    chaos_record.load,
     clients_record.load,
     comparison_record.load,
     restarts_record.load,

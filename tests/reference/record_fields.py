@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from bench.records.capacity_record import CapacityRecord
+from bench.records.chaos_record import ChaosRecord
 from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
@@ -21,6 +22,7 @@ _ROOTS: Mapping[str, type[msgspec.Struct]] = {
     "Of restarts": RestartsRecord,
     "Of a comparison": GateRecord,
     "Of a search for capacity": CapacityRecord,
+    "Of a set of faults": ChaosRecord,
     "Of clients": ClientsRecord,
 }
 _MEANINGS = {
