@@ -18,7 +18,9 @@ _ALWAYS = ("lost", "twice", "again")
 _IF_ANY = ("unknown", "refused", "left")
 _TIMES = ("no reply", "no completion", "back")
 _TASKS = COUNTS | {"left"}
-NOT_MEASURED, LEFT_OUT, NOT_MADE = "not measured", "left out", "not made"
+_SHORT = {fault_rows.NO_LEVEL: "no level", fault_rows.NOT_BACK: "not back"}
+"""Where a figure of all has no time; the table of single figures says it in full."""
+NOT_MEASURED, LEFT_OUT, NOT_MADE = "unmeasured", "left out", "not made"
 INTERVAL_HEADINGS = ("fault", "figure", "median", "interval", "lowest", "highest")
 EXPLANATION = (
     "lost, twice, again: acknowledged tasks that are nowhere, were completed twice, or were taken "
@@ -118,7 +120,8 @@ def _of_one(figure: str, left: int, outcome: FaultOutcome) -> str:
         case "left":
             return units.format_count(left)
         case "back":
-            return fault_rows.back_after(outcome)
+            text = fault_rows.back_after(outcome)
+            return _SHORT.get(text, text.removeprefix("after "))
         case "no reply":
             return fault_rows.gap(outcome.enqueue_gap_s, outcome.enqueue_gap_at_least_s)
         case "no completion":

@@ -24,7 +24,7 @@ EXPLANATION = (
     "figure was where it had been before, and stayed there for two seconds"
 )
 BACK_HEADINGS = ("fault", "figure", "back")
-_NOT_BACK, _NO_LEVEL, _NOT_INJECTED = "not by the end", "no level before", "not injected"
+NOT_BACK, NO_LEVEL, _NOT_INJECTED = "not by the end", "no level before", "not injected"
 
 
 def names(faults: Sequence[FaultOutcome]) -> list[str]:
@@ -88,7 +88,7 @@ def back_after(fault: FaultOutcome) -> str:
     if not fault.recovered_s:
         return NOTHING
     missing = [name for name, each in fault.recovered_s.items() if each is None]
-    return _NO_LEVEL if set(missing) <= set(fault.without_level) else _NOT_BACK
+    return NO_LEVEL if set(missing) <= set(fault.without_level) else NOT_BACK
 
 
 def recoveries(fault: FaultOutcome) -> list[tuple[str, str]]:
@@ -100,8 +100,8 @@ def recovery(fault: FaultOutcome, name: str) -> str:
     """Returns the time after which a figure was back, or why there is none."""
     value = fault.recovered_s[name]
     if name in fault.without_level:
-        return _NO_LEVEL
-    return _NOT_BACK if value is None else _after(value)
+        return NO_LEVEL
+    return NOT_BACK if value is None else _after(value)
 
 
 def _after(recovery_s: float) -> str:

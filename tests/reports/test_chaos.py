@@ -80,7 +80,7 @@ def test_a_run_that_was_not_measured_and_a_fault_that_was_not_made_have_no_figur
         left_out=(LeftOut(name="failover", reason="no program"),),
     )
     ends = {name: cells for name, *cells in chaos_text.rows(made)}
-    assert {cells[-1] for cells in ends.values()} == {"not measured", "left out", "not made"}
+    assert {cells[-1] for cells in ends.values()} == {"unmeasured", "left out", "not made"}
     assert set(ends["kill"][:-1]) == {"–"}
     assert list(chaos_text.failures(made)) == ["kill: unstable"]
 
