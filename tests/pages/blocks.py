@@ -11,7 +11,8 @@ The comment is invisible to readers, who see the command as they would type it::
 ``replace`` shortens what would take long or names another machine; its left side must stand in the
 block. ``exits`` lists the exit codes that the block's commands may have, beside 0. ``prints`` is a
 passage of the output, of standard output and standard error together, in which ``…`` stands for
-anything and a blank for any space. If the page shows an output below the block, in a ``text``
+anything and a blank for any space; of several with ``||`` between them, which a busy machine
+decides, one is enough. If the page shows an output below the block, in a ``text``
 block, the passage must stand there too. ``not run`` gives the reason why a block is not run. A
 block without a comment must exit with 0.
 """
@@ -27,6 +28,7 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _ARROW = " => "
+_OR = " || "
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,17 @@ def _entries(line: int, comment: str) -> Iterator[tuple[str, str]]:
 
 
 def is_printed(passage: str, output: str) -> bool:
-    """Whether the output has the passage, however its lines are wrapped."""
-    pattern = "".join(
+    """Whether the output has the passage, or one of several, however its lines are wrapped."""
+    return any(
+        re.search(_pattern(each), output, re.DOTALL) is not None for each in passage.split(_OR)
+    )
+
+
+def _pattern(passage: str) -> str:
+    return "".join(
         r"\s+" if part.isspace() else ".*?" if part == "…" else re.escape(part)
         for part in re.split(r"(\s+|…)", passage)
     )
-    return re.search(pattern, output, re.DOTALL) is not None
 
 
 def bench_calls(script: str) -> Iterator[list[str]]:

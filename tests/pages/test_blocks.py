@@ -70,6 +70,12 @@ def test_a_passage_may_be_wrapped_and_leave_something_open(passage: str, is_ther
     assert is_printed(passage, "Redis per task: 5 µs CPU, 2.5 kB of\nmemory\n") is is_there
 
 
+def test_one_of_several_passages_is_enough() -> None:
+    assert is_printed("of memory || of disk", "2.5 kB of\nmemory\n")
+    assert is_printed("of disk || of memory", "2.5 kB of\nmemory\n")
+    assert not is_printed("of disk || of paper", "2.5 kB of\nmemory\n")
+
+
 @pytest.mark.parametrize(
     ("script", "calls"),
     [
