@@ -109,7 +109,8 @@ def test_a_task_whose_worker_died_between_taking_and_marking_it_is_lost(
     summary = tmp_path / "summary.json"
     command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--storage", storage)
     kill = ("--supervised", "--kill-between", "20")
-    record = run_with(embedded, [*command, *FAST, *kill], drain_timeout="3s")
+    # Few tasks: the drain lasts its whole time, and the worker has to begin again within it.
+    record = run_with(embedded, [*command, *FAST, *kill], tasks=30, drain_timeout="5s")
     own = read_log(Path(f"{summary}.log"))
     assert record.counts.lost == 1
     messages = {each.code: each.message for each in record.warnings}

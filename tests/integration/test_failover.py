@@ -106,7 +106,7 @@ def test_what_a_failover_loses_is_what_a_count_by_id_finds(
 def test_workers_follow_to_the_new_master(topology: OwnTopology) -> None:
     """Every task that the new master holds is served there, and none stays behind."""
     with failing_over(topology, is_asked=True):
-        record = run(topology.url, {"rate": 1000, "duration": 6})
+        record = run(topology.url, {"rate": 300, "duration": 6})
     counts = record.queues[QUEUE]
     assert held_by(topology.url) == set()
     assert counts.pending + counts.active == 0

@@ -19,7 +19,7 @@ from tests.proxy.conftest import Pairs, await_that, can_be_read, read_exactly
 
 pytestmark = pytest.mark.slow
 
-ATTEMPTS = 8
+ATTEMPTS = 40
 EXACT = 0.05
 
 
