@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NoReturn
 from unittest import mock
 
@@ -21,10 +20,12 @@ import msgspec
 import numpy as np
 
 from bench.redisio import embedded
+from bench.redisio.embedded import EmbeddedServer
 from bench.workload.scenario import Scenario
 from tests.fuzz import messages
 from tests.fuzz.cases import SERVER_URL, Case, content_of
 from tests.fuzz.ending import Ending, How
+from tests.fuzz.run_delay import run_delay_s
 
 _MOST_ADDRESSES = 4 << 30
 """Address space in bytes: a limit to what a case can take of the machine before it is ended."""
@@ -77,9 +78,9 @@ def _ending_of(case: Case, url: str, root: Path, streams: tuple[io.FileIO, io.Fi
     began_s = time.monotonic()
     with _place(case, folder, url):
         before = _files(folder)
-        began_s = time.monotonic()
+        began_s = time.monotonic() - run_delay_s()
         how, code = _invoke(case, url)
-        seconds = time.monotonic() - began_s
+        seconds = time.monotonic() - run_delay_s() - began_s
         written = {name: data for name, data in _files(folder).items() if before.get(name) != data}
     out, err = (_text_of(stream) for stream in streams)
     peak = _peak_bytes()
@@ -205,10 +206,13 @@ def _no_exporter(*_: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_server(binary: str | None = None, _config: object = None) -> Iterator[SimpleNamespace]:
+def _no_server(
+    binary: str | None = None, _config: object = None, *, persistent: bool = False
+) -> Iterator[EmbeddedServer]:
+    del persistent
     embedded.find_binary(binary)
     url = "redis://127.0.0.1:1/0"
-    yield SimpleNamespace(url=url, open_url=url, port=1)
+    yield mock.NonCallableMock(spec=EmbeddedServer, url=url, open_url=url, port=1)
 
 
 def _try_out(scenario: Scenario) -> None:

@@ -37,6 +37,7 @@ class Ending:
     out: str = ""
     err: str = ""
     seconds: float = 0.0
+    """How long it took, without the time for which it had no core."""
     peak_bytes: int = 0
     written: dict[str, bytes] = field(default_factory=dict)
     """Files that the command left in its folder."""

@@ -18,6 +18,7 @@ from tests.fuzz.cases import CANARY, Case
 from tests.fuzz.ending import MOST_BYTES, Ending, most_s
 from tests.fuzz.flags import ONCE_ONLY
 from tests.fuzz.hostile import HostileServer
+from tests.fuzz.run_delay import run_delay_s
 from tests.talk import talk
 
 _START_S = 60.0
@@ -25,6 +26,8 @@ _GRACE_S = 8.0
 """For a command that was asked to stop."""
 STANDING_S = 2.0
 """How long a command that would last for long or for ever is left alone."""
+_LOOK_S = 0.25
+"""How often it is looked at whether a case has had its time."""
 _STANDING = ("worker", "capacity")
 
 
@@ -74,9 +77,18 @@ class Runner:
                 return self._received(connection, began_s)
             self._ask_to_stop()
             wait_s = _GRACE_S
-        if connection.poll(wait_s):
+        if self._answers_within(connection, wait_s):
             return self._received(connection, began_s)
         return Ending(how="hung", seconds=time.monotonic() - began_s)
+
+    def _answers_within(self, connection: Connection, wait_s: float) -> bool:
+        """Whether an answer, or the end of the process, comes in a time in which it had a core."""
+        pid = "self" if self._process is None else self._process.pid or "self"
+        since_s = time.monotonic() - run_delay_s(pid)
+        while not connection.poll(_LOOK_S):
+            if time.monotonic() - run_delay_s(pid) - since_s > wait_s:
+                return False
+        return True
 
     def _received(self, connection: Connection, began_s: float) -> Ending:
         try:
