@@ -36,6 +36,7 @@ def test_with_ties_and_zeros_the_signed_rank_test_counts_all_signs(values: list[
     assert rule.p_greater(np.array(values)) == pytest.approx(extreme / 2 ** len(free), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_more_pairs_than_a_float_has_powers_of_two_overflow_nothing() -> None:
     values = np.random.default_rng(5).standard_normal(1030)
     expected = stats.wilcoxon(values, alternative="greater", method="approx").pvalue
