@@ -26,13 +26,15 @@ def named(faults: Sequence[InjectedFault]) -> str:
 
 
 def not_injected(inputs: VerdictInputs) -> Iterator[VerdictReason]:
-    """Faults that did not happen as the plan says."""
+    """Faults that did not happen as the plan says. The plan may be right where the run was cut
+    short."""
+    is_cut_short = bool(inputs.interruptions) or inputs.aborted is not None
     for each in inputs.faults.injected:
         if each.problem:
+            cure = "repeat the run" if is_cut_short else "change the plan, and repeat the run"
             yield VerdictReason(
                 "fault_failed",
-                f"{each.fault.text!r} did not happen as planned: "
-                f"{each.problem}; change the plan, and repeat the run",
+                f"{each.fault.text!r} did not happen as planned: {each.problem}; {cure}",
                 Verdict.INCOMPLETE,
             )
 
@@ -120,6 +122,12 @@ def of_server(inputs: VerdictInputs) -> list[InjectedFault]:
     """The faults of the server and of the network to it."""
     injected = inputs.faults.injected
     return [each for each in injected if not each.fault.of_worker and each.began_us is not None]
+
+
+def blamed(inputs: VerdictInputs) -> str:
+    """That faults of the server may have done what the sentence before says; empty without any."""
+    faults = of_server(inputs)
+    return f"{named(faults)} may have done that" if faults else ""
 
 
 def held_back(inputs: VerdictInputs) -> Iterator[VerdictReason]:

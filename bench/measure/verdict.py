@@ -293,10 +293,9 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     if inputs.layout_note:
         yield VerdictReason("other_layout", inputs.layout_note)
     if inputs.reconnects:
-        faults = fault_verdict.of_server(inputs)
-        cure = "check the network, and the server's log and client limits"
-        if faults:
-            cure = f"{fault_verdict.named(faults)} may have done that"
+        cure = fault_verdict.blamed(inputs) or (
+            "check the network, and the server's log and client limits"
+        )
         yield VerdictReason(
             "reconnected",
             f"producers lost their connection {quantity(inputs.reconnects, 'time')}: {cure}",
@@ -315,10 +314,11 @@ def _notes_on_run(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             "'bench verify' shows what is wrong with tasks that are still there",
         )
     if inputs.difficulties:
+        cure = fault_verdict.blamed(inputs) or "check the server's log"
         yield VerdictReason(
             "difficulties",
             f"workers met difficulties, waited for them to pass, and went on "
-            f"({'; '.join(inputs.difficulties)}), which latencies include: check the server's log",
+            f"({'; '.join(inputs.difficulties)}), which latencies include: {cure}",
         )
     if not inputs.is_steady:
         yield VerdictReason(

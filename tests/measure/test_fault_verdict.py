@@ -184,3 +184,34 @@ def test_a_lost_connection_is_put_down_to_faults_of_the_server_alone(
 ) -> None:
     plan = FaultInputs([injected(each) for each in faults])
     assert expected in judged(plan, reconnects=1)[1]["reconnected"][0]
+
+
+@pytest.mark.parametrize(
+    ("faults", "cure"),
+    [
+        ([RESTART], "'30s restart server' may have done that"),
+        ([KILL], "check the server's log"),
+        ([], "check the server's log"),
+    ],
+)
+def test_difficulties_of_workers_are_put_down_to_faults_of_the_server_alone(
+    faults: list[Fault], cure: str
+) -> None:
+    plan = FaultInputs([injected(each) for each in faults])
+    (message,) = judged(plan, difficulties=["connections lost and replaced: 4"])[1]["difficulties"]
+    assert message.endswith(f"which latencies include: {cure}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cure"),
+    [
+        ({}, "; change the plan, and repeat the run"),
+        ({"interruptions": ["the run was interrupted before its end"]}, "; repeat the run"),
+    ],
+)
+def test_a_plan_is_not_to_be_changed_because_its_run_was_interrupted(
+    changes: dict[str, Any], cure: str
+) -> None:
+    late = InjectedFault(RESTART, None, problem="the run was over before its moment")
+    (message,) = judged(FaultInputs([late]), **changes)[1]["fault_failed"]
+    assert message.endswith(f"before its moment{cure}")

@@ -1,6 +1,7 @@
 """The record of a run from what it collected: tables of values, without processes or a server."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -135,6 +136,14 @@ def test_there_is_no_inversion_without_priorities_or_within_the_error_of_the_clo
         record = build_record(run)
         assert record.inversions == inversions
         assert codes(record) == []
+
+
+def test_no_inversion_is_told_of_a_run_that_was_cut_short() -> None:
+    """The tasks of low priority that still waited at its end are not in the figures."""
+    run = replace(of_two(waits_of_two()), interruptions=["the run was interrupted before its end"])
+    record = build_record(run)
+    assert record.inversions is None
+    assert "priority_inversion" not in codes(record)
 
 
 # What became of the tasks.

@@ -236,8 +236,12 @@ def _drain_takes_s(run: CollectedRun, counts: Counts) -> float | None:
 def _inversions(run: CollectedRun, histograms: summary.LatencyTable) -> list[Inversion] | None:
     """Sub-queues that waited longer than one of lower priority.
 
-    None where none has priority over another, as weights and shares of the load may have it.
+    None where none has priority over another, as weights and shares of the load may have it, and
+    where the run was cut short: the tasks that waited the longest are then not among the figures,
+    and most of those are of low priority.
     """
+    if run.is_cut_short:
+        return None
     return find_inversions(
         histograms,
         list(run.scenario.queues),
