@@ -39,18 +39,18 @@ def not_injected(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             )
 
 
-def explained(inputs: VerdictInputs, outcome: str, verb: str) -> Iterator[VerdictReason]:
+def explained(inputs: VerdictInputs, outcome: str, done: str) -> Iterator[VerdictReason]:
     """What faults did to tasks: one warning for each fault with such tasks.
 
-    ``outcome`` is the name of a count, and ``verb`` what these tasks did, in the plural.
+    ``outcome`` is the name of a count, and ``done`` what was done to these tasks.
     """
     for each in inputs.faults.outcomes:
         count = getattr(each, outcome)
         if count:
-            did = verb.replace("were ", "was ") if count == 1 else verb
             yield VerdictReason(
                 outcome,
-                f"{quantity(count, 'task')} {did} with {each.fault!r}",
+                f"{quantity(count, 'task')} {'was' if count == 1 else 'were'} {done} with "
+                f"{each.fault!r}",
                 Verdict.LOSSY,
             )
 

@@ -153,16 +153,16 @@ def _no_completions(inputs: VerdictInputs) -> str:
 def lossy(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     counts = inputs.counts
     if inputs.are_outcomes_known:
-        yield from explained(inputs, "lost", "were acknowledged and disappeared")
+        yield from explained(inputs, "lost", "acknowledged and disappeared")
     lost, duplicated, refused, unknown = (
         getattr(counts, name) - explained_count(inputs, name)
         for name in ("lost", "duplicated", "refused", "unknown")
     )
     if lost > 0 and inputs.are_outcomes_known:
         yield VerdictReason("lost", _lost(inputs, lost), Verdict.LOSSY)
-    yield from explained(inputs, "duplicated", "were finished again")
-    yield from explained(inputs, "refused", "were refused by the server")
-    yield from explained(inputs, "unknown", "were sent, got no reply and were seen nowhere,")
+    yield from explained(inputs, "duplicated", "finished again")
+    yield from explained(inputs, "refused", "refused by the server")
+    yield from explained(inputs, "unknown", "sent, got no reply and appeared nowhere,")
     if duplicated > 0:
         yield VerdictReason(
             "duplicated",

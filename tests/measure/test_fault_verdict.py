@@ -165,6 +165,19 @@ def test_a_generator_that_a_fault_held_back_is_a_note() -> None:
     assert "'30s restart server'" in reasons["held_back"][0]
 
 
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (1, "1 task was acknowledged and disappeared with '30s restart server'"),
+        (2, "2 tasks were acknowledged and disappeared with '30s restart server'"),
+    ],
+)
+def test_a_single_task_is_told_in_the_singular(count: int, message: str) -> None:
+    counts = Counts(due=1000, enqueued=1000, completed=1000 - count, lost=count)
+    found = judged(FaultInputs([injected(RESTART)], [outcome(lost=count)]), counts)
+    assert found[1]["lost"] == [message]
+
+
 def test_tasks_without_a_reply_in_an_outage_do_not_say_that_the_generator_was_slow() -> None:
     counts = Counts(due=1000, enqueued=900, completed=900, unknown=100)
     assert "enqueued_too_few" not in judged(FaultInputs([injected(RESTART)]), counts)[1]

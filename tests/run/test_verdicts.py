@@ -308,6 +308,18 @@ def test_what_befalls_the_keys_of_others_leaves_a_run_valid(changes: dict[str, A
     assert build_record(collected(**changes)).verdict == "valid"
 
 
+@pytest.mark.parametrize(("evicted", "is_lost"), [(3, False), (0, True)])
+def test_a_marker_that_a_planned_full_memory_evicted_says_nothing_of_a_flush(
+    evicted: int, is_lost: bool
+) -> None:
+    """It is the first to go where only keys that expire are evicted."""
+    full = InjectedFault(Fault(kind=FaultKind.FILL, at_s=0.3, text="300ms fill memory"), 300_000)
+    record = build_record(
+        collected(usage_after=usage(evicted=evicted), has_marker=False, faults=[full])
+    )
+    assert ("server_lost_data" in codes(record)) is is_lost
+
+
 def test_a_lost_task_is_told_with_all_that_may_have_taken_it() -> None:
     record = build_record(
         collected(

@@ -115,13 +115,14 @@ def lost_data(run: CollectedRun) -> str:
             return _lost_by_plan(run)
         return "was restarted" + (" and lost its data" if run.remaining.has_marker is False else "")
     evicted = evicted_keys(run)
+    if flush := _flush(run, before, after, evicted):
+        return flush
     if any(_has_begun(each, FaultKind.FILL) for each in run.faults):
-        evicted = 0  # as planned: the account by id shows which tasks they were
-    return _flush(run, before, after, evicted) or (
-        f"evicted {evicted:,} keys because its memory was full"
-        if evicted and (run.scenario.is_observed or run.looked_up is not None)
-        else ""
-    )
+        return ""  # as planned: the account by id shows which tasks they were
+    are_taken_for_ended = run.scenario.is_observed or run.looked_up is not None
+    if evicted and are_taken_for_ended:
+        return f"evicted {evicted:,} keys because its memory was full"
+    return ""
 
 
 def gone_may_be_lost(run: CollectedRun) -> bool:
