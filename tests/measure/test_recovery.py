@@ -204,7 +204,7 @@ def events(*moments_ms: int) -> np.ndarray:
     [
         ([0, 100, 600, 700], (200, 500), Gap(500_000, 500_000)),
         ([0, 100, 600, 700], (100, 100), Gap(500_000, 500_000)),
-        ([0, 100, 600, 700], (650, 660), Gap(100_000, 100_000)),
+        ([0, 100, 600, 700, 800, 900], (650, 660), Gap(100_000, 100_000)),
         ([0, 100, 900, 910], (905, 906), Gap(800_000, 800_000)),
         ([0, 100], (200, 500), Gap(None, 900_000)),
         ([0, 100], (200, None), Gap(None, 900_000)),
@@ -217,6 +217,23 @@ def test_the_longest_gap_touches_the_fault(
 ) -> None:
     began, ended = fault
     span = FaultSpan(began * 1000, None if ended is None else ended * 1000)
+    assert longest_gap(events(*moments_ms), span, 1_000_000) == gap
+
+
+@pytest.mark.parametrize(
+    ("moments_ms", "gap"),
+    [
+        ([10, 20, 30, 40, 50, 60, 70, 80, 600, 610], Gap(520_000, 520_000)),
+        ([10, 20, 30, 40, 50, 60, 70, 80], Gap(None, 920_000)),
+        ([*range(0, 400, 10), 800], Gap(10_000, 10_000)),
+    ],
+    ids=["until-the-next-event", "until-the-end", "one-that-begins-later-is-not-of-it"],
+)
+def test_what_was_under_way_may_still_come_before_the_gap_of_a_fault_begins(
+    moments_ms: list[int], gap: Gap
+) -> None:
+    """A worker was killed at 50 ms; an observer sees until 80 ms what it had ended."""
+    span = FaultSpan(50_000, 50_200)
     assert longest_gap(events(*moments_ms), span, 1_000_000) == gap
 
 

@@ -307,6 +307,23 @@ def test_without_workers_there_are_no_figures_of_completions() -> None:
     assert found.completion_gap_s is None
 
 
+def test_of_an_external_worker_the_observer_says_when_tasks_ended() -> None:
+    """The worker's own report has what its process used, and no tasks."""
+    answered_us = held_back(due_us() + 300, [(8.0, 9.5)])
+    watching = observer()
+    watching.fine = workers_rows(answered_us + 1000, answered_us + 1000 - due_us())
+    command = worker({}, name="external worker")
+    command.final = False
+    run = run_of(
+        [fault(FaultKind.STALL, 8.0, 9.5)], outages=[(8.0, 9.5)], workers=[watching, command]
+    )
+    chosen = scenario(rate=RATE, duration=LENGTH_S, slo=[OBJECTIVE], **EXTERNAL)
+    (found,) = outcomes_of(collected_like(run, chosen))
+    assert found.completion_gap_s == pytest.approx(1.5, abs=0.02)
+    assert found.completion_gap_at_least_s == found.completion_gap_s
+    assert {"completion rate", OBJECTIVE} <= set(found.recovered_s)
+
+
 def collected_like(run: CollectedRun, chosen: Any) -> CollectedRun:
     names = ("producers", "workers", "backlogs", "faults", "duration_s")
     return collected(chosen, **{name: getattr(run, name) for name in names})

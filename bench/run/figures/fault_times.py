@@ -66,8 +66,8 @@ class _Rows:
         self._until_us = enqueued_until_us
         self._length = int(run.duration_s * 1e6) // ROW_US + 1
         self._producers = _fine(report.fine for report in run.producers)
-        self._reporting = _reporting(run)
-        self._workers = _fine(report.fine for report in self._reporting)
+        self._measuring = _measuring(run)
+        self._workers = _fine(report.fine for report in self._measuring)
         self._acknowledged = self._events(self._producers, "acknowledged")
         self._finished = self._events(self._workers, "finished")
         self._served_until_us = enqueued_until_us
@@ -138,7 +138,7 @@ class _Rows:
             return None
         unknown = [
             stretch
-            for report in self._reporting
+            for report in self._measuring
             if (stretch := self._unreported(report)) is not None
         ]
         return longest_gap(self._finished, span, self._served_until_us, unknown)
@@ -156,9 +156,10 @@ class _Rows:
         return made_us, min(kills, default=round(self._run.duration_s * 1e6))
 
 
-def _reporting(run: CollectedRun) -> list[WorkerReport]:
-    """The reports on tasks: of the observer alone, where the workers are those of others."""
-    if run.observed is None:
+def _measuring(run: CollectedRun) -> list[WorkerReport]:
+    """The reports that say when tasks ended: those of workers, or that of the observer where the
+    run only knows of its workers what they used."""
+    if not run.scenario.is_observed:
         return list(run.workers)
     return [report for report in run.workers if report.observed is not None]
 

@@ -115,14 +115,17 @@ def lost_data(run: CollectedRun) -> str:
             return _lost_by_plan(run)
         return "was restarted" + (" and lost its data" if run.remaining.has_marker is False else "")
     evicted = evicted_keys(run)
-    if flush := _flush(run, before, after, evicted):
-        return flush
-    if any(_has_begun(each, FaultKind.FILL) for each in run.faults):
-        return ""  # as planned: the account by id shows which tasks they were
+    return _flush(run, before, after, evicted) or _eviction(run, evicted)
+
+
+def _eviction(run: CollectedRun, evicted: int) -> str:
+    """That keys were evicted, as text, where the account by id cannot tell which tasks they were;
+    empty otherwise, and where the plan had the memory filled."""
     are_taken_for_ended = run.scenario.is_observed or run.looked_up is not None
-    if evicted and are_taken_for_ended:
-        return f"evicted {evicted:,} keys because its memory was full"
-    return ""
+    is_planned = any(_has_begun(each, FaultKind.FILL) for each in run.faults)
+    if not evicted or is_planned or not are_taken_for_ended:
+        return ""
+    return f"evicted {evicted:,} keys because its memory was full"
 
 
 def gone_may_be_lost(run: CollectedRun) -> bool:
