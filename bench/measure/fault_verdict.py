@@ -31,10 +31,11 @@ def not_injected(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     is_cut_short = bool(inputs.interruptions) or inputs.aborted is not None
     for each in inputs.faults.injected:
         if each.problem:
-            cure = "repeat the run" if is_cut_short else "change the plan, and repeat the run"
+            cure = "; repeat the run" if is_cut_short else "; change the plan, and repeat the run"
+            problem = each.problem.removesuffix("; repeat the run")
             yield VerdictReason(
                 "fault_failed",
-                f"{each.fault.text!r} did not happen as planned: {each.problem}; {cure}",
+                f"{each.fault.text!r} did not happen as planned: {problem}{cure}",
                 Verdict.INCOMPLETE,
             )
 

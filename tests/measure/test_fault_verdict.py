@@ -222,9 +222,10 @@ def test_difficulties_of_workers_are_put_down_to_faults_of_the_server_alone(
         ({"interruptions": ["the run was interrupted before its end"]}, "; repeat the run"),
     ],
 )
+@pytest.mark.parametrize("problem", ["the proxy ended", "the proxy ended; repeat the run"])
 def test_a_plan_is_not_to_be_changed_because_its_run_was_interrupted(
-    changes: dict[str, Any], cure: str
+    changes: dict[str, Any], cure: str, problem: str
 ) -> None:
-    late = InjectedFault(RESTART, None, problem="the run was over before its moment")
+    late = InjectedFault(RESTART, None, problem=problem)
     (message,) = judged(FaultInputs([late]), **changes)[1]["fault_failed"]
-    assert message.endswith(f"before its moment{cure}")
+    assert message.endswith(f"the proxy ended{cure}")
