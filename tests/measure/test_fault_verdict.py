@@ -58,8 +58,8 @@ def judged(*arguments: Any, **changes: Any) -> tuple[Verdict, dict[str, list[str
 @pytest.mark.parametrize(
     ("tasks", "said"),
     [
-        (1, "1 task was sent, got no reply and was seen nowhere, with '30s restart server'"),
-        (2, "2 tasks were sent, got no reply and were seen nowhere, with '30s restart server'"),
+        (1, "1 task was sent, got no reply and appeared nowhere, with '30s restart server'"),
+        (2, "2 tasks were sent, got no reply and appeared nowhere, with '30s restart server'"),
     ],
 )
 def test_a_warning_about_one_task_is_in_the_singular(tasks: int, said: str) -> None:
