@@ -15,7 +15,7 @@ _ASYNQ = [*_RUN, "--layout", "asynq", "--queues", "a.high=1,a.low=1"]
         (_RUN, "layout runqy spreads a task's keys over several slots"),
         (["worker", "inference"], "layout runqy spreads a task's keys over several slots"),
         ([*_ASYNQ, "--distributed"], "Locust's processes keep to one server"),
-        (["clients", "--tasks", "10"], "the clients of a comparison connect to one server"),
+        (["clients", "--tasks", "10"], "redis+cluster://"),
     ],
 )
 @pytest.mark.slow

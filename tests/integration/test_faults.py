@@ -93,7 +93,8 @@ def test_the_ledger_is_that_of_the_server_after_a_fault(
         store_results=layout != "runqy",
     )
     require_agrees(record, persistent, layout, LAYOUTS[layout])
-    assert record.counts.refused == 0
+    if "restart" not in faults[0]:  # while a server loads its data, it refuses
+        assert record.counts.refused == 0
     assert record.verdict != "incomplete", record.warnings
     if "stall" in faults[0] or "pause" in faults[0]:
         assert record.counts.lost == 0

@@ -35,6 +35,7 @@ class Terminator:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(self._context)
         self._loop = asyncio.new_event_loop()
+        self._writers: list[asyncio.StreamWriter] = []
         self._server = self._loop.run_until_complete(
             asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
         )
@@ -46,6 +47,8 @@ class Terminator:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._loop.run_until_complete(self._server.wait_closed())
@@ -53,7 +56,9 @@ class Terminator:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         back, forth = await asyncio.open_connection("127.0.0.1", self._upstream)
+        self._writers.append(forth)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await asyncio.gather(_copy(reader, forth), _copy(back, writer))
 

@@ -76,7 +76,7 @@ def extended(record: CapacityRecord, more_s: float | None) -> CapacityRecord:
     """
     settled = {level.units for level in record.levels if level.is_settled}
     still_open = [units for units in record.asked if units not in settled]
-    planned = len(record.asked) + len(held_out_levels(record.asked))
+    planned = max(len(record.asked) + len(held_out_levels(record.asked)), 1)
     budget_s = record.effort.budget_s
     if more_s is not None:
         budget_s = max(spent_s(record), 0.0) + more_s
