@@ -18,6 +18,9 @@ SETTLING_US = 1_000_000
 after it the server may still refuse tasks, or a master that was replaced may still acknowledge what
 is then lost: until its clients have learned of the new one."""
 _REPLACES_SERVER = frozenset((FaultKind.FAILOVER, FaultKind.KILL))
+_NOTICED_US = 100_000
+"""How long a server may go on giving tasks to a connection whose other end is gone."""
+_ENDS_CONNECTIONS = frozenset((FaultKind.KILL, FaultKind.RESET))
 _SERVER_WAITS = frozenset((FaultKind.STALL, FaultKind.PAUSE, FaultKind.NETWORK))
 _NEVER_US = 1 << 62
 NOTHING = -1
@@ -112,9 +115,12 @@ def _keeps_tasks_waiting(fault: Fault) -> bool:
 
 
 def _followed_us(fault: InjectedFault) -> int:
-    """When a fault was over and all had noticed where another server took over."""
-    is_replaced = fault.fault.kind in _REPLACES_SERVER and not fault.fault.of_worker
-    return _over_us(fault) + (SETTLING_US if is_replaced else 0)
+    """When a fault was over and all had noticed: clients that another server took over, a server
+    that nobody is behind a connection any more to which it still gives tasks."""
+    kind, of_worker = fault.fault.kind, fault.fault.of_worker
+    if kind in _REPLACES_SERVER and not of_worker:
+        return _over_us(fault) + SETTLING_US
+    return _over_us(fault) + (_NOTICED_US if kind in _ENDS_CONNECTIONS else 0)
 
 
 def _over_us(fault: InjectedFault) -> int:

@@ -41,10 +41,7 @@ def count(traffic: TapTraffic, held: HeldTasks, log: WorkerLog | None) -> Counte
         taken.update(log.taken)
     failed = {each for each, state in held.states.items() if state == "archived"}
     ended = set(ends) | {each for each, state in held.states.items() if state == "completed"}
-    if log is None:
-        # Refused in part: the id came onto the list, and a built-in worker fails what it cannot
-        # read. The ledger counts a task that a worker has taken as enqueued.
-        failed |= {each for each in traffic.refused if taken[each] and each not in held.states}
+    failed |= held.archived
     ended |= failed
     there = set(held.states)
     active = (set(held.active) & there) - ended

@@ -168,6 +168,8 @@ class HeldTasks:
     pending: Counter[str]
     """How often an id is on a pending list, or waits for a retry."""
     active: Counter[str]
+    archived: frozenset[str]
+    """Ids of archives, also those of which a part was refused, so that none could read them."""
 
 
 def held_by(client: Any) -> HeldTasks:
@@ -175,6 +177,7 @@ def held_by(client: Any) -> HeldTasks:
     states: dict[str, str] = {}
     pending: Counter[str] = Counter()
     active: Counter[str] = Counter()
+    archived: set[str] = set()
     for name in client.scan_iter(count=5000):
         key = name.decode()
         kind, _, task_id = key.rpartition(":t:")
@@ -187,7 +190,9 @@ def held_by(client: Any) -> HeldTasks:
             active.update(each.decode() for each in client.lrange(name, 0, -1))
         elif key.endswith((":retry", ":scheduled")):
             pending.update(each.decode() for each in client.zrange(name, 0, -1))
-    return HeldTasks(states, pending, active)
+        elif key.endswith(":archived"):
+            archived.update(each.decode() for each in client.zrange(name, 0, -1))
+    return HeldTasks(states, pending, active, frozenset(archived))
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,15 @@ def test_what_a_replaced_master_still_acknowledged_is_lost_by_the_failover() -> 
     assert [each.lost for each in outcomes_of(restarted)] == [1]
 
 
+@pytest.mark.parametrize(("kind", "lost"), [(FaultKind.KILL, 1), (FaultKind.STALL, 0)])
+def test_what_a_server_gave_to_a_connection_that_nobody_was_behind_is_lost_by_the_kill(
+    kind: FaultKind, lost: int
+) -> None:
+    """It has not noticed yet that the worker which waited for a task is gone."""
+    run = run_of([fault(kind, 12.0, 12.0, of_worker=True)], lost=[12_050, 12_300])
+    assert [each.lost for each in outcomes_of(run)] == [lost]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.KILL, FaultKind.RESET, FaultKind.RESTART])
 def test_a_task_whose_acknowledgement_was_read_after_the_fault_may_be_lost_by_it(
     kind: FaultKind,
@@ -165,9 +174,9 @@ def test_a_task_whose_acknowledgement_was_read_after_the_fault_may_be_lost_by_it
         fault(kind, 8.0, 8.001, of_worker=kind is FaultKind.KILL),
         fault(FaultKind.RESTART, 15.0, 16.0),
     ]
-    run = run_of(faults, outages=[(7.9, 8.05)], lost=[7990, 8060])
+    run = run_of(faults, outages=[(7.9, 8.05)], lost=[7990, 8200])
     assert [each.lost for each in outcomes_of(run)] == [1, 1]
-    alone = run_of(faults[:1], outages=[(7.9, 8.05)], lost=[7990, 8060])
+    alone = run_of(faults[:1], outages=[(7.9, 8.05)], lost=[7990, 8200])
     assert fault_report(alone, Window(0.0, 20.0), account(alone).total).unexplained.lost == 1
 
 
