@@ -2,35 +2,23 @@
 terminal, one line for each trial elsewhere."""
 
 import contextlib
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from rich.console import Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench import inert, units
+from bench import units
 from bench.analysis.capacity import answer, budget, models
 from bench.analysis.capacity.steps import SearchStep, levels_to_search
 from bench.records.capacity_record import CapacityRecord
-from bench.reports.console import console_for_progress
+from bench.reports.job_view import JobTexts, job_view
 
 OnState = Callable[[CapacityRecord, SearchStep | None], None]
 """Takes the search so far and the trial that is under way, None after the last one."""
 
 _BAR = 50
-
-
-@dataclass(frozen=True)
-class _State:
-    record: CapacityRecord
-    step: SearchStep | None
-    began_s: float
-    """When the trial began, on the monotonic clock."""
 
 
 @contextlib.contextmanager
@@ -39,34 +27,8 @@ def search_view(is_quiet: bool) -> Iterator[OnState]:
 
     It may be called at any rate. With ``is_quiet`` it does nothing.
     """
-    if is_quiet:
-        yield lambda _record, _step: None
-        return
-    state: _State | None = None
-    console = console_for_progress()
-
-    def note(record: CapacityRecord, step: SearchStep | None) -> None:
-        nonlocal state
-        is_new = state is None or (len(record.trials), step) != (
-            len(state.record.trials),
-            state.step,
-        )
-        if is_new:
-            state = _State(record, step, time.monotonic())
-            if console is None:
-                sys.stderr.write(inert.line(plain_line(record, step)) + "\n")
-                sys.stderr.flush()
-
-    def drawn() -> Group:
-        if state is None:
-            return Group()
-        return panel(state.record, state.step, time.monotonic() - state.began_s)
-
-    if console is None:
-        yield note
-        return
-    # Rendered at each refresh, so that the time goes on and a resized terminal is filled correctly.
-    with Live(get_renderable=drawn, console=console, refresh_per_second=4, transient=True):
+    texts = JobTexts(lambda record: len(record.trials), plain_line, panel)
+    with job_view(texts, is_quiet=is_quiet) as note:
         yield note
 
 

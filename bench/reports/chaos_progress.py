@@ -2,23 +2,20 @@
 terminal, one line for each run elsewhere."""
 
 import contextlib
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench import inert, units
+from bench import units
 from bench.analysis.chaos import runs_left
 from bench.records.chaos_record import ChaosCase, ChaosRecord
 from bench.reports import chaos_text
-from bench.reports.console import console_for_progress
 from bench.reports.figures import counted
+from bench.reports.job_view import JobTexts, job_view
 from bench.workload.chaos import meaning_of
 
 OnState = Callable[[ChaosRecord, tuple[ChaosCase, int] | None], None]
@@ -67,30 +64,8 @@ def chaos_view(is_quiet: bool) -> Iterator[OnState]:
 
     With ``is_quiet`` it does nothing.
     """
-    if is_quiet:
-        yield lambda _record, _step: None
-        return
-    state: _ShownRun | None = None
-    console = console_for_progress()
-
-    def note(record: ChaosRecord, step: tuple[ChaosCase, int] | None) -> None:
-        nonlocal state
-        if state is None or (len(record.runs), step) != (len(state.record.runs), state.step):
-            state = _ShownRun(record, step, time.monotonic())
-            if console is None:
-                sys.stderr.write(inert.line(plain_line(record, step)) + "\n")
-                sys.stderr.flush()
-
-    def drawn() -> Group:
-        if state is None:
-            return Group()
-        return panel(state.record, state.step, time.monotonic() - state.began_s)
-
-    if console is None:
-        yield note
-        return
-    # Rendered at each refresh, so that the time goes on and a resized terminal is filled correctly.
-    with Live(get_renderable=drawn, console=console, refresh_per_second=4, transient=True):
+    texts = JobTexts(lambda record: len(record.runs), plain_line, panel)
+    with job_view(texts, is_quiet=is_quiet) as note:
         yield note
 
 
