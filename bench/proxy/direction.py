@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,18 +73,27 @@ class Direction:
             return
         if not count:
             self.has_read_end = True
-            self._hold(now_s, _BUFFER[:0])
+            self._hold(list(self.shaper.leaving(now_s, 0)), _BUFFER[:0])
             self.release(now_s)
             return
         data = _BUFFER[:count]
-        if self.shaper.passes_at_once and not self._queue:
+        leaving = self._leaving(now_s, count)
+        # A fast network is through with a command by now: it costs no queue and no timer.
+        if not self._queue and leaving[-1][0] <= time.monotonic():
             data = data[self._sent([data]) :]
+            leaving = [(now_s, len(data))]
         if data:
-            self._hold(now_s, memoryview(bytes(data)))
+            self._hold(leaving, memoryview(bytes(data)))
 
-    def _hold(self, now_s: float, data: memoryview) -> None:
+    def _leaving(self, now_s: float, count: int) -> list[tuple[float, int]]:
+        """When bytes leave that have entered now, and how many of them."""
+        if self.shaper.passes_at_once:
+            return [(now_s, count)]
+        return list(self.shaper.leaving(now_s, count))
+
+    def _hold(self, leaving: list[tuple[float, int]], data: memoryview) -> None:
         start = 0
-        for leaves_s, size in self.shaper.leaving(now_s, len(data)):
+        for leaves_s, size in leaving:
             self._queue.append((leaves_s, data[start : start + size]))
             start += size
         self._count(len(data))
