@@ -14,12 +14,14 @@ from bench.errors import UsageError
 from bench.measure.network import NetworkUse
 from bench.proxy import round_trips
 from bench.proxy.control import NetworkProxy, proxied
+from bench.proxy.round_trips import Ends
 from bench.redisio.url import SERVER_NAME, Topology, parse
 from bench.run.request import RunRequest
 from bench.workload.faults import FaultKind, Network
 from bench.workload.scenario import Scenario
 
-_MEASURE_S, _CALIBRATE_S = 0.3, 0.1
+_TRY_S, _CORRECT_S, _MEASURE_S = 0.05, 0.1, 0.3
+_CORRECTIONS = 3
 _SHORT_S = 0.001
 """The most that is added to a round trip while the proxy's own cost is measured."""
 _MOST_OWN_COST_S = 0.00025
@@ -51,37 +53,64 @@ def _starts_all(scenario: Scenario) -> bool:
 class RunNetwork:
     """The network of one run, and the measurement of what it adds."""
 
-    def __init__(self, proxy: NetworkProxy, asked: Network) -> None:
+    def __init__(self, proxy: NetworkProxy, asked: Network, url: str) -> None:
         self.control = proxy
         self._asked = asked
         self._use = NetworkUse(asked=asked)
+        self._url = url
 
-    def measure(self, url: str) -> None:
-        """Find out what the proxy itself adds, and what a round trip takes with what was asked.
+    def set_up(self) -> None:
+        """Be what was asked, but for resets, and find out whether anything gets through it.
 
         Raises MeasurementError and ServerUnreachable.
         """
         if self._asked.is_black_hole:
             return
-        control, asked = self.control, self._asked
-        calm = msgspec.structs.replace(asked, resets_per_s=0.0)
-        timeout_s = _TIMEOUT_S + 2 * (asked.round_trip_s + asked.jitter_s)
-        with round_trips.ends(url, control.leads_to(url)) as both:
-            if asked.round_trip_s:
-                short = Network(round_trip_s=min(asked.round_trip_s, _SHORT_S))
-                control.set_network(short)
-                direct, through = both.measure(_CALIBRATE_S, timeout_s)
-                costs_s = through.p50_s - direct.p50_s - short.round_trip_s
-                control.own_cost_s = min(max(costs_s, 0.0), _MOST_OWN_COST_S)
-            control.set_network(calm)
-            direct, through = both.measure(_MEASURE_S, timeout_s)
-        self._use = NetworkUse(
-            asked=asked, direct=direct, through=through, own_cost_s=control.own_cost_s
-        )
+        with self._ends() as both:
+            self.control.set_network(self._calm)
+            self._use = self._measured(both, _TRY_S)
 
     def begin(self) -> None:
-        """Be what was asked, now that everything is connected."""
+        """Be what was asked, now that everything is connected, and measure that before.
+
+        Only now is the machine as quiet as it is in the run: what the proxy adds while other
+        processes start would be taken for its own cost, and round trips would be too short by it.
+        Raises MeasurementError and ServerUnreachable.
+        """
+        if not self._asked.is_black_hole:
+            with self._ends() as both:
+                if self._asked.round_trip_s:
+                    self._correct(both)
+                self.control.set_network(self._calm)
+                self._use = self._measured(both, _MEASURE_S)
         self.control.set_network(self._asked)
+
+    def _correct(self, both: Ends) -> None:
+        """Correct what the proxy itself adds by what its round trips are off, more than once."""
+        control = self.control
+        short = Network(round_trip_s=min(self._asked.round_trip_s, _SHORT_S))
+        for _ in range(_CORRECTIONS):
+            control.set_network(short)
+            direct, through = both.measure(_CORRECT_S, self._timeout_s)
+            off_s = through.p50_s - direct.p50_s - short.round_trip_s
+            control.own_cost_s = min(max(control.own_cost_s + off_s, 0.0), _MOST_OWN_COST_S)
+
+    def _measured(self, both: Ends, seconds: float) -> NetworkUse:
+        direct, through = both.measure(seconds, self._timeout_s)
+        return NetworkUse(
+            asked=self._asked, direct=direct, through=through, own_cost_s=self.control.own_cost_s
+        )
+
+    def _ends(self) -> contextlib.AbstractContextManager[Ends]:
+        return round_trips.ends(self._url, self.control.leads_to(self._url))
+
+    @property
+    def _calm(self) -> Network:
+        return msgspec.structs.replace(self._asked, resets_per_s=0.0)
+
+    @property
+    def _timeout_s(self) -> float:
+        return _TIMEOUT_S + 2 * (self._asked.round_trip_s + self._asked.jitter_s)
 
     @property
     def round_trip_s(self) -> float | None:
@@ -115,8 +144,8 @@ def network_of(request: RunRequest) -> Iterator[tuple[RunRequest, RunNetwork | N
         )
     _require_own_processes(scenario)
     with proxied(request.url, scenario.seed) as proxy:
-        network = RunNetwork(proxy, scenario.network)
-        network.measure(request.url)
+        network = RunNetwork(proxy, scenario.network, request.url)
+        network.set_up()
         open_url = None
         if scenario.worker_command is not None:
             open_url = url_for_others(proxy.leads_to(request.open_url or request.url))

@@ -39,8 +39,11 @@ class ActiveRun:
 def start(prepared: PreparedRun) -> ActiveRun:
     """Send the time line to all processes, and announce it to workers elsewhere.
 
-    Raises ServerUnreachable where the announcement cannot be written.
+    Raises ServerUnreachable where the announcement cannot be written, and MeasurementError where
+    the run's network does not work.
     """
+    if prepared.network is not None:
+        prepared.network.begin()
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     scenario = prepared.scenario
     line = time_line(
@@ -48,8 +51,6 @@ def start(prepared: PreparedRun) -> ActiveRun:
     )
     if scenario.external_workers:
         _announce(prepared, line)
-    if prepared.network is not None:
-        prepared.network.begin()
     for producer in prepared.fleet.producers:
         producer.send(Begin(line))
     prepared.workers.begin(line)

@@ -41,8 +41,8 @@ def test_a_round_trip_takes_as_much_longer_as_was_asked(
 
     def added_s() -> float:
         with proxied(embedded.url, seed=1) as proxy:
-            network = RunNetwork(proxy, Network(round_trip_s=round_trip_s))
-            network.measure(embedded.url)
+            network = RunNetwork(proxy, Network(round_trip_s=round_trip_s), embedded.url)
+            network.begin()
             return network.use.added_s or 0.0
 
     assert best_of(added_s, round_trip_s) == pytest.approx(round_trip_s, rel=EXACT)
