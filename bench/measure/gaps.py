@@ -52,7 +52,9 @@ def longest_gap(
         return Gap(None, max(least, filled[0]))
     length_us = 0 if longest is None else longest[1] - longest[0]
     is_longest = until_us - filled[-1] > length_us + ROW_US
-    if filled[-1] <= over_us or (filled[-1] <= settled_us and is_longest):  # nothing after it
+    # After a fault that is never over, as of a server that another one replaces, events go on.
+    is_last = fault.ended_us is not None and filled[-1] <= fault.ended_us
+    if is_last or (filled[-1] <= settled_us and is_longest):  # nothing after it
         return Gap(None, max(least, _known((filled[-1], until_us), unknown)))
     return Gap(None if longest is None else length_us, least)
 

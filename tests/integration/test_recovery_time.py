@@ -1,0 +1,89 @@
+"""When a run is back after its master died: the report agrees with the servers' own clocks."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import redis
+
+from bench.errors import ServerUnreachable
+from bench.faults.topologies import OwnTopologyServer
+from bench.redisio import own_topology
+from bench.redisio.connection import open_client
+from bench.redisio.embedded import EmbeddedServer
+from bench.run.request import RunRequest
+from bench.run.run import execute
+from bench.workload.resolve import resolve
+from tests.integration.conftest import QUEUE
+
+pytestmark = pytest.mark.slow
+LOAD_S = 0.25
+"""By how much the two may differ on a busy machine; on a quiet one it is less than 0.1 s."""
+
+
+def watch(server: EmbeddedServer, moments_s: list[float], end: threading.Event) -> None:
+    """Append when a server carries out each LPUSH, by its own clock, until the end."""
+    while not end.is_set():  # a promotion closes all connections
+        with (
+            contextlib.suppress(redis.exceptions.ConnectionError, ServerUnreachable),
+            open_client(server.url) as client,
+            client.monitor() as monitor,
+        ):
+            for each in monitor.listen():
+                name = each["command"].split(" ", 1)[0]
+                if name == "LPUSH":
+                    moments_s.append(each["time"])
+                if name == "ECHO":
+                    break
+        end.wait(0.001)
+
+
+@contextlib.contextmanager
+def watched(servers: tuple[EmbeddedServer, ...]) -> Iterator[list[float]]:
+    """When any of the servers carried out an LPUSH, by their own clocks; complete after the block.
+
+    A replica carries out what its master has, so that there are two moments for the same one.
+    """
+    moments_s: list[float] = []
+    end = threading.Event()
+    threads = [threading.Thread(target=watch, args=(each, moments_s, end)) for each in servers]
+    for thread in threads:
+        thread.start()
+    yield moments_s
+    end.set()
+    for server in servers:
+        with contextlib.suppress(ServerUnreachable), open_client(server.url) as client:
+            client.echo("the end")
+    for thread in threads:
+        thread.join()
+
+
+def test_the_time_until_a_new_master_serves_is_that_of_the_servers_own_clocks() -> None:
+    scenario = resolve(
+        {
+            "queues": {QUEUE: 1},
+            "rate": 1000,
+            "arrivals": "constant",
+            "duration": "9s",
+            "warmup": "0s",
+            "workers": 0,
+            "faults": ["2s kill server"],
+        }
+    )
+    with own_topology.running(1, with_sentinels=True) as topology:
+        request = RunRequest(
+            topology.url,
+            scenario,
+            "a test",
+            owns_server=True,
+            open_url=topology.open_url,
+            server=OwnTopologyServer(topology),
+        )
+        with watched(topology.servers) as moments_s:
+            record = execute(request, lambda _: None, lambda: False)
+    fault, gap_s = record.faults[0], float(np.diff(np.sort(moments_s)).max())
+    assert gap_s > own_topology.DOWN_AFTER_S
+    assert fault.enqueue_gap_s == pytest.approx(gap_s, abs=LOAD_S)
+    assert fault.recovered_s["enqueue rate"] == pytest.approx(gap_s, abs=LOAD_S)
