@@ -203,7 +203,8 @@ class RunqyWorker:
     def serve(self) -> None:
         """Runs tasks until stopped."""
         threads = self._threads()
-        self._register(started=True)
+        with contextlib.suppress(redis.RedisError):  # it is repeated
+            self._register(started=True)
         for thread in threads:
             thread.start()
         errors = 0
@@ -211,7 +212,7 @@ class RunqyWorker:
             try:
                 self._take_one()
                 errors = 0
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except redis.RedisError as error:  # a full memory refuses a step of a task, too
                 sys.stderr.write(f"runqy_worker: {error}\n")
                 errors += 1
                 time.sleep(0.2)
