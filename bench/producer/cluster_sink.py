@@ -18,9 +18,8 @@ from bench.clock import Clock
 from bench.errors import ServerUnreachable
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.slot_connection import AnsweredTasks, Meaning, SentTasks, SlotConnection
-from bench.redisio.cluster.slot_map import node_url
 from bench.redisio.connection import ConnectionLost, open_cluster
-from bench.redisio.url import NodeAddress, parse
+from bench.redisio.url import NodeAddress, node_url, parse
 from bench.wire.frame_renderer import FrameRenderer
 from bench.wire.frames import Batch, Frame
 from bench.wire.slots import queue_slot

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import redis
 
 from bench.errors import ServerUnreachable
-from bench.redisio.connection import master_node, sentinels_of
+from bench.redisio.connection import master_node, open_client, sentinels_of
 from bench.redisio.sentinel import Sentinels
-from bench.redisio.url import NodeAddress, Topology, parse
+from bench.redisio.url import NodeAddress, Topology, node_url, parse
 
 MOST_FAILOVER_S = 60.0
 """How long a failover may take: more than Sentinels take by default to find a master down."""
@@ -30,7 +30,8 @@ class FailoverMoments:
     began_us: int
     """When it was asked for, or the master was lost."""
     ended_us: int
-    """When those who ask the Sentinels were led to another master, which said that it is one."""
+    """When those who ask the Sentinels were led to another master, which said that it is one, and
+    the old one did not say so any more."""
     master: NodeAddress
     """The new master."""
 
@@ -69,18 +70,29 @@ def fail_over(url: str, now_us: Callable[[], int]) -> FailoverMoments:
 def await_failover(
     url: str, old: NodeAddress, began_us: int, now_us: Callable[[], int]
 ) -> FailoverMoments:
-    """Wait until another server than ``old`` is the master; ``began_us`` is when it was lost.
+    """Wait until another server than ``old`` is the only master; ``began_us`` is when it was lost.
 
+    As long as the old one takes itself for a master it acknowledges what will be lost.
     Raises FailoverFailed where that takes longer than ``MOST_FAILOVER_S``.
     """
     deadline_s = time.monotonic() + MOST_FAILOVER_S
     while time.monotonic() < deadline_s:
         with contextlib.suppress(ServerUnreachable):
             master = master_node(url)
-            if master != old:
+            if master != old and not _is_master(url, old):
                 return FailoverMoments(began_us, now_us(), master)
         time.sleep(_POLL_S)
-    raise FailoverFailed(f"no other server became the master within {MOST_FAILOVER_S:.0f} s")
+    raise FailoverFailed(f"no other server became the only master within {MOST_FAILOVER_S:.0f} s")
+
+
+def _is_master(url: str, node: NodeAddress) -> bool:
+    """Whether a server says that it is a master; one that says nothing acknowledges nothing."""
+    try:
+        with open_client(node_url(parse(url), node)) as client:
+            reply = client.execute_command("ROLE")
+            return isinstance(reply, list) and reply[:1] == [b"master"]
+    except (ServerUnreachable, redis.exceptions.RedisError):
+        return False
 
 
 def describe(url: str, info: Mapping[str, object]) -> dict[str, object]:

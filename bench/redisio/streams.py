@@ -1,9 +1,8 @@
 """Connections for those who await the reply to each of their requests."""
 
-from bench.redisio.cluster.slot_map import node_url
 from bench.redisio.cluster.stream import ClusterStream
 from bench.redisio.connection import CONNECT_TIMEOUT_S, ByteStream, RawConnection, open_cluster
-from bench.redisio.url import Topology, parse
+from bench.redisio.url import Topology, node_url, parse
 
 
 def open_stream(url: str) -> ByteStream:

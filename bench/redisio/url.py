@@ -183,6 +183,18 @@ class RedisUrl:
         return all(node.is_on_this_machine for node in self.nodes)
 
 
+def node_url(parts: RedisUrl, node: NodeAddress) -> str:
+    """The URL of one server of those that a URL leads to, with user, password and TLS."""
+    name, password = parts.user.name, parts.user.password
+    user = "" if name is None else quote(name, safe="")
+    if password is not None:
+        user += f":{quote(password, safe='')}"
+    scheme = "rediss" if parts.is_encrypted else "redis"
+    options = [f"{option}={quote(value, safe='/')}" for option, value in parts.tls.items()]
+    query = f"?{'&'.join(options)}" if options else ""
+    return f"{scheme}://{user}{'@' if user else ''}{node}/0{query}"
+
+
 def from_environment(environment: Mapping[str, str] = os.environ) -> str | None:
     """The URL of the environment variable, or None where that is not set.
 

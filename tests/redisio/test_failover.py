@@ -32,6 +32,8 @@ def test_a_planned_failover_ends_at_a_master_that_can_be_written_to(topology: Ow
     assert began_us <= moments.began_us < moments.ended_us <= now_us()
     assert moments.master.port == topology.servers[1].port
     assert topology.master() is topology.servers[1]
+    with open_client(topology.servers[0].url) as old:
+        assert old.execute_command("ROLE")[0] == b"slave"  # it acknowledges nothing any more
     with open_client(topology.url) as client:
         client.set("a", 1)
         assert client.config_get("port")["port"] == str(moments.master.port)

@@ -15,8 +15,8 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainErr
 
 from bench.errors import ServerUnreachable, UsageError
 from bench.redisio.checked_replies import CheckingClient
-from bench.redisio.cluster.slot_map import SlotMap, keys_by_slot, node_url, read_slots
-from bench.redisio.url import NodeAddress, RedisUrl
+from bench.redisio.cluster.slot_map import SlotMap, keys_by_slot, read_slots
+from bench.redisio.url import NodeAddress, RedisUrl, node_url
 from bench.wire import slots
 from bench.wire.resp import as_bytes
 

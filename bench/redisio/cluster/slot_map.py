@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import redis
 
 from bench.redisio.checked_replies import not_valid
-from bench.redisio.url import NodeAddress, RedisUrl
+from bench.redisio.url import NodeAddress
 from bench.wire.slots import SLOTS
 
 
@@ -68,18 +67,6 @@ def redirection(message: str, asked: NodeAddress) -> tuple[int, NodeAddress]:
     if not colon:
         raise ValueError(f"no address: {place}")
     return int(slot), _node(host.encode(), int(port), asked)
-
-
-def node_url(parts: RedisUrl, node: NodeAddress) -> str:
-    """The URL of one node of the cluster that a URL leads to, with user, password and TLS."""
-    name, password = parts.user.name, parts.user.password
-    user = "" if name is None else quote(name, safe="")
-    if password is not None:
-        user += f":{quote(password, safe='')}"
-    scheme = "rediss" if parts.is_encrypted else "redis"
-    options = [f"{option}={quote(value, safe='/')}" for option, value in parts.tls.items()]
-    query = f"?{'&'.join(options)}" if options else ""
-    return f"{scheme}://{user}{'@' if user else ''}{node}/0{query}"
 
 
 def keys_by_slot(slots: Sequence[int]) -> dict[int, list[int]]:
