@@ -1,5 +1,6 @@
 """Looking at queues that are long, or in use: bounded work, and no false alarm."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.verify import discovery
 from bench.verify.inspector import Inspector
+from bench.verify.verification import Verification
 from bench.workload.resolve import resolve
 from tests.peers.build import asynq_peer
 from tests.seconds import in_seconds
@@ -187,12 +189,16 @@ def test_while_somebody_elses_worker_is_at_work_nothing_is_wrong(
     run(embedded, layout, {"rate": "max", "tasks": 20_000, "workers": 0})
     with subprocess.Popen(words, env=variables(embedded), stdout=subprocess.DEVNULL) as worker:
         try:
-            answers = [look(embedded.url, layout, sample=300) for _ in range(10)]
+            answers: list[Verification] = []
             deadline_s = time.monotonic() + 30
-            while answers[-1].ids == 20_000 and time.monotonic() < deadline_s:  # it starts slowly
-                answers.append(look(embedded.url, layout, sample=300))
+            with contextlib.suppress(NothingToVerify):  # it has been quicker than ten looks
+                while len(answers) < 10 or (  # it starts slowly
+                    answers[-1].ids == 20_000 and time.monotonic() < deadline_s
+                ):
+                    answers.append(look(embedded.url, layout, sample=300))
         finally:
             worker.terminate()
+    assert answers
     assert {each.code for answer in answers for each in answer.findings} <= {"no-worker"}
     assert answers[-1].ids < 20_000
 
