@@ -136,7 +136,7 @@ def test_the_next_run_on_a_server_removes_what_a_killed_one_left_there(
     assert len(notes_in(temporary)) == 1
     other = ("run", "smoke", "--workers", "0", "--tasks", "5", "-o", "next.json")
     with started(other, url.replace("127.0.0.1", "localhost")) as process:
-        assert process.wait(TIMEOUT_S) in (0, 4)  # on a busy machine its lag may be over the limit
+        assert process.wait(TIMEOUT_S) == 0
     await_that(lambda: not family(str(tmp_path)))
     assert client.keys() == [b"theirs"]
     assert notes_in(temporary) == []
@@ -178,7 +178,7 @@ def test_the_next_command_removes_what_killed_clients_left_and_no_task_of_others
     client.hset("asynq:t:theirs", mapping={"type": "task", "queue": "inference_default"})
     other = ("run", "smoke", "--workers", "0", "--tasks", "5", "-o", "next.json")
     with started(other, url) as process:
-        assert process.wait(TIMEOUT_S) in (0, 4)  # on a busy machine its lag may be over the limit
+        assert process.wait(TIMEOUT_S) == 0
     assert set(client.keys()) <= {b"asynq:t:theirs", b"asynq:queues"}
     assert notes_in(temporary) == []
 
