@@ -6,6 +6,7 @@ number of tasks.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from bench.arrays import Integers, distinct, extremes, total
 from bench.measure.histogram import Histogram, Packed, merged, unpack
+from bench.measure.sliced import SlicedLatencies, SliceRecorder
 from bench.measure.window import SliceMask, Slices, TimeLine
 
 BIN_US = 100_000
@@ -48,22 +50,36 @@ class IntervalHistogram(msgspec.Struct, frozen=True):
     histogram: Packed
 
 
-class IntervalRecorder:
-    """Records histograms per slice, interval and queue index."""
+@dataclass(frozen=True)
+class PlacedTasks:
+    """Where tasks (n,) belong by their due times."""
 
-    def __init__(self, line: TimeLine) -> None:
+    masks: Sequence[SliceMask]
+    """Those of each slice of the time line."""
+    narrow: Integers
+    """The narrow slice (n,) of each task, from which the confidence of figures is computed."""
+
+
+class IntervalRecorder:
+    """Records histograms per slice, interval and queue index, and coarse ones in narrow slices."""
+
+    def __init__(self, line: TimeLine, *, has_narrow: bool = True) -> None:
         self._slices = Slices(line)
         self._histograms: dict[tuple[int, Interval, int], Histogram] = {}
+        self._narrow = SliceRecorder(line.start_us)
+        self._has_narrow = has_narrow
 
-    def split(self, due_us: Integers) -> Sequence[SliceMask]:
-        """The slices that tasks with these due times (n,) fall into."""
-        return self._slices.split(due_us)
+    def split(self, due_us: Integers) -> PlacedTasks:
+        """Where tasks with these due times (n,), at least one, belong."""
+        return PlacedTasks(self._slices.split(due_us), self._narrow.slices_of(due_us))
 
     def record(
-        self, interval: Interval, queue: int, values_us: Integers, masks: Sequence[SliceMask]
+        self, interval: Interval, queue: int, values_us: Integers, placed: PlacedTasks
     ) -> None:
-        """Records latencies (n,) of tasks of one queue, split by slice as ``masks`` says."""
-        for mask in masks:
+        """Records latencies (n,) of tasks of one queue, which belong where ``placed`` says."""
+        if self._has_narrow:
+            self._narrow.record(interval, queue, placed.narrow, values_us)
+        for mask in placed.masks:
             chosen_us = values_us if mask.chosen is None else values_us[mask.chosen]
             self._histogram(mask.slice, interval, queue).record_many(chosen_us)
 
@@ -72,6 +88,8 @@ class IntervalRecorder:
     ) -> None:
         """Records latencies (n,) of tasks, at least one, of these queues (n,) and due times
         (n,)."""
+        if self._has_narrow:
+            self._narrow.record(interval, queues, self._narrow.slices_of(due_us), values_us)
         for mask in self._slices.split(due_us):
             chosen, chosen_us = queues, values_us
             if mask.chosen is not None:
@@ -88,6 +106,8 @@ class IntervalRecorder:
 
     def record_one(self, interval: Interval, queue: int, value_us: int, due_us: int) -> None:
         """Records the latency of one task of a queue, in the slice of its due time."""
+        if self._has_narrow:
+            self._narrow.record_one(interval, queue, value_us, due_us)
         self._histogram(self._slices.slice_of(due_us), interval, queue).record(value_us)
 
     def by_interval(self) -> dict[Interval, dict[int, list[Histogram]]]:
@@ -103,6 +123,10 @@ class IntervalRecorder:
             IntervalHistogram(slice_number, interval, queue, histogram.pack())
             for (slice_number, interval, queue), histogram in self._histograms.items()
         ]
+
+    def narrow(self) -> SlicedLatencies:
+        """Returns the narrow slices of all latencies so far, packed likewise."""
+        return self._narrow.packed()
 
     def _histogram(self, slice_number: int, interval: Interval, queue: int) -> Histogram:
         key = (slice_number, interval, queue)

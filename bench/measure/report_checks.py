@@ -18,6 +18,7 @@ from bench.measure.latency_buckets import Buckets
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import BIN_US, LAST_BIN, SECOND_US, Interval
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
+from bench.measure.sliced import require_possible
 
 MOST = 1 << 53
 """Most of anything: more than any run has, and exact as a floating-point number."""
@@ -145,6 +146,9 @@ def _require_measured(measured: MeasuredLatencies, queues: int, slices: int) -> 
         _require_indices([part.slice], slices, "slice")
         _require_indices([part.queue], queues, "queue")
         by_interval[part.interval] += _count_of(part.histogram)
+    narrow = require_possible(measured.narrow, queues)
+    if any(count > by_interval.get(Interval(name), 0) for name, count in narrow.items()):
+        raise ValueError("its slices hold more latencies than its histograms")
     series = measured.series
     if len(series.sums_us) != len(series.counts):
         raise ValueError("its series are of different lengths")

@@ -13,15 +13,18 @@ from bench.measure.latency_buckets import BucketCounts
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
+from bench.measure.sliced import SlicedLatencies
 from bench.measure.unserved import Unserved
 from bench.wire.layout_contract import CounterRules
 
 
 class MeasuredLatencies(msgspec.Struct):
-    """Latencies of one process: histograms per slice, interval and queue, and a series of means."""
+    """Latencies of one process: histograms per slice, interval and queue, a series of means, and
+    coarse histograms in narrow slices."""
 
     parts: list[IntervalHistogram] = []
     series: LatencySeries = msgspec.field(default_factory=LatencySeries)
+    narrow: SlicedLatencies = SlicedLatencies()
 
 
 class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):

@@ -198,7 +198,9 @@ class CompletionRecorder:
         self._latencies.close()
         report.full = True
         report.e2e_by_second = self._latencies.closed
-        report.measured = MeasuredLatencies(self._intervals.parts(), self._latency_series)
+        report.measured = MeasuredLatencies(
+            self._intervals.parts(), self._latency_series, self._intervals.narrow()
+        )
         report.completed_sets = _packed(self._ledger.completed)
         report.archived_sets = _packed(self._ledger.archived)
         report.gone_sets = _packed(self._ledger.gone)

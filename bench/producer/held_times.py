@@ -20,7 +20,7 @@ class HeldTimes:
     def __init__(self, line: TimeLine) -> None:
         self._start_us = line.start_us
         self._times: list[list[int]] = []
-        self._own = IntervalRecorder(line)
+        self._own = IntervalRecorder(line, has_narrow=False)
 
     @property
     def is_held(self) -> bool:

@@ -266,7 +266,9 @@ class ProducerRecorder:
     def measured(self) -> MeasuredLatencies:
         """All latencies so far."""
         self.count()
-        return MeasuredLatencies(self._intervals.parts(), self._latency_series)
+        return MeasuredLatencies(
+            self._intervals.parts(), self._latency_series, self._intervals.narrow()
+        )
 
     def ledger(self) -> ProducerLedger:
         """What was sent, acknowledged and refused. To be called at the end: no reply may follow."""

@@ -8,7 +8,7 @@ History of the format:
     runqy-bench/1   the first
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import msgspec
 from bench import files, result_files
 from bench.errors import ExitCode, RecordError
 from bench.measure.bottleneck import MachineUse
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.faults import FaultOutcome
 from bench.measure.ledger import Counts, total
 from bench.measure.network import NetworkUse
@@ -40,6 +41,10 @@ NOT_REMOVED = "not_removed"
 """Code of the warning that something of the run is left on its server, unasked."""
 
 
+PERCENTILE_FIELDS = {"p50_s": 50.0, "p90_s": 90.0, "p95_s": 95.0, "p99_s": 99.0, "p999_s": 99.9}
+"""The percentiles of a summary, in percent, by the names of their fields."""
+
+
 class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The latency of one interval of one queue, in seconds. Times are None without samples."""
 
@@ -56,6 +61,8 @@ class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     overflow: int = 0
     hdr: str = ""
     """The samples within the histogram's range, in µs, as a base64 HdrHistogram V2 encoding."""
+    confidence: dict[str, ConfidenceInterval] = {}
+    """How sure each percentile is, by the name of its field (``p99_s``); empty in older records."""
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -68,6 +75,8 @@ class Rates(msgspec.Struct, frozen=True):
     enqueued_per_s: float | None
     completed_per_s: float | None
     finished_per_s: float | None = None
+    confidence: dict[str, ConfidenceInterval] = {}
+    """How sure each measured rate is, by the name of its field; empty in older records."""
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -285,6 +294,8 @@ def _contradictions(record: RunRecord) -> Iterator[str]:
         yield "$.counts is not the sum of those in $.queues"
     if not timestamps.is_timestamp(record.started_at):
         yield "$.started_at is not a date with a time"
+    if problem := _contradiction_in(record.rates.confidence, record.rates):
+        yield f"$.rates {problem}"
     columns = len(record.series.columns)
     if any(len(row) != columns for row in record.series.rows):
         yield f"$.series.rows has a row without the {columns} values that $.series.columns names"
@@ -305,6 +316,19 @@ def _contradiction_of(summary: LatencySummary) -> str | None:
         return "has percentiles that are not in ascending order"
     if known and known[0] < 0 and not summary.negative:
         return "has a time below zero, and no negative sample"
+    return _contradiction_in(summary.confidence, summary)
+
+
+def _contradiction_in(
+    confidence: Mapping[str, ConfidenceInterval], figures: msgspec.Struct
+) -> str | None:
+    """What is wrong with the confidence intervals of these figures, or None."""
+    for name, interval in confidence.items():
+        if interval.withheld:
+            continue
+        value, low, high = getattr(figures, name, None), interval.low, interval.high
+        if value is None or low is None or high is None or not low <= value <= high:
+            return f"has a confidence interval of {name} that does not include it"
     return None
 
 

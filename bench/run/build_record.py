@@ -27,6 +27,7 @@ from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
 from bench.run.figures.accounting import Account, account
 from bench.run.figures.attribution import attribution
+from bench.run.figures.certainty import rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
@@ -56,7 +57,8 @@ def build_record(run: CollectedRun) -> RunRecord:
     window = Window(cut.left_out_s, enqueue_end_s(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
     steady = SteadyPart(cut, window, accounted, histograms, fault_report(run, window, total))
-    rates, resources = rates_in(run, window, total), resources_in(run, total, window)
+    rates = rates_with_confidence(run, rates_in(run, window, total), window)
+    resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, steady)
     judgement, reasons = verdict.judge(inputs)
     bound = attribution(
@@ -80,7 +82,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         counts=total,
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
-        latency=_latency(histograms, queues),
+        latency=with_confidence(_latency(histograms, queues), histograms, measured, queues, window),
         observation=_observation(run, accounted),
         inversions=inputs.inversions,
         series=series_of(run),

@@ -268,7 +268,9 @@ class WorkerRecorder:
         self._latencies.close()
         report.full = True
         report.e2e_by_second = self._latencies.closed
-        report.measured = MeasuredLatencies(self._intervals.parts(), self._latency_series)
+        report.measured = MeasuredLatencies(
+            self._intervals.parts(), self._latency_series, self._intervals.narrow()
+        )
         report.completed_sets = {
             number: bits.pack() for number, bits in self._ledger.completed.items()
         }

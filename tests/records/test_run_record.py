@@ -45,7 +45,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
     ]
     assert list(written["latency"]["e2e"]["all"]) == [
         *("count", "min_s", "mean_s", "p50_s", "p90_s", "p95_s", "p99_s", "p999_s", "max_s"),
-        *("negative", "overflow", "hdr"),
+        *("negative", "overflow", "hdr", "confidence"),
     ]
     assert list(written["counts"]) == [
         *("due", "enqueued", "completed", "failed", "outcome_unknown", "retried"),
@@ -53,7 +53,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         "not_replicated",
     ]
     assert list(written["rates"]) == [
-        *("asked_per_s", "enqueued_per_s", "completed_per_s", "finished_per_s")
+        *("asked_per_s", "enqueued_per_s", "completed_per_s", "finished_per_s", "confidence")
     ]
     assert list(written["series"]) == ["interval_s", "columns", "rows"]
     assert list(written["warnings"][0]) == ["code", "message"]

@@ -10,6 +10,7 @@ import pytest
 
 from bench import environment
 from bench import usage as process_usage
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.ledger import Counts
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries
 from bench.measure.reports import MeasuredLatencies
@@ -48,7 +49,11 @@ def test_a_healthy_run_is_valid_and_every_part_of_the_record_is_there() -> None:
     assert (record.environment, record.server) == ({"cores": 8}, {"product": "valkey"})
     assert record.counts == Counts(due=100, enqueued=100, completed=100)
     assert record.queues == {QUEUE: record.counts}
-    assert record.rates == run_record.Rates(100.0, 100.0, 100.0, 100.0)
+    short = ConfidenceInterval(withheld="short", needs_s=4.0)
+    assert record.rates == run_record.Rates(
+        *(100.0, 100.0, 100.0, 100.0),
+        dict.fromkeys(("enqueued_per_s", "finished_per_s", "completed_per_s"), short),
+    )
     assert record.clock == run_record.ClockInfo("monotonic", 0.0)
     assert record.observation is None
     assert record.slo == []

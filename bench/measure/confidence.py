@@ -1,0 +1,213 @@
+"""How sure a percentile or a rate of one run is: its confidence interval, or why it has none; no
+I/O.
+
+The run is divided into ``GROUPS`` equal slices. In each, the samples above the percentile are
+counted. How much their share varies over long times is read from the slow waves in these counts
+alone, because these contain the dependence between neighbouring slices: the long-run variance is
+the mean square of the projections on the first ``FREEDOM`` cosines (equal-weighted cosines: Müller,
+"A theory of robust long-run variance estimation", 2007; Lazarus, Lewis, Stock and Watson, "HAR
+inference", 2018), and Student's t has as many degrees of freedom. The interval of the share is read
+back as values through the histogram (Woodruff, "Confidence intervals for medians and other position
+measures", 1952).
+
+That holds where what lies above the percentile comes in many separate times. Their effective
+number is (Σ s)² / Σ s² over the periods in which more lies above than on average, with the excess s
+of each. With few of them the interval is withheld; with not many it is wider, because those runs
+that happen to pass the limit would otherwise be too sure.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from bench.arrays import Floats
+from bench.measure.histogram import Histogram
+from bench.measure.sliced import SliceCounts, codes_of
+
+LEVEL = 0.95
+"""The share of runs whose intervals are to include the true value."""
+GROUPS = 128
+"""Number of slices into which a run is divided."""
+FREEDOM = 6
+_T = 2.4469
+"""Student's t that is exceeded, in either direction, with a chance of 5%: 6 degrees of freedom."""
+FEWEST_BEYOND = 20
+"""Samples that must lie on either side of a percentile."""
+FEWEST_PERIODS = 10.0
+"""Effective number of separate periods from which an interval is given."""
+MANY_PERIODS = 18.0
+"""From here, and below by up to ``_WIDER``, the interval is not made wider."""
+_WIDER = 1.1
+FEWEST_RATE_BINS = 40
+
+SHORT, TAIL, PERIODS = "short", "tail", "periods"
+"""Why there is no interval: the run was too short to be divided, too few samples lie beyond the
+percentile, or what lies beyond it comes from too few separate periods."""
+
+
+class ConfidenceInterval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The 95% confidence interval of a figure, in its unit, or why there is none.
+
+    ``low`` and ``high`` are None where ``withheld`` says why: ``short``, ``tail`` or ``periods``.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    withheld: str = ""
+    needs_s: float | None = None
+    """With ``short`` and ``tail``: a window of this length may be long enough, at the same rate."""
+    periods: float | None = None
+    """With ``periods``: the effective number of separate periods that decide the figure."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return not self.withheld
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """What the slices show of a count: the variance of its sum, and in how many periods it
+    comes."""
+
+    variance: float
+    periods: float
+
+
+def dependence(deviations: Floats) -> Dependence:
+    """Returns the variance of the sum of a series (n,) with the mean zero, whose neighbours may
+    depend on each other, and the effective number of periods in which it is above zero."""
+    waves = _cosines(len(deviations)) @ deviations
+    variance = float(np.mean(waves**2)) * len(deviations)
+    return Dependence(variance, _periods(deviations))
+
+
+@functools.lru_cache(16)
+def _cosines(length: int) -> Floats:
+    """The first cosines (FREEDOM, length), each with the square sum one."""
+    middles = np.arange(length) + 0.5
+    waves = np.arange(1, FREEDOM + 1)[:, None]
+    cosines: Floats = math.sqrt(2 / length) * np.cos(math.pi * waves * middles / length)
+    return cosines
+
+
+def _periods(deviations: Floats) -> float:
+    is_above = deviations > 0
+    if not is_above.any():
+        return 0.0
+    begins = np.flatnonzero(np.diff(is_above, prepend=not is_above[0]))
+    sums = np.add.reduceat(deviations, begins)
+    excess = sums[sums > 0]
+    return float(excess.sum() ** 2 / (excess**2).sum())
+
+
+def _factor(periods: float, enough: float = FEWEST_PERIODS, many: float = MANY_PERIODS) -> float:
+    """By how many standard errors the interval reaches in either direction."""
+    return _T * (1 + _WIDER * max(many - periods, 0.0) / (many - enough))
+
+
+def percentile_interval(
+    histogram: Histogram, percent: float, sliced: SliceCounts, window_us: tuple[int, int]
+) -> ConfidenceInterval:
+    """Returns the confidence interval, in seconds, of a percentile of the samples of a window.
+
+    ``sliced`` has the same samples, and perhaps others outside of the window, whose ends are in µs
+    after the start of the run.
+    """
+    count = histogram.count
+    value_us = histogram.percentile_us(percent)
+    length_s = (window_us[1] - window_us[0]) / 1e6
+    if value_us is None or length_s <= 0:
+        return ConfidenceInterval(withheld=SHORT)
+    share = percent / 100
+    beyond = count * min(share, 1 - share)
+    if beyond < FEWEST_BEYOND - 1e-9:
+        needs_s = length_s * FEWEST_BEYOND / beyond
+        return ConfidenceInterval(withheld=TAIL, needs_s=needs_s)
+    groups = _grouped(sliced, window_us)
+    if groups is None:
+        needs_s = (GROUPS + 1) * sliced.width_us / 1e6
+        return ConfidenceInterval(withheld=SHORT, needs_s=needs_s)
+    effect, periods = _design_effect(groups, value_us)
+    if periods < FEWEST_PERIODS:
+        return ConfidenceInterval(withheld=PERIODS, periods=periods)
+    half = _factor(periods) * math.sqrt(effect * share * (1 - share) * count)
+    low, high = math.ceil(share * count - half), math.floor(share * count + half) + 1
+    if low < 1 or high > count:
+        return ConfidenceInterval(withheld=TAIL, needs_s=length_s * (half / beyond) ** 2)
+    return ConfidenceInterval(low=_ranked_s(histogram, low), high=_ranked_s(histogram, high))
+
+
+def _ranked_s(histogram: Histogram, rank: int) -> float:
+    """The sample with this rank, from 1, in seconds."""
+    value_us = histogram.percentile_us(100 * rank / histogram.count)
+    return 0.0 if value_us is None else value_us / 1e6
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The slices within a window, and which of them begin each of the groups (GROUPS,)."""
+
+    sliced: SliceCounts
+    stop: int
+    begins: np.typing.NDArray[np.int64]
+
+    def sums(self, in_slices: Floats) -> Floats:
+        """The sums (GROUPS,) of a number for each slice (stop,)."""
+        sums: Floats = np.add.reduceat(in_slices, self.begins)
+        return sums
+
+
+def _grouped(sliced: SliceCounts, window_us: tuple[int, int]) -> _Groups | None:
+    """The slices that lie within the window as a whole, in equal groups; None if they are fewer
+    than the groups."""
+    first = -(-window_us[0] // sliced.width_us)
+    stop = window_us[1] // sliced.width_us
+    if stop - first < GROUPS:
+        return None
+    begins = first + (np.arange(GROUPS) * (stop - first)) // GROUPS
+    return _Groups(sliced, int(stop), begins)
+
+
+def _design_effect(groups: _Groups, value_us: int) -> tuple[float, float]:
+    """By how many times the variance of the share above a value is larger than that of as many
+    independent samples, and the effective number of periods that decide it.
+
+    Of the two ends of the value's bucket, that counts which has the larger effect.
+    """
+    counts = groups.sums(groups.sliced.totals(groups.stop))
+    code = int(codes_of(np.array([value_us]))[0])
+    found = []
+    for end in (code, code + 1):
+        above = groups.sums(groups.sliced.at_least(end, groups.stop))
+        share = float(above.sum() / max(counts.sum(), 1.0))
+        independent = share * (1 - share) * float(counts.sum())
+        if independent > 0:
+            shown = dependence(above - share * counts)
+            found.append((shown.variance / independent, shown.periods))
+    if not found:  # all samples are alike
+        return 1.0, MANY_PERIODS
+    return max(effect for effect, _ in found), min(periods for _, periods in found)
+
+
+def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
+    """Returns the confidence interval of events per second, from the events of bins (n,) of
+    ``bin_s`` seconds each."""
+    if len(counts) < FEWEST_RATE_BINS:
+        return ConfidenceInterval(withheld=SHORT, needs_s=FEWEST_RATE_BINS * bin_s)
+    events = np.array(counts, np.float64)
+    mean = float(events.mean())
+    deviations = events - mean
+    if not deviations.any():
+        return ConfidenceInterval(low=mean / bin_s, high=mean / bin_s)
+    shown = dependence(deviations)
+    scale = min(len(counts) / GROUPS, 1.0)
+    enough, many = FEWEST_PERIODS * scale, MANY_PERIODS * scale
+    if shown.periods < enough:
+        return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
+    half = _factor(shown.periods, enough, many) * math.sqrt(shown.variance) / len(counts)
+    return ConfidenceInterval(low=max(mean - half, 0.0) / bin_s, high=(mean + half) / bin_s)
