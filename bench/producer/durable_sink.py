@@ -53,9 +53,13 @@ class DurableConnection(PipelinedConnection):
         super().send(frame, start, stop, sent_us, recorder)
         self.raw.send(self._wait)
 
-    def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
-        """Take the replies that have arrived, and record them. Raises ConnectionLost."""
-        *lines, self._partial = (self._partial + self.raw.receive()).split(_END)
+    def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> bool:
+        """Take the replies that have arrived, and record them; whether anything had arrived.
+
+        Raises ConnectionLost.
+        """
+        data = self.raw.receive()
+        *lines, self._partial = (self._partial + data).split(_END)
         now_us, at = clock.now_us(), 0
         while at < len(lines):
             if not self._expected:
@@ -73,6 +77,7 @@ class DurableConnection(PipelinedConnection):
             self.in_flight -= self._expected.popleft().tasks
             at += used
         self._partial = _END.join([*lines[at:], self._partial])
+        return bool(data)
 
     def _record(self, data: bytes, now_us: int, recorder: ProducerRecorder) -> None:
         """Record the server's own replies; the tasks stay in flight."""

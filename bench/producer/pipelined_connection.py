@@ -61,9 +61,13 @@ class PipelinedConnection:
             if self._in_batches:
                 self.raw.wake_from(self._answers.missing * SHORTEST_REPLY)
 
-    def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
-        """Take the replies that have arrived, and record them. Raises ConnectionLost."""
-        replies, answered = self._parse(self.raw.receive())
+    def take_replies(self, clock: Clock, recorder: ProducerRecorder) -> bool:
+        """Take the replies that have arrived, and record them; whether anything had arrived.
+
+        Raises ConnectionLost.
+        """
+        data = self.raw.receive()
+        replies, answered = self._parse(data)
         acked_us = clock.now_us()
         self.note_errors(replies, recorder)
         if self._in_batches:
@@ -73,6 +77,7 @@ class PipelinedConnection:
             recorder.answered(answered.tasks, acked_us, answered.refused, self._number)
             if answered.ends_with_task:
                 self.last_list_length = replies.last_number
+        return bool(data)
 
     def note_errors(self, replies: Replies, recorder: ProducerRecorder) -> None:
         """Record the errors among replies, and what they say of the server."""

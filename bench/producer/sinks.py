@@ -147,7 +147,11 @@ class FrameSink:
             connection = min(self._senders, key=_in_flight)
         # In a closed loop, tasks are due when they are sent.
         sent_us = int(prepared.tasks.due_us[-1]) if self._is_closed_loop else self._clock.now_us()
-        connection.send(prepared, start, stop, sent_us, recorder)
+        try:
+            connection.send(prepared, start, stop, sent_us, recorder)
+        except ConnectionLost:
+            self._take_last_replies(recorder)
+            raise
 
     def wait(self, until_us: int, recorder: ProducerRecorder, control: int) -> bool:
         """Take replies until then, or until some have come or ``control`` is readable.
@@ -158,18 +162,42 @@ class FrameSink:
         connections = self._by_descriptor
         unsent = [sender.descriptor for sender in self._senders if sender.raw.unsent_bytes]
         readable, writable, _ = select.select([*connections, control], unsent, [], timeout_s)
-        for descriptor in writable:
-            connections[descriptor].raw.flush()
+        try:
+            for descriptor in writable:
+                connections[descriptor].raw.flush()
+        except ConnectionLost:
+            self._take_last_replies(recorder)
+            raise
         for descriptor in readable:
             connection = connections.get(descriptor)
             if connection is not None:
-                connection.take_replies(self._clock, recorder)
-                self.last_list_length = connection.last_list_length
-                if connection.lacks_scripts:
-                    load_scripts_again(self._url, self._layout, self._senders)
+                self._take_replies(connection, recorder)
         if readable != [control]:
             self._follow()
         return control in readable
+
+    def _take_replies(self, connection: PipelinedConnection, recorder: ProducerRecorder) -> None:
+        try:
+            connection.take_replies(self._clock, recorder)
+        except ConnectionLost:
+            self._take_last_replies(recorder, but_of=connection)
+            raise
+        self.last_list_length = connection.last_list_length
+        if connection.lacks_scripts:
+            load_scripts_again(self._url, self._layout, self._senders)
+
+    def _take_last_replies(
+        self, recorder: ProducerRecorder, but_of: PipelinedConnection | None = None
+    ) -> None:
+        """Take what has arrived on connections that are given up: those tasks were answered.
+
+        Where a loss is noticed as something is sent, replies may lie unread. Those after one that
+        answers no command, on ``but_of``, cannot be assigned to tasks.
+        """
+        for each in self._senders:
+            with contextlib.suppress(ConnectionLost):
+                while each is not but_of and each.take_replies(self._clock, recorder):
+                    pass
 
     def _follow(self) -> None:
         """Raise ConnectionLost where another server may be the one to ask."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import redis
 
 from bench.faults.servers import OwnServer
 from bench.faults.targets import ServerTarget
 from bench.faults.topologies import OwnTopologyServer
+from bench.proxy.control import NetworkProxy, proxied
 from bench.records.run_record import RunRecord
 from bench.redisio import embedded, own_topology
 from bench.redisio.url import parse
@@ -172,8 +174,8 @@ def _servers(trial: Trial) -> Iterator[_Servers]:
 
 
 def _run(trial: Trial, servers: _Servers, folder: Path) -> tuple[RunRecord, counting.TapTraffic]:
-    log = folder / "tap"
-    with tapping(log, servers.upstream, servers.master) as port:
+    log, of_clients = folder / "tap", folder / "tap of clients"
+    with tapping(log, servers.upstream, servers.master) as port, _proxy_tapped(of_clients):
 
         def tapped(url: str) -> str:
             return parse(url).moved(host="127.0.0.1", port=port)
@@ -190,7 +192,34 @@ def _run(trial: Trial, servers: _Servers, folder: Path) -> tuple[RunRecord, coun
             server=servers.target,
         )
         record = execute(request, lambda _: None, lambda: False)
-    return record, counting.traffic_of(read_entries(log))
+    traffic = counting.traffic_of(read_entries(log))
+    if is_proxied:
+        at_clients = counting.traffic_of(read_entries(of_clients))
+        traffic = counting.seen_from_both_sides(at_clients, traffic)
+    return record, traffic
+
+
+@contextlib.contextmanager
+def _proxy_tapped(log: Path) -> Iterator[None]:
+    """A tap between a run's clients and its proxy, where it has one.
+
+    A reply that has reached the proxy may still be lost when that resets the connection: the tap
+    behind it cannot know what a client has heard.
+    """
+
+    @contextlib.contextmanager
+    def tapped(url: str, seed: int) -> Iterator[NetworkProxy]:
+        with proxied(url, seed) as proxy, tapping(log, f"127.0.0.1:{proxy.port}") as port:
+            leads_to = proxy.leads_to
+            with mock.patch.object(proxy, "leads_to", lambda to: moved(leads_to(to), port)):
+                yield proxy
+
+    def moved(url: str, port: int) -> str:
+        parts = parse(url)
+        return parts.moved(host=parts.host, port=port)
+
+    with mock.patch("bench.run.network.proxied", tapped):
+        yield
 
 
 def _fields(trial: Trial, folder: Path) -> dict[str, Any]:

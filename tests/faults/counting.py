@@ -4,9 +4,10 @@ Sources are the bytes that passed a tap, the logs of workers, and the keys of th
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _HASH_FIELDS = {b"payload", b"msg"}
 """Fields that nobody writes but who enqueues a task."""
 _POPS = {b"BRPOP", b"BLMPOP", b"LMPOP", b"RPOP"}
 _ID_LENGTH = 36
+_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A whole id. Four dashes do not make one: one password in five hundred has as many at its end."""
 
 
 @dataclass
@@ -73,6 +76,15 @@ def traffic_of(entries: Iterable[TapEntry]) -> TapTraffic:
         else:
             _count_worker(found, exchanges)
     return found
+
+
+def seen_from_both_sides(clients: TapTraffic, server: TapTraffic) -> TapTraffic:
+    """What two taps say, before and behind a proxy that loses what is under way.
+
+    Only at the clients is it known what left them and what they have heard, and only at the server
+    what it has carried out.
+    """
+    return replace(clients, ended=server.ended)
 
 
 def _exchanges(entries: Sequence[TapEntry]) -> Iterator[_Exchange]:
@@ -154,7 +166,7 @@ def _ids_in(command: Sequence[bytes]) -> set[str]:
     found = set()
     for argument in command[1:4] if command[0] == b"HSET" else command[1:]:
         last = argument[-_ID_LENGTH:]
-        if len(last) == _ID_LENGTH and last.count(b"-") == 4:
+        if _ID.fullmatch(last):
             found.add(last.decode())
     return found
 

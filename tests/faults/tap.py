@@ -9,6 +9,7 @@ output. It ends when its input does.
 
 import asyncio
 import contextlib
+import socket
 import struct
 import subprocess
 import sys
@@ -23,6 +24,8 @@ import redis
 
 _HEADER = struct.Struct("<IBdI")
 _READ_BYTES = 1 << 16
+_WITH_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER of a socket that closes with a reset."""
 
 
 class Passage(IntEnum):
@@ -58,7 +61,10 @@ def read_entries(path: Path) -> list[TapEntry]:
 
 
 class Tap:
-    """Passes bytes on; at the end of one side, the other side still gets what was under way."""
+    """Passes bytes on; at the end of one side, the other side still gets what was under way.
+
+    Where the server's side is reset, so is the client's, once it has all that the log says it got.
+    """
 
     def __init__(self, log: BinaryIO, upstream: str, master: str) -> None:
         self._log, self._upstream, self._master = log, upstream, master
@@ -93,16 +99,22 @@ class Tap:
         writer: asyncio.StreamWriter,
     ) -> None:
         """Pass on what one side says until it ends, whether or not the other side still listens."""
-        with contextlib.suppress(OSError):
+        was_reset = False
+        try:
             while data := await reader.read(_READ_BYTES):
                 self._note(number, passage, data)
                 with contextlib.suppress(OSError):
                     writer.write(data)
                     await writer.drain()
+        except OSError:
+            was_reset = True
         if passage is Passage.FROM_CLIENT:
             self._note(number, Passage.CLIENT_LEFT, b"")
         with contextlib.suppress(OSError):
-            writer.write_eof()
+            if was_reset and passage is Passage.FROM_SERVER:
+                await _reset(writer)
+            else:
+                writer.write_eof()
 
     def _note(self, number: int, passage: Passage, data: bytes) -> None:
         self._log.write(_HEADER.pack(number, passage, time.time(), len(data)) + data)
@@ -114,6 +126,16 @@ class Tap:
         with redis.Redis(host, int(port), socket_timeout=1) as sentinel:
             found = sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._master)
         return found[0].decode(), int(found[1])
+
+
+async def _reset(writer: asyncio.StreamWriter) -> None:
+    """Reset a connection when its socket has taken all that was written to it."""
+    transport = writer.transport
+    transport.set_write_buffer_limits(0)
+    await writer.drain()
+    end: socket.socket = transport.get_extra_info("socket")
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _WITH_RESET)
+    transport.abort()
 
 
 async def _serve(log: BinaryIO, upstream: str, master: str) -> None:
