@@ -70,7 +70,7 @@ class GeventConnection:
             while self._pipelined.raw.unsent_bytes > _MOST_UNSENT_BYTES and not self.lost:
                 self._flush()
         except ConnectionLost:
-            self._lose()
+            self._lose_as_it_sends()
         if self._pipelined.raw.unsent_bytes and not self.lost:
             spawn(self._flush_all)
 
@@ -117,7 +117,12 @@ class GeventConnection:
             while self._pipelined.raw.unsent_bytes and not self.lost:
                 self._flush()
         except ConnectionLost:
-            self._lose()
+            self._lose_as_it_sends()
+
+    def _lose_as_it_sends(self) -> None:
+        if not self.lost:
+            self._pipelined.take_last_replies(self._clock, self._recorder)
+        self._lose()
 
     def _lose(self) -> None:
         if self.lost:

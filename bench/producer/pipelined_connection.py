@@ -1,5 +1,6 @@
 """One connection for frames: bytes out, replies in, and the task that each reply answers."""
 
+import contextlib
 from collections.abc import Callable
 
 from bench.clock import Clock
@@ -78,6 +79,15 @@ class PipelinedConnection:
             if answered.ends_with_task:
                 self.last_list_length = replies.last_number
         return bool(data)
+
+    def take_last_replies(self, clock: Clock, recorder: ProducerRecorder) -> None:
+        """Take what has arrived on a connection that is given up: those tasks were answered.
+
+        Where a loss is noticed as something is sent, replies may lie unread.
+        """
+        with contextlib.suppress(ConnectionLost):
+            while self.take_replies(clock, recorder):
+                pass
 
     def note_errors(self, replies: Replies, recorder: ProducerRecorder) -> None:
         """Record the errors among replies, and what they say of the server."""

@@ -189,15 +189,11 @@ class FrameSink:
     def _take_last_replies(
         self, recorder: ProducerRecorder, but_of: PipelinedConnection | None = None
     ) -> None:
-        """Take what has arrived on connections that are given up: those tasks were answered.
-
-        Where a loss is noticed as something is sent, replies may lie unread. Those after one that
-        answers no command, on ``but_of``, cannot be assigned to tasks.
-        """
+        """As all connections are given up. Replies after one that answers no command, on
+        ``but_of``, cannot be assigned to tasks."""
         for each in self._senders:
-            with contextlib.suppress(ConnectionLost):
-                while each is not but_of and each.take_replies(self._clock, recorder):
-                    pass
+            if each is not but_of:
+                each.take_last_replies(self._clock, recorder)
 
     def _follow(self) -> None:
         """Raise ConnectionLost where another server may be the one to ask."""

@@ -3,14 +3,12 @@ and connections end at any moment."""
 
 import contextlib
 import socket
-import struct
 import sys
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
 
-import hiredis
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -21,126 +19,15 @@ from bench.measure.ledger import Evidence, account
 from bench.measure.window import time_line
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.sinks import FrameSink
-from bench.redisio.connection import ConnectionLost, RawConnection
+from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch, Frame
 from bench.wire.ids import ID_LENGTH, parse_id
 from bench.workload.resolve import resolve
+from tests.producer.sockets import AnsweredAndReset, OverSocket, Scripted
 
 CLOCK = RunClock(1_700_000_000_000_000)
 COMMANDS = {"runqy": 2, "asynq": 2, "runqy-server": 5}
 """Commands that enqueue a task, by layout."""
-
-
-class Scripted:
-    """A socket whose kernel and server do what a test says, a step at a time."""
-
-    def __init__(self, at_once: int = 1 << 20) -> None:
-        """``at_once``: how many bytes one call receives at most."""
-        self._at_once = at_once
-        self.commands: list[list[bytes]] = []
-        """Those that have left whole."""
-        self.replies: list[tuple[int, bool]] = []
-        """For each answered command, the place where its reply ends, and whether it is an error."""
-        self.delivered = 0
-        """How many bytes of the replies have arrived at the producer."""
-        self._room = 0
-        self._is_cut = self._has_ended = False
-        self._reader = hiredis.Reader()
-        self._said = bytearray()
-        self._read = 0
-        self._readable, self._waker = socket.socketpair()
-
-    @property
-    def unread(self) -> int:
-        """How many bytes have arrived that nobody has received."""
-        return self.delivered - self._read
-
-    def make_room(self, count: int) -> None:
-        """Take so many bytes more."""
-        self._room += count
-
-    def answer(self, errors: Sequence[bool]) -> None:
-        """Answer the next commands, as far as there are any."""
-        for is_error in errors[: len(self.commands) - len(self.replies)]:
-            self._said += b"-ERR no\r\n" if is_error else b":7\r\n"
-            self.replies.append((len(self._said), is_error))
-
-    def serve(self) -> None:
-        """Take, answer and deliver everything."""
-        self.make_room(1 << 20)
-        self.answer([False] * len(self.commands))
-        self.deliver(len(self._said))
-
-    def say(self, data: bytes) -> None:
-        """Say what may answer nothing, and let it arrive."""
-        self._said += data
-        self.deliver(len(self._said))
-
-    def deliver(self, count: int) -> None:
-        """Let so many bytes of the replies arrive."""
-        if not self._is_cut and not self._has_ended:
-            self.delivered = min(self.delivered + count, len(self._said))
-            self._wake()
-
-    def cut(self) -> None:
-        """Be reset: what has arrived can still be read, and nothing can be sent."""
-        self._is_cut = True
-        self._wake()
-
-    def end(self) -> None:
-        """Be closed by the server, which nobody who only sends notices."""
-        self._has_ended = True
-        self._wake()
-
-    def send(self, data: memoryview | bytes) -> int:
-        if self._is_cut:
-            raise ConnectionResetError("cut")
-        part = bytes(data[: self._room])
-        if not part:
-            raise BlockingIOError
-        self._room -= len(part)
-        self._reader.feed(part)
-        while (command := self._reader.gets()) is not False:
-            self.commands.append(command)
-        return len(part)
-
-    def recv(self, most: int) -> bytes:
-        with contextlib.suppress(BlockingIOError):
-            self._readable.recv(1 << 16, socket.MSG_DONTWAIT)
-        count = min(self.unread, most, self._at_once)
-        data = bytes(self._said[self._read : self._read + count])
-        self._read += len(data)
-        self._wake()
-        if not data and self._is_cut:
-            raise ConnectionResetError("cut")
-        if not data and not self._has_ended:
-            raise BlockingIOError
-        return data
-
-    def _wake(self) -> None:
-        if self._is_cut or self._has_ended or self.unread:
-            self._waker.send(b"!")
-
-    def fileno(self) -> int:
-        return self._readable.fileno()
-
-    def setsockopt(self, *_: object) -> None:
-        pass
-
-    def close(self) -> None:
-        self._readable.close()
-        self._waker.close()
-
-
-class OverSocket(RawConnection):
-    """A connection that needs no login, over a socket of the test's own."""
-
-    def __init__(self, own: Any) -> None:
-        self._socket = own
-        self._connection = mock.Mock(disconnect=own.close)
-        self._is_tls = self._follows_master = False
-        self._unsent = deque()
-        self.unsent_bytes = 0
 
 
 class Producing:
@@ -325,15 +212,10 @@ def test_what_follows_a_reply_to_no_command_answers_no_task(is_noticed_by: str) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others forget what they received, when reset")
 def test_what_was_answered_before_a_reset_is_known_though_a_send_notices_it() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        own = socket.create_connection(listener.getsockname())
-        server, _ = listener.accept()
-    own.setblocking(False)
-    with producing("asynq", 0, iter([own, Scripted()])) as one:
+    real = AnsweredAndReset()
+    with producing("asynq", 0, iter([real.client, Scripted()])) as one:
         one.send(3)
-        server.sendall(b":3\r\n:1\r\n" * 2 + b":3\r\n")
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        server.close()
+        real.answer_and_reset(b":3\r\n:1\r\n" * 2 + b":3\r\n")
         one.send(1)
     ledger = one.recorder.ledger()
     assert ledger.sent == 4
