@@ -11,9 +11,10 @@ from bench.errors import BenchError
 from bench.ipc.messages import StartProducer
 from bench.locust.alarm import Alarm
 from bench.locust.messages import Assignment
-from bench.locust.shared_feed import SharedFeed
+from bench.locust.shared_feed import TICK_US, SharedFeed
 from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import ProducerReport
+from bench.measure.send_times import SendTimes
 from bench.measure.window import TimeLine
 from bench.producer.recorder import ProducerRecorder
 from bench.producer.reporter import ProducerReporter
@@ -120,7 +121,8 @@ def begin(assigned: Assigned, line: TimeLine) -> Producing:
     if scenario.is_closed_loop and scenario.duration_s is not None:
         end_us = line.start_us + round(scenario.duration_s * 1e6)
     fine = fine_recorder(scenario.fine_objectives, scenario.queues)
-    recorder = ProducerRecorder(line, scenario.is_closed_loop, fine)
+    send_times = SendTimes.of(scenario, assigned.start.number, TICK_US, line.start_us)
+    recorder = ProducerRecorder(line, scenario.is_closed_loop, fine, send_times=send_times)
     return Producing(
         assigned=assigned,
         start_us=line.start_us,

@@ -18,6 +18,7 @@ from bench.measure.latency_buckets import Buckets
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.recorder import BIN_US, LAST_BIN, SECOND_US, Interval
 from bench.measure.reports import MeasuredLatencies, ProducerReport, WorkerReport
+from bench.measure.send_times import MOST_POINTS, SentSample, unpacked
 from bench.measure.sliced import require_possible
 
 MOST = 1 << 53
@@ -26,6 +27,8 @@ SECONDS_SHOWN = 3
 """Seconds of a report whose latencies a display shows, counted from the last one."""
 _SIGNED = ("made_us", "clock_offset_us")
 _MOST_FINE = 1000
+_MOST_LEVEL = 40
+"""Times that a sample of sends was halved: more than the longest run needs."""
 _MOST_KINDS, _LONGEST_KIND = 100, 500
 """Kinds of refusals and of tasks that could not be served, and the length of their names."""
 
@@ -122,6 +125,10 @@ def require_producer(report: ProducerReport, limits: ProducerLimits) -> None:
     _require_bins("offered", report.offered_by_bin, sum(report.offered_by_bin))
     _require_at_most(sum(report.offered_by_bin), report.sent)
     _require_bins("enqueued", report.enqueued_by_bin, report.enqueued)
+    _require_bins("sends", report.sent_by_bin, sum(report.sent_by_bin))
+    _require_at_most(sum(report.sent_by_bin), report.sent)
+    if report.sent_sample is not None:
+        _require_sample(report.sent_sample)
     _require_latency_counts(report.latency_counts, len(limits.queues))
     _require_buckets(report.latency_buckets, len(limits.queues), limits.bounds)
     answered = len(Bits(report.acknowledged, below=report.sent))
@@ -169,6 +176,16 @@ def _require_fine(fine: FineRows, attempts: int) -> None:
     for rows in fine.events.values():
         for data in rows.values():
             _require_at_most(int(unpacked_rows({0: data}, 1 << 10).sum()), attempts)
+
+
+def _require_sample(sample: SentSample) -> None:
+    points = unpacked(sample)
+    _require_at_most(len(points.numbers), MOST_POINTS)
+    if not (1 <= sample.every <= MOST and 0 <= sample.level <= _MOST_LEVEL):
+        raise ValueError("its sample of sends cannot be")
+    for values in (points.numbers, points.due_us, points.sent_us):
+        if len(values) and not (values.min() >= -MOST and values.max() <= MOST):
+            raise ValueError("its sample of sends has a time or a number that cannot be")
 
 
 def _require_number(name: str, value: object) -> None:

@@ -13,6 +13,7 @@ from bench.measure.latency_buckets import BucketCounts
 from bench.measure.latency_counts import LatencyCounts
 from bench.measure.ledger import ProducerLedger, WorkerLedger
 from bench.measure.recorder import Interval, IntervalHistogram, LatencySeries
+from bench.measure.send_times import SentSample
 from bench.measure.sliced import SlicedLatencies
 from bench.measure.unserved import Unserved
 from bench.wire.layout_contract import CounterRules
@@ -69,6 +70,10 @@ class ProducerReport(msgspec.Struct, tag="producer", kw_only=True):
     """Time of the last reply on the run's clock; None while tasks are still to be sent."""
     offered_by_bin: list[int] = []
     enqueued_by_bin: list[int] = []
+    sent_by_bin: list[int] = []
+    """Tasks by the time at which they were sent, in the final report of an open loop."""
+    sent_sample: SentSample | None = None
+    """When some of the tasks were sent; likewise."""
     latency_counts: dict[Interval, dict[int, LatencyCounts]] = {}
     """Latencies so far by interval and queue index, if the run asked for them."""
     latency_buckets: dict[Interval, dict[int, BucketCounts]] = {}

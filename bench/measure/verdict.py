@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench import units
-from bench.measure import fault_verdict, priorities, task_rules
+from bench.measure import arrival_verdict, fault_verdict, priorities, task_rules
 from bench.measure.verdict_inputs import (
     ENQUEUED_SHARE,
     Verdict,
@@ -90,7 +90,8 @@ def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             Verdict.GENERATOR_LIMITED,
         )
     p99_s = inputs.lateness.p99_s
-    if p99_s is not None and p99_s > LAG_LIMIT_S:
+    is_late = p99_s is not None and p99_s > LAG_LIMIT_S
+    if is_late:
         yield VerdictReason(
             "schedule_lag",
             f"p99 of schedule_lag is {units.format_duration(p99_s)}, over the limit of "
@@ -99,6 +100,7 @@ def _generator_limited(inputs: VerdictInputs) -> Iterator[VerdictReason]:
             Verdict.GENERATOR_LIMITED,
         )
     yield from _stood_still(inputs)
+    yield from arrival_verdict.not_as_asked(inputs, is_late=is_late)
 
 
 def _reached(inputs: VerdictInputs) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bench import units
+from bench.measure.arrivals import Arrivals
 from bench.measure.faults import FaultOutcome, InjectedFault
 from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
@@ -171,6 +172,8 @@ class VerdictInputs:
     most_warmup_s: float
     clocks: Clocks = Clocks()
     lateness: Lateness = Lateness()
+    arrivals: Arrivals | None = None
+    """How tasks were sent, against the schedule; None where that is not known."""
     drain_takes_s: float | None = None
     """How much longer the drain would have taken when it timed out, at the rate of its end; None
     where that is not known."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.measure.fine_recorder import FineRecorder
 from bench.measure.recorder import Interval
+from bench.measure.send_times import SendTimes
 from bench.measure.window import TimeLine
 from bench.producer.held_times import HeldTimes
 from bench.producer.recorder import ProducerRecorder
@@ -31,8 +32,10 @@ class DurableRecorder(ProducerRecorder):
         is_closed_loop: bool,
         fine: FineRecorder | None = None,
         held_times: HeldTimes | None = None,
+        *,
+        send_times: SendTimes | None = None,
     ) -> None:
-        super().__init__(line, is_closed_loop, fine, held_times)
+        super().__init__(line, is_closed_loop, fine, held_times, send_times=send_times)
         self._awaiting: dict[int, deque[_AckedByServer]] = {}
         """What the server has acknowledged, by connection."""
 

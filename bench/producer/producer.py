@@ -20,6 +20,7 @@ from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
 from bench.measure.fine_recorder import fine_recorder
 from bench.measure.reports import ProducerReport
+from bench.measure.send_times import SendTimes
 from bench.measure.window import TimeLine
 from bench.producer.durable_recorder import DurableRecorder
 from bench.producer.held_times import HeldTimes
@@ -32,13 +33,8 @@ from bench.redisio.connection import ConnectionLost
 from bench.workload.feed import Feed
 from bench.workload.outages import longest_outage_s
 from bench.workload.overrun import ON_TIME_US, Overrun
+from bench.workload.tick import tick_us
 
-TICK_US = 300
-"""Least time between two buffers: tasks due in between go out together."""
-FAST_TICK_US = 500
-"""Least time between two buffers at high rates: half the work for the same rate."""
-FAST_PER_S = 20_000
-"""The peak rate of one producer from which on the longer tick applies."""
 _WORK_IN_PAUSE_US = 150
 """Least pause in which work is done ahead; a piece of it takes about as long."""
 _COUNT_EVERY_US = 5_000
@@ -88,10 +84,13 @@ class Producer(Generic[Prepared]):
         self._held_times = HeldTimes(line) if scenario.faults else None
         fine = fine_recorder(scenario.fine_objectives, scenario.queues)
         recorder = ProducerRecorder if scenario.ack is None else DurableRecorder
-        self._recorder = recorder(line, scenario.is_closed_loop, fine, self._held_times)
+        self._tick_us = tick_us(scenario)
+        send_times = SendTimes.of(scenario, start.number, self._tick_us, line.start_us)
+        self._recorder = recorder(
+            line, scenario.is_closed_loop, fine, self._held_times, send_times=send_times
+        )
         # The example function of runqy's guide enqueues one task at a time.
         self._pipeline = 1 if start.scenario.producer == "snippet" else start.scenario.pipeline
-        self._tick_us = FAST_TICK_US if peak_per_s > FAST_PER_S else TICK_US
         self._number = start.number
         self._progress_board = (
             None

@@ -18,6 +18,7 @@ from bench.measure.latency_counts import LatencyCounts, latency_counts_by_interv
 from bench.measure.ledger import ProducerLedger
 from bench.measure.recorder import Interval, IntervalRecorder, LatencySeries, RateSeries
 from bench.measure.reports import MeasuredLatencies
+from bench.measure.send_times import SendTimes
 from bench.measure.window import TimeLine
 from bench.producer.held_times import HeldTimes
 from bench.wire.frames import Tasks
@@ -93,9 +94,13 @@ class ProducerRecorder:
         is_closed_loop: bool,
         fine: FineRecorder | None = None,
         held_times: HeldTimes | None = None,
+        *,
+        send_times: SendTimes | None = None,
     ) -> None:
         self.held_times = held_times
         """When the server took nothing; None where nobody asks."""
+        self.send_times = send_times
+        """The sample of times of sending; None in a closed loop."""
         self._start_us = line.start_us
         self._is_closed_loop = is_closed_loop
         self.fine = fine
@@ -292,6 +297,8 @@ class ProducerRecorder:
         if self.fine is not None and not self._is_closed_loop:
             lag_us, offsets_us = sent_us - tasks.due_us, sent_us - self._start_us
             self.fine.latencies(Interval.SCHEDULE_LAG, tasks.queue, lag_us, offsets_us)
+        if self.send_times is not None:
+            self.send_times.count(tasks.sequence, tasks.due_us, sent_us)
         if len(tasks) < _VECTOR_FROM:
             self._count_sent_singly(tasks, sent_us)
             return

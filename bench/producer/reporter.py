@@ -77,6 +77,9 @@ class ProducerReporter:
         report.behind_us = self.behind_us if self._has_given_up else 0
         report.finished_us = self._recorder.last_reply_us
         report.measured = self._recorder.measured()
+        if self._recorder.send_times is not None:
+            report.sent_by_bin = self._recorder.send_times.by_bin()
+            report.sent_sample = self._recorder.send_times.sample()
         ledger = self._recorder.ledger()
         report.fine = None if self._recorder.fine is None else self._recorder.fine.packed()
         report.acknowledged = ledger.acknowledged.pack()

@@ -16,6 +16,7 @@ import msgspec
 
 from bench import files, result_files
 from bench.errors import ExitCode, RecordError
+from bench.measure.arrivals import Arrivals
 from bench.measure.bottleneck import MachineUse
 from bench.measure.confidence import ConfidenceInterval
 from bench.measure.faults import FaultOutcome
@@ -190,6 +191,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     """Over the window; with ``worker_start = after-fill``, ``completed_per_s`` and
     ``finished_per_s`` over the span in which tasks finished."""
+    arrivals: Arrivals | None = None
+    """Whether tasks were sent as the schedule asked; None in older records."""
     latency: dict[str, dict[str, LatencySummary]]
     """Of each interval, for ``all`` and each sub-queue."""
     observation: Observation | None = None

@@ -8,6 +8,7 @@ from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
 from bench.records.run_record import NodeCosts, RunRecord, SloResult
+from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.network_text import network_text
@@ -55,6 +56,9 @@ def throughput(record: RunRecord) -> Iterator[str]:
     )
     if record.scenario.is_closed_loop:
         yield CLOSED_LOOP
+    sent = arrivals(record)
+    if sent:
+        yield f"arrivals: {sent}"
     batched = batches(record)
     if batched:
         yield batched

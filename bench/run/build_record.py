@@ -26,6 +26,7 @@ from bench.records.summaries import summarise
 from bench.run.collected import CollectedRun
 from bench.run.figures import objectives
 from bench.run.figures.accounting import Account, account
+from bench.run.figures.arrivals import arrivals_of
 from bench.run.figures.attribution import attribution
 from bench.run.figures.certainty import rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
@@ -59,7 +60,7 @@ def build_record(run: CollectedRun) -> RunRecord:
     steady = SteadyPart(cut, window, accounted, histograms, fault_report(run, window, total))
     rates = rates_with_confidence(run, rates_in(run, window, total), window)
     resources = resources_in(run, total, window)
-    inputs = verdict_inputs(run, steady)
+    inputs = verdict_inputs(run, steady, arrivals_of(run, window))
     judgement, reasons = verdict.judge(inputs)
     bound = attribution(
         run, resources, window, rates, histograms, {reason.code for reason in reasons}
@@ -82,6 +83,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         counts=total,
         queues={queue: counts[queue] for queue in queues},
         rates=rates,
+        arrivals=inputs.arrivals,
         latency=with_confidence(_latency(histograms, queues), histograms, measured, queues, window),
         observation=_observation(run, accounted),
         inversions=inputs.inversions,

@@ -68,6 +68,16 @@ class RateProfile:
         within = self._rates[stage] * into_s + self._slopes[stage] * into_s**2 / 2
         return float(self._counts[stage] + within)
 
+    def counts_at(self, times_s: Floats) -> Floats:
+        """Returns the numbers of tasks (n,) that have become due by these moments (n,)."""
+        within_s = np.clip(times_s, 0.0, self.duration_s)
+        stage = np.searchsorted(self._starts_s, within_s, side="right") - 1
+        stage = np.minimum(stage, len(self._rates) - 1)
+        into_s = within_s - self._starts_s[stage]
+        added = self._rates[stage] * into_s + self._slopes[stage] * into_s**2 / 2
+        counts: Floats = self._counts[stage] + added
+        return counts
+
     def time_of(self, counts: Floats) -> Floats:
         """Returns the seconds (n,) at which these numbers of tasks (n,) have become due: Λ⁻¹.
 

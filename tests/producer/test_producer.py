@@ -12,12 +12,13 @@ from bench.measure.recorder import Interval
 from bench.measure.reports import ProducerReport
 from bench.measure.summary import latencies
 from bench.measure.window import time_line
-from bench.producer.producer import FAST_PER_S, FAST_TICK_US, TICK_US, Producer
+from bench.producer.producer import Producer
 from bench.producer.recorder import ProducerRecorder
 from bench.redisio.backlog import BacklogReader
 from bench.redisio.connection import ConnectionLost
 from bench.wire.frames import Batch
 from bench.workload.resolve import resolve
+from bench.workload.tick import FAST_PER_S, FAST_TICK_US, TICK_US
 from tests.seconds import in_seconds
 
 START_US = 1_700_000_000_000_000

@@ -40,7 +40,8 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         *("format", "id", "started_at", "duration_s", "window_s", "command", "scenario"),
         *("environment", "server", "verdict", "warnings", "guards", "aborted"),
         *("attribution", "bound_by", "counts"),
-        *("queues", "rates", "latency", "observation", "inversions", "series", "resources"),
+        *("queues", "rates", "arrivals", "latency", "observation", "inversions", "series"),
+        "resources",
         *("network", "clock", "warmup", "slo", "faults"),
     ]
     assert list(written["latency"]["e2e"]["all"]) == [

@@ -10,6 +10,7 @@ from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import fault_rows, run_columns, run_text
+from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -161,6 +162,8 @@ def _checks(record: RunRecord) -> facts.FactRows:
         found.append(("schedule", run_text.CLOSED_LOOP))
     elif lag.count:
         found.append(("schedule lag", f"tasks sent {units.format_duration(lag.p99_s)} late at p99"))
+    if sent := arrivals(record):
+        found.append(("arrivals", sent))
     if batched := run_text.batches(record):
         found.append(("batches", batched))
     found += [

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.measure import summary
+from bench.measure.arrivals import Arrivals
 from bench.measure.faults import InjectedFault
 from bench.measure.histogram import Histogram
 from bench.measure.leases import RECOVERY_S
@@ -38,7 +39,7 @@ _BETWEEN_PROCESSES = (Interval.QUEUE_WAIT, Interval.E2E, Interval.E2E_FROM_SEND)
 """Latencies from a stamp of a producer to one of a worker or an observer."""
 
 
-def verdict_inputs(run: CollectedRun, steady: SteadyPart) -> VerdictInputs:
+def verdict_inputs(run: CollectedRun, steady: SteadyPart, arrivals: Arrivals) -> VerdictInputs:
     """The inputs of ``verdict.judge`` for a whole run."""
     cut, window, histograms = steady.cut, steady.window, steady.histograms
     accounted, outcomes = steady.accounted, steady.faults.outcomes
@@ -71,6 +72,7 @@ def verdict_inputs(run: CollectedRun, steady: SteadyPart) -> VerdictInputs:
         looked_up=None if run.looked_up is None else run.looked_up.counts,
         clocks=_clocks(run, histograms),
         lateness=_lateness(run, cut, window, histograms),
+        arrivals=arrivals,
         drain_takes_s=_drain_takes_s(run, counts),
         server=_server(run),
         faults=FaultInputs(run.faults, outcomes, _backlog_before_faults(run, window)),
