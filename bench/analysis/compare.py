@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bench.analysis import rule
 from bench.analysis.metric_values import value_of
 from bench.analysis.rule import ALPHA, MARGIN, Decision, MetricDecision
+from bench.analysis.sequential import Analyses
 from bench.analysis.significance import fair_coin_p
 from bench.errors import ExitCode, UsageError
 from bench.records.comparison_record import GateRow, figure_changes
@@ -29,13 +30,15 @@ class Criteria:
     """How pairs are compared: which metrics decide, which are only shown, and what change matters.
 
     ``margin`` is the share by which a metric must be worse to matter. ``floors`` are the changes
-    that noise alone makes, by metric; a metric's margin is never below its floor.
+    that noise alone makes, by metric; a metric's margin is never below its floor. ``analyses`` are
+    those of the plan; None where exactly the pairs at hand were to be judged.
     """
 
     gated: Sequence[Metric]
     shown: Sequence[Metric] = ()
     margin: float = MARGIN
     floors: Mapping[str, float] | None = None
+    analyses: Analyses | None = None
 
     def margin_of(self, metric: Metric) -> float:
         """Returns the margin of a metric: the common one, or its noise floor if that is higher."""
@@ -53,6 +56,8 @@ class Comparison:
     ``pairs`` were compared and ``left_out`` excluded, because a run of theirs is not valid.
     ``faults`` are failures of correctness, one sentence each. ``drift`` is how far the base's own
     runs lie apart in the first gated metric, as a share of the lowest; None without values.
+    ``is_plain`` tells whether the gated metrics decide already, whatever further pairs show. Faults
+    have no part in it: their test is made once, so a job must not stop because of them.
     """
 
     rows: Sequence[GateRow]
@@ -60,6 +65,7 @@ class Comparison:
     left_out: int
     faults: Sequence[str]
     drift: float | None
+    is_plain: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -102,13 +108,21 @@ def compare(pairs: Sequence[Pair], criteria: Criteria, only_valid: bool = True) 
     With ``only_valid``, metrics are compared only in pairs of two valid runs; faults are looked for
     in all pairs.
     """
-    used = [pair for pair in pairs if not only_valid or all(map(_is_valid, pair))]
+    used = usable(pairs) if only_valid else pairs
     metrics = [*criteria.gated, *(each for each in criteria.shown if each not in criteria.gated)]
     values = {metric: _values(metric, used) for metric in metrics}
     decisions = _decisions(values, criteria)
     rows = [_row(metric, values[metric], decisions.get(metric), criteria) for metric in metrics]
     drift = _drift(values[criteria.gated[0]]) if criteria.gated else None
-    return Comparison(rows, len(used), len(pairs) - len(used), _faults(pairs), drift)
+    gated = [decisions[metric] for metric in criteria.gated if metric in decisions]
+    is_plain = len(gated) == len(criteria.gated) and rule.is_plain(gated)
+    left_out = len(pairs) - len(used)
+    return Comparison(rows, len(used), left_out, _faults(pairs), drift, is_plain)
+
+
+def usable(pairs: Sequence[Pair]) -> list[Pair]:
+    """Returns the pairs whose figures may be compared: both runs are valid."""
+    return [pair for pair in pairs if all(map(_is_valid, pair))]
 
 
 def noise_floors(
@@ -119,7 +133,7 @@ def noise_floors(
     ``pairs`` are pairs of base runs, of which invalid ones are ignored; the floors are for
     ``planned_pairs`` pairs. A metric that is missing in a run gets no floor.
     """
-    valid = [pair for pair in pairs if all(map(_is_valid, pair))]
+    valid = usable(pairs)
     floors = {}
     for metric in metrics:
         values = _values(metric, valid)
@@ -145,7 +159,8 @@ def _decisions(
             before, after = zip(*values[metric], strict=True)
             ratios = rule.log_ratios(before, after, metric.higher_is_better)
             ratios_and_margins.append((ratios, criteria.margin_of(metric)))
-        made.update(zip(family, rule.decide_together(ratios_and_margins), strict=True))
+        decided = rule.decide_together(ratios_and_margins, criteria.analyses)
+        made.update(zip(family, decided, strict=True))
     return made
 
 

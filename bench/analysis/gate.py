@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from bench.analysis import rule
 from bench.analysis.compare import Comparison, Pair
 from bench.records import timestamps
-from bench.records.comparison_record import GateRecord, Side
+from bench.records.comparison_record import GateRecord, Side, Stopping
 from bench.records.formats import server_name
 from bench.records.run_record import RunRecord
 
@@ -36,11 +36,13 @@ def assemble(
     noise_pairs: int = 0,
     duration_s: float | None = None,
     notes: Sequence[str] = (),
+    stopping: Stopping | None = None,
 ) -> GateRecord:
     """Returns the record of a comparison.
 
     ``sides`` describe the base and the candidate, ``command`` is the command line that made the
     comparison, and ``duration_s`` the time that the runs took; None for runs read from files.
+    ``stopping`` is the plan of a job and where it ended.
     """
     first = pairs[0][0]
     return GateRecord(
@@ -53,6 +55,7 @@ def assemble(
         pairs=comparison.pairs,
         pairs_left_out=comparison.left_out,
         noise_pairs=noise_pairs,
+        stopping=stopping,
         alpha=rule.ALPHA,
         confidence=rule.CONFIDENCE,
         rows=list(comparison.rows),

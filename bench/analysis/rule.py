@@ -4,13 +4,13 @@ Each pair gives a log ratio, signed so that positive is worse. Two one-sided sig
 (Wilcoxon), exact at any number of pairs, are made of the ratios: one against the margin, which
 proves a regression, and one against its mirror image, which proves an improvement. If neither is
 proven, the metric is *no worse* when its whole confidence interval lies below the margin, and
-*inconclusive* otherwise.
+*inconclusive* otherwise. Where a job may stop early, the tests and the interval are sequential
+(``sequential.py``), so that the probabilities of errors are the same.
 
 The signed-rank test needs no normal distribution and is robust to outliers. Pairing cancels a slow
 drift of the machine, because both runs of a pair are affected alike.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +18,10 @@ from enum import StrEnum
 
 import numpy as np
 
+from bench.analysis import sequential, signed_rank
+from bench.analysis.sequential import Analyses
 from bench.analysis.significance import student_t
-from bench.arrays import Floats, Integers
+from bench.arrays import Floats
 
 ALPHA = 0.05
 """Probability of each error at a change of exactly the margin: a false regression, and a false
@@ -49,9 +51,9 @@ class Change:
     estimate: float
     """Hodges-Lehmann estimate: the median of the means of all two pairs."""
     low: float
-    """Lower end of the signed-rank confidence interval; -inf where the pairs are too few."""
+    """Lower end of the confidence interval; -inf where the pairs are too few."""
     high: float
-    """Upper end of the signed-rank confidence interval; inf where the pairs are too few."""
+    """Upper end of the confidence interval; inf where the pairs are too few."""
     p_worse: float
     """Probability of pairs this bad or worse if the change were exactly the margin."""
     p_better: float
@@ -70,23 +72,26 @@ class MetricDecision:
 
 
 def fewest_pairs(metrics: int) -> int:
-    """Returns the smallest number of pairs that can prove anything about that many metrics.
+    """Returns the smallest number of pairs that can prove a change of one of that many metrics.
 
-    Of the 2^n ways for n signs to fall, one is the most extreme, and Holm's first step requires its
-    probability to be at most alpha divided by the number of metrics.
+    Of the 2^n ways for n signs to fall, one is the most extreme, and Hochberg's correction requires
+    its probability to be at most alpha divided by the number of metrics, if no other one changed.
     """
     return math.ceil(math.log2(max(metrics, 1) / ALPHA))
 
 
-def decide_together(family: Sequence[tuple[Floats, float]]) -> list[MetricDecision]:
+def decide_together(
+    family: Sequence[tuple[Floats, float]], analyses: Analyses | None = None
+) -> list[MetricDecision]:
     """Returns the decisions on several metrics, in the order of ``family``.
 
-    Each metric is given as the log ratios of its pairs (n,) and its margin. The probability that
-    any of them is falsely called a regression is at most alpha.
+    Each metric is given as the log ratios of its pairs (n,), in the order of the pairs, and its
+    margin. The probability that any of them is falsely called a regression is at most alpha, also
+    where a job stops at one of the ``analyses``. None stands for a plan of exactly these pairs.
     """
-    changes = [change(ratios, margin) for ratios, margin in family]
-    worse = holm([each.p_worse for each in changes])
-    better = holm([each.p_better for each in changes])
+    changes = [change(ratios, margin, analyses) for ratios, margin in family]
+    worse = hochberg([each.p_worse for each in changes])
+    better = hochberg([each.p_better for each in changes])
     return [
         _decision(replace(each, p_worse=p_worse, p_better=p_better), margin)
         for each, (_, margin), p_worse, p_better in zip(changes, family, worse, better, strict=True)
@@ -99,6 +104,25 @@ def _decision(changed: Change, margin: float) -> MetricDecision:
     if decision is Decision.INCONCLUSIVE:
         needed = pairs_to_decide(changed, margin)
     return MetricDecision(changed, margin, decision, needed)
+
+
+def is_plain(decisions: Sequence[MetricDecision]) -> bool:
+    """Returns whether the decision on a job can no longer change: a metric is a regression, or all
+    are no worse.
+
+    A job whose metrics are no worse goes on where one of them seems to be better by more than the
+    margin, which is not proven yet.
+    """
+    if any(each.decision is Decision.REGRESSION for each in decisions):
+        return True
+    if any(each.decision is Decision.INCONCLUSIVE for each in decisions):
+        return False
+    return bool(decisions) and not any(map(_may_be_better, decisions))
+
+
+def _may_be_better(decided: MetricDecision) -> bool:
+    better = 1 / (1 + decided.margin) - 1
+    return decided.decision is Decision.NO_WORSE and decided.change.estimate < better
 
 
 def noise_floor(ratios: Floats, pairs: int) -> float:
@@ -125,17 +149,21 @@ def log_ratios(base: Sequence[float], candidate: Sequence[float], higher_is_bett
     return -ratios if higher_is_better else ratios
 
 
-def change(ratios: Floats, margin: float) -> Change:
-    """Returns the change that log ratios (n,) show, tested against a margin (0.05 for 5%)."""
-    low, high = interval(ratios, CONFIDENCE)
+def change(ratios: Floats, margin: float, analyses: Analyses | None = None) -> Change:
+    """Returns the change that log ratios (n,) show, tested against a margin (0.05 for 5%).
+
+    ``analyses`` are those of the plan; None stands for a plan of exactly these pairs.
+    """
+    planned = sequential.once(len(ratios)) if analyses is None else analyses
+    low, high = sequential.interval(ratios, CONFIDENCE, planned)
     shift = math.log1p(margin)
     return Change(
         pairs=len(ratios),
-        estimate=math.expm1(estimate(ratios)),
+        estimate=math.expm1(signed_rank.estimate(ratios)),
         low=math.expm1(low) if math.isfinite(low) else -math.inf,
         high=math.expm1(high) if math.isfinite(high) else math.inf,
-        p_worse=p_greater(ratios - shift),
-        p_better=p_greater(-ratios - shift),
+        p_worse=sequential.p_greater(ratios - shift, planned),
+        p_better=sequential.p_greater(-ratios - shift, planned),
     )
 
 
@@ -148,65 +176,20 @@ def decide(changed: Change, margin: float) -> Decision:
     return Decision.NO_WORSE if changed.high < margin else Decision.INCONCLUSIVE
 
 
-def p_greater(values: Floats) -> float:
-    """Returns the one-sided p value of the signed-rank test for a centre of (n,) values above zero.
+def hochberg(p_values: Sequence[float]) -> list[float]:
+    """Returns p values corrected for multiple testing (Hochberg, 1988), in the given order.
 
-    It is exact, with ties and zeros, too.
+    The largest is left as it is, so that metrics which all change are not penalised for their
+    number. The correction is valid where noise moves the metrics of a run independently or together
+    (Sarkar, 1998). Where it moves them in opposite directions, the error is still below
+    alpha + alpha² for two metrics.
     """
-    magnitudes = np.abs(values)
-    if not magnitudes.any():
-        return 1.0
-    in_order = np.sort(magnitudes)
-    # Equal values share the mean of their ranks, which is a whole number once it is doubled. A zero
-    # adds half of its rank to either side, whatever the signs of the others, so it cancels out.
-    doubled = np.searchsorted(in_order, magnitudes, "left") + 1
-    doubled += np.searchsorted(in_order, magnitudes, "right")
-    chances = _sum_chances(tuple(np.sort(doubled[magnitudes > 0]).tolist()))
-    statistic = int(doubled[values > 0].sum())
-    return float(chances[statistic:].sum())
-
-
-@functools.lru_cache
-def _sum_chances(ranks: tuple[int, ...]) -> Floats:
-    """Returns the probability of each sum of a random subset, from 0 to the sum of all ranks.
-
-    Each subset of the ranks is one way for the signs to fall; all are equally likely.
-    """
-    chances = np.zeros(sum(ranks) + 1)
-    chances[0] = 1.0
-    for rank in ranks:
-        chances[rank:] += chances[:-rank].copy()
-        chances /= 2  # exact, and no number of pairs overflows
-    chances.flags.writeable = False  # the cache shares it
-    return chances
-
-
-def estimate(ratios: Floats) -> float:
-    """Returns the Hodges-Lehmann estimate of the centre: the median of the Walsh averages."""
-    return float(np.median(_walsh_averages(ratios)))
-
-
-def interval(ratios: Floats, confidence: float) -> tuple[float, float]:
-    """Returns the signed-rank confidence interval of the centre of log ratios (n,).
-
-    It spans the Walsh averages that the exact test does not reject, and is infinite on both sides
-    where the pairs are too few for the confidence.
-    """
-    averages = np.sort(_walsh_averages(ratios))
-    left_out = _left_out(len(ratios), (1 - confidence) / 2)
-    if left_out < 0:
-        return -math.inf, math.inf
-    return float(averages[left_out]), float(averages[len(averages) - 1 - left_out])
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns p values corrected for multiple testing (Holm, 1979), in the given order."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    order = sorted(range(len(p_values)), key=p_values.__getitem__, reverse=True)
     corrected = [0.0] * len(p_values)
-    highest = 0.0
+    lowest = 1.0
     for rank, index in enumerate(order):
-        highest = max(highest, min(p_values[index] * (len(p_values) - rank), 1.0))
-        corrected[index] = highest
+        lowest = min(lowest, p_values[index] * (rank + 1))
+        corrected[index] = lowest
     return corrected
 
 
@@ -223,25 +206,3 @@ def pairs_to_decide(changed: Change, margin: float) -> int | None:
     if distance <= 0 or reach / distance > math.sqrt(_MOST_PAIRS / changed.pairs):
         return None
     return max(math.ceil(changed.pairs * (reach / distance) ** 2), changed.pairs + 1)
-
-
-def _walsh_averages(ratios: Floats) -> Floats:
-    first, second = _couples(len(ratios))
-    averages: Floats = (ratios[first] + ratios[second]) / 2
-    return averages
-
-
-@functools.lru_cache
-def _couples(pairs: int) -> tuple[Integers, Integers]:
-    first, second = np.triu_indices(pairs)
-    return first, second
-
-
-@functools.lru_cache
-def _left_out(pairs: int, tail: float) -> int:
-    """Returns the number of Walsh averages outside the interval at each end; -1 for an open one.
-
-    It is the largest k with P(W < k) <= tail, where W is the signed-rank statistic of n pairs.
-    """
-    below = np.cumsum(_sum_chances(tuple(range(1, pairs + 1))))  # P(W <= k)
-    return int(np.searchsorted(below, tail, side="right")) - 1

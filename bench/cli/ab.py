@@ -34,9 +34,9 @@ from bench.cli.messages import notify
 from bench.cli.options import ServerFlags
 from bench.errors import ExitCode
 from bench.inert import visible
-from bench.jobs import ab_job, arms
-from bench.jobs.ab_job import Job
+from bench.jobs import ab_conclusion, ab_job, ab_state, arms
 from bench.jobs.ab_plan import NOISE_PAIRS, OVERHEAD_S, make_plan
+from bench.jobs.ab_state import Job
 from bench.jobs.arms import BASE, CANDIDATE
 from bench.jobs.runs import RunInterrupted
 from bench.records import timestamps
@@ -111,6 +111,13 @@ class Arms:
         WHOLE,
         Parameter(group=ARMS, help="Number of pairs, regardless of the budget. Example: 8"),
     ] = None
+    fixed_pairs: Annotated[
+        bool,
+        Parameter(
+            group=ARMS,
+            help="Measure all pairs of the plan, even if the decision is plain after half of them.",
+        ),
+    ] = False
     noise_pairs: Annotated[
         int,
         WHOLE,
@@ -150,8 +157,8 @@ def ab(
 ) -> int:
     """Compare two ways to run a scenario, and decide if one is worse.
 
-    The runs of both arms alternate. Exits 0 when the candidate is no worse, 1 for a regression, and
-    3 when the pairs prove neither.
+    The runs of both arms alternate. The job ends early where the decision is plain. Exits 0 when
+    the candidate is no worse, 1 for a regression, and 3 when the pairs prove neither.
 
     Parameters
     ----------
@@ -167,7 +174,7 @@ def ab(
         if which.resume is not None:
             require_nothing_else(which.resume, scenario, which, flags, where, decision)
             folder = which.resume if which.resume.is_dir() else which.resume.parent
-            job = ab_job.load(which.resume)
+            job = ab_state.load(which.resume)
             revisions = [arm.revision for arm in job.arms]
             ab_revisions.placed(job, stack.enter_context(ab_revisions.checked_out(revisions)))
         else:
@@ -175,9 +182,9 @@ def ab(
             job, read = _new_job(name, which, flags, where, decision, stack)
             result_files.use(which.results)
             folder = which.output or result_files.new_folder(f"ab-{_title(name)}")
-            ab_job.require_none(folder)
-        files.require_file(folder / ab_job.STATE, "the job is saved after each run")
-        files.require_file(folder / ab_job.GATE, "the comparison is read from there later")
+            ab_state.require_none(folder)
+        files.require_file(folder / ab_state.STATE, "the job is saved after each run")
+        files.require_file(folder / ab_state.GATE, "the comparison is read from there later")
         ab_revisions.set_up(job)
         for each in read:
             require_runnable(each)
@@ -195,8 +202,8 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
         except RunInterrupted:
             notify(f"interrupted; continue with: bench ab --resume {shlex.quote(str(folder))}")
             return ExitCode.INTERRUPTED
-    gate = ab_job.conclude(folder, job)
-    return outputs.write(gate, folder, folder / ab_job.GATE)
+    gate = ab_conclusion.conclude(folder, job)
+    return outputs.write(gate, folder, folder / ab_state.GATE)
 
 
 def _new_job(
@@ -253,6 +260,7 @@ def _job(which: Arms, decision: DecisionFlags, read: Sequence[ReadArm]) -> Job:
         budget_s=read_flag("--budget", read_duration, which.budget),
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
+        stops_early=not which.fixed_pairs,
         base_ref=which.base_ref,
         setup=which.setup,
         differing=differing,

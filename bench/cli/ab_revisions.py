@@ -11,7 +11,7 @@ from bench.cli.messages import notify
 from bench.errors import UsageError
 from bench.inert import visible
 from bench.jobs import arms, repository, worktrees
-from bench.jobs.ab_job import Job
+from bench.jobs.ab_state import Job
 from bench.jobs.arms import BASE
 from bench.jobs.repository import Revision
 from bench.jobs.revision import installed

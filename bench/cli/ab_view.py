@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from bench import units
 from bench.analysis.compare import Comparison
 from bench.analysis.rule import Decision
-from bench.jobs.ab_job import NOISE, AbProgress, Job, OnStep
+from bench.jobs.ab_conclusion import analyses_of
+from bench.jobs.ab_job import AbProgress, OnStep
+from bench.jobs.ab_state import NOISE, Job
 from bench.reports.figures import counted, share
 from bench.reports.gate import text
 from bench.reports.status_line import status_line
@@ -22,12 +24,19 @@ def opening(job: Job, folder: str) -> str:
         cut = f", cut to {units.format_duration(shorter)} of load" if shorter is not None else ""
         begin = (
             f"{counted(job.plan.noise_pairs, 'base-versus-base pair')} for the noise, then "
-            f"{counted(job.plan.pairs, 'pair')}: {counted(job.plan.runs, 'run')} of about "
-            f"{units.format_duration(job.plan.run_s)}{cut}; "
+            f"{counted(job.plan.pairs, 'pair')}{_early(job)}: {counted(job.plan.runs, 'run')} of "
+            f"about {units.format_duration(job.plan.run_s)}{cut}; "
             f"about {units.format_duration(job.plan.estimate_s)} in all"
         )
     made = f", {counted(len(job.done), 'run')} already made" if job.done else ""
     return f"{begin}{made}; {gated}; saved in {folder}"
+
+
+def _early(job: Job) -> str:
+    """Returns at which pairs the job may end early; nothing for a fixed plan."""
+    early = analyses_of(job).counts[:-1]
+    after = " or ".join(map(str, early))
+    return f" (fewer if the decision is plain after {after})" if early else ""
 
 
 @contextlib.contextmanager
@@ -50,7 +59,8 @@ def state_line(progress: AbProgress) -> str:
     place = f"{kind} {step.number}{of}, {'first' if step.place == 0 else 'second'} run ({step.arm})"
     parts = [place if progress.run_began else "all runs are done"]
     if progress.seconds_left is not None and progress.run_began:
-        parts.append(f"{units.format_duration(progress.seconds_left)} left")
+        at_most = "at most " if progress.job.stops_early else ""
+        parts.append(f"{at_most}{units.format_duration(progress.seconds_left)} left")
     if progress.comparison is not None:
         parts += _result_so_far(progress.comparison)
     return " · ".join(parts)

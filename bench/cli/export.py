@@ -129,10 +129,10 @@ def _table(path: Path) -> DataTable:
     if not path.is_dir():
         return data_tables.table_of(any_record.load(path))
     if _is_job(path):
-        from bench.jobs import ab_job  # noqa: PLC0415 - it loads what starts runs
+        from bench.jobs import ab_state  # noqa: PLC0415 - it loads what starts runs
 
-        job = ab_job.load(path)
-        made = ab_job.runs_made(path, job)
+        job = ab_state.load(path)
+        made = ab_state.runs_made(path, job)
         return data_tables.runs_of_pairs(made, [*job.gated, *job.shown])
     return data_tables.table_of_runs(_runs(path).files)
 
@@ -148,9 +148,9 @@ def _faults(path: Path) -> DataTable:
 
 
 def _is_job(folder: Path) -> bool:
-    from bench.jobs import ab_job  # noqa: PLC0415 - it loads what starts runs
+    from bench.jobs import ab_state  # noqa: PLC0415 - it loads what starts runs
 
-    return any((folder / name).exists() for name in (ab_job.STATE, ab_job.GATE))
+    return any((folder / name).exists() for name in (ab_state.STATE, ab_state.GATE))
 
 
 def _runs(folder: Path) -> RunFiles:

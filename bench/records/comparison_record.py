@@ -63,7 +63,8 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     """Upper end of the interval; None where it is open."""
     p: float | None = None
-    """p-value, corrected over all gated metrics (Holm); None for a metric that is only shown."""
+    """p-value, corrected over all gated metrics (Hochberg) and for the interim analyses of a job;
+    None for a metric that is only shown."""
     margin: float
     floor: float | None = None
     """Noise floor: the change that noise alone produced; None if it was not measured."""
@@ -78,6 +79,18 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
         if self.base is None or self.candidate is None or self.base <= 0:
             return None
         return self.candidate / self.base - 1
+
+
+class Stopping(msgspec.Struct, frozen=True, kw_only=True):
+    """How many pairs a job planned, and after how many its decision was looked for."""
+
+    planned: int
+    analyses: list[int]
+    """Numbers of compared pairs at which it could end; one for a fixed plan. Analyses that were not
+    reached are left out."""
+    stopped_after: int | None = None
+    """Number of compared pairs at which the decision was plain; None if it never was before the
+    end."""
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +114,8 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Number of pairs left out because one of their runs is invalid."""
     noise_pairs: int
     """Number of pairs that compare the base with itself."""
+    stopping: Stopping | None = None
+    """The plan of a job and where it ended; None for existing runs and in earlier records."""
     alpha: float
     confidence: float
     rows: list[GateRow]

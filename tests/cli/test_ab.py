@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from bench.cli.gate_outputs import GateOutputs
-from bench.jobs import ab_job
+from bench.jobs import ab_state
 from bench.records import comparison_record, run_record
 from bench.records.comparison_record import GateRecord
 from bench.secrets import address
@@ -64,12 +64,12 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
     assert code == 130, errors
     assert "the first run shows how many pairs fit into 5.0 min" in errors
     assert errors.splitlines()[-1] == ("bench: interrupted; continue with: bench ab --resume job")
-    done = [each.file for each in ab_job.load(tmp_path / "job").done]
+    done = [each.file for each in ab_state.load(tmp_path / "job").done]
     assert done in ([], NAMES[:1])  # the first may have been cut just as it was saved
     before = first.read_bytes()
     outcome = bench("ab", "--resume", "job")
     assert outcome.code in (3, 4), outcome.err
-    job = ab_job.load(Path("job"))
+    job = ab_state.load(Path("job"))
     assert job.plan is not None
     assert job.plan.run_s == job.done[0].seconds
     # On a busy machine a run may be invalid, and another replaces it.

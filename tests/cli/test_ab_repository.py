@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import ab_revisions
-from bench.jobs import ab_job
+from bench.jobs import ab_state
 from bench.records import run_record
 from tests.cli.conftest import Bench
 from tests.jobs import user_repository
@@ -41,7 +41,7 @@ def test_two_revisions_of_the_users_worker_are_measured_with_the_same_bench(
     assert p50_s[1] >= 2 * SLOW_S
     assert p50_s[0] is not None
     assert p50_s[0] < p50_s[1]
-    first, second = ab_job.load(job).arms
+    first, second = ab_state.load(job).arms
     assert first.revision is not None
     assert second.revision is not None
     assert (first.what, first.revision.head) == ("revision fast", git(mine, "rev-parse", "fast"))
@@ -80,10 +80,10 @@ def test_a_scenario_file_and_a_servers_settings_are_those_of_each_revision(
     policies = [each.server["maxmemory_policy"] for each in (base, candidate)]
     assert policies == ["noeviction", "allkeys-lru"]
     git(mine, "branch", "--force", "noeviction", "fast")
-    state = ab_job.load(job)
+    state = ab_state.load(job)
     state.done = [each for each in state.done if each.file != files[0]]
     (job / files[0]).unlink()
-    ab_job.save(job, state)
+    ab_state.save(job, state)
     assert bench("ab", "--resume", str(job)).code in (3, 4)
     assert run_record.load(job / files[0]).scenario.prefetch == 4
 

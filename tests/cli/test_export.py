@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bench.jobs import ab_job
-from bench.jobs.ab_job import CompletedPair
+from bench.jobs import ab_state
+from bench.jobs.ab_state import CompletedPair
 from bench.records import run_record
 from tests.cli.conftest import Bench
 from tests.jobs.test_ab_job import job
@@ -44,7 +44,7 @@ def test_the_folder_of_a_comparison_has_a_row_for_each_run(bench: Bench) -> None
     for number, arm in enumerate(("base", "candidate"), start=1):
         run_record.save(example_record(), folder / f"{arm}.json")
         done.append(CompletedPair("pair", 1, number - 1, arm, f"{arm}.json", "valid", 12.0))
-    ab_job.save(folder, job(None, done))
+    ab_state.save(folder, job(None, done))
     header, *rows = bench("export", "job", "--csv").out.splitlines()
     assert header.startswith("phase,pair,place,arm,verdict,file,")
     assert [row.split(",")[:4] for row in rows] == [

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.jobs.ab_job import CompletedPair, Job
 from bench.jobs.ab_plan import PairPlan
+from bench.jobs.ab_state import CompletedPair, Job
 from bench.jobs.arms import Arm
 from bench.measure.histogram import Histogram
 from bench.records import formats, run_record

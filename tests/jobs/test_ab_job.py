@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from bench.errors import RecordError
-from bench.jobs import ab_job
-from bench.jobs.ab_job import AbStep, CompletedPair, Job, next_step
+from bench.jobs import ab_job, ab_state
+from bench.jobs.ab_job import AbStep, next_step
 from bench.jobs.ab_plan import PairPlan
+from bench.jobs.ab_state import CompletedPair, Job
 from bench.jobs.arms import Arm
 
 
@@ -112,9 +113,9 @@ def test_the_time_left_counts_what_runs_really_take() -> None:
 def test_a_state_is_read_as_it_was_saved(tmp_path: Path) -> None:
     state = job(PairPlan(1, 3, 2.0, 4.5))
     made(state, most=3)
-    ab_job.save(tmp_path, state)
-    assert ab_job.load(tmp_path) == state
-    assert ab_job.load(tmp_path / "job.json") == state
+    ab_state.save(tmp_path, state)
+    assert ab_state.load(tmp_path) == state
+    assert ab_state.load(tmp_path / "job.json") == state
 
 
 @pytest.mark.parametrize(
@@ -129,12 +130,12 @@ def test_what_is_no_job_is_refused_in_one_line(tmp_path: Path, text: str | None,
     if text is not None:
         (tmp_path / "job.json").write_text(text)
     with pytest.raises(RecordError, match=said):
-        ab_job.load(tmp_path)
+        ab_state.load(tmp_path)
 
 
 def test_another_version_of_a_job_is_refused_by_name(tmp_path: Path) -> None:
     state = job(None)
     state.format = "runqy-bench-ab-job/9"
-    ab_job.save(tmp_path, state)
+    ab_state.save(tmp_path, state)
     with pytest.raises(RecordError, match=r"format runqy-bench-ab-job/9; this version"):
-        ab_job.load(tmp_path)
+        ab_state.load(tmp_path)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.inert import visible
 from bench.records import comparison_record
-from bench.records.comparison_record import GateRecord, GateRow, Side
+from bench.records.comparison_record import GateRecord, GateRow, Side, Stopping
 from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
@@ -142,7 +142,32 @@ def too_few() -> GateRecord:
     return gate(rows=[row, missing], pairs=2, decision="inconclusive", exit_code=3, drift=None)
 
 
-GATES = {"worse": gate, "passed": passed, "faulty": faulty, "too-few": too_few}
+def stopped() -> GateRecord:
+    """Half of the pairs were enough for one metric; the other is still open."""
+    stopping = Stopping(planned=10, analyses=[5], stopped_after=5)
+    return gate(pairs=5, pairs_left_out=0, stopping=stopping)
+
+
+def stopped_passed() -> GateRecord:
+    """Nothing worse, after two analyses."""
+    stopping = Stopping(planned=10, analyses=[5, 8], stopped_after=8)
+    return msgspec.structs.replace(passed(), pairs=8, stopping=stopping)
+
+
+def analysed_thrice() -> GateRecord:
+    """All pairs, since the decision was never plain before."""
+    return gate(stopping=Stopping(planned=10, analyses=[5, 8, 10]))
+
+
+GATES = {
+    "worse": gate,
+    "passed": passed,
+    "faulty": faulty,
+    "too-few": too_few,
+    "stopped": stopped,
+    "stopped-passed": stopped_passed,
+    "analysed-thrice": analysed_thrice,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def _summary(rows: Sequence[GateRow]) -> str:
 def _table(gate: GateRecord, rows: Sequence[GateRow]) -> Iterable[str]:
     yield (
         f"| metric | median {escaped(gate.base.label)} | median {escaped(gate.candidate.label)} "
-        f"| difference | paired change [{gate.confidence:.0%} interval] | p (Holm) | verdict |"
+        f"| difference | paired change [{gate.confidence:.0%} interval] | p (Hochberg) | verdict |"
     )
     yield "|---|---:|---:|---:|---:|---:|---|"
     for row in rows:

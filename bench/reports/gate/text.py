@@ -26,7 +26,7 @@ def headline(gate: GateRecord) -> str:
     improvements = _count(gated, Decision.IMPROVEMENT)
     if improvements:
         outcome += f", {counted(improvements, 'improvement')}"
-    details = [counted(gate.pairs, "pair")]
+    details = [pairs(gate)]
     margins = sorted({row.margin for row in gated})
     if margins:
         ends = dict.fromkeys(map(share, (margins[0], margins[-1])))
@@ -35,6 +35,29 @@ def headline(gate: GateRecord) -> str:
     if floors:
         details.append(f"noise ±{share(max(floors))}")
     return f"{gate.title}: {outcome} ({', '.join(details)})"
+
+
+def pairs(gate: GateRecord) -> str:
+    """Returns the number of pairs, ``5 of 10 pairs`` where the job stopped early."""
+    if gate.stopping is None or gate.stopping.stopped_after is None:
+        return counted(gate.pairs, "pair")
+    return f"{gate.pairs} of {counted(gate.stopping.planned, 'pair')}"
+
+
+def _stopped(gate: GateRecord) -> str | None:
+    """Returns when a job's decision was looked for, and why it ended before its plan did; None
+    where that happened once, after all pairs."""
+    stopping = gate.stopping
+    if stopping is None:
+        return None
+    if stopping.stopped_after is None:
+        *early, last = stopping.analyses or [0]
+        analyses = ", ".join(map(str, early))
+        return f"analysed after {analyses} and {last} pairs" if early else None
+    gated = [row for row in gate.rows if row.is_gated]
+    worse = [row.metric for row in gated if row.decision == Decision.REGRESSION]
+    reason = f"{' and '.join(worse)} regressed" if worse else "no gated metric is worse"
+    return f"stopped after {stopping.stopped_after} of {stopping.planned} pairs: {reason}"
 
 
 def _count(rows: list[GateRow], decision: Decision) -> int:
@@ -168,6 +191,9 @@ def footer(gate: GateRecord) -> list[str]:
             f"{counted(gate.pairs_left_out, 'pair')} excluded from the figures, because a run is "
             "not valid"
         )
+    stopped = _stopped(gate)
+    if stopped is not None:
+        lines.append(stopped)
     disagreements = [each for row in gate.rows if (each := _disagreement(row)) is not None]
     return [*lines, *disagreements, *gate.notes]
 

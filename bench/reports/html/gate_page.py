@@ -33,13 +33,16 @@ def section(gate: GateRecord) -> Section:
         verdict=decision.upper(),
         tone=_TONES[decision],
         answer=f"{_MEANINGS[decision].capitalize()}. {text.headline(gate)}.",
-        figures={"pairs": str(gate.pairs), "largest gated paired change": _largest(gate)},
+        figures={
+            "pairs": text.pairs(gate).removesuffix(" pairs").removesuffix(" pair"),
+            "largest gated paired change": _largest(gate),
+        },
         stamp=stamp("Comparison made", gate.made_at),
         setup=Setup(gate.command),
         view={
             "gate": gate,
             "metrics": _metrics(gate),
-            "legend": f"{text.legend(gate)}. p: against the margin, corrected (Holm).",
+            "legend": f"{text.legend(gate)}. p: against the margin, corrected (Hochberg).",
             "footer": text.footer(gate),
         },
         pictures=[picture] if picture else [],

@@ -1,0 +1,1 @@
+"""Simulations of error rates, whose tables stand in the documentation."""
