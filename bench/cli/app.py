@@ -64,6 +64,10 @@ COMMANDS = {
         "capacity:capacity",
         "Find the highest rate that meets all objectives, for each number of workers.",
     ),
+    "sweep": (
+        "sweep:sweep",
+        "Run a scenario at several rates or settings, and show latency against load.",
+    ),
     "chaos": (
         "chaos:chaos",
         "Make a set of faults, each in a run of its own, and show what each one costs.",
@@ -94,7 +98,7 @@ COMMANDS = {
 }
 """The function and the description of each command."""
 _DECIDING = frozenset(
-    {"run", "worker", "compare", "ab", "capacity", "chaos", "clients", "clean", "verify"}
+    {"run", "worker", "compare", "ab", "capacity", "sweep", "chaos", "clients", "clean", "verify"}
 )
 """Commands that have done their work whether or not it can be shown. The others only print."""
 _HELP_FLAGS = frozenset({"--help", "-h"})

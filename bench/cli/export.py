@@ -39,10 +39,10 @@ class FormatFlags:
     csv: Annotated[
         bool,
         _format(
-            "The record's table as CSV: a run's seconds, a search's trials, the starts of "
-            "--restarts, the runs of 'bench chaos', a comparison's metrics (of a folder of "
-            "'bench ab' the runs of its pairs), the repetitions of clients. Of a folder of runs, "
-            "a row for each run."
+            "The record's table as CSV: a run's seconds, the trials of a search or a sweep, the "
+            "starts of --restarts, the runs of 'bench chaos', a comparison's metrics (of a folder "
+            "of 'bench ab' the runs of its pairs), the repetitions of clients. Of a folder of "
+            "runs, a row for each run."
         ),
     ] = False
     parquet: Annotated[bool, _format("The same table as Parquet. Needs pyarrow.")] = False

@@ -25,7 +25,9 @@ EXIT_CODES = (
 
 SECTIONS: Mapping[str, Sequence[str]] = {
     "First steps": ("run", "report", "init", "scenarios"),
-    "Compare and decide": ("compare", "ab", "history", "capacity", "plan", "chaos", "clients"),
+    "Compare and decide": (
+        *("compare", "ab", "history", "sweep", "capacity", "plan", "chaos", "clients"),
+    ),
     "Workers and single tasks": ("worker", "enqueue", "status", "result"),
     "Maintenance": ("verify", "clean", "acl", "export", "schema", "completion"),
 }
@@ -38,6 +40,7 @@ USAGE: Mapping[str, str] = {
     "compare": "BASE... -- CANDIDATE... [FLAGS]",
     "ab": "[SCENARIO] --a FLAGS --b FLAGS [FLAGS]",
     "capacity": "[SCENARIO] (--workers COUNTS | --slots COUNTS) [FLAGS]",
+    "sweep": "[SCENARIO] (--rate RATES | --levels FIELD=VALUES) [FLAGS]",
     "plan": "RECORD --rate RATE [FLAGS]",
     "chaos": "[SCENARIO] [FLAGS]",
     "clients": "[FLAGS]",
@@ -90,6 +93,15 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "capacity": (
         ("bench capacity --workers 1,2,4 --slo 'e2e.p99 < 50ms'", "by worker processes"),
         ("bench capacity --slots 1,2,4,8 --slo 'e2e.p99 < 50ms'", "by tasks at a time"),
+    ),
+    "sweep": (
+        ("bench sweep -r 1000/s..20000/s/10 --repeat 3", "latency against load"),
+        ("bench sweep -L prefetch=1,8,64 -L payload_size=100B,10kB", "every combination"),
+        (
+            "bench sweep -r 100/s..1600/s/5 --spacing geometric --dry-run",
+            "the levels, each twice the one before, and their time",
+        ),
+        ("bench sweep --resume results/20260101-120000-sweep.json", "go on after an interruption"),
     ),
     "plan": (
         ("bench plan capacity.json -r 12000/s", "workers and servers for a rate"),

@@ -20,6 +20,7 @@ from bench.records import (
     formats,
     restarts_record,
     run_files,
+    sweep_record,
 )
 from bench.records import run_record as records
 
@@ -72,6 +73,15 @@ _KINDS = {
         "bench.reports.markdown.capacity",
         "bench.reports.html.capacity_page",
         several="capacity searches: --html page.html has a table of them all",
+        names_file=True,
+    ),
+    sweep_record.FORMAT: _Kind(
+        sweep_record.load,
+        sweep_record.encode,
+        "bench.reports.sweep:print_sweep",
+        "bench.reports.markdown.sweep",
+        "bench.reports.html.sweep_page",
+        several="sweeps: --html page.html has a table of them all",
         names_file=True,
     ),
     chaos_record.FORMAT: _Kind(

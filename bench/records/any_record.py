@@ -10,6 +10,7 @@ from bench.records import (
     comparison_record,
     restarts_record,
     run_record,
+    sweep_record,
 )
 from bench.records.capacity_record import CapacityRecord
 from bench.records.chaos_record import ChaosRecord
@@ -17,12 +18,22 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.sweep_record import SweepRecord
 
-AnyRecord = RunRecord | RestartsRecord | ChaosRecord | GateRecord | CapacityRecord | ClientsRecord
+AnyRecord = (
+    RunRecord
+    | RestartsRecord
+    | ChaosRecord
+    | GateRecord
+    | CapacityRecord
+    | SweepRecord
+    | ClientsRecord
+)
 
 _LOADERS: Mapping[str, Callable[[Path], AnyRecord]] = {
     comparison_record.FORMAT: comparison_record.load,
     capacity_record.FORMAT: capacity_record.load,
+    sweep_record.FORMAT: sweep_record.load,
     chaos_record.FORMAT: chaos_record.load,
     restarts_record.FORMAT: restarts_record.load,
     clients_record.FORMAT: clients_record.load,

@@ -18,11 +18,21 @@ from bench.records import (
     comparison_record,
     restarts_record,
     run_record,
+    sweep_record,
 )
 from bench.workload.fields import FIELDS
 from bench.workload.json_schema import scenario_schema
 
-FormatName = Literal["scenario", "record", "capacity", "comparison", "clients", "restarts", "chaos"]
+FormatName = Literal[
+    "scenario",
+    "record",
+    "capacity",
+    "sweep",
+    "comparison",
+    "clients",
+    "restarts",
+    "chaos",
+]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -82,6 +92,12 @@ _FORMATS: Mapping[FormatName, _Format] = {
         capacity_record.FORMAT,
         "Capacity record",
         "What a search for capacity tried and found, as 'bench capacity' writes it.",
+    ),
+    "sweep": _record_format(
+        sweep_record.SweepRecord,
+        sweep_record.FORMAT,
+        "Sweep record",
+        "What a scenario measured at several loads or settings, as 'bench sweep' writes it.",
     ),
     "comparison": _record_format(
         comparison_record.GateRecord,

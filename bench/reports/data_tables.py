@@ -26,6 +26,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.sweep_record import SWEEP_PERCENTILES, SweepRecord, SweepTrial
 from bench.workload.metrics import parse_metric
 
 Cell = str | float | int | bool | None
@@ -124,6 +125,38 @@ def _trials(record: CapacityRecord) -> DataTable:
         for trial in record.trials
     ]
     return DataTable([*fields, *latencies.values()], rows)
+
+
+@table_of.register
+def _sweep_trials(record: SweepRecord) -> DataTable:
+    """One row per trial, in the order in which they ran: the values of the fields that are varied,
+    and each figure with the ends of the run's own interval."""
+    about = ["repetition", "seed", "file", "verdict", "problem"]
+    used = ["most_backlog", "server_cores", "worker_cores", "generator_cores", "bound_by", "took_s"]
+    fields = [each.field for each in record.swept]
+    ends = ("", "low_", "high_")
+    latencies = [f"{record.interval}.{p}_{end}s" for p in SWEEP_PERCENTILES for end in ends]
+    achieved = [f"achieved_{end}per_s" for end in ends]
+    rows = [
+        [
+            *(record.levels[trial.level].settings[name] for name in fields),
+            record.levels[trial.level].offered_per_s,
+            *(getattr(trial, name) for name in about),
+            *_sweep_figures(trial),
+            *(getattr(trial, name) for name in used),
+        ]
+        for trial in record.trials
+    ]
+    return DataTable([*fields, "offered_per_s", *about, *achieved, *latencies, *used], rows)
+
+
+def _sweep_figures(trial: SweepTrial) -> list[Cell]:
+    figures = [trial.achieved_per_s, *(trial.latency_s.get(name) for name in SWEEP_PERCENTILES)]
+    return [
+        None if figure is None else end
+        for figure in figures
+        for end in ((figure.value, figure.low, figure.high) if figure else (None,) * 3)
+    ]
 
 
 @table_of.register

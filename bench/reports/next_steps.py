@@ -10,6 +10,7 @@ from bench.records.chaos_record import ChaosRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.sweep_record import SweepRecord
 from bench.workload.quantities import plain, seconds_text
 from bench.workload.scenario_fields import MOST_WORKERS
 
@@ -52,6 +53,17 @@ def after_chaos(record: ChaosRecord, path: Path) -> Sequence[str]:
     if not record.slo:
         return ["with --slo 'lost == 0' it exits with 5 where tasks are lost", page]
     return [page]
+
+
+def sweep_continuation(record: SweepRecord, path: Path) -> str:
+    """Returns the command that continues a sweep; empty for one that is complete."""
+    return "" if record.is_complete else f"bench sweep --resume {shlex.quote(str(path))}"
+
+
+def after_sweep(record: SweepRecord, path: Path) -> Sequence[str]:
+    """Returns the next steps after a sweep: to go on with it, and a page with its picture."""
+    page = f"bench report {shlex.quote(str(path))} {_PAGE}"
+    return [*filter(None, [sweep_continuation(record, path)]), page]
 
 
 def after_capacity(record: CapacityRecord, path: Path) -> Sequence[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
+from bench.analysis import sweep
 from bench.analysis.metric_values import gated_by_default, shown_besides, value_of
 from bench.errors import MeasurementError
 from bench.measure.verdict_inputs import Verdict
@@ -21,6 +22,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.sweep_record import SweepRecord
 from bench.workload.comparisons import Unit
 from bench.workload.metrics import Metric, parse_metric
 from bench.workload.scenario import Scenario
@@ -183,6 +185,23 @@ def _of_capacity(record: CapacityRecord) -> Iterator[TrackedValue]:
             if value is not None:
                 name = f"{title}/{what}"
                 yield TrackedValue(name, _THROUGHPUT, Unit.PER_SECOND, value, low, high, True)
+
+
+@_values.register
+def _of_sweep(record: SweepRecord) -> Iterator[TrackedValue]:
+    """Of each level that is valid in all trials: the middle trial's rate and latencies, with the
+    range in which they lie where that is known."""
+    for outcome in sweep.outcomes(record):
+        if not outcome.keeps_up:
+            continue
+        settings = ",".join(f"{name}={value}" for name, value in outcome.level.settings.items())
+        title = f"{record.scenario.name}/{settings}"
+        rate = "completed.rate" if record.interval == "e2e" else "enqueue.rate"
+        figures = {rate: outcome.achieved_per_s}
+        figures |= {f"{record.interval}.{name}": each for name, each in outcome.latency_s.items()}
+        for name, each in figures.items():
+            if each.value is not None:
+                yield _of_metric(title, parse_metric(name), each.value, each.low, each.high)
 
 
 @_values.register

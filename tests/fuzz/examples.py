@@ -16,6 +16,7 @@ from bench.records.restarts_record import RestartsRecord, Spread, StartedRun
 from bench.workload import library
 from tests.records.chaos_fixtures import lossy
 from tests.records.fixtures import example_record
+from tests.records.sweep_fixtures import with_limit
 
 DATA = Path(__file__).parent.parent / "records" / "data"
 
@@ -26,6 +27,7 @@ RECORDS = {
     "clients": ("clients",),
     "restarts": ("restarts",),
     "chaos": ("chaos",),
+    "sweep": ("sweep",),
     "job": ("job",),
 }
 """Examples of each kind of file that bench writes and reads back."""
@@ -98,6 +100,7 @@ _MADE: dict[str, Callable[[], bytes]] = {
     "example": lambda: run_record.encode(example_record()),
     "restarts": _restarts,
     "chaos": lambda: formats.encode(lossy()),
+    "sweep": lambda: formats.encode(with_limit()),
     "job": _job,
 }
 

@@ -21,6 +21,7 @@ FILES = {
     "clients.json": CaseFile("clients"),
     "restarts.json": CaseFile("restarts"),
     "chaos.json": CaseFile("chaos"),
+    "sweep.json": CaseFile("sweep"),
     "job.json": CaseFile("job"),
     "scenario.toml": CaseFile("scenario:smoke"),
 }
@@ -35,6 +36,7 @@ _BY_COMMAND = {
     "ab": ("smoke", "scenario.toml"),
     "capacity": ("capacity",),
     "chaos": ("chaos", "scenario.toml"),
+    "sweep": ("smoke", "scenario.toml"),
     "worker": ("inference",),
     "enqueue": ("inference_high", '{"input": 1}'),
     "status": ("some-id",),

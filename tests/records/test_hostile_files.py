@@ -20,6 +20,7 @@ from bench.records import (
     formats,
     restarts_record,
     run_record,
+    sweep_record,
 )
 from bench.records.summaries import histogram_of
 from tests.records.fixtures import example_record
@@ -32,6 +33,7 @@ LOADERS: list[Callable[[Path], object]] = [
     clients_record.load,
     comparison_record.load,
     restarts_record.load,
+    sweep_record.load,
 ]
 
 

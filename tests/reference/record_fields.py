@@ -12,6 +12,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.sweep_record import SweepRecord
 from bench.workload.metrics import COSTS, COUNTS, RATES
 from bench.workload.scenario import Scenario
 from tests.reference.source_docs import annotations, attribute_docs
@@ -22,6 +23,7 @@ _ROOTS: Mapping[str, type[msgspec.Struct]] = {
     "Of restarts": RestartsRecord,
     "Of a comparison": GateRecord,
     "Of a search for capacity": CapacityRecord,
+    "Of a sweep": SweepRecord,
     "Of a set of faults": ChaosRecord,
     "Of clients": ClientsRecord,
 }
