@@ -129,7 +129,7 @@ def duration_text(figure: LevelFigure, mark: str = "") -> str:
 
 def trial_text(figure: SweepFigure) -> str:
     """Returns a latency of one trial, with its own interval where it has one."""
-    return duration_text(LevelFigure(figure.value, figure.low, figure.high))
+    return duration_text(LevelFigure(figure.value, figure.low, figure.high), NO_RANGE)
 
 
 # --- Sentences ------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def _of_curve(record: SweepRecord, curve: LoadCurve) -> str:
         return f"is not valid even at {_rate(failed)}, the lowest rate: {reason(failed)}"
     if kept is None:
         return "was not tried"
-    text = f"{record.interval}.p99 {duration_text(kept.latency_s['p99'])}"
+    text = f"{record.interval}.p99 {duration_text(kept.latency_s['p99'], NO_RANGE)}"
     if failed is None:
         return f"keeps up at every rate, up to {_rate(kept)} with {text}: its limit is higher"
     return f"keeps up to {_rate(kept)} with {text}; at {_rate(failed)} {reason(failed)}"
@@ -188,7 +188,7 @@ def _of_levels(record: SweepRecord, judged: Sequence[LevelOutcome]) -> str:
         return counts
     ranked = sorted(kept, key=lambda each: each.latency_s["p99"].value or 0.0)
     ends = [
-        f"{duration_text(each.latency_s['p99'])} with {settings_text(each.level.settings)}"
+        f"{duration_text(each.latency_s['p99'], NO_RANGE)} with {settings_text(each.level.settings)}"
         for each in ((ranked[0], ranked[-1]) if len(ranked) > 1 else ranked)
     ]
     valid = "" if len(kept) == len(judged) else f"; {counts}"

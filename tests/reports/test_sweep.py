@@ -99,8 +99,8 @@ def test_the_markdown_is_the_one_that_was_looked_at() -> None:
         ),
         (
             by_fields,
-            "example on valkey 9.1.0: e2e.p99 2.40 ms with prefetch=64, payload_size=100B to "
-            "4.00 ms with prefetch=1, payload_size=10kB",
+            "example on valkey 9.1.0: e2e.p99 2.40 ms (?) with prefetch=64, payload_size=100B to "
+            "4.00 ms (?) with prefetch=1, payload_size=10kB",
         ),
         (new_sweep, "example: no level was tried"),
     ],
