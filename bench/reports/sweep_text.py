@@ -187,12 +187,14 @@ def _of_levels(record: SweepRecord, judged: Sequence[LevelOutcome]) -> str:
     if not kept:
         return counts
     ranked = sorted(kept, key=lambda each: each.latency_s["p99"].value or 0.0)
-    ends = [
-        f"{duration_text(each.latency_s['p99'], NO_RANGE)} with {settings_text(each.level.settings)}"
-        for each in ((ranked[0], ranked[-1]) if len(ranked) > 1 else ranked)
+    ends = [ranked[0], ranked[-1]] if len(ranked) > 1 else ranked
+    texts = [
+        f"{duration_text(each.latency_s['p99'], NO_RANGE)} with "
+        f"{settings_text(each.level.settings)}"
+        for each in ends
     ]
     valid = "" if len(kept) == len(judged) else f"; {counts}"
-    return f"{record.interval}.p99 {' to '.join(ends)}{valid}"
+    return f"{record.interval}.p99 {' to '.join(texts)}{valid}"
 
 
 def reason(outcome: LevelOutcome) -> str:
