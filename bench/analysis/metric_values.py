@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bench.errors import UsageError
+from bench.measure.confidence import ConfidenceInterval
 from bench.names import ALL_QUEUES
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.workload.metrics import Metric, parse_metric
@@ -41,6 +42,17 @@ def value_of(metric: Metric, record: RunRecord) -> float | None:
         case "fault":  # read by objectives alone
             found = None
     return found
+
+
+def confidence_of(metric: Metric, record: RunRecord) -> ConfidenceInterval | None:
+    """Returns how sure the metric's value in a run record is; None where the record does not say,
+    as it does of rates and percentiles."""
+    if metric.kind == "rate":
+        return record.rates.confidence.get(metric.subject.field)
+    summary = record.latency.get(metric.subject.name, {}).get(metric.queue)
+    if metric.kind != "interval" or summary is None:
+        return None
+    return summary.confidence.get(_STATISTICS.get(metric.statistic, ""))
 
 
 def parse_comparable(text: str) -> Metric:

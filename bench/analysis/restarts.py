@@ -4,6 +4,7 @@ What differs between starts (the order in which a worker serves its queues, the 
 the core that it runs on) is the same for all tasks of a run, so a single run cannot show it.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
@@ -11,11 +12,15 @@ from enum import Enum, auto
 import numpy as np
 import numpy.typing as npt
 
-from bench.analysis.metric_values import value_of
+from bench.analysis.metric_values import confidence_of, value_of
+from bench.analysis.significance import student_t
+from bench.measure.confidence import ConfidenceInterval
+from bench.measure.histogram import merged
 from bench.measure.verdict_inputs import CUT_SHORT
 from bench.records.restarts_record import RestartsRecord, Spread
 from bench.records.run_record import RunRecord
-from bench.workload.metrics import parse_metric
+from bench.records.summaries import histogram_of
+from bench.workload.metrics import Metric, parse_metric
 from bench.workload.scenario import Scenario
 
 _COLUMNS: Mapping[str, str] = {
@@ -27,6 +32,9 @@ _COLUMNS: Mapping[str, str] = {
 }
 """Metrics to the columns of a run's series that have them second by second."""
 
+_NORMAL = 1.959964
+"""Standard errors from a figure to either end of its 95% confidence interval."""
+_FEWEST_FOR_INTERVAL = 3
 NOTABLE = 0.05
 """Spread between starts from which on a single run is not enough."""
 Values = npt.NDArray[np.float64]
@@ -55,8 +63,71 @@ def _spread(name: str, records: Sequence[RunRecord]) -> Spread:
     values = [value_of(metric, record) for record in records]
     column = _COLUMNS.get(name)
     seconds = [] if column is None else [_by_second(record, column) for record in records]
-    between, within = components(_known(values), [each for each in seconds if len(each) > 1])
-    return Spread(metric=name, values=values, between=between, within=within)
+    known = _known(values)
+    between, within = components(known, [each for each in seconds if len(each) > 1])
+    intervals = [confidence_of(metric, record) for record in records]
+    error = _standard_error(intervals)
+    if error is not None and len(known) > 1:
+        between = between_starts(known, error)
+    low, high = interval_over_starts(known)
+    return Spread(
+        metric=name,
+        values=values,
+        between=between,
+        within=within,
+        error=error,
+        pooled=_pooled(metric, records),
+        low=low,
+        high=high,
+    )
+
+
+def _pooled(metric: Metric, records: Sequence[RunRecord]) -> float | None:
+    """The percentile of the tasks of all runs: percentiles cannot be averaged, histograms merge."""
+    if metric.kind != "interval" or metric.percent is None:
+        return None
+    found = [record.latency.get(metric.subject.name, {}).get(metric.queue) for record in records]
+    summaries = [each for each in found if each is not None]
+    if any(each.negative or each.overflow for each in summaries):
+        return None
+    pooled = merged(histogram_of(each) for each in summaries).percentile_us(metric.percent)
+    return None if pooled is None else pooled / 1e6
+
+
+def _standard_error(intervals: Sequence[ConfidenceInterval | None]) -> float | None:
+    """The standard error of one run's figure as a share, as the root mean square over runs."""
+    widths = [
+        math.log(each.high / each.low)
+        for each in intervals
+        if each is not None and each.low and each.high
+    ]
+    if not widths or len(widths) < len(intervals):
+        return None
+    return math.sqrt(float(np.mean(np.square(widths)))) / (2 * _NORMAL)
+
+
+def between_starts(values: Values, error: float) -> float | None:
+    """Returns the standard deviation between starts, as a share.
+
+    ``values`` (n,), at least two, are the figures of the runs, and ``error`` is the standard error
+    of each as a share. It is the method of moments for random effects, on logarithms: the variance
+    of the figures, less that of their errors, or zero where that is more. None where a figure is
+    zero.
+    """
+    if values.min() <= 0:
+        return None
+    variance = float(np.var(np.log(values), ddof=1)) - error**2
+    return math.sqrt(max(variance, 0.0))
+
+
+def interval_over_starts(values: Values) -> tuple[float | None, float | None]:
+    """Returns the 95% confidence interval of the geometric mean over starts, by Student's t on the
+    logarithms of the runs' figures (n,); None with fewer than three, or where one is zero."""
+    if len(values) < _FEWEST_FOR_INTERVAL or values.min() <= 0:
+        return None, None
+    logs = np.log(values)
+    reach = student_t(0.975, len(logs) - 1) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+    return math.exp(float(logs.mean()) - reach), math.exp(float(logs.mean()) + reach)
 
 
 def _known(values: Sequence[float | None]) -> Values:
@@ -114,7 +185,11 @@ class Answer(Enum):
 
 def judge(record: RestartsRecord) -> tuple[Answer, Spread | None]:
     """Returns whether one run is enough, and the metric that differs most between starts."""
-    judged = [each for each in record.spreads if None not in (each.between, each.within)]
+    judged = [
+        each
+        for each in record.spreads
+        if each.between is not None and (each.within, each.error) != (None, None)
+    ]
     if whole_starts(record) < 2:
         return Answer.TOO_FEW, None
     if not judged:

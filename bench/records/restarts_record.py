@@ -39,7 +39,18 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """The value of each run that is not incomplete, in the metric's unit."""
     between: float | None = None
     """Standard deviation between starts as a share of the mean, without what the differences within
-    a run explain where ``within`` is known; None with fewer than two values."""
+    a run explain where ``error`` or ``within`` is known; None with fewer than two values."""
+    error: float | None = None
+    """Standard error of the figure of one run as a share of it, by the confidence intervals of the
+    runs' own figures; None where one of them has none, as in older records."""
+    pooled: float | None = None
+    """A percentile of the tasks of all runs together, from their merged histograms; None for other
+    metrics, and where samples lie outside of a histogram's range."""
+    low: float | None = None
+    """Lower end of the 95% confidence interval over starts of the metric's typical value (its
+    geometric mean), by Student's t on logarithms; None with fewer than three values."""
+    high: float | None = None
+    """Its upper end."""
     within: float | None = None
     """Standard deviation from second to second of a run, as a share of the mean; None where the
     runs hold no such series."""

@@ -23,8 +23,9 @@ HEADINGS = ("metric", "median", "lowest", "highest", "between starts", "within o
 FAULT_HEADINGS = ("fault", "figure", "median", "interval", "lowest", "highest")
 EXPLANATION = (
     "between starts: standard deviation of the runs, less what the differences within a run "
-    "explain where these are known; within one: from second to second of a run; both as shares "
-    "of the mean"
+    "explain where these are known; within one: standard error of one run's figure by its "
+    "confidence interval or, where it has none, the standard deviation from second to second; both "
+    "as shares of the mean"
 )
 
 
@@ -46,6 +47,12 @@ def render(record: RestartsRecord, path: Path | None) -> Iterable[RenderableType
     yield table
     yield ""
     yield Text(EXPLANATION, style="dim")
+    over = over_starts(record)
+    if over:
+        yield Text(over)
+    pooled = pooled_percentiles(record)
+    if pooled:
+        yield Text(pooled)
     yield from _faults(record)
     steps = [] if path is None else next_steps.after_restarts(record)
     yield from record_lines(path, steps)
@@ -62,6 +69,29 @@ def _faults(record: RestartsRecord) -> Iterable[RenderableType]:
     yield table
     yield ""
     yield Text(fault_note(record), style="dim")
+
+
+def over_starts(record: RestartsRecord) -> str:
+    """Returns the interval of each metric's typical value over starts; empty without any."""
+    parts = [
+        f"{each.metric} {figure(metric, each.low)} to {figure(metric, each.high)}"
+        for each in record.spreads
+        if each.low is not None and each.high is not None
+        for metric in (parse_metric(each.metric),)
+    ]
+    if not parts:
+        return ""
+    return f"95% confidence over starts (Student's t on logarithms): {'; '.join(parts)}"
+
+
+def pooled_percentiles(record: RestartsRecord) -> str:
+    """Returns the percentiles of the tasks of all starts together; empty without any."""
+    parts = [
+        f"{each.metric} {figure(parse_metric(each.metric), each.pooled)}"
+        for each in record.spreads
+        if each.pooled is not None
+    ]
+    return f"tasks of all starts together: {', '.join(parts)}" if parts else ""
 
 
 def fault_rows(record: RestartsRecord) -> list[list[str]]:
@@ -120,8 +150,8 @@ def sentence(record: RestartsRecord) -> str:
         case Answer.DIFFERENT:
             metric = "" if worst is None else worst.metric
             return (
-                f"{name}: {starts} differ by {between} in {metric}, beyond what varies within one; "
-                "one run is not enough: quote the range over starts"
+                f"{name}: {starts} differ by {between} in {metric} (within one: "
+                f"{_within(worst)}); one run is not enough: quote the range over starts"
             )
 
 
@@ -169,6 +199,15 @@ def figures(spread: Spread) -> Sequence[str]:
     """Returns the figures of one metric, in the order of the headings after the first."""
     values = [value for value in spread.values if value is not None]
     metric = parse_metric(spread.metric)
-    shares = [NOTHING if each is None else share(each) for each in (spread.between, spread.within)]
+    between = NOTHING if spread.between is None else share(spread.between)
+    shares = [between, _within(spread)]
     chosen = (statistics.median(values), min(values), max(values)) if values else (None,) * 3
     return [*(figure(metric, value) for value in chosen), *shares]
+
+
+def _within(spread: Spread | None) -> str:
+    """What varies within one run: the error of its figure or, where it is not known, seconds."""
+    if spread is None:
+        return NOTHING
+    within = spread.within if spread.error is None else spread.error
+    return NOTHING if within is None else share(within)

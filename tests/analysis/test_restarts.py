@@ -4,8 +4,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.analysis.restarts import components, metrics_of, spreads
+from bench.analysis.restarts import (
+    between_starts,
+    components,
+    interval_over_starts,
+    metrics_of,
+    spreads,
+)
+from bench.measure.confidence import ConfidenceInterval
+from bench.measure.histogram import Histogram
 from bench.records.run_record import RunRecord, Series
+from bench.records.summaries import histogram_of, summarise
 from tests.records.fixtures import example_record
 from tests.run.values import scenario
 
@@ -89,3 +98,69 @@ def test_an_incomplete_run_is_none_of_the_starts() -> None:
     whole = example_record()
     cut = msgspec.structs.replace(whole, verdict="incomplete")
     assert len(spreads([whole, cut, whole])[0].values) == 2
+
+
+@pytest.mark.parametrize(("between", "error"), [(0.18, 0.02), (0.1, 0.1), (0.05, 0.02)])
+def test_the_spread_between_starts_is_that_which_was_planted(between: float, error: float) -> None:
+    random = np.random.default_rng(7)
+    values = np.exp(random.normal(0, between, 1000) + random.normal(0, error, 1000))
+    assert between_starts(values, error) == pytest.approx(between, rel=0.12)
+
+
+def test_errors_alone_are_no_spread_between_starts() -> None:
+    random = np.random.default_rng(7)
+    found = [between_starts(np.exp(random.normal(0, 0.1, 5)), 0.1) for _ in range(300)]
+    assert float(np.median([each or 0.0 for each in found])) < 0.05
+    assert between_starts(np.array([0.0, 1.0]), 0.1) is None
+
+
+@pytest.mark.parametrize("starts", [3, 5, 10])
+def test_the_interval_over_starts_holds_the_typical_figure_in_95_of_100(starts: int) -> None:
+    random = np.random.default_rng(starts)
+    hits = 0
+    for _ in range(2000):
+        low, high = interval_over_starts(np.exp(random.normal(0, 0.2, starts)))
+        assert low is not None
+        assert high is not None
+        hits += low <= 1.0 <= high
+    assert 0.935 <= hits / 2000 <= 0.965
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 2.0], [0.0, 1.0, 2.0]])
+def test_too_few_starts_and_zeros_have_no_interval(values: list[float]) -> None:
+    assert interval_over_starts(np.array(values, np.float64)) == (None, None)
+
+
+def test_a_run_s_own_interval_says_what_differs_within_it() -> None:
+    """An interval of ±10% is a standard error of 5%; where one is withheld, seconds decide."""
+    run = example_record()
+
+    def sure(interval: ConfidenceInterval) -> RunRecord:
+        queues = dict(run.latency["e2e"])
+        queues["all"] = msgspec.structs.replace(queues["all"], confidence={"p99_s": interval})
+        return msgspec.structs.replace(run, latency={**run.latency, "e2e": queues})
+
+    known = sure(ConfidenceInterval(low=0.9, high=1.1))
+    (found,) = [each for each in spreads([known, known, known]) if each.metric == "e2e.p99"]
+    assert found.error == pytest.approx(0.0512, abs=0.001)
+    assert found.between == 0.0
+    withheld = sure(ConfidenceInterval(withheld="tail"))
+    (found,) = [each for each in spreads([known, withheld]) if each.metric == "e2e.p99"]
+    assert found.error is None
+    assert found.within is not None
+
+
+def test_percentiles_of_all_starts_come_from_merged_histograms() -> None:
+    """Two runs, of which one has ten times the latency: the median is that of neither."""
+    fast = example_record()
+    slow = Histogram()
+    for value_us, count in histogram_of(fast.latency["e2e"]["all"]).by_value().items():
+        slow.record(10 * value_us, count)
+    queues = {**fast.latency["e2e"], "all": summarise(slow)}
+    other = msgspec.structs.replace(fast, latency={**fast.latency, "e2e": queues})
+    by_metric = {each.metric: each for each in spreads([fast, other])}
+    low, high = by_metric["e2e.p50"].values
+    assert low is not None
+    assert high is not None
+    assert low < (by_metric["e2e.p50"].pooled or 0) < high
+    assert by_metric["completed.rate"].pooled is None

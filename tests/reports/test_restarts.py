@@ -48,7 +48,15 @@ def record(**changes: object) -> RestartsRecord:
             Spread(
                 metric="completed.rate", values=[850.0, 849.0, 851.0], between=0.0, within=0.001
             ),
-            Spread(metric="e2e.p50", values=[0.2, 0.5, 0.21], between=0.41, within=0.03),
+            Spread(
+                metric="e2e.p50",
+                values=[0.2, 0.5, 0.21],
+                between=0.41,
+                within=0.3,
+                error=0.03,
+                low=0.075,
+                high=1.02,
+            ),
             Spread(metric="e2e{inference_high}.p50", values=[0.2, None, 0.21], between=0.02),
         ],
         **changes,
@@ -67,7 +75,7 @@ def test_starts_that_differ_are_told_with_what_differs() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({}, "3 starts differ by 41% in e2e.p50, beyond what varies within one; one run is not"),
+        ({}, "3 starts differ by 41% in e2e.p50 (within one: 3%); one run is not enough"),
         ({"spreads": [ALIKE]}, "differ by hardly more than what varies within one (1.2%)"),
         ({"spreads": [SHORT]}, "too short to tell"),
         ({"runs": [StartedRun(file="r-1.json", verdict="valid")]}, "1 start, too few to compare"),

@@ -30,6 +30,12 @@ def _parts(record: RestartsRecord) -> Iterator[str]:
     yield from table(terminal.HEADINGS, rows)
     yield ""
     yield small(terminal.EXPLANATION)
+    over = terminal.over_starts(record)
+    if over:
+        yield small(over)
+    pooled = terminal.pooled_percentiles(record)
+    if pooled:
+        yield small(pooled)
     fault_rows = [[code(name), *row] for name, *row in terminal.fault_rows(record)]
     if fault_rows:
         yield ""
