@@ -63,12 +63,20 @@ class _Server:
 
     def _fork(self, module: str, descriptors: Sequence[int]) -> None:
         try:
-            pid = os.fork()
+            leads, led = os.pipe()
+            try:
+                pid = os.fork()
+                if not pid:
+                    self._become(module, descriptors, (leads, led))
+            finally:
+                os.close(led)
+            # A signal to its group would be lost before it leads one: nobody learns of the process
+            # until it does, or has ended, either of which closes the pipe.
+            os.read(leads, 1)
+            os.close(leads)
         except OSError as error:
             self._tell(f"refused {error.errno}")
         else:
-            if not pid:
-                self._become(module, descriptors)
             self._tell(f"forked {pid}")
         for each in descriptors:
             os.close(each)
@@ -77,11 +85,18 @@ class _Server:
         with contextlib.suppress(OSError):  # the parent has ended: so does the server
             self.channel.sendall(f"{line}\n".encode())
 
-    def _become(self, module: str, descriptors: Sequence[int]) -> NoReturn:
-        """Be a process of that module, which has nothing of the server's but what it imported."""
+    def _become(
+        self, module: str, descriptors: Sequence[int], until_led: Sequence[int]
+    ) -> NoReturn:
+        """Be a process of that module, which has nothing of the server's but what it imported.
+
+        ``until_led`` are the ends of a pipe that is closed once it leads a session of its own.
+        """
         code = 1
         try:
             os.setsid()
+            for each in until_led:
+                os.close(each)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.channel.close()

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from bench.errors import MeasurementError
@@ -26,6 +27,9 @@ _SERVER = "bench.processes.fork_server"
 _MOST_BYTES = 4096
 _ANSWER_TIMEOUT_S = 30.0
 _POLL_S = 0.01
+_PROCESSES = Path("/proc")
+_ENDED = ("Z", "X")
+"""States of a process that has ended and that its parent has not waited for."""
 
 
 class ForkedProcess(GroupLeader):
@@ -110,12 +114,10 @@ class ForkServer:
 
     def _orphaned(self, pid: int) -> None:
         """Look whether a process lives of which no server can tell any more."""
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            self._codes[pid] = self.process.wait()
-        else:
+        if _is_alive(pid):
             time.sleep(_POLL_S)
+        else:
+            self._codes[pid] = self.process.wait()
 
     def _read(self, timeout_s: float | None) -> bool:
         """Read what the server tells; False where nothing has come in time, or it has ended."""
@@ -144,6 +146,22 @@ class ForkServer:
         self.channel.close()
         self.process.end()
         self.errors.close()
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process has not ended.
+
+    One that has, and for which nobody waits, is not alive: an orphan stays like that for ever
+    where the first process of a container waits for none.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with contextlib.suppress(OSError):  # there are no such files on macOS, where nothing is forked
+        status = (_PROCESSES / str(pid) / "stat").read_text(errors="replace")
+        return status.rpartition(")")[2].split()[0] not in _ENDED
+    return True
 
 
 @dataclass

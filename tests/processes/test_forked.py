@@ -14,7 +14,7 @@ import pytest
 
 from bench.errors import MeasurementError
 from bench.processes import forked, start
-from bench.processes.forked import ForkedProcess, ForkServer
+from bench.processes.forked import ForkedProcess, ForkServer, _is_alive
 from tests.processes.test_start import await_that, is_gone, parent
 
 pytestmark = pytest.mark.slow
@@ -106,6 +106,36 @@ def test_it_can_be_ended_when_its_server_is_dead(server: ForkServer, errors: IO[
     assert told.process.wait() == -signal.SIGKILL
     with pytest.raises(MeasurementError, match="told could not be started"):
         Told(server, errors)
+
+
+def test_a_process_that_is_ended_as_soon_as_it_is_forked_ends(
+    server: ForkServer, errors: IO[bytes]
+) -> None:
+    """However early it comes, the signal to its group is not lost, and waiting for it is bounded.
+
+    200 times, as a process that does not yet lead its group when it is signalled is rare.
+    """
+    for _ in range(200):
+        (source, asks), (told, target) = start.pipe(), start.pipe()
+        process = server.fork("told", errors, (source, target))
+        process.signal_group(signal.SIGKILL)
+        assert process.wait(20) == -signal.SIGKILL
+        assert process.is_gone
+        for each in (source, asks, told, target):
+            os.close(each)
+
+
+def test_an_orphan_for_which_nobody_waits_has_ended() -> None:
+    ended = os.fork()
+    if not ended:
+        os._exit(0)
+    try:
+        await_that(lambda: not _is_alive(ended))
+        assert psutil.Process(ended).status() == psutil.STATUS_ZOMBIE
+        assert _is_alive(os.getpid())
+    finally:
+        os.waitpid(ended, 0)
+    assert not _is_alive(ended)
 
 
 def test_a_server_that_cannot_import_says_why(errors: IO[bytes]) -> None:
