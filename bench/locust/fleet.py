@@ -25,6 +25,7 @@ from bench.measure.report_checks import ProducerLimits, require_producer
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
 from bench.run.subprocesses import READY_TIMEOUT_S, ChildProcess, SubprocessFleet
+from bench.watcher.control import MachineWatcher
 from bench.workload.scenario import Scenario
 
 LOCAL = "local"
@@ -178,6 +179,10 @@ class LocustFleet:
     def add_external_worker(self, external_worker: ExternalWorker) -> None:
         """Add an external worker, which ends with the fleet."""
         self.subprocesses.add_external_worker(external_worker)
+
+    def start_watcher(self) -> MachineWatcher:
+        """Start the process that watches the machine on which the run is led."""
+        return self.subprocesses.start_watcher()
 
     def make_progress_board(self, producers: int) -> str | None:
         """None, as producers may be on other hosts."""

@@ -18,8 +18,10 @@ from bench import files, result_files
 from bench.errors import ExitCode, RecordError
 from bench.measure.arrivals import Arrivals
 from bench.measure.bottleneck import MachineUse
+from bench.measure.canary import Canaries
 from bench.measure.confidence import ConfidenceInterval
 from bench.measure.faults import FaultOutcome
+from bench.measure.hiccups import Hiccup
 from bench.measure.ledger import Counts, total
 from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
@@ -64,6 +66,19 @@ class LatencySummary(msgspec.Struct, frozen=True, kw_only=True):
     """The samples within the histogram's range, in µs, as a base64 HdrHistogram V2 encoding."""
     confidence: dict[str, ConfidenceInterval] = {}
     """How sure each percentile is, by the name of its field (``p99_s``); empty in older records."""
+
+
+class Hiccups(msgspec.Struct, frozen=True, kw_only=True):
+    """How late a process woke that only slept, from the end of the warm-up until the last task had
+    ended: one sample for each interval that passed, also for those in which it could not run."""
+
+    interval_s: float
+    """How long it slept at a time."""
+    lateness: LatencySummary
+    longest: list[Hiccup]
+    """The latest wake-ups, the latest one first."""
+    cpu_cores: float
+    """Cores that the process itself used."""
 
 
 class Rates(msgspec.Struct, frozen=True):
@@ -217,6 +232,12 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Each objective, its value, and whether it was met."""
     faults: list[FaultOutcome] = []
     """What each fault of the plan did to the tasks, and until when; empty without faults."""
+
+    hiccups: Hiccups | None = None
+    """How late a process woke that only slept; None where that was not traced, as in older
+    records."""
+    canary: Canaries | None = None
+    """What fixed pieces of work took before and after the run; None in older records."""
 
     @property
     def is_valid(self) -> bool:

@@ -30,6 +30,7 @@ from bench.run.figures.arrivals import arrivals_of
 from bench.run.figures.attribution import attribution
 from bench.run.figures.certainty import rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
+from bench.run.figures.hiccups import hiccups_in
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
@@ -94,6 +95,8 @@ def build_record(run: CollectedRun) -> RunRecord:
         warmup=_warmup(run, cut, measured),
         slo=_objectives(run, steady, rates, resources, unknown_latencies(inputs)),
         faults=[*steady.faults.outcomes],
+        hiccups=hiccups_in(run, cut.first_slice),
+        canary=run.canaries,
     )
 
 

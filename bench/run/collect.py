@@ -10,6 +10,7 @@ from bench import environment
 from bench.clock import Offset
 from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
+from bench.measure.canary import Canaries, Canary
 from bench.measure.endings import CountedEnds, CounterReadings
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.task_queries import TaskQueries
@@ -38,9 +39,13 @@ _FINAL_REPORT_TIMEOUT_S = 15.0
 _SILENCE = "the server stopped answering: what is left in its queues is not known"
 
 
-def collect(supervisor: Supervisor) -> CollectedRun:
-    """Stop the workers, take the final reports, and read what is left in the lists."""
+def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRun:
+    """Stop the workers, take the final reports, and read what is left in the lists.
+
+    ``canary`` is the one that was timed before the run.
+    """
     prepared, state = supervisor.prepared, supervisor.state
+    hiccups = prepared.watch.end()
     usage_after, own_commands = _usage_after(prepared), _own_commands(supervisor)
     remaining, counted = _stop_all(supervisor)
     duration_s = supervisor.running.offset_us() / 1e6
@@ -83,7 +88,19 @@ def collect(supervisor: Supervisor) -> CollectedRun:
         drain_waited_for=state.drain_waited_for,
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,
+        hiccups=hiccups,
+        canaries=_canaries(supervisor, canary),
+        watch_problem=prepared.watch.problem,
     )
+
+
+def _canaries(supervisor: Supervisor, before: Canary | None) -> Canaries | None:
+    """The canary before the run with the one after it, for which a user who wants the run to end
+    does not wait."""
+    if before is None:
+        return None
+    is_cut_short = supervisor.state.is_cut_short
+    return Canaries(before, None if is_cut_short else supervisor.prepared.watch.canary())
 
 
 def _stop_all(

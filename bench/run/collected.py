@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.measure.bits import Bits
+from bench.measure.canary import Canaries
 from bench.measure.endings import CounterReadings
 from bench.measure.faults import InjectedFault
+from bench.measure.hiccups import HiccupReport
 from bench.measure.leases import Leases
 from bench.measure.network import NetworkUse
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
@@ -103,6 +105,12 @@ class CollectedRun:
     """What the tasks went through; None where they connected directly."""
     faults: Sequence[InjectedFault] = ()
     """The faults of the plan, in the order of their moments."""
+    hiccups: HiccupReport | None = None
+    """How late a process woke that only sleeps; None without a trace."""
+    canaries: Canaries | None = None
+    """What pieces of work took before and after the run; None where none was timed."""
+    watch_problem: str = ""
+    """Why the machine was not watched until the end, as a clause; empty if it was."""
 
     @property
     def is_cut_short(self) -> bool:

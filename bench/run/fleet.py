@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from bench.ipc.messages import ParentMessage, StartMessage, StartProducer
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.run.external_worker import ExternalWorker
+from bench.watcher.control import MachineWatcher
 from bench.workload.scenario import Scenario
 
 StopRequested = Callable[[], bool]
@@ -85,6 +86,10 @@ class Fleet(Protocol):
 
     def start_worker(self, name: str, message: StartMessage) -> None:
         """Start a worker or an observer with this message."""
+        ...
+
+    def start_watcher(self) -> MachineWatcher | None:
+        """Start the process that watches the machine, which ends with the fleet."""
         ...
 
     def make_progress_board(self, producers: int) -> str | None:

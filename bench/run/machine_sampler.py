@@ -8,6 +8,7 @@ from bench.clock import Offset
 from bench.machine import CpuQuota, CpuTimes, ProcessCpu
 from bench.redisio.url import parse
 from bench.run.fleet import Fleet
+from bench.run.machine_watch import MachineWatch
 from bench.run.network import RunNetwork
 from bench.run.workers import Workers
 
@@ -24,7 +25,8 @@ class MachineSample:
     worker_s: float
     """Of the workers that the run has started."""
     harness_s: float
-    """Of the process that leads the run, of an observer, and of the proxy of a network."""
+    """Of the process that leads the run, of an observer, of the proxy of a network, and of the
+    process that watches the machine."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class MachineSampler:
     fleet: Fleet
     workers: Workers
     network: RunNetwork | None = None
+    watch: MachineWatch = field(default_factory=MachineWatch)
     quota: CpuQuota | None = field(default_factory=machine.cpu_quota)
     samples: list[MachineSample] = field(default_factory=list)
     _own: ProcessCpu = field(default_factory=ProcessCpu)
@@ -74,7 +77,7 @@ class MachineSampler:
 
     def _others_s(self) -> float:
         network_s = 0.0 if self.network is None else self.network.control.cpu_s
-        return network_s + sum(each.cpu_s for each in self.workers.observers)
+        return network_s + self.watch.cpu_s + sum(each.cpu_s for each in self.workers.observers)
 
     def _add(self, offset_us: int) -> None:
         self.samples.append(

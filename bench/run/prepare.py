@@ -1,6 +1,6 @@
 """The first phase of a run: everything that can fail before a task is sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ from bench.run.draining import DrainMonitor
 from bench.run.fleet import Fleet, StopRequested
 from bench.run.guard_monitor import ChosenGuards, GuardMonitor
 from bench.run.machine_sampler import MachineSampler
+from bench.run.machine_watch import MachineWatch
 from bench.run.network import RunNetwork
 from bench.run.request import RunRequest
 from bench.run.server_sampler import ServerSampler
@@ -58,6 +59,8 @@ class PreparedRun:
     """A sentence where another layout lives on the server; empty if none does."""
     network: RunNetwork | None = None
     """What the run's tasks go through; None where they connect directly."""
+    watch: MachineWatch = field(default_factory=MachineWatch)
+    """What watches the machine."""
 
 
 def prepare(
@@ -81,6 +84,7 @@ def prepare(
     scenario = msgspec.structs.replace(request.scenario, producers=producers)
     board = fleet.make_progress_board(producers)
     workers = Workers(fleet, request, scenario, run_id, offset.offset_us, clock, board)
+    watch = MachineWatch(fleet.start_watcher(), scenario, traces=request.traces_hiccups)
     _start_producers(fleet, request, scenario, run_id, offset, board)
     workers.start(client)
     fleet.await_ready(should_stop)
@@ -104,11 +108,12 @@ def prepare(
         cleanup=cleanup,
         sampler=sampler,
         guards=GuardMonitor(chosen, sampler, queues),
-        machine=MachineSampler(fleet, workers, network),
+        machine=MachineSampler(fleet, workers, network, watch=watch),
         draining=DrainMonitor(client, layout, queues, clock),
         board=None if board is None else ProgressBoard(Path(board), producers),
         layout_note=layout_note,
         network=network,
+        watch=watch,
     )
 
 

@@ -40,6 +40,8 @@ class RunRequest:
     """Bounds of the buckets in which reports carry latencies by queue for monitoring; none without
     it."""
 
+    traces_hiccups: bool = True
+    """Whether a process of the run notes how late it wakes, beside timing canaries."""
     server: ServerTarget | None = None
     """The server as what faults strike; None for one of others."""
     faults_on_shared: bool = False

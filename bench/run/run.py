@@ -125,13 +125,14 @@ def _measure(
     """
     note.is_clean = False
     try:
+        canary = prepared.watch.canary()
         running = start(prepared)
         with _injector(running, server) as injector:
             supervisor = Supervisor(running, callbacks, injector)
             supervisor.watch()
             supervisor.drain()
         supervisor.replace_connections()
-        record = build_record(collect(supervisor))
+        record = build_record(collect(supervisor, canary))
     except BaseException as error:
         _end_all(prepared.fleet)
         problem = clean_up(prepared, None)

@@ -51,6 +51,7 @@ def start(prepared: PreparedRun) -> ActiveRun:
     )
     if scenario.external_workers:
         _announce(prepared, line)
+    prepared.watch.begin(line, prepared.offset.offset_us)
     for producer in prepared.fleet.producers:
         producer.send(Begin(line))
     prepared.workers.begin(line)

@@ -31,6 +31,8 @@ from bench.processes.start import GroupLeader
 from bench.run import process_modules
 from bench.run.external_worker import ExternalWorker
 from bench.secrets import hide, url_secrets
+from bench.watcher import control
+from bench.watcher.control import MachineWatcher
 from bench.workload.scenario import Scenario
 
 READY_TIMEOUT_S = 30.0
@@ -215,6 +217,19 @@ class SubprocessFleet:
             environment=start.python_environment(),
             descriptors=descriptors,
         )
+
+    def start_watcher(self) -> MachineWatcher:
+        """Start the process that watches the machine; it ends with the fleet."""
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        (to_read, to_write), (from_read, from_write) = start.pipe(), start.pipe()
+        try:
+            process = self._process(control.MODULE, errors, (to_read, from_write))
+        finally:
+            os.close(to_read)
+            os.close(from_write)
+        watcher = MachineWatcher(process, (from_read, to_write), errors)
+        self._stack.callback(watcher.close)
+        return watcher
 
     def make_progress_board(self, producers: int) -> str | None:
         """Make the file in which producers note their progress; it is deleted with the fleet."""

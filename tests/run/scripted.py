@@ -102,6 +102,9 @@ class ScriptedFleet:
         self.started.append(message)
         self.workers.append(ScriptedProcess(name))
 
+    def start_watcher(self) -> None:
+        """Nobody watches a machine on which nothing happens."""
+
     def make_progress_board(self, producers: int) -> str | None:
         return self.board
 

@@ -32,7 +32,8 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
         generator_loop_lag_p99_s=loop_lag_p99_s(run),
         harness_memory_bytes=run.own_peak_memory_bytes
         + sum(report.peak_memory_bytes for report in run.producers)
-        + sum(report.peak_memory_bytes for report in run.workers),
+        + sum(report.peak_memory_bytes for report in run.workers)
+        + (0 if run.hiccups is None else run.hiccups.peak_memory_bytes),
         server_nodes=costs_by_node(run, counts),
         **costs_per_task(run, counts),
     )
