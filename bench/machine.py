@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import psutil
 _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 _CPU0 = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_SMT = Path("/sys/devices/system/cpu/smt/active")
 _CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 
 
@@ -34,6 +35,8 @@ class CpuTimes:
     """Periods of the CPU quota that have passed; zero without a quota."""
     throttled_periods: int = 0
     """Periods in which the quota was used up before their end."""
+    throttled_s: float = 0.0
+    """For how long each core was kept from running by that, summed up over the cores."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def read(quota: CpuQuota | None) -> CpuTimes:
         for number, core in enumerate(each)
         if not usable or not is_numbered or number in usable
     ]
-    periods, throttled = (0, 0) if quota is None else _throttling(quota.folder)
+    throttling = {} if quota is None else _throttling(quota.folder)
     return CpuTimes(
         at_s=time.monotonic(),
         idle_s=sum(core.idle + getattr(core, "iowait", 0.0) for core in times),
@@ -90,8 +93,9 @@ def read(quota: CpuQuota | None) -> CpuTimes:
             for core in times
         ),
         steal_s=sum(getattr(core, "steal", 0.0) for core in times),
-        periods=periods,
-        throttled_periods=throttled,
+        periods=throttling.get("nr_periods", 0),
+        throttled_periods=throttling.get("nr_throttled", 0),
+        throttled_s=_throttled_s(throttling),
     )
 
 
@@ -113,7 +117,13 @@ def describe() -> dict[str, object]:
         "cpu_quota_cores": None if quota is None else quota.cores,
         "governor": _text(_CPU0),
         "clock_source": _text(_CLOCK_SOURCE),
+        "smt": _is_multithreading(),
     }
+
+
+def _is_multithreading() -> bool | None:
+    """Whether cores share execution units in pairs (SMT), so that one slows the other."""
+    return {"0": False, "1": True}.get(_text(_SMT) or "")
 
 
 def _usable() -> set[int]:
@@ -148,11 +158,17 @@ def _quota_of(folder: Path) -> float | None:
     return None
 
 
-def _throttling(folder: Path) -> tuple[int, int]:
-    """A control group's periods so far, and those in which its quota was used up."""
+def _throttling(folder: Path) -> dict[str, int]:
+    """A control group's counters of its CPU quota."""
     pairs = (line.split() for line in (_text(folder / "cpu.stat") or "").splitlines())
-    counts = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
-    return counts.get("nr_periods", 0), counts.get("nr_throttled", 0)
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+
+
+def _throttled_s(counters: Mapping[str, int]) -> float:
+    microseconds = counters.get("throttled_usec")
+    if microseconds is not None:
+        return microseconds / 1e6
+    return counters.get("throttled_time", 0) / 1e9  # version 1
 
 
 def _text(path: Path) -> str | None:

@@ -16,6 +16,7 @@ from bench.cli.command_line import command_line
 from bench.cli.field_flags import ScenarioFlags
 from bench.cli.groups import HOSTS, OF_FIELDS, SERVER
 from bench.cli.interrupts import interruptible
+from bench.cli.machine_flags import MachineFlags
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.metrics_flags import MetricsFlags
@@ -52,7 +53,7 @@ _MOST_RESTARTS = 1000
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunFlags(TopologyFlags, MeasuringFlags, MetricsFlags):
+class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
     """Where a run takes place, and where its results go."""
 
     allow_shared: Annotated[
@@ -358,6 +359,7 @@ class _Job:
                 server=own,
                 faults_on_shared=how.faults_on_shared,
                 latency_bounds_us=monitor.bounds_us,
+                traces_hiccups=not how.no_hiccups,
             )
             show = stack.enter_context(live_view(self.scenario, is_quiet=how.hides_progress))
 

@@ -43,6 +43,9 @@ class MachineUse(msgspec.Struct, frozen=True, kw_only=True):
     """The CPU quota that applied to the run; None without one."""
     throttled_share: float | None = None
     """Share of the quota's periods in which it was used up."""
+    throttled_s: float | None = None
+    """For how long the quota kept a core's worth of the run from running, in all: of several that
+    stood still at once, each counts. None without one, and in older records."""
     user_cores: float
     system_cores: float
     """In the kernel. Both together are what was neither idle nor stolen; they divide it in the

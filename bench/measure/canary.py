@@ -12,6 +12,9 @@ KINDS = ("spin", "memory", "loopback")
 MOST_APART = {"spin": 0.10, "memory": 0.25, "loopback": 0.25}
 """By how much of the smaller one the fastest times of two canaries may differ."""
 
+LEAST_ROUNDS = 100
+"""With fewer rounds, not even the fastest of them need have been undisturbed."""
+
 
 class Timing(msgspec.Struct, frozen=True):
     """How long one piece of work took, of all times that it was done."""
@@ -44,7 +47,7 @@ class Canaries(msgspec.Struct, frozen=True):
     after: Canary | None = None
 
 
-class Change(msgspec.Struct, frozen=True):
+class CanaryChange(msgspec.Struct, frozen=True):
     """One piece of work of two canaries: by how much the second one's fastest time differs."""
 
     kind: str
@@ -63,13 +66,18 @@ class Change(msgspec.Struct, frozen=True):
         return high > low * (1 + MOST_APART[self.kind])
 
 
-def changes(before: Canary, after: Canary) -> list[Change]:
+def changes(before: Canary, after: Canary) -> list[CanaryChange]:
     """Returns the difference of each piece of work, in a fixed order."""
     pairs = ((kind, getattr(before, kind), getattr(after, kind)) for kind in KINDS)
-    return [Change(kind, first.min_s, second.min_s) for kind, first, second in pairs]
+    return [CanaryChange(kind, first.min_s, second.min_s) for kind, first, second in pairs]
 
 
-def disagreement(before: Canary, after: Canary) -> list[Change]:
+def disagreement(before: Canary, after: Canary) -> list[CanaryChange]:
     """Returns the pieces of work in which two canaries differ by more than chance; empty where they
-    agree. It is symmetrical, and depends on nothing that a run measures."""
+    agree, or one is too short to tell.
+
+    Which of the two came first makes no difference, and nothing that a run measures does.
+    """
+    if min(before.rounds, after.rounds) < LEAST_ROUNDS:
+        return []
     return [each for each in changes(before, after) if each.is_apart]

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import units
 from bench.measure import arrival_verdict, fault_verdict, priorities, task_rules
+from bench.measure import fault_verdict, machine_rules, priorities, task_rules
 from bench.measure.verdict_inputs import (
     ENQUEUED_SHARE,
     Verdict,
@@ -59,6 +60,7 @@ def judge(inputs: VerdictInputs) -> tuple[Verdict, list[VerdictReason]]:
             *task_rules.notes_on_ends(inputs),
             *_notes_on_run(inputs),
             *_notes_on_priorities(inputs),
+            *machine_rules.notes(inputs.machine),
         ],
         key=lambda reason: -order.index(reason.verdict or Verdict.VALID),
     )

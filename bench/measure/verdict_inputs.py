@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from bench import units
 from bench.measure.arrivals import Arrivals
+from bench.measure.bottleneck import MachineUse
+from bench.measure.canary import Canaries
 from bench.measure.faults import FaultOutcome, InjectedFault
 from bench.measure.leases import Leases
 from bench.measure.ledger import Counts
@@ -131,6 +133,20 @@ class FaultInputs:
 
 
 @dataclass(frozen=True)
+class WatchedMachine:
+    """What is known of the machine of a run."""
+
+    use: MachineUse | None = None
+    canaries: Canaries | None = None
+    governor: str | None = None
+    """Of the first core's frequency; None where there is none, as in virtual machines."""
+    clock_source: str | None = None
+    """The kernel's; None on other systems than Linux."""
+    problem: str = ""
+    """Why the machine was not watched until the end, as a clause; empty if it was."""
+
+
+@dataclass(frozen=True)
 class OtherUsers:
     """Who else used the run's queues, where nobody was to."""
 
@@ -180,6 +196,7 @@ class VerdictInputs:
     server: ServerChange = ServerChange()
     faults: FaultInputs = FaultInputs()
     others: OtherUsers = OtherUsers()
+    machine: WatchedMachine = WatchedMachine()
     unserved: Sequence[str] = ()
     """The tasks that workers took and could not serve, by the reason, as clauses."""
     difficulties: Sequence[str] = ()

@@ -9,6 +9,7 @@ from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
 from bench.records.run_record import NodeCosts, RunRecord, SloResult
 from bench.reports.arrivals_text import arrivals
+from bench.reports import machine_text
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.network_text import network_text
@@ -71,6 +72,9 @@ def footer(record: RunRecord) -> Iterator[str]:
     """Yields what limited the run, what a task costs Redis, and what was used, a line each."""
     resources, server = record.resources, record.server
     yield record.attribution
+    alone = machine_text.hiccups(record)
+    if alone:
+        yield alone
     through = network(record)
     if through:
         yield through

@@ -96,7 +96,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         slo=_objectives(run, steady, rates, resources, unknown_latencies(inputs)),
         faults=[*steady.faults.outcomes],
         hiccups=hiccups_in(run, cut.first_slice),
-        canary=run.canaries,
+        canary=run.seen.canaries,
     )
 
 

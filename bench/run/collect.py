@@ -12,13 +12,14 @@ from bench.errors import MeasurementError, ServerUnreachable
 from bench.ipc.messages import Stop
 from bench.measure.canary import Canaries, Canary
 from bench.measure.endings import CountedEnds, CounterReadings
+from bench.measure.hiccups import HiccupReport
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.observer.task_queries import TaskQueries
 from bench.redisio import clock_sync, server_info, task_keys
 from bench.redisio.clock_sync import Agreement
 from bench.redisio.connection import ConnectionLost, RawConnection
 from bench.redisio.server_info import ServerUsage, is_same_process
-from bench.run.collected import CollectedRun, GuardOutcome, RemainingTasks
+from bench.run.collected import CollectedRun, GuardOutcome, RemainingTasks, SeenOfMachine
 from bench.run.fleet import ProcessHandle
 from bench.run.prepare import PreparedRun
 from bench.run.reconcile import (
@@ -40,10 +41,8 @@ _SILENCE = "the server stopped answering: what is left in its queues is not know
 
 
 def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRun:
-    """Stop the workers, take the final reports, and read what is left in the lists.
-
-    ``canary`` is the one that was timed before the run.
-    """
+    """Stop the workers, take the final reports, and read what is left in the lists; ``canary`` is
+    the one that was timed before the run."""
     prepared, state = supervisor.prepared, supervisor.state
     hiccups = prepared.watch.end()
     usage_after, own_commands = _usage_after(prepared), _own_commands(supervisor)
@@ -88,19 +87,19 @@ def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRu
         drain_waited_for=state.drain_waited_for,
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,
-        hiccups=hiccups,
-        canaries=_canaries(supervisor, canary),
-        watch_problem=prepared.watch.problem,
+        seen=_seen(supervisor, hiccups, canary),
     )
 
 
-def _canaries(supervisor: Supervisor, before: Canary | None) -> Canaries | None:
-    """The canary before the run with the one after it, for which a user who wants the run to end
-    does not wait."""
-    if before is None:
-        return None
-    is_cut_short = supervisor.state.is_cut_short
-    return Canaries(before, None if is_cut_short else supervisor.prepared.watch.canary())
+def _seen(
+    supervisor: Supervisor, hiccups: HiccupReport | None, before: Canary | None
+) -> SeenOfMachine:
+    """What was seen of the machine. A user who wants the run to end waits for no second canary."""
+    watch, canaries = supervisor.prepared.watch, None
+    if before is not None:
+        is_cut_short = supervisor.state.is_cut_short
+        canaries = Canaries(before, None if is_cut_short else watch.canary())
+    return SeenOfMachine(hiccups, canaries, watch.problem)
 
 
 def _stop_all(

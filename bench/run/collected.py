@@ -47,6 +47,18 @@ class GuardOutcome:
     """The guard that ended the run; None if none did."""
 
 
+@dataclass(frozen=True)
+class SeenOfMachine:
+    """What was seen of the machine by watching it, without measuring anything of the run."""
+
+    hiccups: HiccupReport | None = None
+    """How late a process woke that only sleeps; None without a trace."""
+    canaries: Canaries | None = None
+    """What pieces of work took before and after the run; None where none was timed."""
+    problem: str = ""
+    """Why the machine was not watched until the end, as a clause; empty if it was."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CollectedRun:
     """Everything that the record of a run is made from."""
@@ -105,12 +117,8 @@ class CollectedRun:
     """What the tasks went through; None where they connected directly."""
     faults: Sequence[InjectedFault] = ()
     """The faults of the plan, in the order of their moments."""
-    hiccups: HiccupReport | None = None
-    """How late a process woke that only sleeps; None without a trace."""
-    canaries: Canaries | None = None
-    """What pieces of work took before and after the run; None where none was timed."""
-    watch_problem: str = ""
-    """Why the machine was not watched until the end, as a clause; empty if it was."""
+    seen: SeenOfMachine = SeenOfMachine()
+    """What was seen of the machine."""
 
     @property
     def is_cut_short(self) -> bool:

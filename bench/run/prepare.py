@@ -78,7 +78,6 @@ def prepare(
     queues, layout = list(request.scenario.queues), request.scenario.wire_layout
     cleanup = Cleanup(client, layout, queues)
     chosen = require_possible(request, client, cleanup)
-    server = server_info.describe(client, request.url)
     clock = RunClock((offset := clock_sync.measure_offset(client)).offset_us)
     producers = fleet.gather(request.scenario, should_stop)
     scenario = msgspec.structs.replace(request.scenario, producers=producers)
@@ -91,7 +90,6 @@ def prepare(
     layout_note = other_layout_note(client, layout)
     cleanup.prepare(clock.now_us() // 1_000_000)
     (marker := Marker(client, run_id)).set(clock.now_us())
-    sampler = ServerSampler(client, layout, queues, request.is_monitored)
     return PreparedRun(
         counters=EndCounters(client, layout, queues),
         request=request,
@@ -102,11 +100,11 @@ def prepare(
         workers=workers,
         clock=clock,
         offset=offset,
-        server=server,
+        server=server_info.describe(client, request.url),
         usage_before=server_info.read_usage(client),
         marker=marker,
         cleanup=cleanup,
-        sampler=sampler,
+        sampler=(sampler := ServerSampler(client, layout, queues, request.is_monitored)),
         guards=GuardMonitor(chosen, sampler, queues),
         machine=MachineSampler(fleet, workers, network, watch=watch),
         draining=DrainMonitor(client, layout, queues, clock),

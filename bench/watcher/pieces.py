@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from bench.measure.canary import Canary, Timing
 
-_SPINS = 10_000
+_SPINS = 2_000
 _COPIED = bytes(4_000_000)
 _ROUND_TRIPS = 20
 _MESSAGE = bytes(64)

@@ -18,7 +18,7 @@ _STEP_US = 1_000
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _Slept:
     """When a sleeper woke, in ns on the monotonic clock; first, when it began to sleep."""
 
     woken_ns: list[int]
@@ -60,7 +60,7 @@ class Sleeper:
             recorder.add(due_us, at_us[1:] - due_us)
             self._add_own_stop(recorder, batch, start_us)
 
-    def _add_own_stop(self, recorder: HiccupRecorder, batch: _Batch, start_us: int) -> None:
+    def _add_own_stop(self, recorder: HiccupRecorder, batch: _Slept, start_us: int) -> None:
         """Count a stop that met the process while it counted a batch: time that has passed and in
         which it did not work."""
         worked_ns = time.process_time_ns() - batch.cpu_ns
@@ -70,7 +70,7 @@ class Sleeper:
             due_us = np.array([since_ns // 1_000 - start_us], np.int64)
             recorder.add(due_us, np.array([stopped_us], np.int64))
 
-    def _sleep(self, times: int) -> _Batch:
+    def _sleep(self, times: int) -> _Slept:
         """Sleep so many times. The loop is as short as it can be, as it is what costs."""
         poller = select.poll()
         poller.register(self.descriptor, select.POLLIN)
@@ -80,6 +80,6 @@ class Sleeper:
             if sleep(interval_ms):
                 if (at_ns := now_ns()) >= woken_ns[-1] + interval_ms * 1_000_000:
                     woken_ns.append(at_ns)  # a late wake-up, beside what came meanwhile
-                return _Batch(woken_ns, True, time.process_time_ns())
+                return _Slept(woken_ns, True, time.process_time_ns())
             woken_ns.append(now_ns())
-        return _Batch(woken_ns, False, time.process_time_ns())
+        return _Slept(woken_ns, False, time.process_time_ns())

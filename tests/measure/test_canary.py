@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.measure.canary import MOST_APART, Canary, Timing, changes, disagreement
+from bench.measure.canary import LEAST_ROUNDS, MOST_APART, Canary, Timing, changes, disagreement
 
 USUAL = {"spin": 1e-3, "memory": 5e-4, "loopback": 8e-6}
 
@@ -16,7 +16,7 @@ def canary(median: float = 1.0, **factors: float) -> Canary:
         kind: Timing(usual * factors.get(kind, 1.0), usual * factors.get(kind, 1.0) * median)
         for kind, usual in USUAL.items()
     }
-    return Canary(**timings, rounds=10, took_s=0.5)
+    return Canary(**timings, rounds=LEAST_ROUNDS, took_s=0.5)
 
 
 @pytest.mark.parametrize("kind", USUAL)
@@ -49,3 +49,8 @@ def test_a_change_is_a_share_of_the_first_time() -> None:
     assert shares == pytest.approx({"spin": 1.0, "memory": -0.5, "loopback": 0.0})
     nothing = msgspec.structs.replace(canary(), spin=Timing(0.0, 0.0))
     assert changes(nothing, canary())[0].share == 0.0
+
+
+def test_canaries_that_are_too_short_to_tell_do_not_disagree() -> None:
+    short = msgspec.structs.replace(canary(spin=3.0), rounds=LEAST_ROUNDS - 1)
+    assert disagreement(canary(), short) == disagreement(short, canary()) == []

@@ -11,6 +11,7 @@ from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import fault_rows, run_columns, run_text
 from bench.reports.arrivals_text import arrivals
+from bench.reports import fault_rows, machine_text, run_columns, run_text
 from bench.reports.figures import cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -172,6 +173,9 @@ def _checks(record: RunRecord) -> facts.FactRows:
         ("server", f"{cores(resources.server_cpu_cores)} cores"),
         ("clock", f"{clock.domain}, error at most {units.format_duration(clock.error_bound_s)}"),
     ]
+    alone, timed = machine_text.hiccups(record), machine_text.canary(record)
+    found += [("hiccups", alone.removeprefix("hiccups: "))] if alone else []
+    found += [("canary", timed)] if timed else []
     if resources.generator_loop_lag_p99_s is not None:
         late = units.format_duration(resources.generator_loop_lag_p99_s)
         found.append(("event loop", f"{late} late at p99"))

@@ -1,6 +1,7 @@
 """Percentile spectrum: all percentiles of each interval, with the slow tail spread out."""
 
 import math
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
 _INTERVALS = ("e2e", "e2e_earliest", "e2e_from_send", "queue_wait", "service", "enqueue")
+_MACHINE: dict[str, Any] = {"color": canvas.QUIET, "linestyle": ":", "linewidth": 2, "zorder": 1}
 
 
 def spectrum_picture(record: RunRecord, banner: str) -> Picture:
@@ -23,6 +25,7 @@ def spectrum_picture(record: RunRecord, banner: str) -> Picture:
     """
     curves = {name: _curve(record, name) for name in _INTERVALS if name in record.latency}
     curves = {name: curve for name, curve in curves.items() if curve}
+    hiccups = [] if record.hiccups is None else spectrum(record.hiccups.lateness)
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:
         lines = []
@@ -34,9 +37,12 @@ def spectrum_picture(record: RunRecord, banner: str) -> Picture:
                 style |= {"linewidth": 5, "alpha": 0.65, "marker": "", "zorder": 1.5}
                 _annotate_maximum(axes, curve[-1])
             lines += axes.plot(*zip(*curve, strict=True), label=name, **style)
-        most = max((curve[-1][0] for curve in curves.values()), default=10.0)
+        if hiccups:
+            lines += axes.plot(*zip(*hiccups, strict=True), label="hiccups", **_MACHINE)
+        curves_shown = [*curves.values(), *([hiccups] if hiccups else [])]
+        most = max((curve[-1][0] for curve in curves_shown), default=10.0)
         percentile_axis(axes, most, is_narrow)
-        values = [value for curve in curves.values() for _, value in curve]
+        values = [value for curve in curves_shown for _, value in curve]
         # Leaves room for the annotation above the highest point.
         durations.logarithmic(axes, axes.yaxis, [*values, 2.5 * max(values, default=0.0)])
         axes.set_ylabel("latency (log scale)")
@@ -88,4 +94,9 @@ def _caption(record: RunRecord) -> str:
         text += "; the true latency of each task lies between e2e_earliest and e2e"
     elif record.latency["e2e"][ALL_QUEUES].count and not record.scenario.is_closed_loop:
         text += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
+    if record.hiccups is not None:
+        text += (
+            ". The dotted line is the machine alone: how late a process woke that only slept, as "
+            "percentiles of time and not of tasks"
+        )
     return text + "."

@@ -10,7 +10,7 @@ from bench.run.collected import CollectedRun
 def hiccups_in(run: CollectedRun, first_slice: int) -> Hiccups | None:
     """The hiccups that were due in this slice of the run or later, until its last task had ended;
     None without a trace."""
-    report = run.hiccups
+    report = run.seen.hiccups
     if report is None:
         return None
     slices = report.slices[first_slice:]

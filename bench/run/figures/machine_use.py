@@ -68,6 +68,9 @@ def use_between(
         cores=limits.cores,
         quota_cores=limits.quota_cores,
         throttled_share=_throttled_share(first.cpu, last.cpu),
+        throttled_s=None
+        if limits.quota_cores is None
+        else last.cpu.throttled_s - first.cpu.throttled_s,
         user_cores=working * user_share,
         system_cores=working * (1 - user_share),
         steal_cores=steal,

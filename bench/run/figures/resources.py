@@ -33,7 +33,7 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
         harness_memory_bytes=run.own_peak_memory_bytes
         + sum(report.peak_memory_bytes for report in run.producers)
         + sum(report.peak_memory_bytes for report in run.workers)
-        + (0 if run.hiccups is None else run.hiccups.peak_memory_bytes),
+        + (0 if run.seen.hiccups is None else run.seen.hiccups.peak_memory_bytes),
         server_nodes=costs_by_node(run, counts),
         **costs_per_task(run, counts),
     )

@@ -22,11 +22,13 @@ from bench.measure.verdict_inputs import (
     OtherUsers,
     ServerChange,
     VerdictInputs,
+    WatchedMachine,
 )
 from bench.names import ALL_QUEUES
 from bench.run.collected import CollectedRun
+from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window, enqueued_per_s
-from bench.run.figures.resources import loop_lag_p99_s
+from bench.run.figures.resources import busy_window, loop_lag_p99_s
 from bench.run.figures.server_use import evicted_keys, gone_may_be_lost, lost_data, unknown_costs
 from bench.run.figures.steady_part import SteadyPart
 from bench.wire.layout_contract import STATE_ACTIVE, STATE_PENDING
@@ -77,6 +79,7 @@ def verdict_inputs(run: CollectedRun, steady: SteadyPart, arrivals: Arrivals) ->
         server=_server(run),
         faults=FaultInputs(run.faults, outcomes, _backlog_before_faults(run, window)),
         others=_others(run),
+        machine=_machine(run, window),
         difficulties=_difficulties(run),
         unserved=_unserved(run),
         measured_tasks=histograms[Interval.ENQUEUE, ALL_QUEUES].count,
@@ -119,6 +122,17 @@ def _server(run: CollectedRun) -> ServerChange:
         evicted_keys(run),
         unknown_costs(run),
         redirected=sum(report.redirected for report in run.producers),
+    )
+
+
+def _machine(run: CollectedRun, window: Window) -> WatchedMachine:
+    governor, clock_source = (run.environment.get(name) for name in ("governor", "clock_source"))
+    return WatchedMachine(
+        use=machine_use(run, busy_window(run, window)),
+        canaries=run.seen.canaries,
+        governor=governor if isinstance(governor, str) else None,
+        clock_source=clock_source if isinstance(clock_source, str) else None,
+        problem=run.seen.problem,
     )
 
 
