@@ -68,6 +68,7 @@ def _parameters(name: str) -> dict[str, str]:
 
 def _flag(argument: Argument) -> str:
     names = [each for each in argument.names if not each.startswith(("--no-", "--empty-"))]
+    names = names or list(argument.names)  # a flag that only leaves something out
     value = "" if names[0].isupper() else _value(argument)
     return ", ".join(map(code, names)) + (f" {value}" if value else "")
 
