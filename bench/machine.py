@@ -69,19 +69,17 @@ class ProcessCpu:
 
 def cores() -> int:
     """Number of cores that this process may run on."""
-    return len(_usable()) or psutil.cpu_count() or 1
+    return len(usable()) or psutil.cpu_count() or 1
 
 
 def read(quota: CpuQuota | None) -> CpuTimes:
     """The times until now; ``quota`` is what ``cpu_quota`` returned."""
-    usable = _usable()
+    own = usable()
     each = psutil.cpu_times(percpu=True)
     # The rows have no numbers: where some cores are offline or hidden, all rows are taken.
-    is_numbered = len(each) > max(usable, default=0)
+    is_numbered = len(each) > max(own, default=0)
     times = [
-        core
-        for number, core in enumerate(each)
-        if not usable or not is_numbered or number in usable
+        core for number, core in enumerate(each) if not own or not is_numbered or number in own
     ]
     throttling = {} if quota is None else _throttling(quota.folder)
     return CpuTimes(
@@ -126,7 +124,7 @@ def _is_multithreading() -> bool | None:
     return {"0": False, "1": True}.get(_text(_SMT) or "")
 
 
-def _usable() -> set[int]:
+def usable() -> set[int]:
     """The numbers of the cores that this process may run on; empty if that is not known."""
     if not hasattr(os, "sched_getaffinity"):  # macOS
         return set()

@@ -25,6 +25,7 @@ CONFIGURED = "server.settings."
 compared that both servers have and tell."""
 _ENVIRONMENT_FIELDS = (
     *("cpu_model", "cores", "usable_cores", "cpu_quota_cores", "kernel", "python", "topology"),
+    "pinning",
 )
 _STANDS_FOR = {"usable_cores": "cores"}
 """What stands for a field in records that are older than it."""

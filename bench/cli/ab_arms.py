@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import Parameter
 
 from bench.cli import run as run_command
-from bench.cli.arguments import flags_of, require_complete
+from bench.cli.arguments import flags_of, require_complete, with_values
 from bench.cli.command_line import settings as command_settings
 from bench.cli.field_flags import ScenarioFlags
 from bench.cli.options import ServerFlags, settled
@@ -155,7 +155,9 @@ def _read(arguments: Sequence[str]) -> tuple[ScenarioFlags, ServerFlags, dict[st
     require_complete(arguments)
     parser = cyclopts.App(default_parameter=Parameter(negative=()))
     parser.default(run_command.run)
-    _, bound, _ = parser.parse_args(list(arguments), exit_on_error=False, print_error=False)[:3]
+    _, bound, _ = parser.parse_args(with_values(arguments), exit_on_error=False, print_error=False)[
+        :3
+    ]
     if "scenario" in bound.arguments:
         raise UsageError(
             f"{bound.arguments['scenario']!r} is not a flag; both arms share the scenario"
@@ -219,6 +221,7 @@ def require_runnable(read: ReadArm) -> None:
         flags = RunFlags(**read.others)  # type: ignore[arg-type]
         flags.require_restarts(read.scenario)
         url = flags.server_url(read.where())
+        flags.require_pinnable(read.scenario, url)
         if url is not None:
             connection.open_client(url).close()
         else:

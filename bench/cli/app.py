@@ -15,7 +15,7 @@ from cyclopts.argument import ArgumentCollection
 from bench import result_files, settings
 from bench.cli import command_line
 from bench.cli import help as helps
-from bench.cli.arguments import require_complete
+from bench.cli.arguments import require_complete, with_values
 from bench.cli.messages import notify
 from bench.errors import BenchError, ExitCode, with_notes
 from bench.inert import visible
@@ -152,7 +152,7 @@ def _code_of(tokens: Sequence[str]) -> int:
         _use_docstring_for_help(tokens)
         require_complete(tokens)
         outcome = app(
-            tokens,
+            with_values(tokens),
             exit_on_error=False,
             print_error=False,
             result_action="return_value",

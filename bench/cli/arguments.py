@@ -31,6 +31,20 @@ def require_complete(arguments: Sequence[str]) -> None:
             require_value("", name)
 
 
+_WITHOUT_VALUE = {"--pin": "--pin=auto"}
+"""Flags that need no value, and what they then stand for: the parser wants a value for each."""
+
+
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments with a value for each flag that may stand without one, and does: at the
+    end, or before another flag."""
+    following = [*arguments[1:], "--"]
+    return [
+        _WITHOUT_VALUE.get(each, each) if after.startswith("-") else each
+        for each, after in zip(arguments, following, strict=True)
+    ]
+
+
 def _whole(_type: object, tokens: Sequence[cyclopts.Token]) -> int:
     number = whole_number(tokens[0].value)
     if number is None:

@@ -1,12 +1,17 @@
 """Flags that say how ``bench run`` uses and watches its machine."""
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from bench import machine, pinning
 from bench.cli.groups import OF_FIELDS
+from bench.errors import UsageError
+from bench.pinning import PinnedParts, Pinning
 from bench.workload.declaration import FieldGroup
+from bench.workload.scenario import Scenario
 
 
 @Parameter(name="*")
@@ -21,3 +26,28 @@ class MachineFlags:
             help="Do not note, by a process that only sleeps, how late the machine lets it wake.",
         ),
     ] = False
+    pin: Annotated[
+        str | None,
+        Parameter(
+            group=OF_FIELDS[FieldGroup.MEASUREMENT],
+            metavar="CORES",
+            help="Give the server, each producer and each worker a core of its own; without a "
+            "value, or with auto, those that come first. Example: server=0,producers=1-2,workers=3",
+        ),
+    ] = None
+
+    def pinning(self, scenario: Scenario, *, starts_server: bool) -> Pinning:
+        """Returns the cores of each part of a run; all of them without ``--pin``.
+
+        Raises UsageError where there are too few, or not those that are named.
+        """
+        if self.pin is None:
+            return Pinning()
+        if sys.platform != "linux":
+            raise UsageError("--pin: this system lets no program choose its cores: leave it out")
+        starts_workers = scenario.workers if not scenario.external_workers else 0
+        parts = PinnedParts(int(starts_server), scenario.producers, starts_workers)
+        try:
+            return pinning.read(self.pin, machine.usable(), parts)
+        except UsageError as error:
+            raise UsageError(f"--pin: {error}") from None

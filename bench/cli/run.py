@@ -47,6 +47,8 @@ from bench.workload.feed import payloads
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
+_ALONE = (None, "single")
+"""Topologies that are one server."""
 _MOST_RESTARTS = 1000
 """The record of all starts holds the figures of each."""
 
@@ -146,6 +148,18 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
             raise UsageError("ack: Locust's users do not wait for it; remove it, or --distributed")
         self.require_restarts(scenario)
 
+    def require_pinnable(self, scenario: Scenario, url: str | None) -> None:
+        """Raises UsageError where the parts of the run cannot be pinned as was asked."""
+        if self.pin is None:
+            return
+        others = {"--distributed": self.distributed, "--topology": self.topology not in _ALONE}
+        other = next((name for name, is_given in others.items() if is_given), None)
+        if other is not None or self.replicas is not None:
+            raise UsageError(
+                f"--pin cannot be combined with {other or '--replicas'}; remove one of them"
+            )
+        self.pinning(scenario, starts_server=url is None)
+
     @property
     def runs(self) -> int:
         """How many runs are made."""
@@ -171,7 +185,8 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
         self, scenario: Scenario
     ) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
         """Starts the servers that a run of this scenario has of its own."""
-        return self.own_servers(self.server_binary, self.server_config or (), scenario)
+        cores = self.pinning(scenario, starts_server=True).server
+        return self.own_servers(self.server_binary, self.server_config or (), scenario, cores)
 
     def cluster(self) -> LocustCluster | None:
         """Returns where the Locust workers are; None for a run without Locust.
@@ -258,6 +273,7 @@ def _checked_url(scenario: Scenario, where: ServerFlags, how: RunFlags) -> str |
         require_server_of_others(scenario, "--workers 1 in place of --external-workers")
     how.require_possible(scenario)
     _check_faults(scenario, how)
+    how.require_pinnable(scenario, url)
     how.own_replicas(url, is_distributed=how.distributed)
     if how.distributed and url is not None:
         refuse_cluster(url, "Locust's processes keep")
@@ -360,6 +376,7 @@ class _Job:
                 faults_on_shared=how.faults_on_shared,
                 latency_bounds_us=monitor.bounds_us,
                 traces_hiccups=not how.no_hiccups,
+                pinning=how.pinning(self.scenario, starts_server=self.url is None),
             )
             show = stack.enter_context(live_view(self.scenario, is_quiet=how.hides_progress))
 

@@ -64,17 +64,21 @@ class TopologyFlags:
         return 0 if self.topology == "single" else self.replicas or 1
 
     def own_servers(
-        self, binary: str | None, config: Sequence[str], scenario: Scenario
+        self,
+        binary: str | None,
+        config: Sequence[str],
+        scenario: Scenario,
+        cores: tuple[int, ...] = (),
     ) -> contextlib.AbstractContextManager[EmbeddedServer | OwnTopology]:
         """The servers that are started for a run, from ``binary`` and with ``config``.
 
         Where faults of the scenario need it, they keep what they hold over a restart, unless
-        ``config`` says something else.
+        ``config`` says something else. One alone may be given ``cores`` to use.
         """
         persistent = needs_persistence(scenario.faults)
         replicas = self.own_replicas(None, is_distributed=False)
         if not replicas:
-            return embedded.running(binary, config, persistent=persistent)
+            return embedded.running(binary, config, persistent=persistent, cores=cores)
         with_sentinels = self.topology == "sentinel"
         return own_topology.running(
             replicas,

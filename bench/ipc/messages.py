@@ -22,6 +22,8 @@ class StartProducer(msgspec.Struct, frozen=True, tag="produce"):
     """File of the ProgressBoard to write to; None where the run cannot read it."""
     latency_bounds_us: tuple[int, ...] = ()
     """Bounds of the buckets in which reports carry latencies; none without them."""
+    cores: tuple[int, ...] = ()
+    """The cores that the process may use; none for all."""
 
 
 class StartObserver(msgspec.Struct, frozen=True, tag="observe", kw_only=True):
@@ -51,6 +53,8 @@ class StartWorker(msgspec.Struct, frozen=True, tag="work", kw_only=True):
     with_latency_counts: bool = False
     latency_bounds_us: tuple[int, ...] = ()
     """Bounds of the buckets in which reports carry latencies; none without them."""
+    cores: tuple[int, ...] = ()
+    """The cores that the process may use; none for all."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -137,24 +137,49 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     descriptors: Sequence[int] = (),
+    cores: Sequence[int] = (),
 ) -> GuardedProcess:
     """Start a command; ``descriptors`` stay open in it. Raises OSError where it cannot be started.
 
-    ``environment`` is the user's by default, and the working ``folder`` that of this process.
+    ``environment`` is the user's by default, the working ``folder`` that of this process, and
+    ``cores`` all that this process may use.
     """
     _require_guardian()  # first: without one, there must be no child
-    process = GuardedProcess(
-        command,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        env=user_environment() if environment is None else dict(environment),
-        cwd=folder,
-        pass_fds=descriptors,
-        start_new_session=True,
-    )
+    with _on(cores):
+        process = GuardedProcess(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=user_environment() if environment is None else dict(environment),
+            cwd=folder,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
     _tell(f"+{process.pid}")
     return process
+
+
+@contextlib.contextmanager
+def _on(cores: Sequence[int]) -> Iterator[None]:
+    """Let this thread alone run on these cores, if any: what it starts inherits them, with every
+    thread of its own from the first one on."""
+    if not cores or sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def pin(pid: int, cores: Sequence[int]) -> None:
+    """Let a process of one thread, and what it will start, run on these cores alone, if any."""
+    if cores and sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError):  # it has ended, which others notice
+            os.sched_setaffinity(pid, cores)
 
 
 def hold(path: Path) -> None:

@@ -133,13 +133,18 @@ class EmbeddedServer:
 
 @contextlib.contextmanager
 def running(
-    binary: str | None = None, config: Sequence[str] = (), *, persistent: bool = False
+    binary: str | None = None,
+    config: Sequence[str] = (),
+    *,
+    persistent: bool = False,
+    cores: tuple[int, ...] = (),
 ) -> Iterator[EmbeddedServer]:
     """Start a server on a free loopback port, and stop it at the end.
 
     ``binary`` is the path or name of a server program; None is the Valkey that is installed with
     this package. ``config`` are names of files in the format of redis.conf, and settings as text;
     without them, the server has no persistence, unless ``persistent`` asks for an append-only file.
+    It may use all cores, or those that are named.
     Address, password and folder are the run's, whatever they say. Raises UsageError when there is
     no such program or file, when the server refuses what they say and when there is no place for a
     temporary folder, and ServerUnreachable when it does not start.
@@ -148,7 +153,7 @@ def running(
     settings = read_config(config)
     with folders.held("server") as folder:
         added = _PERSISTENT + settings if persistent else settings
-        launch = Launch(program, folder, secrets.token_urlsafe(32), added)
+        launch = Launch(program, folder, secrets.token_urlsafe(32), added, cores=cores)
         try:
             process, port = start_somewhere(launch)
         except ConfigError as error:

@@ -41,6 +41,8 @@ class Launch:
     """The user's, and what this run adds to them."""
     was_there: frozenset[str] = frozenset()
     """Names in the folder that are none of its data."""
+    cores: tuple[int, ...] = ()
+    """The cores that it may use; none for all."""
 
     @property
     def log(self) -> Path:
@@ -79,6 +81,7 @@ def start_on(
             stdout=output,
             stderr=output,
             folder=launch.folder,
+            cores=launch.cores,
         )
     try:
         folders.note_process(launch.folder, process.pid)

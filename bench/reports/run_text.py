@@ -75,6 +75,9 @@ def footer(record: RunRecord) -> Iterator[str]:
     alone = machine_text.hiccups(record)
     if alone:
         yield alone
+    pinned = record.environment.get("pinning")
+    if pinned:
+        yield f"pinned to cores: {pinned}"
     through = network(record)
     if through:
         yield through

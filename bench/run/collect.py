@@ -58,7 +58,7 @@ def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRu
         duration_s=duration_s,
         command=prepared.request.command,
         scenario=prepared.scenario,
-        environment=environment.describe(len(producers), _serving(workers)),
+        environment=_environment(prepared, len(producers), _serving(workers)),
         server=prepared.server,
         line=supervisor.running.line,
         most_warmup_s=most_warmup_s(prepared.scenario),
@@ -89,6 +89,11 @@ def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRu
         faults=supervisor.injector.faults,
         seen=_seen(supervisor, hiccups, canary),
     )
+
+
+def _environment(prepared: PreparedRun, producers: int, workers: int) -> dict[str, object]:
+    pinned = prepared.request.pinning.text
+    return {**environment.describe(producers, workers), **({"pinning": pinned} if pinned else {})}
 
 
 def _seen(

@@ -136,6 +136,8 @@ class ExternalWorker:
     name: str
     command: WorkerCommand
     process: GuardedProcess | None = None
+    cores: tuple[int, ...] = ()
+    """The cores that it may use; none for all."""
     ends_by_plan: bool = False
     """Whether a fault of the plan has sent it a signal that ends it: its end is no failure."""
     _output: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
@@ -155,6 +157,7 @@ class ExternalWorker:
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 environment=self.command.environment,
+                cores=self.cores,
             )
         except OSError as error:
             program = self.command.words[0]

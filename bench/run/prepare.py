@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import redis
 
+from bench import pinning
 from bench.clock import Clock, Offset, RunClock
 from bench.ipc.messages import StartProducer
 from bench.ipc.progress_board import ProgressBoard
@@ -145,5 +146,6 @@ def _start_producers(
             request.with_latency_counts,
             progress_board,
             request.latency_bounds_us,
+            pinning.of_process(request.pinning.producers, number, scenario.producers),
         )
         fleet.start_producer(f"producer {number}", message)

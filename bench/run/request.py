@@ -1,6 +1,6 @@
 """What a run is asked to do."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -8,6 +8,7 @@ from bench.errors import UsageError
 from bench.faults.servers import SharedServer
 from bench.faults.targets import ServerTarget
 from bench.layouts import registry
+from bench.pinning import Pinning
 from bench.redisio.cluster.layouts import require_one_command, require_one_slot
 from bench.redisio.url import Topology, parse
 from bench.run.external_worker import require_startable
@@ -42,6 +43,8 @@ class RunRequest:
 
     traces_hiccups: bool = True
     """Whether a process of the run notes how late it wakes, beside timing canaries."""
+    pinning: Pinning = field(default_factory=Pinning)
+    """The cores that the parts of the run may use."""
     server: ServerTarget | None = None
     """The server as what faults strike; None for one of others."""
     faults_on_shared: bool = False

@@ -192,6 +192,8 @@ class SubprocessFleet:
         finally:
             os.close(to_read)
             os.close(from_write)
+        if not isinstance(message, StartObserver):
+            start.pin(process.pid, message.cores)
         reader: Reader[ChildMessage] = Reader(from_read, ChildMessage)  # type: ignore[arg-type]
         child: ChildProcess[Report] = ChildProcess(
             name,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import redis
 
+from bench import pinning
 from bench.clock import Clock
 from bench.errors import UsageError
 from bench.ipc.messages import Begin, StartObserver, StartWorker
@@ -76,8 +77,14 @@ class Workers:
             offset_us=self._offset_us,
             with_latency_counts=self._request.with_latency_counts,
             latency_bounds_us=self._request.latency_bounds_us,
+            cores=self._cores_of(number),
         )
         self._fleet.start_worker(f"worker {number}", message)
+
+    def _cores_of(self, number: int) -> tuple[int, ...]:
+        """The cores of a worker; one that replaces another has that one's."""
+        workers = self._scenario.workers
+        return pinning.of_process(self._request.pinning.workers, number % workers, workers)
 
     def _start_observer(self, client: redis.Redis) -> None:
         message = StartObserver(
@@ -101,7 +108,7 @@ class Workers:
     def _add_external_worker(self, number: int) -> ExternalWorker:
         command = command_of(self._scenario, self._request.open_url or self._request.task_url)
         name = "worker command" if self._scenario.workers == 1 else f"worker command {number}"
-        external_worker = ExternalWorker(name, command)
+        external_worker = ExternalWorker(name, command, cores=self._cores_of(number))
         self._fleet.add_external_worker(external_worker)
         return external_worker
 
