@@ -1,6 +1,7 @@
 """Flags that say how ``bench run`` uses and watches its machine."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -35,6 +36,16 @@ class MachineFlags:
             "value, or with auto, those that come first. Example: server=0,producers=1-2,workers=3",
         ),
     ] = None
+
+    def require_cores(
+        self, scenario: Scenario, others: Mapping[str, bool], *, starts_server: bool
+    ) -> None:
+        """Raises UsageError where ``--pin`` cannot be done, or not beside one of the other flags,
+        of which is said whether they were given."""
+        other = next((name for name, is_given in others.items() if is_given), None)
+        if self.pin is not None and other is not None:
+            raise UsageError(f"--pin cannot be combined with {other}; remove one of them")
+        self.pinning(scenario, starts_server=starts_server)
 
     def pinning(self, scenario: Scenario, *, starts_server: bool) -> Pinning:
         """Returns the cores of each part of a run; all of them without ``--pin``.

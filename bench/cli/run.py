@@ -47,8 +47,6 @@ from bench.workload.feed import payloads
 from bench.workload.quantities import read_duration
 from bench.workload.scenario import Scenario
 
-_ALONE = (None, "single")
-"""Topologies that are one server."""
 _MOST_RESTARTS = 1000
 """The record of all starts holds the figures of each."""
 
@@ -150,15 +148,8 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
 
     def require_pinnable(self, scenario: Scenario, url: str | None) -> None:
         """Raises UsageError where the parts of the run cannot be pinned as was asked."""
-        if self.pin is None:
-            return
-        others = {"--distributed": self.distributed, "--topology": self.topology not in _ALONE}
-        other = next((name for name, is_given in others.items() if is_given), None)
-        if other is not None or self.replicas is not None:
-            raise UsageError(
-                f"--pin cannot be combined with {other or '--replicas'}; remove one of them"
-            )
-        self.pinning(scenario, starts_server=url is None)
+        with_others = {"--distributed": self.distributed, **self.starts_several}
+        self.require_cores(scenario, with_others, starts_server=url is None)
 
     @property
     def runs(self) -> int:

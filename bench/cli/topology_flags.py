@@ -45,6 +45,14 @@ class TopologyFlags:
         ),
     ] = None
 
+    @property
+    def starts_several(self) -> dict[str, bool]:
+        """Each flag by which a run starts several servers, and whether it was given."""
+        return {
+            "--topology": self.topology not in (None, "single"),
+            "--replicas": self.replicas is not None,
+        }
+
     def own_replicas(self, url: str | None, *, is_distributed: bool) -> int:
         """Returns how many replicas are to be started; zero for a server alone.
 

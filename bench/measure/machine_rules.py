@@ -35,8 +35,9 @@ def notes(machine: WatchedMachine) -> Iterator[VerdictReason]:
     if machine.problem:
         yield VerdictReason(
             "not_watched",
-            f"the machine was not watched until the end, as of bench.watcher {machine.problem}: "
-            "the figures are whole, but how much the machine adds to them is not known",
+            "the machine was not watched until the end, because of the process that does it "
+            f"(bench.watcher): {machine.problem}; the figures are whole, but how much the machine "
+            "adds to them is not known",
         )
 
 

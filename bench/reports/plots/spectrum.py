@@ -96,7 +96,7 @@ def _caption(record: RunRecord) -> str:
         text += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
     if record.hiccups is not None:
         text += (
-            ". The dotted line is the machine alone: how late a process woke that only slept, as "
-            "percentiles of time and not of tasks"
+            ". The dotted line shows how late a process woke that only slept, as percentiles of "
+            "time and not of tasks"
         )
     return text + "."
