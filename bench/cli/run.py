@@ -148,8 +148,8 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
 
     def require_pinnable(self, scenario: Scenario, url: str | None) -> None:
         """Raises UsageError where the parts of the run cannot be pinned as was asked."""
-        with_others = {"--distributed": self.distributed, **self.starts_several}
-        self.require_cores(scenario, with_others, starts_server=url is None)
+        others = {"--distributed": self.distributed, **self.starts_several}
+        self.require_cores(scenario, others, starts_server=url is None)
 
     @property
     def runs(self) -> int:
@@ -161,11 +161,8 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
         require_within("--restarts", self.restarts, 1, _MOST_RESTARTS)
         require_within("--repeat", self.repeat, 1, _MOST_RESTARTS)
         flag = "--repeat" if self.repeat > 1 else "--restarts"
-        others = {
-            "--distributed": self.distributed,
-            "--keep": self.keep,
-            "--restarts": self.repeat > 1 and self.restarts > 1,
-        }
+        is_mixed = self.repeat > 1 and self.restarts > 1
+        others = {"--distributed": self.distributed, "--keep": self.keep, "--restarts": is_mixed}
         other = next((name for name, is_given in others.items() if is_given), None)
         if self.runs > 1 and other is not None:
             raise UsageError(f"{flag} cannot be combined with {other}; remove one of them")

@@ -63,9 +63,8 @@ def build_record(run: CollectedRun) -> RunRecord:
     resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, steady, arrivals_of(run, window))
     judgement, reasons = verdict.judge(inputs)
-    bound = attribution(
-        run, resources, window, rates, histograms, {reason.code for reason in reasons}
-    )
+    codes = {reason.code for reason in reasons}
+    bound = attribution(run, resources, window, rates, histograms, codes)
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,
