@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench import units
-from bench.measure import arrival_verdict, fault_verdict, priorities, task_rules
-from bench.measure import fault_verdict, machine_rules, priorities, task_rules
+from bench.measure import arrival_verdict, fault_verdict, machine_rules, priorities, task_rules
 from bench.measure.verdict_inputs import (
     ENQUEUED_SHARE,
     Verdict,

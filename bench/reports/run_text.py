@@ -8,8 +8,8 @@ from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
 from bench.records.run_record import NodeCosts, RunRecord, SloResult
-from bench.reports.arrivals_text import arrivals
 from bench.reports import machine_text
+from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.network_text import network_text

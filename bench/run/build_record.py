@@ -63,8 +63,7 @@ def build_record(run: CollectedRun) -> RunRecord:
     resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, steady, arrivals_of(run, window))
     judgement, reasons = verdict.judge(inputs)
-    codes = {reason.code for reason in reasons}
-    bound = attribution(run, resources, window, rates, histograms, codes)
+    bound = attribution(run, resources, window, rates, histograms, {each.code for each in reasons})
     return RunRecord(
         id=run_text(run.run_id),
         started_at=run.started_at,

@@ -9,9 +9,8 @@ from bench.measure.priorities import Inversion
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
-from bench.reports import fault_rows, run_columns, run_text
-from bench.reports.arrivals_text import arrivals
 from bench.reports import fault_rows, machine_text, run_columns, run_text
+from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
