@@ -76,7 +76,9 @@ def test_periods_in_which_the_quota_was_used_up_are_read_where_it_applies(
 ) -> None:
     groups.write("a/cpu.stat", "usage_usec 17\nnr_periods 40\nnr_throttled 12\nthrottled_usec 9\n")
     times = machine.read(CpuQuota(0.5, groups.root / "a"))
-    assert (times.periods, times.throttled_periods) == (40, 12)
+    assert (times.periods, times.throttled_periods, times.throttled_s) == (40, 12, 9e-6)
+    groups.write("b/cpu.stat", "nr_periods 4\nnr_throttled 1\nthrottled_time 5000\n")  # version 1
+    assert machine.read(CpuQuota(0.5, groups.root / "b")).throttled_s == 5e-6
     assert (machine.read(None).periods, machine.read(None).throttled_periods) == (0, 0)
 
 
@@ -109,7 +111,7 @@ def test_only_the_cores_that_the_run_may_use_count(
     monkeypatch: pytest.MonkeyPatch, usable: set[int], user_s: float
 ) -> None:
     rows = [Core(1, 0, 0), Core(10, 0, 0), Core(100, 0, 0)]
-    monkeypatch.setattr(machine, "_usable", lambda: usable)
+    monkeypatch.setattr(machine, "usable", lambda: usable)
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: rows)
     assert machine.read(None).user_s == user_s
 
@@ -120,4 +122,15 @@ def test_the_description_says_how_many_cores_may_be_used(groups: ControlGroups) 
     found = machine.describe()
     assert found["usable_cores"] == machine.cores()
     assert found["cpu_quota_cores"] == 1.5
-    assert set(found) == {"usable_cores", "cpu_quota_cores", "governor", "clock_source"}
+    assert set(found) == {"usable_cores", "cpu_quota_cores", "governor", "clock_source", "smt"}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1\n", True), ("0\n", False), (None, None)])
+def test_whether_cores_share_execution_units_is_read_where_the_system_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, expected: bool | None
+) -> None:
+    file = tmp_path / "active"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr(machine, "_SMT", file)
+    assert machine.describe()["smt"] is expected
