@@ -8,7 +8,7 @@ them have counted can be added at any time.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,11 +23,13 @@ MOST_SLICES = 512
 MOST_DOUBLINGS = 26
 """How often slices may become twice as wide: they then reach further than a run can last."""
 _COUNT_AT = 8192
-"""Number of latencies that are counted together."""
-_MERGE_AT = 16
-"""Number of counted lots that are merged into one."""
-_CODE_BITS, _SLICE_BITS = 16, 16
+"""Number of latencies that are counted together, and most buckets of a lot that is merged."""
+_CODE_BITS, _SLICE_BITS = 14, 9
+_KEY_BITS = _CODE_BITS + _SLICE_BITS
+_SLICES = (1 << _SLICE_BITS) - 1
 _LAST_SLICE = (1 << 31) - 1
+_PER_QUEUE = 1 << 44
+"""Distance between the numbers of the same slice of two queues, before they are counted."""
 _MANTISSA_BITS = 8
 _BELOW_ONE = 1022 << _MANTISSA_BITS
 """The code of 0.5 before it is shifted, so that 0 has the code 0 and 1 the code 256."""
@@ -44,22 +46,24 @@ def codes_of(values_us: Integers) -> Integers:
 
 
 class SlicedHistograms(msgspec.Struct, frozen=True):
-    """The slices of one interval, packed to be sent to another process.
+    """The slices of one interval and queue index, packed to be sent to another process.
 
-    ``keys`` are the differences between ascending keys as 64-bit integers, and ``counts`` 32-bit
-    integers, one for each key; both are compressed. A key is a queue index, a slice and a bucket.
+    ``keys`` are 32-bit integers, each a slice and a bucket, and ``counts`` as many 32-bit integers,
+    which are compressed, because most of them are one. A key may come several times.
     """
 
-    keys: bytes = b""
-    counts: bytes = b""
+    interval: str
+    queue: int
+    keys: bytes
+    counts: bytes
 
 
 class SlicedLatencies(msgspec.Struct, frozen=True):
-    """The latencies of one process by interval; the slices are ``BASE_WIDTH_US`` wide, doubled
-    ``doublings`` times."""
+    """The latencies of one process; the slices are ``BASE_WIDTH_US`` wide, doubled ``doublings``
+    times."""
 
     doublings: int = 0
-    by_interval: dict[str, SlicedHistograms] = {}
+    parts: list[SlicedHistograms] = []
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,29 @@ class SliceCounts:
         return cast(Floats, found)
 
 
+@dataclass(frozen=True)
+class _Lot:
+    """The different keys (n,), ascending, of latencies that were counted together, and how often
+    each comes. A key is a queue index, a slice and a bucket."""
+
+    doublings: int
+    keys: Integers
+    counts: Integers
+
+    def widened(self, doublings: int) -> Integers:
+        """The keys (n,), in slices of the width after so many doublings."""
+        if doublings == self.doublings:
+            return self.keys
+        slices = self.keys >> _CODE_BITS & _SLICES
+        wider = slices >> (doublings - self.doublings)
+        return self.keys + ((wider - slices) << _CODE_BITS)
+
+
 class SliceRecorder:
     """Counts latencies by interval, queue index and slice.
 
     Latencies are kept until many have come together: a lot costs hardly more than one of them.
+    What was counted is merged only in small lots, because a long pause would delay tasks.
     """
 
     def __init__(self, start_us: int) -> None:
@@ -99,18 +122,18 @@ class SliceRecorder:
         self._waiting: dict[str, list[tuple[Integers, Integers]]] = {}
         self._single: dict[str, list[tuple[int, int]]] = {}
         self._sizes: dict[str, int] = {}
-        self._counted: dict[str, list[tuple[Integers, Integers]]] = {}
+        self._lots: dict[str, list[_Lot]] = {}
 
     def slices_of(self, due_us: Integers) -> Integers:
         """Returns the slices (n,), of the width at the beginning, of these due times (n,)."""
-        return np.clip((due_us - self._start_us) // BASE_WIDTH_US, 0, _LAST_SLICE)
+        return (due_us - self._start_us) // BASE_WIDTH_US
 
     def record(
         self, interval: str, queues: Integers | int, slices: Integers, values_us: Integers
     ) -> None:
         """Records latencies (n,) of tasks of one queue or of queues (n,) in slices (n,). Neither
         array may be changed afterwards."""
-        places = slices + (queues << 32) if isinstance(queues, np.ndarray) or queues else slices
+        places = _places(queues, slices)
         self._waiting.setdefault(interval, []).append((places, values_us))
         size = self._sizes.get(interval, 0) + len(values_us)
         self._sizes[interval] = size
@@ -119,9 +142,9 @@ class SliceRecorder:
 
     def record_one(self, interval: str, queue: int, value_us: int, due_us: int) -> None:
         """Records the latency of one task."""
-        number = min(max((due_us - self._start_us) // BASE_WIDTH_US, 0), _LAST_SLICE)
+        number = (due_us - self._start_us) // BASE_WIDTH_US
         single = self._single.setdefault(interval, [])
-        single.append(((queue << 32) + number, value_us))
+        single.append((queue * _PER_QUEUE + number, value_us))
         if len(single) >= _COUNT_AT:
             self._count(interval)
 
@@ -129,12 +152,12 @@ class SliceRecorder:
         """Returns everything so far, as it is sent to the run's main process."""
         for interval in {*self._waiting, *self._single}:
             self._count(interval)
-        for lots in self._counted.values():
-            _merge(lots)
-        return SlicedLatencies(
-            self._doublings,
-            {name: _pack(*lots[0]) for name, lots in self._counted.items() if lots},
-        )
+        parts = [
+            part
+            for interval, lots in self._lots.items()
+            for part in _packed(interval, lots, self._doublings)
+        ]
+        return SlicedLatencies(self._doublings, parts)
 
     def _count(self, interval: str) -> None:
         waiting = self._waiting.pop(interval, [])
@@ -142,85 +165,74 @@ class SliceRecorder:
         if single := self._single.pop(interval, []):
             columns = np.array(single, np.int64)
             waiting.append((columns[:, 0], columns[:, 1]))
-        if not waiting:
-            return
         places = np.concatenate([each for each, _ in waiting])
         codes = codes_of(np.concatenate([each for _, each in waiting]))
-        slices = places & 0xFFFFFFFF
+        queues = (places + _PER_QUEUE // 2) // _PER_QUEUE
+        slices = np.clip(places - queues * _PER_QUEUE, 0, _LAST_SLICE)
         while int(slices.max()) >> self._doublings >= MOST_SLICES:
             self._doublings += 1
-            for lots in self._counted.values():
-                lots[:] = [(_widened(keys, 1), counts) for keys, counts in lots]
-                _merge(lots)
         slices >>= self._doublings
-        keys = (places >> 32 << _SLICE_BITS | slices) << _CODE_BITS | codes
-        lots = self._counted.setdefault(interval, [])
-        lots.append(_distinct(keys))
-        if len(lots) >= _MERGE_AT:
-            _merge(lots)
+        keys = (queues << _SLICE_BITS | slices) << _CODE_BITS | codes
+        lots = self._lots.setdefault(interval, [])
+        lots.append(_Lot(self._doublings, *_distinct(keys)))
+        while len(lots) > 1 and len(lots[-1].keys) + len(lots[-2].keys) <= _COUNT_AT:
+            lots[-2:] = [_merged(lots[-2:], self._doublings)]
+
+
+def _places(queues: Integers | int, slices: Integers) -> Integers:
+    """A queue and a slice, which is perhaps negative or too high, as one number (n,)."""
+    if isinstance(queues, int):
+        return slices + queues * _PER_QUEUE if queues else slices
+    return slices + queues * _PER_QUEUE
 
 
 def _distinct(keys: Integers) -> tuple[Integers, Integers]:
     """The different keys, ascending, and how often each comes."""
+    if int(keys.max()) < 1 << 32:  # as good as always; sorting then takes half the time
+        keys = keys.astype(np.uint32)
     keys.sort()
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    return keys[first], np.diff(first, append=len(keys))
+    ends = np.append(np.flatnonzero(keys[1:] != keys[:-1]) + 1, len(keys))
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
+    return keys[ends - 1].astype(np.int64), counts
 
 
-def _merge(lots: list[tuple[Integers, Integers]]) -> None:
-    """Make one lot of several, in place."""
-    if not lots:
-        return
-    keys = np.concatenate([each for each, _ in lots])
-    counts = np.concatenate([each for _, each in lots])
+def _merged(lots: Sequence[_Lot], doublings: int) -> _Lot:
+    keys = np.concatenate([each.widened(doublings) for each in lots])
+    counts = np.concatenate([each.counts for each in lots])
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
-    first = np.flatnonzero(np.diff(keys, prepend=-1))
-    lots[:] = [(keys[first], np.add.reduceat(counts[order], first))]
+    first = np.append(0, np.flatnonzero(keys[1:] != keys[:-1]) + 1)
+    return _Lot(doublings, keys[first], np.add.reduceat(counts[order], first))
 
 
-def _widened(keys: Integers, doublings: int) -> Integers:
-    """The keys in slices that are twice as wide, ``doublings`` times."""
-    codes = keys & ((1 << _CODE_BITS) - 1)
-    slices = keys >> _CODE_BITS & ((1 << _SLICE_BITS) - 1)
-    queues = keys >> (_CODE_BITS + _SLICE_BITS)
-    return (queues << _SLICE_BITS | slices >> doublings) << _CODE_BITS | codes
+def _packed(interval: str, lots: Sequence[_Lot], doublings: int) -> Iterable[SlicedHistograms]:
+    keys = np.concatenate([each.widened(doublings) for each in lots])
+    counts = np.concatenate([each.counts for each in lots])
+    queues = keys >> _KEY_BITS
+    for queue in range(int(queues.max()) + 1):
+        is_own = queues == queue
+        if is_own.any():
+            own = keys[is_own] & ((1 << _KEY_BITS) - 1)
+            yield SlicedHistograms(
+                interval,
+                queue,
+                own.astype("<u4").tobytes(),
+                zlib.compress(counts[is_own].astype("<u4").tobytes(), 1),
+            )
 
 
-def _pack(keys: Integers, counts: Integers) -> SlicedHistograms:
-    steps = np.diff(keys, prepend=0)
-    return SlicedHistograms(
-        zlib.compress(steps.astype("<i8").tobytes(), 1),
-        zlib.compress(counts.astype("<u4").tobytes(), 1),
-    )
-
-
-_MOST_ENTRIES = 1 << 22
-"""Most buckets with samples of one interval that a report of another process may have."""
-
-
-def _unpack(packed: SlicedHistograms) -> tuple[Integers, Integers]:
-    """The keys (n,), ascending, and counts (n,). Raises ValueError where they are damaged."""
-    steps = np.frombuffer(_decompressed(packed.keys, 8), "<i8")
-    counts = np.frombuffer(_decompressed(packed.counts, 4), "<u4")
-    if len(steps) != len(counts) or (len(steps) and (steps[0] < 0 or (steps[1:] <= 0).any())):
-        raise ValueError("its slices are damaged")
-    keys = np.cumsum(steps, dtype=np.int64)
-    if len(keys) and keys[-1] < 0:
-        raise ValueError("its slices are damaged")
-    return keys, counts.astype(np.int64)
-
-
-def _decompressed(data: bytes, size: int) -> bytes:
-    """At most as many bytes as entries of this size may have. Raises ValueError for others."""
+def _unpacked(packed: SlicedHistograms) -> tuple[Integers, Integers]:
+    """The keys (n,) and counts (n,). Raises ValueError where they are damaged."""
     decompressor = zlib.decompressobj()
     try:
-        found = decompressor.decompress(data, size * _MOST_ENTRIES)
+        counts = decompressor.decompress(packed.counts, len(packed.keys) + 1)
     except zlib.error:
-        raise ValueError("its slices are damaged") from None
-    if not decompressor.eof or len(found) % size:
+        counts = b""
+    if len(counts) != len(packed.keys) or len(packed.keys) % 4 or not decompressor.eof:
         raise ValueError("its slices are damaged")
-    return found
+    keys = np.frombuffer(packed.keys, "<u4").astype(np.int64)
+    return keys, np.frombuffer(counts, "<u4").astype(np.int64)
 
 
 def require_possible(sliced: SlicedLatencies, queues: int) -> dict[str, int]:
@@ -230,19 +242,19 @@ def require_possible(sliced: SlicedLatencies, queues: int) -> dict[str, int]:
     """
     if not 0 <= sliced.doublings <= MOST_DOUBLINGS:
         raise ValueError("its slices have a width that cannot be")
-    found = {}
-    for interval, packed in sliced.by_interval.items():
-        keys, counts = _unpack(packed)
-        if len(keys) and int(keys[-1]) >> (_CODE_BITS + _SLICE_BITS) >= queues:
+    found: dict[str, int] = {}
+    for part in sliced.parts:
+        if not 0 <= part.queue < queues:
             raise ValueError("it has slices of a queue that the run does not have")
-        if ((keys >> _CODE_BITS & ((1 << _SLICE_BITS) - 1)) >= MOST_SLICES).any():
+        keys, counts = _unpacked(part)
+        if len(keys) and int(keys.max()) >> _CODE_BITS >= MOST_SLICES:
             raise ValueError("it has too many slices")
-        found[interval] = int(counts.sum())
+        found[part.interval] = found.get(part.interval, 0) + int(counts.sum())
     return found
 
 
 def together(
-    several: Iterable[SlicedLatencies], interval: str, queues: Sequence[int]
+    several: Iterable[SlicedLatencies], interval: str, queues: Collection[int]
 ) -> SliceCounts:
     """Returns the slices of several processes, of one interval and the queues with these indices.
 
@@ -252,14 +264,12 @@ def together(
     doublings = max((each.doublings for each in chosen), default=0)
     slices, codes, counts = [], [], []
     for each in chosen:
-        if interval in each.by_interval:
-            keys, number = _unpack(each.by_interval[interval])
-            is_chosen = np.isin(keys >> (_CODE_BITS + _SLICE_BITS), queues)
-            keys, number = keys[is_chosen], number[is_chosen]
-            own = keys >> _CODE_BITS & ((1 << _SLICE_BITS) - 1)
-            slices.append(own >> (doublings - each.doublings))
-            codes.append(keys & ((1 << _CODE_BITS) - 1))
-            counts.append(number)
+        for part in each.parts:
+            if part.interval == interval and part.queue in queues:
+                keys, number = _unpacked(part)
+                slices.append(keys >> (_CODE_BITS + doublings - each.doublings))
+                codes.append(keys & ((1 << _CODE_BITS) - 1))
+                counts.append(number)
     none = [np.empty(0, np.int64)]
     return SliceCounts(
         BASE_WIDTH_US << doublings,
