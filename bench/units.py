@@ -183,6 +183,18 @@ def format_duration(seconds: float | None) -> str:
     return f"{seconds / 60:.1f} min"
 
 
+def format_duration_in_unit_of(seconds: float, other_s: float) -> str:
+    """A number without a unit, which is that of ``other_s``, with two digits: ``0.21`` beside
+    ``3.14 ms``."""
+    unit = format_duration(other_s).rpartition(" ")[2]
+    value = seconds / _UNIT_S[unit]
+    decimals = 0 if unit == "µs" else max(1 - math.floor(math.log10(value)), 0) if value else 0
+    return f"{value:.{min(decimals, 3)}f}"
+
+
+_UNIT_S = {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
+
+
 def format_rate(per_second: float | None) -> str:
     """``5,000/s``; with one decimal below 100."""
     if per_second is None:

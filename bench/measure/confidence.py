@@ -42,7 +42,10 @@ FEWEST_PERIODS = 10.0
 MANY_PERIODS = 18.0
 """From here, and below by up to ``_WIDER``, the interval is not made wider."""
 _WIDER = 1.1
-FEWEST_RATE_BINS = 40
+FEWEST_RATE_BINS = 80
+"""Bins from which the interval of a rate is given."""
+_MORE_WITH_FEW_BINS = 2.0
+"""Of fewer bins than ``GROUPS``, fewer periods are asked for, but not in proportion."""
 
 SHORT, TAIL, PERIODS = "short", "tail", "periods"
 """Why there is no interval: the run was too short to be divided, too few samples lie beyond the
@@ -132,14 +135,25 @@ def percentile_interval(
     if groups is None:
         needs_s = (GROUPS + 1) * sliced.width_us / 1e6
         return ConfidenceInterval(withheld=SHORT, needs_s=needs_s)
-    effect, periods = _design_effect(groups, value_us)
-    if periods < FEWEST_PERIODS:
-        return ConfidenceInterval(withheld=PERIODS, periods=periods)
-    half = _factor(periods) * math.sqrt(effect * share * (1 - share) * count)
-    low, high = math.ceil(share * count - half), math.floor(share * count + half) + 1
+    shown = _shown(groups, value_us)
+    if shown.periods < FEWEST_PERIODS:
+        return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
+    low, high = ranks(count, share, shown)
     if low < 1 or high > count:
-        return ConfidenceInterval(withheld=TAIL, needs_s=length_s * (half / beyond) ** 2)
+        needs_s = length_s * ((high - share * count) / beyond) ** 2
+        return ConfidenceInterval(withheld=TAIL, needs_s=needs_s)
     return ConfidenceInterval(low=_ranked_s(histogram, low), high=_ranked_s(histogram, high))
+
+
+def ranks(count: int, share: float, shown: Dependence) -> tuple[int, int]:
+    """Returns the ranks, from 1, of the ends of a percentile's interval among ``count`` samples;
+    beyond the first or the last sample where they do not bound it.
+
+    ``shown`` is what ``design_effect`` found for the percentile that has this share of the samples
+    below it.
+    """
+    half = _factor(shown.periods) * math.sqrt(shown.variance * share * (1 - share) * count)
+    return math.ceil(share * count - half), math.floor(share * count + half) + 1
 
 
 def _ranked_s(histogram: Histogram, rank: int) -> float:
@@ -173,25 +187,34 @@ def _grouped(sliced: SliceCounts, window_us: tuple[int, int]) -> _Groups | None:
     return _Groups(sliced, int(stop), begins)
 
 
-def _design_effect(groups: _Groups, value_us: int) -> tuple[float, float]:
-    """By how many times the variance of the share above a value is larger than that of as many
-    independent samples, and the effective number of periods that decide it.
+def design_effect(above: Floats, counts: Floats) -> Dependence | None:
+    """Returns by how many times the variance of the number of samples above a value is larger than
+    that of as many independent samples.
 
-    Of the two ends of the value's bucket, that counts which has the larger effect.
+    Of each group (GROUPS,), ``above`` is the number of samples above the value and ``counts`` that
+    of all samples. None if all or none of them are above.
     """
+    share = float(above.sum() / max(counts.sum(), 1.0))
+    independent = share * (1 - share) * float(counts.sum())
+    if independent <= 0:
+        return None
+    shown = dependence(above - share * counts)
+    return Dependence(shown.variance / independent, shown.periods)
+
+
+def _shown(groups: _Groups, value_us: int) -> Dependence:
+    """The design effect of the share above a value: the larger one of the two ends of the value's
+    bucket, and the smaller number of periods."""
     counts = groups.sums(groups.sliced.totals(groups.stop))
     code = int(codes_of(np.array([value_us]))[0])
-    found = []
-    for end in (code, code + 1):
-        above = groups.sums(groups.sliced.at_least(end, groups.stop))
-        share = float(above.sum() / max(counts.sum(), 1.0))
-        independent = share * (1 - share) * float(counts.sum())
-        if independent > 0:
-            shown = dependence(above - share * counts)
-            found.append((shown.variance / independent, shown.periods))
+    ends = [
+        design_effect(groups.sums(groups.sliced.at_least(end, groups.stop)), counts)
+        for end in (code, code + 1)
+    ]
+    found = [each for each in ends if each is not None]
     if not found:  # all samples are alike
-        return 1.0, MANY_PERIODS
-    return max(effect for effect, _ in found), min(periods for _, periods in found)
+        return Dependence(1.0, MANY_PERIODS)
+    return Dependence(max(each.variance for each in found), min(each.periods for each in found))
 
 
 def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
@@ -205,8 +228,10 @@ def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
     if not deviations.any():
         return ConfidenceInterval(low=mean / bin_s, high=mean / bin_s)
     shown = dependence(deviations)
-    scale = min(len(counts) / GROUPS, 1.0)
-    enough, many = FEWEST_PERIODS * scale, MANY_PERIODS * scale
+    enough, many = (
+        min(periods, periods * len(counts) / GROUPS + _MORE_WITH_FEW_BINS)
+        for periods in (FEWEST_PERIODS, MANY_PERIODS)
+    )
     if shown.periods < enough:
         return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
     half = _factor(shown.periods, enough, many) * math.sqrt(shown.variance) / len(counts)

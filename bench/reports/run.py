@@ -11,12 +11,16 @@ from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import fault_rows, next_steps, run_columns, run_text
+from bench.reports import confidence_text, fault_rows, next_steps, run_columns, run_text
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.tables import fitting, plain_table
 
 _FEW_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("max", "max_s"))
+_SOME_PERCENTILES = (("p50", "p50_s"), ("p99", "p99_s"), ("p99.9", "p999_s"), ("max", "max_s"))
 _WIDE = 98
+_WIDE_WITH_MARGINS = 118
+_ALL_FROM = {False: 70, True: 90}
+"""Width from which all percentiles fit, by whether they have margins."""
 _WITH_MOMENTS = 120
 _MOST_LEDGER_COLUMNS = 7
 _MEDIUM = 70
@@ -48,6 +52,7 @@ def render(record: RunRecord, path: Path | None, width: int) -> Iterable[Rendera
         if table.row_count:  # a heading over nothing says nothing
             yield ""
             yield table
+    yield from (Text(line, style="dim") for line in confidence_text.lines(record))
     yield ""
     yield from _ledger(record, width)
     yield from _faults(record, width)
@@ -73,8 +78,9 @@ def _objectives(record: RunRecord) -> Iterable[Text]:
 
 
 def _intervals(record: RunRecord, width: int) -> Table:
-    explains = width >= _WIDE
-    percentiles = run_columns.PERCENTILES if width >= _MEDIUM else _FEW_PERCENTILES
+    has_margins = confidence_text.has_margins(record)
+    explains = width >= (_WIDE_WITH_MARGINS if has_margins else _WIDE)
+    percentiles = _columns(width, _ALL_FROM[has_margins])
     table = plain_table("interval", *([""] if explains else []), text_columns=1 + explains)
     _add_numbers(table, percentiles)
     for interval, meaning in run_columns.INTERVALS.items():
@@ -87,7 +93,7 @@ def _intervals(record: RunRecord, width: int) -> Table:
 
 
 def _queues(record: RunRecord, width: int) -> Table:
-    percentiles = run_columns.PERCENTILES if width >= _WIDE else _FEW_PERCENTILES
+    percentiles = _columns(width, _WIDE)
     table = plain_table("queue", "interval", text_columns=2)
     _add_numbers(table, percentiles)
     for queue in record.queues:
@@ -99,6 +105,13 @@ def _queues(record: RunRecord, width: int) -> Table:
                 table.add_row("" if shown else queue, interval, *figures)
                 shown = True
     return table
+
+
+def _columns(width: int, all_from: int) -> Sequence[tuple[str, str]]:
+    """Returns the percentiles that fit: all of them from this width."""
+    if width >= all_from:
+        return run_columns.PERCENTILES
+    return _FEW_PERCENTILES if width < _MEDIUM else _SOME_PERCENTILES
 
 
 def _add_numbers(table: Table, percentiles: Sequence[tuple[str, str]]) -> None:

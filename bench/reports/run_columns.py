@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bench import units
 from bench.records.run_record import LatencySummary, RunRecord
+from bench.reports import confidence_text
 from bench.workload import metrics
 
 _SHOWN = (
@@ -45,8 +45,9 @@ _COUNTED_IF_ANY = (
 def percentiles(
     summary: LatencySummary, columns: Sequence[tuple[str, str]] = PERCENTILES
 ) -> list[str]:
-    """Returns one duration per column; ``columns`` are pairs of a heading and a field."""
-    return [units.format_duration(getattr(summary, field)) for _, field in columns]
+    """Returns one duration per column, with its margin where that is known; ``columns`` are pairs
+    of a heading and a field."""
+    return [confidence_text.duration(summary, field) for _, field in columns]
 
 
 def ledger_columns(record: RunRecord) -> list[str]:

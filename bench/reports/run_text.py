@@ -8,7 +8,7 @@ from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
 from bench.records.run_record import NodeCosts, RunRecord, SloResult
-from bench.reports import machine_text
+from bench.reports import confidence_text, machine_text
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
@@ -40,8 +40,8 @@ def summary(record: RunRecord) -> str:
     end_to_end = record.latency["e2e"][ALL_QUEUES]
     if end_to_end.count:
         text += (
-            f", end to end p50 {units.format_duration(end_to_end.p50_s)}"
-            f" and p99 {units.format_duration(end_to_end.p99_s)}"
+            f", end to end p50 {confidence_text.duration(end_to_end, 'p50_s')}"
+            f" and p99 {confidence_text.duration(end_to_end, 'p99_s')}"
         )
     return text
 
@@ -50,7 +50,7 @@ def throughput(record: RunRecord) -> Iterator[str]:
     """Yields what was offered, enqueued and completed, and how it was measured, a line each."""
     warm = warmup(record)
     yield (
-        f"{offered(record)} · {units.format_rate(record.rates.enqueued_per_s)} enqueued"
+        f"{offered(record)} · {_rate(record, 'enqueued_per_s')} enqueued"
         f" · {completed(record) or no_completions(record)}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warm}' if warm else ''}"
@@ -215,7 +215,13 @@ def _counters(observation: Observation) -> str:
 def completed_rate(record: RunRecord) -> str:
     """Returns the rate of completed tasks: ``850/s``, or ``at least 800/s``."""
     bound = "at least " if record.counts.outcome_unknown else ""
-    return f"{bound}{units.format_rate(record.rates.completed_per_s)}"
+    return f"{bound}{_rate(record, 'completed_per_s')}"
+
+
+def _rate(record: RunRecord, field: str) -> str:
+    """A rate with its margin where that is known."""
+    rates = record.rates
+    return confidence_text.rate(getattr(rates, field), rates.confidence.get(field))
 
 
 def machine(record: RunRecord) -> str:

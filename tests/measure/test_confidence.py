@@ -155,6 +155,6 @@ def test_rates() -> None:
     assert found.high is not None
     assert found.low < 1000 < found.high
     assert found.high - found.low == pytest.approx(2 * 2.35 * np.sqrt(100 / 100) * 10, rel=0.6)
-    assert rate_interval([100] * 50, 0.1) == ConfidenceInterval(low=1000.0, high=1000.0)
-    assert rate_interval([100] * 39, 0.1).withheld == SHORT
+    assert rate_interval([100] * 80, 0.1) == ConfidenceInterval(low=1000.0, high=1000.0)
+    assert rate_interval([100] * 79, 0.1).withheld == SHORT
     assert rate_interval([100] * 90 + [0] * 10, 0.1).withheld == PERIODS

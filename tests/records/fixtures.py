@@ -6,10 +6,12 @@ from statistics import NormalDist
 
 import msgspec
 
+from bench.measure.confidence import TAIL, ConfidenceInterval
 from bench.measure.faults import FaultOutcome
 from bench.measure.histogram import Histogram, merged
 from bench.measure.ledger import Counts, total
 from bench.records.run_record import (
+    PERCENTILE_FIELDS,
     ClockInfo,
     LatencySummary,
     Rates,
@@ -43,7 +45,10 @@ _WAIT_US = {HIGH: (1200, 0.9), DEFAULT: (3500, 1.0), LOW: (20_000, 1.1)}
 def example_record() -> RunRecord:
     """A valid run of three sub-queues with one warning and a missed objective: the same always."""
     counts = {queue: _counts(queue) for queue in QUEUES}
-    latency = {interval: dict(queues) for interval, queues in _latency().items()}
+    latency = {
+        interval: {queue: _sure(each) for queue, each in queues.items()}
+        for interval, queues in _latency().items()
+    }
     e2e = latency["e2e"]
     return RunRecord(
         id=RUN_ID,
@@ -92,7 +97,15 @@ def example_record() -> RunRecord:
         attribution="not CPU-bound: server, workers and producers all had spare CPU time",
         counts=total(counts.values()),
         queues=counts,
-        rates=Rates(asked_per_s=850.0, enqueued_per_s=850.0, completed_per_s=848.7),
+        rates=Rates(
+            asked_per_s=850.0,
+            enqueued_per_s=850.0,
+            completed_per_s=848.7,
+            confidence={
+                "enqueued_per_s": ConfidenceInterval(low=849.0, high=851.0),
+                "completed_per_s": ConfidenceInterval(low=840.1, high=857.3),
+            },
+        ),
         latency=latency,
         series=_series(),
         resources=Resources(
@@ -272,3 +285,21 @@ def faulty_record() -> RunRecord:
     return msgspec.structs.replace(
         example_record(), faults=[stalled, killed, restarted, missing], slo=[]
     )
+
+
+def _sure(each: LatencySummary) -> LatencySummary:
+    """With an interval for each percentile, except those with few samples beyond."""
+    confidence: dict[str, ConfidenceInterval] = {}
+    for name, percent in PERCENTILE_FIELDS.items():
+        value: float | None = getattr(each, name)
+        beyond = each.count * (1 - percent / 100)
+        if value is None:
+            continue
+        if beyond < 20:
+            needs_s = 10.0 * 20 / beyond
+            confidence[name] = ConfidenceInterval(withheld=TAIL, needs_s=round(needs_s, 1))
+        else:
+            share = 1 / math.sqrt(beyond)
+            low, high = value * (1 - share / 2), value * (1 + share)
+            confidence[name] = ConfidenceInterval(low=round(low, 7), high=round(high, 7))
+    return msgspec.structs.replace(each, confidence=confidence)

@@ -49,7 +49,7 @@ def test_a_healthy_run_is_valid_and_every_part_of_the_record_is_there() -> None:
     assert (record.environment, record.server) == ({"cores": 8}, {"product": "valkey"})
     assert record.counts == Counts(due=100, enqueued=100, completed=100)
     assert record.queues == {QUEUE: record.counts}
-    short = ConfidenceInterval(withheld="short", needs_s=4.0)
+    short = ConfidenceInterval(withheld="short", needs_s=8.0)
     assert record.rates == run_record.Rates(
         *(100.0, 100.0, 100.0, 100.0),
         dict.fromkeys(("enqueued_per_s", "finished_per_s", "completed_per_s"), short),

@@ -9,7 +9,7 @@ from bench.measure.priorities import Inversion
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
-from bench.reports import fault_rows, machine_text, run_columns, run_text
+from bench.reports import confidence_text, fault_rows, machine_text, run_columns, run_text
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.reports.html import facts
@@ -50,6 +50,7 @@ def section(record: RunRecord) -> Section:
             "checks": _checks(record),
             "observed": run_text.observed(record),
             "intervals": _intervals(record),
+            "confidence": [*confidence_text.lines(record)],
             "queues": _queues(record),
             "priorities": priority_lines(record),
             "costs": _costs(record),
@@ -86,7 +87,7 @@ def answer(record: RunRecord) -> str:
         return f"{text}; no latency was measured.{end}"
     what = "end-to-end latency" if interval == "e2e" else "the server's acknowledgement took"
     verb = " was" if interval == "e2e" else ""
-    median, p99 = units.format_duration(summary.p50_s), units.format_duration(summary.p99_s)
+    median, p99 = (confidence_text.duration(summary, each) for each in ("p50_s", "p99_s"))
     return f"{text}; {what}{verb} {median} at p50 and {p99} at p99.{end}"
 
 
@@ -100,8 +101,8 @@ def _figures(record: RunRecord) -> dict[str, str]:
     return {
         "enqueued": units.format_rate(record.rates.enqueued_per_s),
         "completed": run_text.completed_rate(record),
-        f"{interval} p50": units.format_duration(summary.p50_s),
-        f"{interval} p99": units.format_duration(summary.p99_s),
+        f"{interval} p50": confidence_text.duration(summary, "p50_s"),
+        f"{interval} p99": confidence_text.duration(summary, "p99_s"),
         "started": timestamps.readable(record.started_at),
     }
 

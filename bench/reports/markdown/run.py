@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from bench import units
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import fault_rows, run_columns, run_text
+from bench.reports import confidence_text, fault_rows, run_columns, run_text
 from bench.reports.figures import counted
 from bench.reports.markdown.marks import code, command_line, escaped, folded, small, table
 
@@ -30,6 +30,8 @@ def _parts(record: RunRecord) -> Iterator[str]:
     yield from (f"{escaped(line)}  " for line in run_text.throughput(record))
     yield ""
     yield from _intervals(record)
+    yield ""
+    yield from map(small, confidence_text.lines(record))
     yield ""
     if len(record.queues) > 1:
         yield from folded("latency of each sub-queue", _queues(record))

@@ -9,8 +9,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench import units
 from bench.analysis.spectrum import spectrum
+from bench.measure.confidence import ConfidenceInterval
 from bench.names import ALL_QUEUES
-from bench.records.run_record import RunRecord
+from bench.records.run_record import PERCENTILE_FIELDS, RunRecord
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 
@@ -36,6 +37,7 @@ def spectrum_picture(record: RunRecord, banner: str) -> Picture:
             if is_head:
                 style |= {"linewidth": 5, "alpha": 0.65, "marker": "", "zorder": 1.5}
                 _annotate_maximum(axes, curve[-1])
+                _band(axes, record, name)
             lines += axes.plot(*zip(*curve, strict=True), label=name, **style)
         if hiccups:
             lines += axes.plot(*zip(*hiccups, strict=True), label="hiccups", **_MACHINE)
@@ -61,6 +63,25 @@ def _annotate_maximum(axes: Axes, end: tuple[float, float]) -> None:
         ha="right",
     )
     axes.plot(*end, "o", color=canvas.BLUE, markersize=7)
+
+
+def _band(axes: Axes, record: RunRecord, interval: str) -> None:
+    """Shade the confidence intervals, between neighbouring percentiles that have one."""
+    summary = record.latency[interval][ALL_QUEUES]
+    inverses = [1 / (1 - percent / 100) for percent in PERCENTILE_FIELDS.values()]
+    none = ConfidenceInterval()
+    found = [summary.confidence.get(field, none) for field in PERCENTILE_FIELDS]
+    lows = [math.nan if each.low is None else each.low for each in found]
+    highs = [math.nan if each.high is None else each.high for each in found]
+    axes.fill_between(inverses, lows, highs, color=canvas.BLUE, alpha=0.25, linewidth=0, zorder=1)
+    for inverse, low, high in zip(inverses, lows, highs, strict=True):
+        axes.plot([inverse] * 2, [low, high], color=canvas.BLUE, linewidth=2, alpha=0.6, zorder=1)
+
+
+def _has_band(record: RunRecord) -> bool:
+    summaries = (record.latency[name][ALL_QUEUES] for name in _INTERVALS if name in record.latency)
+    first = next((each for each in summaries if each.count), None)
+    return first is not None and any(each.is_known for each in first.confidence.values())
 
 
 def _curve(record: RunRecord, interval: str) -> list[tuple[float, float]]:
@@ -94,6 +115,8 @@ def _caption(record: RunRecord) -> str:
         text += "; the true latency of each task lies between e2e_earliest and e2e"
     elif record.latency["e2e"][ALL_QUEUES].count and not record.scenario.is_closed_loop:
         text += "; where e2e lies above e2e_from_send, tasks were late before they were sent"
+    if _has_band(record):
+        text += "; the band is the 95% confidence interval of the wide line"
     if record.hiccups is not None:
         text += (
             ". The dotted line shows how late a process woke that only slept, as percentiles of "
