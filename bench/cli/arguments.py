@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -38,10 +39,9 @@ _WITHOUT_VALUE = {"--pin": "--pin=auto"}
 def with_values(arguments: Sequence[str]) -> list[str]:
     """Returns the arguments with a value for each flag that may stand without one, and does: at the
     end, or before another flag."""
-    following = [*arguments[1:], "--"]
     return [
         _WITHOUT_VALUE.get(each, each) if after.startswith("-") else each
-        for each, after in zip(arguments, following, strict=True)
+        for each, after in zip_longest(arguments, arguments[1:], fillvalue="--")
     ]
 
 
