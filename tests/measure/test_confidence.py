@@ -115,6 +115,7 @@ def test_latencies_that_are_all_alike_are_known_exactly() -> None:
     assert (found.low, found.high) == (0.002, 0.002)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 50_000), min_size=200, max_size=600), st.sampled_from([50.0, 90.0]))
 def test_an_interval_includes_the_percentile_itself(values: list[int], percent: float) -> None:
     values_us = np.array(values, np.int64)

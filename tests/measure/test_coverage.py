@@ -9,7 +9,7 @@ from tests.latency_processes import (
     autoregressive,
     bursts,
     exponential,
-    general_queue,
+    markov_queue,
     one_stall,
 )
 from tests.simulations.coverage import batch_means, cells, rate_cell
@@ -23,7 +23,7 @@ from tests.simulations.coverage import batch_means, cells, rate_cell
         (exponential(), 99.0, 0.9),
         (autoregressive(0.9), 50.0, 0.9),
         (bursts(200), 99.0, 0.9),
-        (general_queue(0.7), 50.0, 0.5),
+        (markov_queue(0.5), 50.0, 0.5),
     ],
     ids=lambda each: each.name if isinstance(each, Process) else str(each),
 )
@@ -52,6 +52,7 @@ def test_where_a_few_periods_or_tasks_decide_they_are_withheld(
     assert cells(process, 8_000, 40, seed=6)[percent].share_given <= 0.05
 
 
+@pytest.mark.slow
 def test_the_simulation_can_fail() -> None:
     """Batch means, which never withhold, are too sure of a percentile that few bursts decide."""
     cell = cells(bursts(5), 8_000, 300, seed=7, method=batch_means)[99.0]
