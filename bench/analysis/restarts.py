@@ -7,14 +7,15 @@ the core that it runs on) is the same for all tasks of a run, so a single run ca
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.analysis.metric_values import confidence_of, value_of
-from bench.analysis.significance import student_t
-from bench.measure.confidence import ConfidenceInterval
+from bench.analysis.significance import chi_square, student_t
+from bench.measure.confidence import LEVEL, STANDARD_ERRORS, ConfidenceInterval
 from bench.measure.histogram import merged
 from bench.measure.verdict_inputs import CUT_SHORT
 from bench.records.restarts_record import RestartsRecord, Spread
@@ -32,11 +33,11 @@ _COLUMNS: Mapping[str, str] = {
 }
 """Metrics to the columns of a run's series that have them second by second."""
 
-_NORMAL = 1.959964
-"""Standard errors from a figure to either end of its 95% confidence interval."""
 _FEWEST_FOR_INTERVAL = 3
 NOTABLE = 0.05
 """Spread between starts from which on a single run is not enough."""
+_MOST_ADVISED = 100
+"""Starts beyond which no number of them is advised."""
 Values = npt.NDArray[np.float64]
 
 
@@ -61,20 +62,19 @@ def spreads(records: Sequence[RunRecord]) -> list[Spread]:
 def _spread(name: str, records: Sequence[RunRecord]) -> Spread:
     metric = parse_metric(name)
     values = [value_of(metric, record) for record in records]
-    column = _COLUMNS.get(name)
-    seconds = [] if column is None else [_by_second(record, column) for record in records]
     known = _known(values)
-    between, within = components(known, [each for each in seconds if len(each) > 1])
     intervals = [confidence_of(metric, record) for record in records]
     error = _standard_error(intervals)
-    if error is not None and len(known) > 1:
-        between = between_starts(known, error)
+    between, between_low, between_high = between_starts(known, error or 0.0)
     low, high = interval_over_starts(known)
     return Spread(
         metric=name,
         values=values,
+        intervals=intervals,
         between=between,
-        within=within,
+        between_low=between_low,
+        between_high=between_high,
+        within=None if error is not None else _by_seconds(name, records),
         error=error,
         pooled=_pooled(metric, records),
         low=low,
@@ -103,21 +103,35 @@ def _standard_error(intervals: Sequence[ConfidenceInterval | None]) -> float | N
     ]
     if not widths or len(widths) < len(intervals):
         return None
-    return math.sqrt(float(np.mean(np.square(widths)))) / (2 * _NORMAL)
+    return math.sqrt(float(np.mean(np.square(widths)))) / (2 * STANDARD_ERRORS)
 
 
-def between_starts(values: Values, error: float) -> float | None:
-    """Returns the standard deviation between starts, as a share.
+def between_starts(values: Values, error: float) -> tuple[float | None, float | None, float | None]:
+    """Returns the standard deviation between starts as a share, and both ends of its 95% confidence
+    interval.
 
-    ``values`` (n,), at least two, are the figures of the runs, and ``error`` is the standard error
-    of each as a share. It is the method of moments for random effects, on logarithms: the variance
-    of the figures, less that of their errors, or zero where that is more. None where a figure is
-    zero.
+    ``values`` (n,) are the figures of the runs, and ``error`` is the standard error of each as a
+    share; with zero, all that differs counts as between starts. On logarithms, the variance between
+    starts is that of the figures less that of their errors, or zero where that is more (random
+    effects, by the method of moments). The ends come from the chi-square distribution of the
+    variance of the figures, likewise. All three are None with fewer than two figures, and where one
+    is zero.
     """
-    if values.min() <= 0:
-        return None
-    variance = float(np.var(np.log(values), ddof=1)) - error**2
-    return math.sqrt(max(variance, 0.0))
+    if len(values) < 2 or values.min() <= 0:
+        return None, None, None
+    variance = float(np.var(np.log(values), ddof=1))
+    low, high = _interval_of_spread(variance, len(values), error)
+    return math.sqrt(max(variance - error * error, 0.0)), low, high
+
+
+def _interval_of_spread(variance: float, starts: int, error: float) -> tuple[float, float]:
+    """The 95% confidence interval of the standard deviation between starts, from the variance of
+    the logarithms of their figures."""
+    low, high = (
+        (starts - 1) * variance / chi_square(chance, starts - 1) - error * error
+        for chance in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)
+    )
+    return math.sqrt(max(low, 0.0)), math.sqrt(max(high, 0.0))
 
 
 def interval_over_starts(values: Values) -> tuple[float | None, float | None]:
@@ -148,27 +162,15 @@ def _by_second(record: RunRecord, column: str) -> Values:
     return _known([row.get(column) for row in chosen])
 
 
-def components(values: Values, seconds: Sequence[Values]) -> tuple[float | None, float | None]:
-    """Returns the spread between runs and within one, each as a share of the mean.
-
-    ``values`` (n,) are the figures of the runs, ``seconds`` their values second by second. The
-    variance between runs is what is left of the variance of the figures after that has been taken
-    away which the seconds of a run explain: the mean variance within runs over the number of
-    seconds (a one-way analysis of variance with random effects).
-    """
-    if not len(values) or not values.mean():
-        return None, None
-    mean = float(values.mean())
-    within_variance = None
-    if seconds:
-        within_variance = float(np.mean([np.var(each, ddof=1) for each in seconds]))
-    within = None if within_variance is None else float(np.sqrt(within_variance)) / mean
-    if len(values) < 2:
-        return None, within
-    variance = float(np.var(values, ddof=1))
-    if within_variance is not None:
-        variance -= within_variance / float(np.mean([len(each) for each in seconds]))
-    return float(np.sqrt(max(variance, 0.0))) / mean, within
+def _by_seconds(name: str, records: Sequence[RunRecord]) -> float | None:
+    """The standard deviation from second to second of a run, as a share of the mean."""
+    column = _COLUMNS.get(name)
+    seconds = [] if column is None else [_by_second(record, column) for record in records]
+    long = [each for each in seconds if len(each) > 1 and each.mean()]
+    if not long:
+        return None
+    shares = [float(np.var(each, ddof=1) / each.mean() ** 2) for each in long]
+    return math.sqrt(float(np.mean(shares)))
 
 
 class Answer(Enum):
@@ -176,27 +178,72 @@ class Answer(Enum):
 
     TOO_FEW = auto()
     """There are fewer than two whole starts."""
-    TOO_SHORT = auto()
-    """No metric is known second by second, so that differences within a run are not known."""
+    UNKNOWN = auto()
+    """No metric has an interval of what differs between starts, as in older records."""
     ALIKE = auto()
+    """With 95% confidence no metric differs by as much as ``NOTABLE`` between starts."""
+    UNPROVEN = auto()
+    """There are too few starts to tell."""
     DIFFERENT = auto()
-    """Starts differ, beyond what varies within one."""
+    """With 95% confidence a metric differs by ``NOTABLE`` or more between starts."""
 
 
-def judge(record: RestartsRecord) -> tuple[Answer, Spread | None]:
-    """Returns whether one run is enough, and the metric that differs most between starts."""
-    judged = [
-        each
-        for each in record.spreads
-        if each.between is not None and (each.within, each.error) != (None, None)
-    ]
+@dataclass(frozen=True)
+class RestartsJudgement:
+    """Whether one run is enough, and by what that is known."""
+
+    answer: Answer
+    spread: Spread | None = None
+    """The metric that decides."""
+    advised: int | None = None
+    """With UNPROVEN: the starts with which it may be known, if the figures go on to differ as much;
+    None where these are more than a hundred."""
+
+
+def judge(record: RestartsRecord) -> RestartsJudgement:
+    """Returns whether one run is enough, by the intervals of the spread between starts."""
     if whole_starts(record) < 2:
-        return Answer.TOO_FEW, None
+        return RestartsJudgement(Answer.TOO_FEW)
+    judged = [each for each in record.spreads if each.between_high is not None]
     if not judged:
-        return Answer.TOO_SHORT, None
-    worst = max(judged, key=lambda each: each.between or 0.0)
-    is_alike = (worst.between or 0.0) < NOTABLE
-    return (Answer.ALIKE if is_alike else Answer.DIFFERENT), worst
+        widest = max(record.spreads, key=lambda each: each.between or 0.0, default=None)
+        return RestartsJudgement(Answer.UNKNOWN, widest)
+    surest = max(judged, key=lambda each: each.between_low or 0.0)
+    if (surest.between_low or 0.0) >= NOTABLE:
+        return RestartsJudgement(Answer.DIFFERENT, surest)
+    widest = max(judged, key=lambda each: each.between_high or 0.0)
+    if (widest.between_high or 0.0) < NOTABLE and not unjudged(record):
+        return RestartsJudgement(Answer.ALIKE, widest)
+    return RestartsJudgement(Answer.UNPROVEN, widest, _advised(widest))
+
+
+def unjudged(record: RestartsRecord) -> list[str]:
+    """Returns the metrics that have figures, but whose spread between starts is not known, such as
+    one that only one of the starts has."""
+    return [
+        each.metric
+        for each in record.spreads
+        if each.between_high is None and any(value is not None for value in each.values)
+    ]
+
+
+def _advised(spread: Spread) -> int | None:
+    """How many starts may tell whether this metric differs, if its figures vary as they do."""
+    values = _known(spread.values)
+    if len(values) < 2 or values.min() <= 0:  # of a file that was written by hand
+        return None
+    variance = float(np.var(np.log(values), ddof=1))
+    for starts in range(len(values) + 1, _MOST_ADVISED + 1):
+        low, high = _interval_of_spread(variance, starts, spread.error or 0.0)
+        if low >= NOTABLE or high < NOTABLE:
+            return starts
+    return None
+
+
+def rarest_seen(starts: int) -> float:
+    """Returns the share of all starts that something must have to be seen in at least one of
+    ``starts`` of them, one or more, with a chance of 95%: 1 − 0.05 ** (1 / starts)."""
+    return float(1 - (1 - LEVEL) ** (1 / starts))
 
 
 def whole_starts(record: RestartsRecord) -> int:

@@ -4,6 +4,7 @@ They are short sums and recursions. SciPy has them as well, but was a third of a
 only the tests use it, to check every function here (docs/decisions/own-statistics.md).
 """
 
+import functools
 import math
 
 import numpy as np
@@ -43,6 +44,37 @@ def _share_within(angle: float, degrees: int) -> float:
     if degrees % 2:
         return 2 / math.pi * (angle + sine * total)
     return sine * total
+
+
+@functools.lru_cache(1024)
+def chi_square(chance: float, degrees: int) -> float:
+    """Returns the quantile of the chi-square distribution.
+
+    ``chance`` lies in (0, 1), and ``degrees``, the degrees of freedom, are at least 1.
+    """
+    low, high = 0.0, float(degrees)
+    while _share_beyond(high, degrees) > 1 - chance:
+        high *= 2
+    while low < (middle := (low + high) / 2) < high:
+        if _share_beyond(middle, degrees) > 1 - chance:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def _share_beyond(value: float, degrees: int) -> float:
+    """Returns P(χ² > value), which is a finite sum for whole degrees of freedom (Abramowitz and
+    Stegun, 26.4.4 and 26.4.5)."""
+    half = value / 2
+    if not half:
+        return 1.0
+    odd = degrees % 2
+    terms = (
+        math.exp(power * math.log(half) - half - math.lgamma(power + 1))
+        for power in (each + 0.5 * odd for each in range(degrees // 2))
+    )
+    return math.fsum(terms) + (math.erfc(math.sqrt(half)) if odd else 0.0)
 
 
 def fair_coin_p(heads: int, throws: int) -> float:

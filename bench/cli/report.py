@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from bench import files
 from bench.cli.messages import notify
-from bench.errors import RecordError, UsageError
+from bench.errors import UsageError
 from bench.records import (
     capacity_record,
     chaos_record,
@@ -40,8 +40,8 @@ class _Kind:
     """Module and function that print such a record."""
     markdown: str
     """Module whose ``markdown`` returns such a record as Markdown."""
-    section: str | None
-    """Module that turns such a record into a section of a page; None where there is none."""
+    section: str
+    """Module that turns such a record into a section of a page."""
     several: str = ""
     """What to do with several records of this kind, which are shown one after the other; empty for
     runs, which are shown side by side."""
@@ -97,8 +97,8 @@ _KINDS = {
         restarts_record.encode,
         "bench.reports.restarts:print_restarts",
         "bench.reports.markdown.restarts",
-        None,
-        several="restarts: name runs of theirs to see those side by side",
+        "bench.reports.html.restarts_page",
+        several="restarts: --html page.html has a table of them all",
     ),
     clients_record.FORMAT: _Kind(
         clients_record.load,
@@ -288,10 +288,6 @@ def _require_page(html: Path, loaded: Sequence[_Loaded]) -> None:
 
 
 def _section(each: _Loaded) -> "Section":
-    if each.kind.section is None:
-        raise RecordError(
-            f"{each.path}: restarts have no page; name the records of their runs instead"
-        )
     with formats.naming(each.path):
         named = (each.path,) if each.kind.names_file else ()
         made: Section = importlib.import_module(each.kind.section).section(each.record, *named)

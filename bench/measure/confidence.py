@@ -33,8 +33,9 @@ LEVEL = 0.95
 GROUPS = 128
 """Number of slices into which a run is divided."""
 FREEDOM = 6
-_T = 2.4469
-"""Student's t that is exceeded, in either direction, with a chance of 5%: 6 degrees of freedom."""
+STANDARD_ERRORS = 2.4469
+"""Standard errors from a figure to either end of its interval, at least: Student's t that is
+exceeded, in either direction, with a chance of 5%, with 6 degrees of freedom."""
 FEWEST_BEYOND = 20
 """Samples that must lie on either side of a percentile."""
 FEWEST_PERIODS = 10.0
@@ -110,7 +111,7 @@ def _periods(deviations: Floats) -> float:
 
 def _factor(periods: float, enough: float = FEWEST_PERIODS, many: float = MANY_PERIODS) -> float:
     """By how many standard errors the interval reaches in either direction."""
-    return _T * (1 + _WIDER * max(many - periods, 0.0) / (many - enough))
+    return STANDARD_ERRORS * (1 + _WIDER * max(many - periods, 0.0) / (many - enough))
 
 
 def percentile_interval(

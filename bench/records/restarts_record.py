@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.priorities import Inversion
 from bench.records import formats
 from bench.records.run_record import SloResult
@@ -37,9 +38,15 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     values: list[float | None]
     """The value of each run that is not incomplete, in the metric's unit."""
+    intervals: list[ConfidenceInterval | None] = []
+    """The confidence interval of each of them, as in the run record; empty in older records."""
     between: float | None = None
-    """Standard deviation between starts as a share of the mean, without what the differences within
-    a run explain where ``error`` or ``within`` is known; None with fewer than two values."""
+    """Standard deviation between starts as a share, on logarithms, less ``error`` where that is
+    known, else with all that differs from run to run; None with fewer than two values."""
+    between_low: float | None = None
+    """Lower end of its 95% confidence interval; None in older records, and with ``between``."""
+    between_high: float | None = None
+    """Its upper end."""
     error: float | None = None
     """Standard error of the figure of one run as a share of it, by the confidence intervals of the
     runs' own figures; None where one of them has none, as in older records."""
@@ -52,8 +59,8 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     """Its upper end."""
     within: float | None = None
-    """Standard deviation from second to second of a run, as a share of the mean; None where the
-    runs hold no such series."""
+    """Standard deviation from second to second of a run, as a share of the mean, where ``error`` is
+    not known: no error of the run's figure. None where the runs hold no such series."""
 
 
 class FaultSpread(msgspec.Struct, frozen=True, kw_only=True):

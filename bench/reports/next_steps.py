@@ -8,7 +8,6 @@ from bench.analysis.rule import Decision
 from bench.records.capacity_record import CapacityRecord
 from bench.records.chaos_record import ChaosRecord
 from bench.records.comparison_record import GateRecord
-from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
 from bench.records.sweep_record import SweepRecord
 from bench.workload.quantities import plain, seconds_text
@@ -39,9 +38,9 @@ def after_run(record: RunRecord, path: Path) -> Sequence[str]:
     ]
 
 
-def after_restarts(record: RestartsRecord) -> Sequence[str]:
-    """Returns the next step after several starts of a run: a page of the last of them."""
-    return [f"bench report {shlex.quote(each.file)} {_PAGE}" for each in record.runs[-1:]]
+def after_restarts(path: Path) -> Sequence[str]:
+    """Returns the next step after several starts of a run: a page of them."""
+    return [f"bench report {shlex.quote(str(path))} {_PAGE}"]
 
 
 def after_chaos(record: ChaosRecord, path: Path) -> Sequence[str]:

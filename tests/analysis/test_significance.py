@@ -101,3 +101,10 @@ def test_the_sign_test_is_scipys(data: st.DataObject, throws: int) -> None:
 def test_a_probability_is_no_more_than_certain() -> None:
     assert significance.fair_coin_p(0, 7) == 1.0
     assert math.isclose(significance.mann_whitney_p(np.array([1.0, 3.0]), np.array([2.0])), 1.0)
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 9, 10, 99, 998, 999])
+@pytest.mark.parametrize("chance", [0.001, 0.025, 0.5, 0.975])
+def test_the_quantile_of_chi_square_is_scipys(chance: float, degrees: int) -> None:
+    expected = float(stats.chi2.ppf(chance, degrees))
+    assert significance.chi_square(chance, degrees) == pytest.approx(expected, rel=1e-9)

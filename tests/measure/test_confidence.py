@@ -45,7 +45,7 @@ def exponential(count: int, seed: int = 1) -> Integers:
 
 
 def test_students_t_is_that_of_the_library() -> None:
-    assert stats.t.ppf(0.975, FREEDOM) == pytest.approx(confidence._T, abs=1e-4)
+    assert stats.t.ppf(0.975, FREEDOM) == pytest.approx(confidence.STANDARD_ERRORS, abs=1e-4)
 
 
 @pytest.mark.parametrize("percent", [50.0, 90.0, 99.0])

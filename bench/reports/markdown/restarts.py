@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.records.restarts_record import RestartsRecord
-from bench.reports import restarts as terminal
+from bench.reports import restarts_text as text
 from bench.reports.markdown.marks import code, command_line, escaped, small, table
 
 
@@ -13,33 +13,30 @@ def markdown(record: RestartsRecord) -> str:
 
 
 def _parts(record: RestartsRecord) -> Iterator[str]:
-    yield f"### bench: {escaped(terminal.sentence(record))}"
+    yield f"### bench: {escaped(text.sentence(record))}"
     yield ""
     notes = [
-        *(f"- ❌ {escaped(fault)}" for fault in terminal.faults(record)),
-        *(f"- ⚠️ {escaped(note)}" for note in terminal.notes(record)),
+        *(f"- ❌ {escaped(fault)}" for fault in text.faults(record)),
+        *(f"- ⚠️ {escaped(note)}" for note in text.notes(record)),
         *(
             f"- {'✅' if is_met else '❌'} {code(expression)} {outcome}"
-            for expression, outcome, is_met in terminal.outcomes(record)
+            for expression, outcome, is_met in text.outcomes(record)
         ),
     ]
     yield from notes
     if notes:
         yield ""
-    rows = [[code(spread.metric), *terminal.figures(spread)] for spread in record.spreads]
-    yield from table(terminal.HEADINGS, rows)
+    rows = [[code(spread.metric), *text.figures(spread)] for spread in record.spreads]
+    yield from table(text.HEADINGS, rows)
     yield ""
-    yield small(terminal.EXPLANATION)
-    over = terminal.over_starts(record)
-    if over:
-        yield small(over)
-    pooled = terminal.pooled_percentiles(record)
-    if pooled:
-        yield small(pooled)
-    fault_rows = [[code(name), *row] for name, *row in terminal.fault_rows(record)]
+    for line in text.explanation(record):
+        yield small(line)
+    for line in filter(None, (text.over_starts(record), text.pooled_percentiles(record))):
+        yield small(line)
+    fault_rows = [[code(name), *row] for name, *row in text.fault_rows(record)]
     if fault_rows:
         yield ""
-        yield from table(terminal.FAULT_HEADINGS, fault_rows, text_columns=2)
+        yield from table(text.FAULT_HEADINGS, fault_rows, text_columns=2)
         yield ""
-        yield small(terminal.fault_note(record))
+        yield small(text.fault_note(record))
     yield command_line(record.command)
