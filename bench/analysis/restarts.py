@@ -128,10 +128,13 @@ def _interval_of_spread(variance: float, starts: int, error: float) -> tuple[flo
     """The 95% confidence interval of the standard deviation between starts, from the variance of
     the logarithms of their figures."""
     low, high = (
-        (starts - 1) * variance / chi_square(chance, starts - 1) - error * error
+        (starts - 1) * variance / chi_square(chance, starts - 1)
         for chance in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)
     )
-    return math.sqrt(max(low, 0.0)), math.sqrt(max(high, 0.0))
+    explained = error * error
+    if high < explained:  # the figures differ by less than their errors: these are too large
+        return 0.0, math.sqrt(high)
+    return math.sqrt(max(low - explained, 0.0)), math.sqrt(high - explained)
 
 
 def interval_over_starts(values: Values) -> tuple[float | None, float | None]:

@@ -37,7 +37,7 @@ def with_seconds(record: RunRecord, finished: list[int]) -> RunRecord:
     """The record with that many finished tasks in each second, from a window of 1 s to 5 s."""
     series = Series(1.0, ["second", "finished"], [[n, each] for n, each in enumerate(finished)])
     warmup = msgspec.structs.replace(record.warmup, left_out_s=1.0)
-    rates = msgspec.structs.replace(record.rates, completed_per_s=100.0)
+    rates = msgspec.structs.replace(record.rates, completed_per_s=100.0, confidence={})
     return msgspec.structs.replace(record, series=series, warmup=warmup, window_s=4.0, rates=rates)
 
 
@@ -69,7 +69,7 @@ def test_the_spread_between_starts_is_that_which_was_planted(between: float, err
     values = np.exp(random.normal(0, between, 1000) + random.normal(0, error, 1000))
     found, low, high = between_starts(values, error)
     assert found == pytest.approx(between, rel=0.12)
-    assert 0.9 * between < (low or 0.0) < found < (high or 0.0) < 1.2 * between
+    assert 0.9 * between < (low or 0.0) < (found or 0.0) < (high or 0.0) < 1.2 * between
 
 
 def test_errors_alone_are_no_spread_between_starts() -> None:
@@ -77,6 +77,13 @@ def test_errors_alone_are_no_spread_between_starts() -> None:
     found = [between_starts(np.exp(random.normal(0, 0.1, 5)), 0.1) for _ in range(300)]
     assert float(np.median([each or 0.0 for each, _, _ in found])) < 0.05
     assert float(np.mean([low == 0.0 for _, low, _ in found])) > 0.95
+
+
+def test_figures_that_differ_by_less_than_their_errors_leave_room_for_a_spread() -> None:
+    """An upper end of zero would claim what no four starts can show."""
+    between, low, high = between_starts(np.array([1.0, 1.0001, 0.9999, 1.0]), 0.05)
+    assert (between, low) == (0.0, 0.0)
+    assert 0.0 < (high or 0.0) < 0.001
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [0.0, 1.0]])
