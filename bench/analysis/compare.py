@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import rule
+from bench.analysis import rule, voids
 from bench.analysis.metric_values import value_of
 from bench.analysis.rule import ALPHA, MARGIN, Decision, MetricDecision
 from bench.analysis.sequential import Analyses
@@ -31,7 +31,8 @@ class Criteria:
 
     ``margin`` is the share by which a metric must be worse to matter. ``floors`` are the changes
     that noise alone makes, by metric; a metric's margin is never below its floor. ``analyses`` are
-    those of the plan; None where exactly the pairs at hand were to be judged.
+    those of the plan; None where exactly the pairs at hand were to be judged. ``voids`` tells
+    whether pairs whose canaries disagree are left out.
     """
 
     gated: Sequence[Metric]
@@ -39,6 +40,7 @@ class Criteria:
     margin: float = MARGIN
     floors: Mapping[str, float] | None = None
     analyses: Analyses | None = None
+    voids: bool = False
 
     def margin_of(self, metric: Metric) -> float:
         """Returns the margin of a metric: the common one, or its noise floor if that is higher."""
@@ -53,11 +55,12 @@ class Criteria:
 class Comparison:
     """The outcome of a comparison.
 
-    ``pairs`` were compared and ``left_out`` excluded, because a run of theirs is not valid.
-    ``faults`` are failures of correctness, one sentence each. ``drift`` is how far the base's own
-    runs lie apart in the first gated metric, as a share of the lowest; None without values.
-    ``is_plain`` tells whether the gated metrics decide already, whatever further pairs show. Faults
-    have no part in it: their test is made once, so a job must not stop because of them.
+    ``pairs`` were compared and ``left_out`` excluded, because a run of theirs is not valid; those
+    that are ``void`` are neither, because their canaries disagree. ``faults`` are failures of
+    correctness, one sentence each. ``drift`` is how far the base's own runs lie apart in the first
+    gated metric, as a share of the lowest; None without values. ``is_plain`` tells whether the
+    gated metrics decide already, whatever further pairs show. Faults have no part in it: their test
+    is made once, so a job must not stop because of them.
     """
 
     rows: Sequence[GateRow]
@@ -66,6 +69,7 @@ class Comparison:
     faults: Sequence[str]
     drift: float | None
     is_plain: bool = False
+    void: int = 0
 
     @property
     def decision(self) -> Decision:
@@ -108,32 +112,39 @@ def compare(pairs: Sequence[Pair], criteria: Criteria, only_valid: bool = True) 
     With ``only_valid``, metrics are compared only in pairs of two valid runs; faults are looked for
     in all pairs.
     """
-    used = usable(pairs) if only_valid else pairs
+    used = usable(pairs, criteria.voids) if only_valid else pairs
     metrics = [*criteria.gated, *(each for each in criteria.shown if each not in criteria.gated)]
     values = {metric: _values(metric, used) for metric in metrics}
     decisions = _decisions(values, criteria)
-    rows = [_row(metric, values[metric], decisions.get(metric), criteria) for metric in metrics]
+    rows = [
+        _row(metric, values[metric], decisions.get(metric), criteria, bool(used))
+        for metric in metrics
+    ]
     drift = _drift(values[criteria.gated[0]]) if criteria.gated else None
     gated = [decisions[metric] for metric in criteria.gated if metric in decisions]
     is_plain = len(gated) == len(criteria.gated) and rule.is_plain(gated)
-    left_out = len(pairs) - len(used)
-    return Comparison(rows, len(used), left_out, _faults(pairs), drift, is_plain)
+    left_out = len(pairs) - len(usable(pairs)) if only_valid else 0
+    void = len(pairs) - len(used) - left_out
+    return Comparison(rows, len(used), left_out, _faults(pairs), drift, is_plain, void)
 
 
-def usable(pairs: Sequence[Pair]) -> list[Pair]:
-    """Returns the pairs whose figures may be compared: both runs are valid."""
-    return [pair for pair in pairs if all(map(_is_valid, pair))]
+def usable(pairs: Sequence[Pair], without_void: bool = False) -> list[Pair]:
+    """Returns the pairs whose figures may be compared: both runs are valid and, with
+    ``without_void``, their canaries agree."""
+    valid = [pair for pair in pairs if all(map(_is_valid, pair))]
+    return [pair for pair in valid if not (without_void and voids.disagreement(*pair))]
 
 
 def noise_floors(
-    pairs: Sequence[Pair], metrics: Sequence[Metric], planned_pairs: int
+    pairs: Sequence[Pair], metrics: Sequence[Metric], planned_pairs: int, without_void: bool = False
 ) -> dict[str, float]:
     """Returns the change that noise alone makes to each metric's estimate, as a share.
 
-    ``pairs`` are pairs of base runs, of which invalid ones are ignored; the floors are for
-    ``planned_pairs`` pairs. A metric that is missing in a run gets no floor.
+    ``pairs`` are pairs of base runs, of which invalid ones are ignored, and with ``without_void``
+    those whose canaries disagree; the floors are for ``planned_pairs`` pairs. A metric that is
+    missing in a run gets no floor.
     """
-    valid = usable(pairs)
+    valid = usable(pairs, without_void)
     floors = {}
     for metric in metrics:
         values = _values(metric, valid)
@@ -169,6 +180,7 @@ def _row(
     values: Sequence[tuple[float, float]],
     decided: MetricDecision | None,
     criteria: Criteria,
+    has_pairs: bool,
 ) -> GateRow:
     is_gated = metric in criteria.gated
     shared = {
@@ -178,7 +190,15 @@ def _row(
         "is_gated": is_gated,
     }
     if decided is None:
-        return GateRow(base=None, candidate=None, decision=Decision.INCONCLUSIVE, **shared)  # type: ignore[arg-type]
+        # Without any pair, nothing is known of the metric, be it in the runs or not.
+        needed = None if has_pairs else rule.fewest_pairs(len(criteria.gated))
+        return GateRow(
+            base=None,
+            candidate=None,
+            decision=Decision.INCONCLUSIVE,
+            pairs_needed=needed,
+            **shared,  # type: ignore[arg-type]
+        )
     changed = decided.change
     worse_low, worse_high = (
         end if math.isfinite(end) else None for end in (changed.low, changed.high)

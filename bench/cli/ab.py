@@ -118,6 +118,14 @@ class Arms:
             help="Measure all pairs of the plan, even if the decision is plain after half of them.",
         ),
     ] = False
+    keep_void_pairs: Annotated[
+        bool,
+        Parameter(
+            group=ARMS,
+            help="Compare every pair, even if the canaries of its two runs show that the machine "
+            "changed. Such a pair is otherwise left out and measured again.",
+        ),
+    ] = False
     noise_pairs: Annotated[
         int,
         WHOLE,
@@ -261,6 +269,7 @@ def _job(which: Arms, decision: DecisionFlags, read: Sequence[ReadArm]) -> Job:
         pairs_asked=which.pairs,
         noise_pairs=which.noise_pairs,
         stops_early=not which.fixed_pairs,
+        voids=not which.keep_void_pairs,
         base_ref=which.base_ref,
         setup=which.setup,
         differing=differing,

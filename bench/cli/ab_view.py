@@ -54,10 +54,12 @@ def state_line(progress: AbProgress) -> str:
     step, plan = progress.step, progress.job.plan
     kind = "noise pair" if step.phase == NOISE else "pair"
     planned = 0 if plan is None else plan.noise_pairs if step.phase == NOISE else plan.pairs
-    # Pairs beyond the planned ones replace pairs with a run that is not valid.
+    # Pairs beyond the planned ones replace those that are void or have a run that is not valid.
     of = "" if not planned else f" of {planned}" if step.number <= planned else " (replacement)"
     place = f"{kind} {step.number}{of}, {'first' if step.place == 0 else 'second'} run ({step.arm})"
     parts = [place if progress.run_began else "all runs are done"]
+    if progress.job.void:
+        parts.append(f"{counted(len(progress.job.void), 'pair')} void")
     if progress.seconds_left is not None and progress.run_began:
         at_most = "at most " if progress.job.stops_early else ""
         parts.append(f"{at_most}{units.format_duration(progress.seconds_left)} left")

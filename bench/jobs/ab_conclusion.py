@@ -7,6 +7,7 @@ from bench.analysis import gate, sequential
 from bench.analysis.compare import Comparison, Criteria, Pair, compare, noise_floors, usable
 from bench.analysis.sequential import Analyses
 from bench.errors import MeasurementError
+from bench.jobs.ab_plan import most_made_up_for
 from bench.jobs.ab_state import NOISE, PAIR, Job, pairs_of
 from bench.jobs.arms import Arm
 from bench.records.comparison_record import GateRecord, Side, Stopping
@@ -49,7 +50,7 @@ def conclude(folder: Path, job: Job) -> GateRecord:
         job.command,
         noise_pairs=len(pairs_of(folder, job, NOISE)),
         duration_s=sum(each.seconds for each in job.done),
-        notes=_cut_short(job, len(pairs)),
+        notes=[*_cut_short(job, len(pairs)), *_not_made_up_for(job, comparison)],
         stopping=_stopping(job, comparison.pairs),
     )
 
@@ -61,6 +62,7 @@ def _stopping(job: Job, pairs: int) -> Stopping | None:
         planned=job.plan.pairs,
         analyses=[count for count in analyses_of(job).ended_at(pairs).counts if count <= pairs],
         stopped_after=job.stopped_after,
+        void=list(job.void),
     )
 
 
@@ -79,6 +81,21 @@ def _cut_short(job: Job, pairs: int) -> list[str]:
     ]
 
 
+def _not_made_up_for(job: Job, comparison: Comparison) -> list[str]:
+    """A note where so many pairs are void that fewer were compared than planned."""
+    planned = job.plan.pairs if job.plan else comparison.pairs
+    made = comparison.pairs + comparison.void + comparison.left_out
+    if not comparison.void or comparison.pairs >= planned or job.stopped_after is not None:
+        return []
+    if made < planned:  # the budget ended, which has a note of its own
+        return []
+    return [
+        f"the machine changed in {comparison.void} of {made} pairs, so {comparison.pairs} of "
+        f"{planned} planned pairs were compared; a job measures at most "
+        f"{planned + most_made_up_for(planned)}: repeat it when less else runs on the machine"
+    ]
+
+
 def _compared(folder: Path, job: Job, pairs: Sequence[Pair], is_complete: bool) -> Comparison:
     gated = [parse_metric(name) for name in job.gated]
     shown = [parse_metric(name) for name in job.shown]
@@ -88,6 +105,6 @@ def _compared(folder: Path, job: Job, pairs: Sequence[Pair], is_complete: bool) 
     # to show: noise moves the estimate of fewer pairs further.
     if is_complete and job.stopped_after is None:
         planned = min(planned, len(pairs))
-        analyses = analyses.ended_at(len(usable(pairs)))
-    floors = noise_floors(pairs_of(folder, job, NOISE), [*gated, *shown], planned)
-    return compare(pairs, Criteria(gated, shown, job.margin, floors, analyses))
+        analyses = analyses.ended_at(len(usable(pairs, job.voids)))
+    floors = noise_floors(pairs_of(folder, job, NOISE), [*gated, *shown], planned, job.voids)
+    return compare(pairs, Criteria(gated, shown, job.margin, floors, analyses, job.voids))

@@ -1,13 +1,12 @@
 """An A/B job: two arms compared in pairs of runs. Its steps, one run each.
 
 The base is first compared with itself, which measures the noise; the pairs follow in ABBA order. A
-pair with a run that is not valid is kept and replaced by another at the end of the job, up to half
-of the planned number. The job ends when all are made, or at an interim analysis at which its
-decision is plain.
+pair with a run that is not valid, and one that is void, is kept and replaced by another at the end
+of the job, up to half of the planned number. The job ends when all are made, or at an interim
+analysis at which its decision is plain.
 """
 
 import datetime
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,17 @@ from bench.analysis import comparability, metric_values, rule
 from bench.analysis.compare import Comparison
 from bench.errors import UsageError
 from bench.jobs import ab_conclusion, runs
-from bench.jobs.ab_plan import after_noise, has_time_for, make_plan
-from bench.jobs.ab_state import NOISE, PAIR, CompletedPair, Job, pairs_of, record_of, save
+from bench.jobs.ab_plan import after_noise, has_time_for, make_plan, most_made_up_for
+from bench.jobs.ab_state import (
+    NOISE,
+    PAIR,
+    CompletedPair,
+    Job,
+    note_if_void,
+    pairs_of,
+    record_of,
+    save,
+)
 from bench.jobs.arms import BASE, CANDIDATE
 from bench.workload.metrics import parse_metric
 
@@ -88,9 +96,10 @@ def _has_time_for(job: Job, number: int) -> bool:
 
 
 def _pairs_needed(job: Job, phase: str, planned: int) -> int:
-    """The planned number of pairs, and one for each invalid pair, up to half of the plan."""
-    invalid = {each.number for each in job.done if each.phase == phase and each.verdict != "valid"}
-    return planned + min(len(invalid), math.ceil(planned / 2))
+    """The planned number of pairs, and one for each invalid or void one, up to half of the plan."""
+    lacking = {each.number for each in job.done if each.phase == phase and each.verdict != "valid"}
+    lacking |= {each.number for each in job.void if each.is_noise == (phase == NOISE)}
+    return planned + min(len(lacking), most_made_up_for(planned))
 
 
 def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: OnStep) -> None:
@@ -105,6 +114,7 @@ def measure(folder: Path, job: Job, should_stop: Callable[[], bool], watch: OnSt
         if should_stop():
             raise runs.RunInterrupted
         _make(folder, job, step, should_stop, watch)
+        note_if_void(folder, job)
         if job.plan is None:
             job.plan = make_plan(
                 job.budget_s,

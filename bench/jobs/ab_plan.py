@@ -84,6 +84,12 @@ def make_plan(
     return PairPlan(noise_pairs, fit, run_s, shorter_s)
 
 
+def most_made_up_for(planned: int) -> int:
+    """Returns the most pairs that are measured beyond so many planned ones, in place of those that
+    are not valid or void."""
+    return math.ceil(planned / 2)
+
+
 def has_time_for(number: int, spent_s: float, pair_s: float, budget_s: float, fewest: int) -> bool:
     """Returns whether the pair with that number, from 1, may begin ``spent_s`` after the first run.
 

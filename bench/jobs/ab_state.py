@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 
 from bench import files
+from bench.analysis import voids
 from bench.analysis.compare import Pair
 from bench.errors import UsageError
 from bench.jobs.ab_plan import PairPlan
 from bench.jobs.arms import Arm
 from bench.records import comparison_record, formats, run_record
+from bench.records.comparison_record import VoidPair
 from bench.records.run_record import RunRecord
 
 FORMAT = "runqy-bench-ab-job/1"
@@ -69,6 +71,10 @@ class Job(msgspec.Struct, kw_only=True):
     an earlier version began goes on with its fixed plan."""
     stopped_after: int | None = None
     """Number of compared pairs after which it ended early; None as long as it did not."""
+    voids: bool = False
+    """Whether pairs whose canaries disagree are void and made up for; never in a job that an
+    earlier version began."""
+    void: list[VoidPair] = msgspec.field(default_factory=list)
     done: list[CompletedPair] = msgspec.field(default_factory=list)
 
 
@@ -84,6 +90,18 @@ def pairs_of(folder: Path, job: Job, phase: str) -> list[Pair]:
             first, second = sorted(runs_made, key=lambda each: (each.arm, each.place))
             pairs.append((record_of(folder, first), record_of(folder, second)))
     return pairs
+
+
+def note_if_void(folder: Path, job: Job) -> None:
+    """Note the pair that the last run has completed if its runs are valid and canaries disagree."""
+    last = job.done[-1]
+    runs = [each for each in job.done if (each.phase, each.number) == (last.phase, last.number)]
+    if not job.voids or len(runs) < 2 or any(each.verdict != "valid" for each in runs):
+        return
+    found = voids.disagreement(*(record_of(folder, each) for each in runs))
+    if found is not None:
+        is_noise = last.phase == NOISE
+        job.void.append(VoidPair(number=last.number, is_noise=is_noise, canaries=found))
 
 
 def runs_made(folder: Path, job: Job) -> Iterator[tuple[dict[str, str | int], RunRecord]]:

@@ -81,8 +81,38 @@ class GateRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.candidate / self.base - 1
 
 
+class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
+    """The two canaries of a pair's runs that are furthest apart: how long the same work took at two
+    moments."""
+
+    work: str
+    """``spin``, ``memory`` or ``loopback``, each at its fastest; or ``round``, all three in turn on
+    average."""
+    fastest_s: float
+    fastest: str
+    """When it took so long: ``before the first run``, ``after the second run``."""
+    slowest_s: float
+    slowest: str
+
+    @property
+    def share(self) -> float:
+        """By how much longer it took at the slower moment, as a share; 0 where nothing is known."""
+        return self.slowest_s / self.fastest_s - 1 if self.fastest_s > 0 else 0.0
+
+
+class VoidPair(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of valid runs that was not compared, because its canaries disagree."""
+
+    number: int
+    """From 1, in the order in which the pairs were measured."""
+    is_noise: bool
+    """Whether it is a pair of the base with itself."""
+    canaries: Disagreement
+
+
 class Stopping(msgspec.Struct, frozen=True, kw_only=True):
-    """How many pairs a job planned, and after how many its decision was looked for."""
+    """How many pairs a job planned, after how many its decision was looked for, and which were
+    void."""
 
     planned: int
     analyses: list[int]
@@ -91,6 +121,8 @@ class Stopping(msgspec.Struct, frozen=True, kw_only=True):
     stopped_after: int | None = None
     """Number of compared pairs at which the decision was plain; None if it never was before the
     end."""
+    void: list[VoidPair] = []
+    """Pairs of both phases that were left out because their canaries disagree."""
 
 
 class GateRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ def run(minute: int, factor: float = 1.0, lost: int = 0, **scenario: object) -> 
                     name: None if getattr(each, name) is None else getattr(each, name) * factor
                     for name in ("p50_s", "p99_s")
                 },
+                confidence={},  # it was that of the example's own figures
             )
             for queue, each in by_queue.items()
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from bench.analysis import voids
 from bench.cli.gate_outputs import GateOutputs
 from bench.jobs import ab_state
 from bench.records import comparison_record, run_record
@@ -49,6 +50,28 @@ def test_a_job_measures_both_arms_and_says_what_it_can(
         assert gate.noise_pairs in (1, 2)  # a spoilt one is replaced
         assert outcome.out.startswith("INCONCLUSIVE  smoke: ")
         assert bench("report", "job").out.splitlines()[0] == outcome.out.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_where_all_canaries_disagree_half_of_the_pairs_more_are_measured_and_none_compared(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is never twice the same, by thresholds that no two canaries keep."""
+    monkeypatch.setattr(voids, "MOST_APART", dict.fromkeys(voids.MOST_APART, 1e-12))
+    monkeypatch.setattr(voids, "LEAST_S", 0.0)
+    outcome = bench(*SHORT, "--pairs", "1", "--b", "--prefetch 1", "-o", "job")
+    assert outcome.code in (3, 4), outcome.err
+    job = ab_state.load(Path("job"))
+    valid = {(each.phase, each.number) for each in job.done} - {
+        (each.phase, each.number) for each in job.done if each.verdict != "valid"
+    }
+    noted = {("noise" if each.is_noise else "pair", each.number) for each in job.void}
+    assert len(job.done) == 8
+    assert noted == valid
+    if outcome.code == 3:
+        gate = comparison_record.load(Path("job/gate.json"))
+        assert (gate.pairs, gate.decision) == (0, "inconclusive")
+        assert "void, because " in outcome.out
 
 
 @pytest.mark.slow

@@ -13,7 +13,14 @@ from rich.console import Console
 
 from bench.inert import visible
 from bench.records import comparison_record
-from bench.records.comparison_record import GateRecord, GateRow, Side, Stopping
+from bench.records.comparison_record import (
+    Disagreement,
+    GateRecord,
+    GateRow,
+    Side,
+    Stopping,
+    VoidPair,
+)
 from bench.reports.gate.github import annotations
 from bench.reports.gate.junit import junit
 from bench.reports.gate.markdown import markdown
@@ -159,7 +166,25 @@ def analysed_thrice() -> GateRecord:
     return gate(stopping=Stopping(planned=10, analyses=[5, 8, 10]))
 
 
+def disturbed() -> GateRecord:
+    """The machine changed in the first noise pair and in a pair."""
+    before, after = "before the first run", "after the second run"
+    spin = Disagreement(
+        work="spin", fastest_s=8.1e-5, fastest=before, slowest_s=1.38e-4, slowest=after
+    )
+    one_round = Disagreement(
+        work="round", fastest_s=1.31e-3, fastest=after, slowest_s=4.4e-3, slowest=before
+    )
+    void = [
+        VoidPair(number=1, is_noise=True, canaries=spin),
+        VoidPair(number=4, is_noise=False, canaries=one_round),
+    ]
+    stopping = Stopping(planned=10, analyses=[5], stopped_after=5, void=void)
+    return msgspec.structs.replace(passed(), pairs=5, stopping=stopping)
+
+
 GATES = {
+    "disturbed": disturbed,
     "worse": gate,
     "passed": passed,
     "faulty": faulty,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.analysis import rule, sequential, signed_rank
+from bench.analysis import rule, sequential, signed_rank, voids
 from bench.analysis.sequential import Analyses
 from bench.analysis.significance import student_t
 from bench.arrays import Flags, Floats
@@ -26,7 +26,7 @@ _SEED = 20
 _AT_ONCE = 500
 """Trials that are computed together: each has 1,024 ways for its signs to fall."""
 _CANARY_NOISE = 0.01
-_DISAGREEMENT = 0.1
+_DISAGREEMENT = math.log1p(voids.MOST_APART["spin"])
 """By how much, as a logarithm, the canaries of two runs differ where their pair is void."""
 
 
@@ -46,6 +46,8 @@ class Machine:
     disturbed: float = 0.0
     """Share of runs during which something else uses the machine: they take half as long again, and
     so does the canary."""
+    misled: float = 0.0
+    """Share of runs whose canary takes twice as long, although the run does not."""
     is_opposed: bool = False
     """Whether noise moves two metrics in opposite directions."""
 
@@ -191,7 +193,8 @@ def _of_equal_length(
     ratios: Floats, margins: Floats, void: Flags, planned: int
 ) -> Iterator[Measured]:
     order = np.argsort(void, axis=1, kind="stable")  # those that are compared, in their order
-    usable = np.minimum((~void).sum(axis=1), planned)
+    # A job without a single pair to compare is as inconclusive as one with a single pair.
+    usable = np.clip((~void).sum(axis=1), 1, planned)
     ordered = np.take_along_axis(ratios, order[:, :, None], axis=1)
     for count in np.unique(usable).tolist():
         chosen = usable == count
@@ -225,6 +228,8 @@ def _runs(
     outliers = np.log1p(generator.exponential(0.5, (jobs, runs))) * is_outlier
     disturbance = math.log(1.5) * (generator.random((jobs, runs)) < machine.disturbed)
     canaries = drift + disturbance + generator.standard_normal((jobs, runs)) * _CANARY_NOISE
+    if machine.misled:
+        canaries += math.log(2) * (generator.random((jobs, runs)) < machine.misled)
     common = drift + starts + outliers + disturbance
     return common[:, :, None] + _own_noise(generator, machine, shape), canaries
 
@@ -247,6 +252,8 @@ def _own_noise(
 OUTLIERS = Machine(outliers=0.05)
 RESTARTS = Machine(drift=0.02, noise=0.01, between_starts=0.04)
 DISTURBED = Machine(drift=0.02, noise=0.02, disturbed=0.1)
+OFTEN_DISTURBED = Machine(drift=0.02, noise=0.02, disturbed=0.4)
+MISLED = Machine(misled=0.05)
 OPPOSED = Machine(drift=0.02, is_opposed=True)
 MARGIN = rule.MARGIN
 CASES = (
@@ -278,9 +285,14 @@ CASES = (
     GateCase("one run of 10 disturbed", [0.0], DISTURBED),
     GateCase("one run of 10 disturbed", [MARGIN], DISTURBED),
     GateCase("one run of 10 disturbed", [0.2], DISTURBED),
-    GateCase("the same, pairs void by their canaries", [0.0], DISTURBED, voids=True),
-    GateCase("the same, pairs void by their canaries", [MARGIN], DISTURBED, voids=True),
-    GateCase("the same, pairs void by their canaries", [0.2], DISTURBED, voids=True),
+    GateCase("… pairs void by their canaries", [0.0], DISTURBED, voids=True),
+    GateCase("… pairs void by their canaries", [MARGIN], DISTURBED, voids=True),
+    GateCase("… pairs void by their canaries", [0.2], DISTURBED, voids=True),
+    GateCase("… four runs of 10 disturbed", [MARGIN], OFTEN_DISTURBED, voids=True),
+    GateCase("… four runs of 10 disturbed", [0.2], OFTEN_DISTURBED, voids=True),
+    GateCase("drift and heavy tails, a pair of 10 void by chance", [0.0], MISLED, voids=True),
+    GateCase("drift and heavy tails, a pair of 10 void by chance", [MARGIN], MISLED, voids=True),
+    GateCase("drift and heavy tails, a pair of 10 void by chance", [0.2], MISLED, voids=True),
     GateCase("drift and heavy tails", [0.0], pairs=6),
     GateCase("drift and heavy tails", [MARGIN, MARGIN], pairs=6),
     GateCase("drift and heavy tails", [0.2], pairs=6),

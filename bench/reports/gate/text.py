@@ -1,8 +1,10 @@
 """Sentences and figures that all reports of a comparison share."""
 
+from collections.abc import Sequence
+
 from bench import units
 from bench.analysis.rule import Decision
-from bench.records.comparison_record import GateRecord, GateRow, Side
+from bench.records.comparison_record import Disagreement, GateRecord, GateRow, Side, VoidPair
 from bench.reports.figures import NOTHING, counted, figure, share, signed_share
 from bench.workload.metrics import parse_metric
 
@@ -154,7 +156,7 @@ def verdict(row: GateRow) -> str:
     """Returns the decision; for an inconclusive one, also what is missing."""
     if row.decision != Decision.INCONCLUSIVE:
         return row.decision
-    if row.paired_change is None:
+    if row.paired_change is None and row.pairs_needed is None:
         return "inconclusive: not in every run"
     if row.pairs_needed is None:
         return "inconclusive: too close to the margin"
@@ -191,11 +193,31 @@ def footer(gate: GateRecord) -> list[str]:
             f"{counted(gate.pairs_left_out, 'pair')} excluded from the figures, because a run is "
             "not valid"
         )
+    if gate.stopping is not None and gate.stopping.void:
+        lines.append(_void(gate.stopping.void))
     stopped = _stopped(gate)
     if stopped is not None:
         lines.append(stopped)
     disagreements = [each for row in gate.rows if (each := _disagreement(row)) is not None]
     return [*lines, *disagreements, *gate.notes]
+
+
+def _void(pairs: Sequence[VoidPair]) -> str:
+    """Returns which pairs were left out because the machine changed, and how that was seen."""
+    each = [
+        f"{'noise pair' if void.is_noise else 'pair'} {void.number} ({_apart(void.canaries)})"
+        for void in pairs
+    ]
+    one = len(each) == 1
+    return f"void, because {'its' if one else 'their'} canaries disagree: {', '.join(each)}"
+
+
+def _apart(canaries: Disagreement) -> str:
+    work = "a round" if canaries.work == "round" else canaries.work
+    return (
+        f"{work} took {units.format_duration(canaries.slowest_s)} {canaries.slowest}, "
+        f"{units.format_duration(canaries.fastest_s)} {canaries.fastest}"
+    )
 
 
 def _name(side: Side, role: str) -> str:
