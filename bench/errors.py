@@ -41,13 +41,15 @@ class ExitCode(IntEnum):
     or that there is none; or ``bench plan`` finds no answer in the record; or ``bench result``
     found no result; or ``bench verify`` found no task; or ``bench clients`` could run none of the
     clients, or not one that ``--only`` names; or ``bench chaos`` could make none of its faults; or
-    the budget of ``bench sweep`` ended before all of its trials were made."""
+    the budget of ``bench sweep`` ended before all of its trials were made; or the machine was too
+    busy for ``bench selftest`` to tell one of its delays from none."""
     INVALID = 4
     """The measurement is not valid: its warnings say why, and the record is saved; or it could not
     begin, for example because a worker's command exited at once; or a run of ``bench chaos`` does
     not say what its fault does, or a fault was not made that was named; or no trial of
-    ``bench sweep`` is valid; or ``bench verify`` found errors; or ``bench worker`` was told to stop
-    and had to leave tasks on an active list."""
+    ``bench sweep`` is valid; or ``bench verify`` found errors; or ``bench selftest`` measured
+    something else than what was planted; or ``bench worker`` was told to stop and had to leave
+    tasks on an active list."""
     SLO_MISSED = 5
     """The run is valid, but an objective was missed; or one of the runs of ``bench chaos`` missed
     it."""

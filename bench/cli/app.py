@@ -72,6 +72,11 @@ COMMANDS = {
         "chaos:chaos",
         "Make a set of faults, each in a run of its own, and show what each one costs.",
     ),
+    "selftest": (
+        "selftest:selftest",
+        "Plant known delays, losses and doubles on this machine, and show what is measured of "
+        "them.",
+    ),
     "plan": ("plan:plan", "Size workers and servers for a rate, from a capacity record."),
     "clients": ("clients:clients", "Compare ways to enqueue, and check the keys that they write."),
     "history": (
@@ -98,7 +103,19 @@ COMMANDS = {
 }
 """The function and the description of each command."""
 _DECIDING = frozenset(
-    {"run", "worker", "compare", "ab", "capacity", "sweep", "chaos", "clients", "clean", "verify"}
+    {
+        "run",
+        "worker",
+        "compare",
+        "ab",
+        "capacity",
+        "sweep",
+        "chaos",
+        "clients",
+        "clean",
+        "verify",
+        "selftest",
+    }
 )
 """Commands that have done their work whether or not it can be shown. The others only print."""
 _HELP_FLAGS = frozenset({"--help", "-h"})

@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
         *("compare", "ab", "history", "sweep", "capacity", "plan", "chaos", "clients"),
     ),
     "Workers and single tasks": ("worker", "enqueue", "status", "result"),
-    "Maintenance": ("verify", "clean", "acl", "export", "schema", "completion"),
+    "Maintenance": ("selftest", "verify", "clean", "acl", "export", "schema", "completion"),
 }
 """Headings of the list of commands, and the commands under each, those to try first at the top."""
 
@@ -43,6 +43,7 @@ USAGE: Mapping[str, str] = {
     "sweep": "[SCENARIO] (--rate RATES | --levels FIELD=VALUES) [FLAGS]",
     "plan": "RECORD --rate RATE [FLAGS]",
     "chaos": "[SCENARIO] [FLAGS]",
+    "selftest": "[FLAGS]",
     "clients": "[FLAGS]",
     "history": "[RECORD...] [FLAGS]",
     "export": "RECORD (--hgrm | --csv | --hdr) [FLAGS]",
@@ -115,6 +116,11 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
             "exits with 5 where one of them is missed",
         ),
         ("bench chaos --resume results/20260101-120000-chaos.json", "go on after an interruption"),
+    ),
+    "selftest": (
+        ("bench selftest -o selftest.json", "two minutes, on an idle machine"),
+        ("bench run --selftest selftest.json", "a run whose report says what it found"),
+        ("bench selftest --quick", "half a minute"),
     ),
     "clients": (
         ("bench clients", "every way to enqueue that is installed here"),

@@ -20,6 +20,7 @@ from bench.records import (
     formats,
     restarts_record,
     run_files,
+    selftest_record,
     sweep_record,
 )
 from bench.records import run_record as records
@@ -91,6 +92,14 @@ _KINDS = {
         "bench.reports.markdown.chaos",
         "bench.reports.html.chaos_page",
         several="sets of faults: --html page.html has a table of them all",
+    ),
+    selftest_record.FORMAT: _Kind(
+        selftest_record.load,
+        selftest_record.encode,
+        "bench.reports.selftest:print_selftest",
+        "bench.reports.markdown.selftest",
+        "bench.reports.html.selftest_page",
+        several="self-tests: --html page.html has a table of them all",
     ),
     restarts_record.FORMAT: _Kind(
         restarts_record.load,

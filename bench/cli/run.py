@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from bench import files, result_files
 from bench.cli.arguments import WHOLE, read_flag, require_within
 from bench.cli.command_line import command_line
+from bench.cli.dry_run import show_dry_run
 from bench.cli.field_flags import ScenarioFlags
-from bench.cli.groups import HOSTS, OF_FIELDS, SERVER
+from bench.cli.groups import HOSTS, OF_FIELDS, OUTPUT, SERVER
 from bench.cli.interrupts import interruptible
 from bench.cli.machine_flags import MachineFlags
 from bench.cli.measuring import MeasuringFlags
@@ -29,8 +31,9 @@ from bench.locust import launcher
 from bench.locust.launcher import LocustCluster
 from bench.metrics.exporter import ExportTargets, MetricsExporter
 from bench.metrics.monitor import RunMonitor
-from bench.records import formats, run_record
+from bench.records import run_record
 from bench.records.run_record import RecordFile, RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.redisio.cluster.layouts import refuse_cluster
 from bench.redisio.connection import open_client
 from bench.redisio.embedded import EmbeddedServer
@@ -40,6 +43,7 @@ from bench.reports.run import print_report
 from bench.run.awaited_workers import require_server_of_others
 from bench.run.request import RunRequest
 from bench.run.run import execute
+from bench.run.selftest_attachment import load_own
 from bench.wire.ids import MAX_PRODUCERS
 from bench.workload import fault_rules, library
 from bench.workload.declaration import FieldGroup
@@ -104,6 +108,15 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
             "takes, and whether it could begin. Exits with the code that the run would have.",
         ),
     ] = False
+    selftest: Annotated[
+        Path | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="RECORD",
+            help="Attach the record of a 'bench selftest' of this machine, so that the report says "
+            "what it found. Example: selftest.json",
+        ),
+    ] = None
     distributed: Annotated[
         bool, Parameter(group=HOSTS, help="Enqueue from Locust worker processes.")
     ] = False
@@ -228,13 +241,14 @@ def run(
     flags, where, how = flags or ScenarioFlags(), where or ServerFlags(), how or RunFlags()
     chosen = scenario_from(scenario, flags)
     payloads(chosen)  # reports an unusable payload file before anything starts
+    selftest = None if how.selftest is None else load_own(how.selftest)
     url = _checked_url(chosen, where, how)
     if how.dry_run:
-        return _dry_run(chosen, url, how)
+        return show_dry_run(chosen, url, how)
     cluster = how.cluster()
     path = _file_of(how, chosen)
     with contextlib.ExitStack() as stack:
-        job = _Job(chosen, url, how, cluster, partial(scenario_of_seed, scenario, flags))
+        job = _Job(chosen, url, how, cluster, partial(scenario_of_seed, scenario, flags), selftest)
         if cluster is None:
             job.exporter = stack.enter_context(how.exporting(is_quiet=how.hides_progress))
         else:  # Locust's master is then the run, and exports
@@ -280,33 +294,6 @@ def _check_faults(scenario: Scenario, how: RunFlags) -> None:
             notify(note)
 
 
-def _dry_run(scenario: Scenario, url: str | None, how: RunFlags) -> int:
-    """Show what the run would do; returns the code that it would have before its first task."""
-    from bench.reports.dry_run import print_dry_run  # noqa: PLC0415 - rarely needed
-    from bench.run.dry_run import dry_run  # noqa: PLC0415 - likewise
-
-    with contextlib.ExitStack() as stack:
-        own = None if url is not None else stack.enter_context(how.own_servers_for(scenario))
-        request = RunRequest(
-            url=own.url if own is not None else url or "",
-            scenario=scenario,
-            command=command_line(),
-            owns_server=own is not None,
-            open_url=None if own is None else own.open_url,
-            allow_shared=how.allow_shared,
-            server=None if own is None else as_target(own),
-            faults_on_shared=how.faults_on_shared,
-        )
-        planned = dry_run(request, how.server_binary, how.server_config or ())
-    if how.json:
-        sys.stdout.buffer.write(formats.encode(planned))
-    elif not how.quiet:
-        print_dry_run(planned)
-    if planned.problem:
-        notify(planned.problem)
-    return planned.exit_code
-
-
 def _file_of(how: RunFlags, scenario: Scenario) -> Path:
     """Returns the file of the record. Raises UsageError where it cannot be written."""
     result_files.use(how.results)
@@ -329,6 +316,8 @@ class _Job:
     cluster: LocustCluster | None
     of_seed: Callable[[int], Scenario]
     """The scenario with another seed."""
+    selftest: SelftestRecord | None = None
+    """What is attached to each record."""
     exporter: MetricsExporter | None = None
     elsewhere: ExportTargets = field(default_factory=ExportTargets)
     """Where Locust's master exports to."""
@@ -370,7 +359,7 @@ class _Job:
 
             def on_measured(record: RunRecord) -> None:
                 monitor.settle(record)
-                _save(file.save_measured, how, record)
+                _save(file.save_measured, how, self._attached(record))
 
             if cluster is None:
                 finished = execute(request, show, should_stop, on_measured, monitor.show)
@@ -379,8 +368,14 @@ class _Job:
                     request, how.server_binary, cluster, show, should_stop, self.elsewhere
                 )
             monitor.settle(finished)
+            finished = self._attached(finished)
             _save(file.save, how, finished)
             return finished, should_stop()
+
+    def _attached(self, record: RunRecord) -> RunRecord:
+        if self.selftest is None:
+            return record
+        return msgspec.structs.replace(record, selftest=self.selftest)
 
 
 def _save(save: Callable[[RunRecord], None], how: RunFlags, finished: RunRecord) -> None:

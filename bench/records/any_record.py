@@ -10,6 +10,7 @@ from bench.records import (
     comparison_record,
     restarts_record,
     run_record,
+    selftest_record,
     sweep_record,
 )
 from bench.records.capacity_record import CapacityRecord
@@ -18,6 +19,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SweepRecord
 
 AnyRecord = (
@@ -28,6 +30,7 @@ AnyRecord = (
     | CapacityRecord
     | SweepRecord
     | ClientsRecord
+    | SelftestRecord
 )
 
 _LOADERS: Mapping[str, Callable[[Path], AnyRecord]] = {
@@ -37,6 +40,7 @@ _LOADERS: Mapping[str, Callable[[Path], AnyRecord]] = {
     chaos_record.FORMAT: chaos_record.load,
     restarts_record.FORMAT: restarts_record.load,
     clients_record.FORMAT: clients_record.load,
+    selftest_record.FORMAT: selftest_record.load,
 }
 
 

@@ -27,6 +27,7 @@ from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
 from bench.records import formats, timestamps
+from bench.records.selftest_record import SelftestRecord
 from bench.workload.guards import Aborted
 from bench.workload.scenario import Scenario
 
@@ -232,12 +233,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Each objective, its value, and whether it was met."""
     faults: list[FaultOutcome] = []
     """What each fault of the plan did to the tasks, and until when; empty without faults."""
-
     hiccups: Hiccups | None = None
     """How late a process woke that only slept; None where that was not traced, as in older
     records."""
     canary: Canaries | None = None
     """What fixed pieces of work took before and after the run; None in older records."""
+    selftest: SelftestRecord | None = None
+    """The self-test of this machine that was attached; None without one, as in older records."""
 
     @property
     def is_valid(self) -> bool:

@@ -18,6 +18,7 @@ from bench.records import (
     comparison_record,
     restarts_record,
     run_record,
+    selftest_record,
     sweep_record,
 )
 from bench.workload.fields import FIELDS
@@ -32,6 +33,7 @@ FormatName = Literal[
     "clients",
     "restarts",
     "chaos",
+    "selftest",
 ]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -122,6 +124,12 @@ _FORMATS: Mapping[FormatName, _Format] = {
         clients_record.FORMAT,
         "Clients record",
         "What each client library costs, as 'bench clients' writes it.",
+    ),
+    "selftest": _record_format(
+        selftest_record.SelftestRecord,
+        selftest_record.FORMAT,
+        "Record of a self-test",
+        "What was planted on a machine and what was measured, as 'bench selftest' writes it.",
     ),
 }
 

@@ -26,6 +26,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SWEEP_PERCENTILES, SweepRecord, SweepTrial
 from bench.workload.metrics import parse_metric
 
@@ -211,6 +212,23 @@ def _chaos(record: ChaosRecord) -> DataTable:
     ]
     about = ["fault", "run", "seed", "verdict", "problem", "file"]
     return DataTable([*about, *fields, "left"], rows)
+
+
+@table_of.register
+def _selftest(record: SelftestRecord) -> DataTable:
+    """One row per statistic of a planted delay: its bounds, and what was measured."""
+    fields = [
+        *("statistic", "known_low_s", "known_high_s"),
+        *("measured_low_s", "measured_high_s", "error_s"),
+    ]
+    rows: list[list[Cell]] = [
+        [check.path, check.interval, check.planted_s, check.samples, check.measured_samples]
+        + [getattr(each, name) for name in fields]
+        for check in record.delays
+        for each in check.compared
+    ]
+    about = ["path", "interval", "planted_s", "samples", "measured_samples"]
+    return DataTable([*about, *fields], rows)
 
 
 def runs_of_pairs(

@@ -9,6 +9,7 @@ from bench.records.capacity_record import CapacityRecord
 from bench.records.chaos_record import ChaosRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.run_record import RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SweepRecord
 from bench.workload.quantities import plain, seconds_text
 from bench.workload.scenario_fields import MOST_WORKERS
@@ -88,6 +89,14 @@ def after_comparison(gate: GateRecord, place: str | None) -> Sequence[str]:
 def after_clients(path: Path) -> Sequence[str]:
     """Returns the next step after a comparison of clients."""
     return [f"bench report {shlex.quote(str(path))} {_PAGE}"]
+
+
+def after_selftest(record: SelftestRecord, path: Path) -> Sequence[str]:
+    """Returns the next steps after a self-test: a run whose report says what it found, and a
+    page."""
+    file = shlex.quote(str(path))
+    attach = [f"bench run --selftest {file}"] if record.ended == "finished" else []
+    return [*attach, f"bench report {file} {_PAGE}"]
 
 
 # --- Cures of a run that is not valid -------------------------------------------------------------

@@ -11,7 +11,14 @@ from bench import units
 from bench.measure.ledger import Counts
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import confidence_text, fault_rows, next_steps, run_columns, run_text
+from bench.reports import (
+    confidence_text,
+    fault_rows,
+    next_steps,
+    run_columns,
+    run_text,
+    selftest_text,
+)
 from bench.reports.console import fault_line, note_line, print_parts, record_lines
 from bench.reports.tables import fitting, plain_table
 
@@ -175,6 +182,9 @@ def _faults(record: RunRecord, width: int) -> Iterable[RenderableType]:
 
 
 def _footer(record: RunRecord, path: Path | None) -> Iterable[Text]:
+    if record.selftest is not None:
+        yield from map(fault_line, selftest_text.failures(record.selftest))
+        yield Text(selftest_text.in_short(record.selftest, record.started_at))
     *first, last = run_text.footer(record)
     yield from map(Text, first)
     yield Text(last, style="dim")

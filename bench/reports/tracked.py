@@ -22,6 +22,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SweepRecord
 from bench.workload.comparisons import Unit
 from bench.workload.metrics import Metric, parse_metric
@@ -218,6 +219,21 @@ def _of_chaos(record: ChaosRecord) -> Iterator[TrackedValue]:
         unit = Unit.SECONDS if is_time else Unit.TASKS
         name = f"{record.scenario.name}/{spread.fault}/{spread.figure}"
         yield TrackedValue(name, measure, unit, statistics.median(values), *ends)
+
+
+@_values.register
+def _of_selftest(record: SelftestRecord) -> Iterator[TrackedValue]:
+    """What one producer reaches, and the medians of identical runs, between the least and the
+    greatest of them."""
+    for ceiling in record.ceilings:
+        name = f"selftest/ceiling/{ceiling.sink}"
+        yield TrackedValue(name, _THROUGHPUT, Unit.PER_SECOND, ceiling.per_s, higher_is_better=True)
+    for noise in record.noise:
+        if not noise.figure.startswith("e2e.") or not noise.values:
+            continue
+        ends = (min(noise.values), max(noise.values))
+        name = f"selftest/{noise.figure}"
+        yield TrackedValue(name, _LATENCY, Unit.SECONDS, statistics.median(noise.values), *ends)
 
 
 @_values.register

@@ -190,6 +190,7 @@ def _stopped_short() -> Iterator[None]:
         for name in (
             *("bench.jobs.ab_job.measure", "bench.jobs.capacity_job.measure"),
             *("bench.jobs.chaos_job.measure", "bench.jobs.sweep_job.measure"),
+            *("bench.selftest.job.measure",),
             *("bench.clients.job.measure", "bench.cli.worker.serve"),
             *("bench.cli.ab_revisions.installed", "bench.jobs.worktrees.checked_out"),
         ):

@@ -16,6 +16,7 @@ from bench.records.restarts_record import RestartsRecord, Spread, StartedRun
 from bench.workload import library
 from tests.records.chaos_fixtures import lossy
 from tests.records.fixtures import example_record
+from tests.records.selftest_fixtures import wrong
 from tests.records.sweep_fixtures import with_limit
 
 DATA = Path(__file__).parent.parent / "records" / "data"
@@ -28,6 +29,7 @@ RECORDS = {
     "restarts": ("restarts",),
     "chaos": ("chaos",),
     "sweep": ("sweep",),
+    "selftest": ("selftest",),
     "job": ("job",),
 }
 """Examples of each kind of file that bench writes and reads back."""
@@ -101,6 +103,7 @@ _MADE: dict[str, Callable[[], bytes]] = {
     "restarts": _restarts,
     "chaos": lambda: formats.encode(lossy()),
     "sweep": lambda: formats.encode(with_limit()),
+    "selftest": lambda: formats.encode(wrong()),
     "job": _job,
 }
 

@@ -22,6 +22,7 @@ FILES = {
     "restarts.json": CaseFile("restarts"),
     "chaos.json": CaseFile("chaos"),
     "sweep.json": CaseFile("sweep"),
+    "selftest.json": CaseFile("selftest"),
     "job.json": CaseFile("job"),
     "scenario.toml": CaseFile("scenario:smoke"),
 }

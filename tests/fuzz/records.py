@@ -34,6 +34,7 @@ _COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "restarts": _SHOWN,
     "chaos": (*_SHOWN, ("chaos", "--resume", _FILE)),
     "sweep": (*_SHOWN, ("sweep", "--resume", _FILE)),
+    "selftest": (*_SHOWN, ("report", _FILE, "--markdown"), ("export", _FILE, "--bmf")),
     "job": (("ab", "--resume", _FILE),),
 }
 _PATHS_SEEN: dict[str, list[tuple[str | int, ...]]] = {}
@@ -41,7 +42,7 @@ _PATHS_SEEN: dict[str, list[tuple[str | int, ...]]] = {}
 
 def generate(random_: random.Random) -> Case:
     """A record with one to three changes, shown, exported, compared or cleaned up by."""
-    kind = random_.choices(list(_COMMANDS), (8, 4, 2, 1, 2, 2, 2, 2))[0]
+    kind = random_.choices(list(_COMMANDS), (8, 4, 2, 1, 2, 2, 2, 2, 2))[0]
     example = random_.choice(examples.RECORDS[kind])
     edits = [_edit(random_, example) for _ in range(random_.choice((1, 1, 1, 2, 3)))]
     if random_.random() < 0.06:

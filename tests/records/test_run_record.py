@@ -42,7 +42,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         *("attribution", "bound_by", "counts"),
         *("queues", "rates", "arrivals", "latency", "observation", "inversions", "series"),
         "resources",
-        *("network", "clock", "warmup", "slo", "faults", "hiccups", "canary"),
+        *("network", "clock", "warmup", "slo", "faults", "hiccups", "canary", "selftest"),
     ]
     assert list(written["latency"]["e2e"]["all"]) == [
         *("count", "min_s", "mean_s", "p50_s", "p90_s", "p95_s", "p99_s", "p999_s", "max_s"),

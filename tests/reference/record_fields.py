@@ -12,6 +12,7 @@ from bench.records.clients_record import ClientsRecord
 from bench.records.comparison_record import GateRecord
 from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
+from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SweepRecord
 from bench.workload.metrics import COSTS, COUNTS, RATES
 from bench.workload.scenario import Scenario
@@ -26,6 +27,7 @@ _ROOTS: Mapping[str, type[msgspec.Struct]] = {
     "Of a sweep": SweepRecord,
     "Of a set of faults": ChaosRecord,
     "Of clients": ClientsRecord,
+    "Of a self-test": SelftestRecord,
 }
 _MEANINGS = {
     subject.field: subject.meaning for table in (COUNTS, RATES, COSTS) for subject in table.values()

@@ -9,10 +9,17 @@ from bench.measure.priorities import Inversion
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
-from bench.reports import confidence_text, fault_rows, machine_text, run_columns, run_text
+from bench.reports import (
+    confidence_text,
+    fault_rows,
+    machine_text,
+    run_columns,
+    run_text,
+    selftest_text,
+)
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
-from bench.reports.html import facts
+from bench.reports.html import facts, selftest_page
 from bench.reports.html.provenance import setup_of, stamp
 from bench.reports.html.section import Section, Table
 from bench.reports.plots.over_time import time_pictures
@@ -54,9 +61,18 @@ def section(record: RunRecord) -> Section:
             "queues": _queues(record),
             "priorities": priority_lines(record),
             "costs": _costs(record),
+            "selftest": _selftest(record),
         },
         pictures=_pictures(record),
     )
+
+
+def _selftest(record: RunRecord) -> dict[str, object] | None:
+    """Returns what the template shows of the self-test that was attached; None without one."""
+    if record.selftest is None:
+        return None
+    short = selftest_text.in_short(record.selftest, record.started_at)
+    return {"short": short, **selftest_page.view(record.selftest)}
 
 
 def _is_valid(record: RunRecord) -> bool:

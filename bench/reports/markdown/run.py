@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from bench import units
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import confidence_text, fault_rows, run_columns, run_text
+from bench.reports import confidence_text, fault_rows, run_columns, run_text, selftest_text
 from bench.reports.figures import counted
 from bench.reports.markdown.marks import code, command_line, escaped, folded, small, table
 
@@ -39,6 +39,7 @@ def _parts(record: RunRecord) -> Iterator[str]:
     yield from _ledger(record)
     yield ""
     yield from _faults(record)
+    yield from _selftest(record)
     yield from map(small, run_text.footer(record))
     yield command_line(record.command)
 
@@ -80,6 +81,15 @@ def _faults(record: RunRecord) -> Iterable[str]:
     yield from table(fault_rows.headings(record.faults), rows)
     yield ""
     yield from (f"- back: {escaped(line)}" for line in fault_rows.lines(record.faults))
+    yield ""
+
+
+def _selftest(record: RunRecord) -> Iterator[str]:
+    if record.selftest is None:
+        return
+    failures = [*selftest_text.failures(record.selftest)]
+    yield from (f"- ❌ {escaped(each)}" for each in failures)
+    yield f"- {escaped(selftest_text.in_short(record.selftest, record.started_at))}"
     yield ""
 
 

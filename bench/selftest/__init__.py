@@ -1,0 +1,1 @@
+"""``bench selftest``: delays, losses and doubles that are known, and what runs measure of them."""

@@ -1,0 +1,1 @@
+"""Tests of what a self-test plants, and of whether a wrong measurement is found out."""
