@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.measure.bits import Bits
+from bench.measure.breakdown import BUCKETS, PARTS, SliceBreakdown
 from bench.measure.fine_recorder import FineRows
 from bench.measure.fine_rows import unpacked_rows
 from bench.measure.histogram import Packed, unpack
@@ -102,6 +103,7 @@ def require_whole(report: WorkerReport, limits: ReportLimits) -> None:
     for count in by_interval.values():
         _require_at_most(count, attempts)
     _require_at_most(sum(report.measured.series.counts), report.ended)
+    _require_breakdown(report.breakdown, limits.slices, report.ended)
     if report.fine is not None:
         _require_fine(report.fine, attempts)
 
@@ -162,6 +164,21 @@ def _require_measured(measured: MeasuredLatencies, queues: int, slices: int) -> 
     _require_counts(map(abs, series.sums_us))
     _require_bins("latencies", series.counts, sum(series.counts))
     return by_interval
+
+
+def _require_breakdown(recorded: Sequence[SliceBreakdown], slices: int, ended: int) -> None:
+    if len(recorded) > slices:
+        raise ValueError("it has parts of latencies of too many slices")
+    tasks = 0
+    for each in recorded:
+        _require_indices([each.slice], slices, "slice")
+        _require_indices(each.buckets, BUCKETS, "bucket of latencies")
+        for sums in each.buckets.values():
+            if len(sums) != 1 + len(PARTS):
+                raise ValueError(f"it has {len(sums)} parts of latencies")
+            _require_counts((sums[0], *map(abs, sums[1:])))
+            tasks += sums[0]
+    _require_at_most(tasks, ended)
 
 
 def _require_fine(fine: FineRows, attempts: int) -> None:

@@ -7,6 +7,7 @@ earlier ones, so a report that is lost or arrives twice changes nothing.
 import msgspec
 
 from bench.measure.bits import Bits
+from bench.measure.breakdown import SliceBreakdown
 from bench.measure.fine_recorder import FineRows
 from bench.measure.histogram import Packed
 from bench.measure.latency_buckets import BucketCounts
@@ -174,6 +175,8 @@ class WorkerReport(msgspec.Struct, tag="worker", kw_only=True):
     fine: FineRows | None = None
     """Rows of ten milliseconds so far, in each report of a run with faults: a worker that is
     killed sends no final one."""
+    breakdown: list[SliceBreakdown] = []
+    """The parts of the latencies of its tasks; empty in an observer's report."""
     completed_sets: dict[int, bytes] = {}
     archived_sets: dict[int, bytes] = {}
     gone_sets: dict[int, bytes] = {}

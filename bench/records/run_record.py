@@ -18,6 +18,7 @@ from bench import files, result_files
 from bench.errors import ExitCode, RecordError
 from bench.measure.arrivals import Arrivals
 from bench.measure.bottleneck import MachineUse
+from bench.measure.breakdown import LatencyBreakdown
 from bench.measure.canary import Canaries
 from bench.measure.confidence import ConfidenceInterval
 from bench.measure.faults import FaultOutcome
@@ -26,6 +27,7 @@ from bench.measure.ledger import Counts, total
 from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
+from bench.measure.server_commands import ServerCommands
 from bench.records import formats, timestamps
 from bench.records.selftest_record import SelftestRecord
 from bench.workload.guards import Aborted
@@ -128,6 +130,8 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     server_memory_bytes_per_task: float | None = None
     server_nodes: list[NodeCosts] = []
     """The nodes of a cluster, whose sums the figures of the server are; empty without a cluster."""
+    server_commands: ServerCommands | None = None
+    """What the server says of the commands that it executed; None in older records."""
     generator_loop_lag_p99_s: float | None = None
     """p99 of how late a shared event loop ran its producers; None if no event loop was shared."""
     machine: MachineUse | None = None
@@ -211,6 +215,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Whether tasks were sent as the schedule asked; None in older records."""
     latency: dict[str, dict[str, LatencySummary]]
     """Of each interval, for ``all`` and each sub-queue."""
+    breakdown: LatencyBreakdown | None = None
+    """Where the end-to-end latency of the tasks around p50, p90, p99 and p99.9 went; None in older
+    records."""
     observation: Observation | None = None
     """How an observer measured completions; None if the workers reported them themselves."""
     inversions: list[Inversion] | None = None

@@ -17,7 +17,12 @@ _CALL = re.compile(r"redis\.p?call\(\s*['\"](\w+)['\"]")
 _SPECIAL = re.compile(r"([\\*?\[\]^])")
 _ANY = "\x00"
 """Stands for any text in a key, and becomes ``*`` in its pattern."""
-_SINCE = {"blmpop": (7, 0), "client|setinfo": (7, 2), "waitaof": (7, 2)}
+_SINCE = {
+    "blmpop": (7, 0),
+    "client|setinfo": (7, 2),
+    "latency|histogram": (7, 0),
+    "waitaof": (7, 2),
+}
 """Commands that older servers do not know, and in whose lists they refuse them."""
 CHANNELS_SINCE, READ_ONLY_SINCE = (6, 2), (7, 0)
 """Versions of the server since which users have channels, and keys that they may only read."""
@@ -170,6 +175,8 @@ _NEEDS = (
     Need("client|unblock", _MEASURING, "workers end at once", is_optional=True),
     Need("client|list", _RUN, "whether others pop from the queues", is_optional=True),
     Need("config|get", _RUN, "the server's settings", is_optional=True),
+    Need("latency|histogram", _RUN, "how long commands took", is_optional=True),
+    Need("slowlog|get", _RUN, "commands that took long", is_optional=True),
     Need("time", _MEASURING, "the server's clock"),
     Need("set", _RUN, "the run's marker", is_optional=True),
     Need("exists", _MEASURING, "which tasks and which runs are still there"),
@@ -228,8 +235,12 @@ def _moves(role: Role, layout: Layout) -> Iterator[str]:
     names = {_text(command[0]).lower() for command in commands}
     yield from names
     if "evalsha" in names:
-        for text in layout.scripts:
-            yield from (name.lower() for name in _CALL.findall(text))
+        yield from called_by_scripts(layout)
+
+
+def called_by_scripts(layout: Layout) -> frozenset[str]:
+    """Returns the commands that a layout's scripts call, in lower case."""
+    return frozenset(name.lower() for text in layout.scripts for name in _CALL.findall(text))
 
 
 def _serving(layout: Layout) -> Iterator[Command]:

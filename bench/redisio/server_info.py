@@ -5,21 +5,23 @@ does ``CONFIG RESETSTAT``. What cannot be told is None, and never zero.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
 
-from bench.redisio import failover
+from bench.redisio import command_latencies, failover
 from bench.redisio.cluster.client import ClusterClient
+from bench.redisio.command_latencies import CommandLatencies
 from bench.redisio.server_config import worth_recording
 from bench.redisio.url import parse
 
 _OWN_COMMANDS = frozenset(
     (
         *("info", "llen", "lrange", "ping", "hello", "auth", "select", "client", "config", "time"),
-        *("cluster", "asking"),
+        *("cluster", "asking", "latency", "slowlog"),
     )
 )
 """Commands that the harness sends itself. They do not count as a cost of the tasks."""
@@ -43,6 +45,9 @@ class ServerUsage:
     evicted: int | None = 0
     calls: Mapping[str, int] = field(default_factory=dict)
     """Calls of every command."""
+    command_us: Mapping[str, int] = field(default_factory=dict)
+    """Time in which the server executed each of them, in µs."""
+    latencies: CommandLatencies = field(default_factory=CommandLatencies)
     nodes: Mapping[str, "ServerUsage"] = field(default_factory=dict)
     """Those of each master of a cluster, by address, of which this is the sum; empty otherwise."""
 
@@ -99,16 +104,28 @@ def read_usage(client: redis.Redis) -> ServerUsage:
         flushes=calls.get("flushall", 0) + calls.get("flushdb", 0) if by_name else None,
         evicted=_whole(info, "evicted_keys"),
         calls=by_name,
+        command_us={
+            name.removeprefix("cmdstat_"): int(statistics["usec"])
+            for name, statistics in info.items()
+            if name.startswith("cmdstat_") and "usec" in statistics
+        },
+        latencies=command_latencies.read(client, info),
     )
+
+
+def is_own(command: str) -> bool:
+    """Whether the harness sends a command itself, so that it is no cost of the tasks; a transaction
+    is none either, as each of its commands counts on its own."""
+    return command.partition("|")[0] in {*_OWN_COMMANDS, "multi", "exec"}
 
 
 def _together(nodes: Mapping[str, ServerUsage]) -> ServerUsage:
     """The sums over the masters of a cluster; None where one of them does not tell."""
     usages = list(nodes.values())
-    calls: dict[str, int] = {}
+    calls, command_us = Counter[str](), Counter[str]()
     for usage in usages:
-        for name, count in usage.calls.items():
-            calls[name] = calls.get(name, 0) + count
+        calls.update(usage.calls)
+        command_us.update(usage.command_us)
     return ServerUsage(
         cpu_s=total(usage.cpu_s for usage in usages),
         memory_bytes=whole_total(usage.memory_bytes for usage in usages),
@@ -119,6 +136,10 @@ def _together(nodes: Mapping[str, ServerUsage]) -> ServerUsage:
         flushes=whole_total(usage.flushes for usage in usages),
         evicted=whole_total(usage.evicted for usage in usages),
         calls=calls,
+        command_us=command_us,
+        latencies=command_latencies.together(
+            {name: usage.latencies for name, usage in nodes.items()}
+        ),
         nodes=nodes,
     )
 

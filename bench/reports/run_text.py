@@ -8,7 +8,7 @@ from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
 from bench.records.run_record import NodeCosts, RunRecord, SloResult
-from bench.reports import confidence_text, machine_text
+from bench.reports import breakdown_text, confidence_text, machine_text
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
 from bench.workload.metrics import format_value, parse_objective
@@ -66,6 +66,9 @@ def throughput(record: RunRecord) -> Iterator[str]:
     seen = observed(record)
     if seen:
         yield seen
+    split = breakdown_text.sentence(record)
+    if split:
+        yield split
 
 
 def footer(record: RunRecord) -> Iterator[str]:
@@ -84,6 +87,7 @@ def footer(record: RunRecord) -> Iterator[str]:
     per_task = costs(record)
     if per_task:
         yield f"Redis per task: {', '.join(per_task)}"
+    yield from breakdown_text.server_lines(record)
     nodes = [text for node in resources.server_nodes if (text := _costs_of_node(node))]
     if nodes:
         yield f"of these by node: {'; '.join(nodes)}"

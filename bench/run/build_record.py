@@ -30,6 +30,7 @@ from bench.run.figures.arrivals import arrivals_of
 from bench.run.figures.attribution import attribution
 from bench.run.figures.certainty import rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
+from bench.run.figures.latency_breakdown import latency_breakdown
 from bench.run.figures.hiccups import hiccups_in
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
@@ -84,6 +85,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         rates=rates,
         arrivals=inputs.arrivals,
         latency=with_confidence(_latency(histograms, queues), histograms, measured, queues, window),
+        breakdown=latency_breakdown(run, steady),
         observation=_observation(run, accounted),
         inversions=inputs.inversions,
         series=series_of(run),

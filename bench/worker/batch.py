@@ -83,8 +83,6 @@ class TaskBatch:
     attempts: AttemptBatch
     limits: Sequence[int]
     """The greatest number of attempts after the first, by task."""
-    service_us: Sequence[int]
-    """Service times; empty where tasks take no time."""
     fails: Sequence[bool]
     """Whether each attempt fails; empty where none does."""
     messages: Sequence[bytes] = ()
@@ -92,6 +90,11 @@ class TaskBatch:
 
     def __len__(self) -> int:
         return len(self.attempts)
+
+    @property
+    def service_us(self) -> Sequence[int]:
+        """Service times; empty where tasks take no time."""
+        return self.attempts.service_us
 
     @property
     def task_ids(self) -> Sequence[bytes]:
@@ -118,9 +121,10 @@ class TaskBatch:
                 [attempts.payloads[index] for index in chosen],
                 [attempts.retries[index] for index in chosen],
                 [attempts.started_us[index] for index in chosen],
+                attempts.popped_us,
+                [attempts.service_us[index] for index in chosen] if attempts.service_us else (),
             ),
             [self.limits[index] for index in chosen],
-            [self.service_us[index] for index in chosen] if self.service_us else (),
             [self.fails[index] for index in chosen] if self.fails else (),
             [self.messages[index] for index in chosen] if self.messages else (),
         )
@@ -205,7 +209,6 @@ def _batch(
     hashes: Hashes,
     popped_us: int,
 ) -> TaskBatch:
-    attempts = AttemptBatch(task_ids, hashes.payloads, hashes.retries, [popped_us] * len(task_ids))
     service_us: Sequence[int] = ()
     fails: Sequence[bool] = ()
     if settings.takes_time or settings.failure_rate:
@@ -218,7 +221,11 @@ def _batch(
             chance = draws.uniform(settings.seed, "failure", attempt_numbers)
             fails = (chance < settings.failure_rate).tolist()
     messages = hashes.messages if any(fails) else ()
-    return TaskBatch(queue, recorder, attempts, hashes.limits, service_us, fails, messages)
+    started_us = [popped_us] * len(task_ids)
+    attempts = AttemptBatch(
+        task_ids, hashes.payloads, hashes.retries, started_us, popped_us, service_us
+    )
+    return TaskBatch(queue, recorder, attempts, hashes.limits, fails, messages)
 
 
 def _numbers(task_ids: Sequence[bytes]) -> Integers:

@@ -19,6 +19,7 @@ from bench.worker.difficulties import Difficulties
 from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, RECONNECT_US, WorkerLoop
 from bench.worker.recorder import WorkerRecorder
 from bench.worker.server_calls import REFUSED_FOR_US
+from bench.worker.slot_states import SlotStates
 from bench.worker.stop_requests import StopRequest
 from bench.worker.worker import Worker
 from bench.workload.resolve import parent_queue
@@ -123,7 +124,8 @@ def serve(message: ParentMessage, control: Control) -> None:
         message.latency_bounds_us,
     )
     recorder.fine = fine_recorder(scenario.fine_objectives, scenario.queues)
-    worker = Worker(settings, OneRun(recorder), clock)
+    recorder.states = SlotStates()
+    worker = Worker(settings, OneRun(recorder), clock, states=recorder.states)
     reporter = _Reporter(message.name, recorder, worker, control, clock)
     if not control.stopped:  # the message to stop may have come with the one to begin
 

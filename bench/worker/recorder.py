@@ -11,6 +11,7 @@ from enum import Enum, auto
 import numpy as np
 
 from bench.arrays import Integers, distinct
+from bench.measure.breakdown import BreakdownRecorder
 from bench.measure.fine_recorder import FineRecorder
 from bench.measure.latency_buckets import BucketCounter
 from bench.measure.latency_counts import latency_counts_by_interval
@@ -26,6 +27,7 @@ from bench.measure.reports import MeasuredLatencies, WorkerReport
 from bench.measure.window import TimeLine
 from bench.wire import stamps
 from bench.wire.columns import read_ids, read_stamps
+from bench.worker.slot_states import SlotStates
 
 _FLUSH_AT = 256
 """Least number of attempts that are counted together."""
@@ -48,6 +50,10 @@ class AttemptBatch:
     retries: Sequence[int]
     """Attempts made before this one."""
     started_us: Sequence[int]
+    popped_us: int
+    """When their ids were popped."""
+    service_us: Sequence[int] = ()
+    """The drawn service times; empty where tasks take no time."""
 
     def __len__(self) -> int:
         return len(self.task_ids)
@@ -62,6 +68,10 @@ class _Pending:
     retries: list[int] = field(default_factory=list)
     started_us: list[int] = field(default_factory=list)
     finished_us: list[int] = field(default_factory=list)
+    popped_us: list[int] = field(default_factory=list)
+    """Of batches, whose sizes are in ``sizes``."""
+    sizes: list[int] = field(default_factory=list)
+    service_us: list[int] = field(default_factory=list)
 
 
 class WorkerRecorder:
@@ -83,6 +93,12 @@ class WorkerRecorder:
         self._failed_by_queue: dict[int, int] = {}
         self.fine: FineRecorder | None = None
         """Rows of ten milliseconds, which runs with faults need; None in others."""
+        self.states: SlotStates | None = None
+        """What the worker was doing, on its own clock; None where the parts of latencies are not
+        asked for."""
+        self.shift_us = 0
+        """From the worker's clock to the run's."""
+        self._breakdown = BreakdownRecorder()
         self._start_us = line.start_us
         self._queue_index = {queue: index for index, queue in enumerate(queues)}
         self._pending: dict[tuple[str, AttemptOutcome], _Pending] = {}
@@ -134,6 +150,9 @@ class WorkerRecorder:
         pending.retries.extend(attempts.retries)
         pending.started_us.extend(attempts.started_us)
         pending.finished_us.extend([finished_us] * count)
+        pending.popped_us.append(attempts.popped_us)
+        pending.sizes.append(count)
+        pending.service_us.extend(attempts.service_us or [0] * count)
         self._pending_count += count
         if self._pending_count >= _FLUSH_AT:
             self.flush()
@@ -159,13 +178,15 @@ class WorkerRecorder:
                 pending.started_us,
                 pending.finished_us,
                 pending.retries,
+                np.repeat(pending.popped_us, pending.sizes),
+                pending.service_us,
             ],
             np.int64,
         )
         columns = columns[:, columns[0] >= 0]  # only the run's own
         if outcome is not AttemptOutcome.RETRIED:
             self._foreign += len(pending.task_ids) - columns.shape[1]
-        producer, sequence, due_us, _, _, finished_us, _ = columns
+        producer, sequence, due_us, _, _, finished_us, *_ = columns
         self._note_outcome(queue, producer, sequence, finished_us, outcome)
         columns = columns[:, due_us >= 0]  # only those with stamps
         if columns.shape[1]:
@@ -202,7 +223,7 @@ class WorkerRecorder:
                 self.fine.happened("repeated", last_us, len(repeats))
 
     def _record_intervals(self, queue: int, columns: Integers, outcome: AttemptOutcome) -> None:
-        due_us, sent_us, started_us, finished_us, retry = columns
+        due_us, sent_us, started_us, finished_us, retry, *_ = columns
         parts = self._intervals.split(due_us)
         if self.fine is not None:
             self._record_fine(queue, columns, outcome)
@@ -220,12 +241,37 @@ class WorkerRecorder:
         self._intervals.record(Interval.E2E_FROM_SEND, queue, finished_us - sent_us, parts)
         self._latency_series.add(due_us - self._start_us, e2e_us)
         self._latencies.record(finished_us - self._start_us, e2e_us)
+        if self.states is not None:
+            self._breakdown.record(e2e_us, self._parts_us(columns, self.states), parts)
+
+    def _parts_us(self, columns: Integers, states: SlotStates) -> list[Integers]:
+        """The parts (n,) of the latency of tasks, in the order of ``breakdown.PARTS``."""
+        due_us, sent_us, started_us, finished_us, retry, popped_us, service_us = columns
+        wait_us = started_us - sent_us
+        asking, blocked = states.between(sent_us - self.shift_us, popped_us - self.shift_us)
+        delivery_us = np.rint(asking).astype(np.int64)
+        blocked_us = np.rint(blocked).astype(np.int64)
+        parts_us = [
+            sent_us - due_us,
+            wait_us - delivery_us - blocked_us,
+            blocked_us,
+            delivery_us,
+            service_us,
+            finished_us - started_us - service_us,
+            np.zeros_like(wait_us),
+        ]
+        is_repeated = retry > 0
+        if is_repeated.any():  # what was before its last attempt is not known in parts
+            for waited_us in parts_us[1:4]:
+                waited_us[is_repeated] = 0
+            parts_us[6] = np.where(is_repeated, wait_us, 0)
+        return parts_us
 
     def _record_fine(self, queue: int, columns: Integers, outcome: AttemptOutcome) -> None:
         """Record the latencies that objectives bound, at the moments at which they were known."""
         if self.fine is None:
             return
-        due_us, sent_us, started_us, finished_us, retry = columns
+        due_us, sent_us, started_us, finished_us, retry, *_ = columns
         measured = [(Interval.SERVICE, finished_us - started_us, finished_us)]
         first = retry == 0
         measured.append((Interval.QUEUE_WAIT, (started_us - sent_us)[first], started_us[first]))
@@ -271,6 +317,7 @@ class WorkerRecorder:
         report.measured = MeasuredLatencies(
             self._intervals.parts(), self._latency_series, self._intervals.narrow()
         )
+        report.breakdown = self._breakdown.packed()
         report.completed_sets = {
             number: bits.pack() for number, bits in self._ledger.completed.items()
         }

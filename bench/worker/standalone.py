@@ -34,6 +34,7 @@ from bench.worker.loop import LAST_ANSWER_TIMEOUT_S, WorkerLoop
 from bench.worker.process import note_difficulties
 from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
 from bench.worker.served import ServedMonitor, ServedState, ServedTotals
+from bench.worker.slot_states import SlotStates
 from bench.worker.stop_requests import StopRequests
 from bench.worker.worker import Worker
 
@@ -126,7 +127,8 @@ class _Shifted:
         shift_us = self._followed.shift_us
         if shift_us:
             started_us = [moment + shift_us for moment in attempts.started_us]
-            attempts = replace(attempts, started_us=started_us)
+            popped_us = attempts.popped_us + shift_us
+            attempts = replace(attempts, started_us=started_us, popped_us=popped_us)
         self._followed.recorder.ended(queue, attempts, outcome, finished_us + shift_us)
         if outcome is not AttemptOutcome.RETRIED:
             self._note_foreign(queue, len(attempts))
@@ -153,6 +155,8 @@ class RunFollower:
         """Runs that are not announced or have ended, the last ones that were met at the end."""
         self._usage = ProcessUsage()
         self._next_us = 0
+        self.states = SlotStates()
+        """What the worker does, whose part it is to note that."""
 
     def split(self, task_ids: Sequence[bytes]) -> list[tuple[TaskRecorder, Sequence[int]]]:
         """(recorder, indices of its ids) for each run among the ids, and for ids of no run.
@@ -209,12 +213,13 @@ class RunFollower:
             run, info.line, info.queues, info.with_latency_counts, info.latency_bounds_us
         )
         recorder.fine = fine_recorder(info.fine_objectives, info.queues)
+        recorder.states, recorder.shift_us = self.states, offset_us - self._offset.offset_us
         return _Followed(
             recorder=recorder,
             queues=info.queues,
             buckets=recorder.buckets(() if self._totals is None else self._totals.bounds_us),
             shares_clock=shares_clock,
-            shift_us=offset_us - self._offset.offset_us,
+            shift_us=recorder.shift_us,
             mapped=mapped,
         )
 
@@ -303,7 +308,7 @@ def serve(
         clock = RunClock(offset.offset_us)
         follower = RunFollower(client, name, offset, monitor)
         heartbeats = open_client(url, wants_end=requests.were_made)
-        worker = Worker(settings, follower, clock, difficulties)
+        worker = Worker(settings, follower, clock, difficulties, follower.states)
         loop = WorkerLoop(
             *(name, parent, settings.layout, worker, clock, heartbeats),
             functools.partial(open_stream, url),

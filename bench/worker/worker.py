@@ -13,17 +13,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import hiredis
-
 from bench.clock import Clock
 from bench.measure.unserved import Unserved
 from bench.redisio.connection import ConnectionLost
-from bench.wire.layout_contract import Command, Reservation
+from bench.wire.layout_contract import Command
 from bench.worker.batch import (
-    ReadTasks,
     RecorderLookup,
     TaskBatch,
-    TaskRecorder,
     WorkerSettings,
     read_batches,
 )
@@ -31,10 +27,12 @@ from bench.worker.difficulties import Difficulties
 from bench.worker.event_loop import Coroutine, CoroutineFactory, Operation, Sleep, Wait
 from bench.worker.held_tasks import HeldTasks
 from bench.worker.moves import QueueMoves
-from bench.worker.popping import Popping
-from bench.worker.recorder import AttemptBatch, AttemptOutcome
+from bench.worker.popping import PopCall, Popping
+from bench.worker.recorder import AttemptOutcome
 from bench.worker.retry_policy import next_attempt_us
 from bench.worker.server_calls import RETRY_EVERY_US, ServerCalls, TaskMove, undo_pop
+from bench.worker.slot_states import SlotStates
+from bench.worker.unreadable_tasks import UnreadableTasks
 
 _BATCH_COROUTINES = 4
 """Coroutines that share a prefetch: while one waits for Redis, another can process its tasks."""
@@ -51,11 +49,14 @@ class Worker:
         lookup: RecorderLookup,
         clock: Clock,
         difficulties: Difficulties | None = None,
+        states: SlotStates | None = None,
     ) -> None:
         self._settings = settings
         self._layout = settings.layout
         self._lookup = lookup
         self._clock = clock
+        self._states = states or SlotStates()
+        self._states.slots = settings.concurrency
         self.difficulties = difficulties or Difficulties()
         self._calls = ServerCalls(
             settings.layout, clock, self.difficulties, one_by_one=settings.prefetch == 1
@@ -65,6 +66,7 @@ class Worker:
             *(self._calls, self.difficulties),
             in_batches=settings.prefetch > 1,
         )
+        self._unreadable = UnreadableTasks(settings.layout, clock, self._calls, self.difficulties)
         result = b'{"status":"ok"}' if settings.store_results else None
         retry_delay_s = settings.retry_delay_us / 1e6
         self._moves = {
@@ -82,15 +84,13 @@ class Worker:
         self._requeues: dict[str, list[bytes]] = {}
         """Ids, by queue, that are to be requeued now and whose commands are not sent yet."""
         self._order = 0
-        self._held: list[HeldTasks] = []
-        """What each coroutine that takes tasks holds."""
+        self._held: list[HeldTasks] = []  # what each coroutine that takes tasks holds
         self._popping_coroutines = 0
         self._requested = 0
         """Most tasks that the unanswered pops can return."""
         self._finishing = 0
         """Tasks that leave the service and whose last commands are not answered."""
-        self._requeueing = 0
-        """Failed tasks whose return to their queue is not answered."""
+        self._requeueing = 0  # failed tasks whose return to their queue is not answered
         self.stopping = False
         self.wake_all: Callable[[], None] = lambda: None
 
@@ -147,11 +147,21 @@ class Worker:
     def _one_by_one(self) -> Coroutine:
         """The worker in runqy's documentation: one task, one command, one reply at a time."""
         with self._holding() as held:
+            served = 0
             while not self.stopping:
-                queue, task_ids = yield from self._popping.take(1)
+                queue, task_ids = yield from self._pop(1, served)
+                served = len(task_ids)
                 if task_ids:
                     held.take(queue, task_ids)
                     yield from self._serve_one(held)
+
+    def _pop(self, room: int, served: int) -> PopCall:
+        """Up to ``room`` ids of one queue, which are with their commands from then, as a batch has
+        been until now if any was ``served`` before."""
+        self._states.change(self._clock.now_us(), pops=1, commands=-bool(served))
+        popped = yield from self._popping.take(room)
+        self._states.change(self._clock.now_us(), pops=-1, commands=bool(popped[1]))
+        return popped
 
     def _serve_one(self, held: HeldTasks) -> Coroutine:
         for batch in (yield from self._read_tasks(held)):
@@ -159,7 +169,10 @@ class Worker:
             started = yield from self._start(batch)
             if started.service_us:
                 held.serve()
-                yield Sleep(self._clock.now_us() + started.service_us[0])
+                now_us = self._clock.now_us()
+                self._states.change(now_us, commands=-1, serving=1)
+                yield Sleep(now_us + started.service_us[0])
+                self._states.change(self._clock.now_us(), commands=1, serving=-1)
                 held.end_service()
             for outcome, part in started.by_outcome():
                 yield from self._end(self._moves[held.queue].end(outcome), outcome, part)
@@ -177,12 +190,13 @@ class Worker:
                     continue
                 self._requested += room
                 try:
-                    queue, task_ids = yield from self._popping.take(room)
+                    queue, task_ids = yield from self._pop(room, served=0)
                 finally:
                     self._requested -= room
                 if task_ids:
                     held.take(queue, task_ids)
                     yield from self._serve_batch(held)
+                    self._states.change(self._clock.now_us(), commands=-1)
 
     @contextlib.contextmanager
     def _holding(self) -> Iterator[HeldTasks]:
@@ -225,41 +239,8 @@ class Worker:
         if not all(replies):
             held.popped = [each for each, reply in zip(task_ids, replies, strict=True) if reply]
         if read.unreadable:
-            yield from self._set_aside(held, task_ids, replies, read)
+            yield from self._unreadable.set_aside(held, task_ids, replies, read)
         return read.batches
-
-    def _set_aside(
-        self, held: HeldTasks, task_ids: Sequence[bytes], replies: Sequence[Any], read: ReadTasks
-    ) -> Coroutine:
-        """Archive tasks whose hashes cannot be read; leave on the active list what is no hash."""
-        no_hashes: list[bytes] = []
-        commands: dict[bytes, Sequence[Command]] = {}
-        archived: list[tuple[bytes, TaskRecorder]] = []
-        for index, recorder in read.unreadable:
-            task_id, reply = task_ids[index], replies[index]
-            if isinstance(reply, hiredis.ReplyError):
-                no_hashes.append(task_id)
-                continue
-            archived.append((task_id, recorder))
-            name = task_id.decode(errors="surrogateescape")
-            reservation = Reservation(held.queue, name, self._now_s())
-            commands[task_id] = self._layout.set_aside(reservation, reply)
-        held.send([task_ids[index] for index, _ in read.unreadable])
-        yield from self._calls.leave_active(held.queue, no_hashes)
-        yield from self._calls.set_aside(held.queue, commands)
-        held.settle()
-        now_us = self._clock.now_us()
-        for task_id, recorder in archived:
-            attempt = AttemptBatch([task_id], [b""], [0], [now_us])
-            recorder.started(1, now_us)
-            recorder.ended(held.queue, attempt, AttemptOutcome.ARCHIVED, now_us)
-        if no_hashes:
-            self.difficulties.not_served(
-                Unserved.NO_HASH, no_hashes, "it is left on the active list"
-            )
-        if archived:
-            names = [task_id for task_id, _ in archived]
-            self.difficulties.not_served(Unserved.UNREADABLE, names, "it is archived")
 
     def _start(self, batch: TaskBatch) -> Generator[Operation, Any, TaskBatch]:
         """Make tasks active; returns those that now are."""
@@ -302,7 +283,9 @@ class Worker:
                 (queue, outcome), parts = next(iter(self._due.items()))
                 del self._due[queue, outcome]
                 self._finishing = len(parts)
+                self._states.change(self._clock.now_us(), commands=1)
                 yield from self._end_together(queue, outcome, parts)
+                self._states.change(self._clock.now_us(), commands=-1)
                 self._finishing = 0
             self.wake_all()
 
@@ -310,6 +293,7 @@ class Worker:
         """Take out of service the tasks whose time is over."""
         while self._in_service and self._in_service[0][0] <= now_us:
             batch = heapq.heappop(self._in_service)[3]
+            self._states.change(now_us, serving=-1)
             for outcome, part in batch.by_outcome():
                 self._due.setdefault((part.queue, outcome), []).append(part)
 
@@ -368,6 +352,7 @@ class Worker:
                 one = replace(one, attempts=replace(one.attempts, started_us=[begins_us]))
             self._order += 1
             heapq.heappush(self._in_service, (begins_us + service_us, self._order, begins_us, one))
+        self._states.change(now_us, serving=len(batch))
         self.wake_all()
 
     def _put_back_unstarted(self) -> Coroutine:
@@ -384,6 +369,7 @@ class Worker:
                 continue
             heapq.heapify(stay)
             self._in_service = stay
+            self._states.change(now_us, serving=-len(unstarted))
             names = [batch.task_ids[0] for *_, batch in sorted(unstarted, reverse=True)]
             self._finishing = len(names)
             yield from self._return(moves.put_back, queue, names)

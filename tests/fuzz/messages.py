@@ -22,6 +22,7 @@ from bench.measure.summary import add_bins, cut_warmup, latencies, second_percen
 from bench.measure.window import TimeLine, time_line
 from bench.wire import ids, stamps
 from bench.worker.recorder import AttemptBatch, AttemptOutcome, WorkerRecorder
+from bench.worker.slot_states import SlotStates
 from bench.workload.resolve import resolve
 from tests.fuzz import examples, nasty
 from tests.fuzz.cases import Case, Pieces, joined, once
@@ -182,13 +183,15 @@ def _report(random_: random.Random) -> Pieces:
 def _worker_report(line: TimeLine, queues: Sequence[str] = (_QUEUE,)) -> WorkerReport:
     """A full report of a worker that has completed three tasks of run 1, and archived one."""
     recorder = WorkerRecorder(1, line, queues, with_latency_counts=True)
+    recorder.states = SlotStates(1)
     now_us = line.start_us + 1_500_000
     for sequence in range(4):
         outcome = AttemptOutcome.ARCHIVED if sequence == 3 else AttemptOutcome.COMPLETED
         name = ids.format_id(ids.TaskId(1, 0, sequence)).encode()
         payload = stamps.head(line.start_us + 900_000, line.start_us + 900_050) + b"}"
         recorder.started(1, now_us)
-        recorder.ended(_QUEUE, AttemptBatch([name], [payload], [0], [now_us]), outcome, now_us)
+        attempts = AttemptBatch([name], [payload], [0], [now_us], now_us)
+        recorder.ended(_QUEUE, attempts, outcome, now_us)
     report = recorder.report(full=True)
     report.name = "w1"
     return report

@@ -68,7 +68,9 @@ class Following:
         for recorder, members in self.follower.split(task_ids):
             names = [task_ids[index] for index in members]
             count = len(names)
-            attempts = AttemptBatch(names, [b"{}"] * count, [0] * count, [started_us] * count)
+            attempts = AttemptBatch(
+                names, [b"{}"] * count, [0] * count, [started_us] * count, started_us
+            )
             recorder.started(count, started_us)
             recorder.ended(queue, attempts, AttemptOutcome.COMPLETED, started_us)
 

@@ -10,6 +10,7 @@ from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import LatencySummary, RunRecord
 from bench.reports import (
+    breakdown_text,
     confidence_text,
     fault_rows,
     machine_text,
@@ -56,12 +57,18 @@ def section(record: RunRecord) -> Section:
             "faults_explained": fault_rows.EXPLANATION,
             "checks": _checks(record),
             "observed": run_text.observed(record),
+            "split": breakdown_text.sentence(record),
+            "breakdown": _breakdown(record),
+            "breakdown_explained": breakdown_text.EXPLANATION,
             "intervals": _intervals(record),
             "confidence": [*confidence_text.lines(record)],
             "queues": _queues(record),
             "priorities": priority_lines(record),
             "costs": _costs(record),
             "selftest": _selftest(record),
+            "commands": _commands(record),
+            "server_notes": breakdown_text.server_notes(record),
+            "slow": _slow(record),
         },
         pictures=_pictures(record),
     )
@@ -275,6 +282,26 @@ def _inversion_lines(record: RunRecord, found: Sequence[Inversion]) -> list[str]
 
 def _costs(record: RunRecord) -> str:
     return ", ".join(run_text.costs(record)) or "not measured"
+
+
+def _breakdown(record: RunRecord) -> Table | None:
+    rows = breakdown_text.rows(record)
+    if not rows:
+        return None
+    caption = f"Where the end-to-end latency went{_suffix(record)}"
+    return Table(caption, breakdown_text.headings(record), rows)
+
+
+def _commands(record: RunRecord) -> Table | None:
+    rows = breakdown_text.command_rows(record)
+    return Table("Redis by command", breakdown_text.COMMAND_HEADINGS, rows) if rows else None
+
+
+def _slow(record: RunRecord) -> list[str]:
+    commands = record.resources.server_commands
+    if commands is None:
+        return []
+    return [breakdown_text.slow_command(each) for each in commands.slow]
 
 
 def _pictures(record: RunRecord) -> list[Picture]:

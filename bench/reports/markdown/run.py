@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator
 from bench import units
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import confidence_text, fault_rows, run_columns, run_text, selftest_text
+from bench.reports import (
+    breakdown_text,
+    confidence_text,
+    fault_rows,
+    run_columns,
+    run_text,
+    selftest_text,
+)
 from bench.reports.figures import counted
 from bench.reports.markdown.marks import code, command_line, escaped, folded, small, table
 
@@ -33,6 +40,10 @@ def _parts(record: RunRecord) -> Iterator[str]:
     yield ""
     yield from map(small, confidence_text.lines(record))
     yield ""
+    if rows := breakdown_text.rows(record):
+        made = table(breakdown_text.headings(record), rows)
+        yield from folded("where the end-to-end latency went", made)
+        yield ""
     if len(record.queues) > 1:
         yield from folded("latency of each sub-queue", _queues(record))
         yield ""

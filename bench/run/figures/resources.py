@@ -8,6 +8,7 @@ from bench.records.run_record import Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window, drain_window
+from bench.run.figures.server_commands import server_commands
 from bench.run.figures.server_use import (
     cores_between,
     costs_by_node,
@@ -35,6 +36,7 @@ def resources_in(run: CollectedRun, counts: Counts, window: Window) -> Resources
         + sum(report.peak_memory_bytes for report in run.workers)
         + (0 if run.seen.hiccups is None else run.seen.hiccups.peak_memory_bytes),
         server_nodes=costs_by_node(run, counts),
+        server_commands=server_commands(run, counts),
         **costs_per_task(run, counts),
     )
 
