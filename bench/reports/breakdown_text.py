@@ -19,13 +19,13 @@ _GROUPS: dict[str, Sequence[LatencyPart]] = {
     "in earlier attempts": (LatencyPart.RETRIES,),
 }
 _COLUMNS: dict[LatencyPart, str] = {
-    LatencyPart.SCHEDULE_LAG: "sent late",
-    LatencyPart.SLOT_WAIT: "waiting for a slot",
-    LatencyPart.BLOCKED: "behind commands",
+    LatencyPart.SCHEDULE_LAG: "late",
+    LatencyPart.SLOT_WAIT: "slot wait",
+    LatencyPart.BLOCKED: "blocked",
     LatencyPart.DELIVERY: "delivery",
-    LatencyPart.SERVICE_TIME: "service time",
-    LatencyPart.COMMANDS: "own commands",
-    LatencyPart.RETRIES: "earlier attempts",
+    LatencyPart.SERVICE_TIME: "service",
+    LatencyPart.COMMANDS: "commands",
+    LatencyPart.RETRIES: "retries",
 }
 _PREFERRED = ("p99", "p90", "p50")
 _LEAST_SHARE = 0.005
@@ -124,11 +124,11 @@ def _shown(record: RunRecord) -> list[LatencyPart]:
 
 
 EXPLANATION = (
-    "Means over the tasks around each percentile. The parts of a task add up to its e2e: sent late "
-    "by the producer; waiting while the slots of its worker served other tasks; waiting behind "
-    "commands of other tasks that were not answered yet; in delivery while its worker asked for "
-    "tasks; in service for the time drawn; and in the round trips of its own commands, with the "
-    "worker's own code"
+    "Means over the tasks around each percentile, whose parts add up to their e2e. Late: due and "
+    "not sent. Slot wait: the slots of the worker served other tasks. Blocked: commands of other "
+    "tasks without an answer held the slots. Delivery: the worker asked for tasks. Service: the "
+    "time drawn for the task. Commands: round trips of its own commands, and the worker's code. "
+    "Retries: everything before the last attempt"
 )
 
 

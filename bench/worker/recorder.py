@@ -242,7 +242,7 @@ class WorkerRecorder:
         self._latency_series.add(due_us - self._start_us, e2e_us)
         self._latencies.record(finished_us - self._start_us, e2e_us)
         if self.states is not None:
-            self._breakdown.record(e2e_us, self._parts_us(columns, self.states), parts)
+            self._breakdown.record(e2e_us, self._parts_us(columns, self.states), parts.masks)
 
     def _parts_us(self, columns: Integers, states: SlotStates) -> list[Integers]:
         """The parts (n,) of the latency of tasks, in the order of ``breakdown.PARTS``."""
