@@ -50,13 +50,10 @@ _IF_MEASURED = (Interval.E2E_EARLIEST, Interval.DURABLE)
 def build_record(run: CollectedRun) -> RunRecord:
     """The whole record, verdict and objectives included."""
     queues = list(run.scenario.queues)
-    measured = [
-        *(report.measured for report in run.producers),
-        *(report.measured for report in run.workers),
-    ]
+    measured = [report.measured for report in (*run.producers, *run.workers)]
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
     accounted = account(run)
-    counts, total = accounted.by_queue, accounted.total
+    total = accounted.total
     window = Window(cut.left_out_s, enqueue_end_s(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
     steady = SteadyPart(cut, window, accounted, histograms, fault_report(run, window, total))
@@ -81,7 +78,7 @@ def build_record(run: CollectedRun) -> RunRecord:
         attribution=bound.sentence,
         bound_by=str(bound.limit),
         counts=total,
-        queues={queue: counts[queue] for queue in queues},
+        queues={queue: accounted.by_queue[queue] for queue in queues},
         rates=rates,
         arrivals=inputs.arrivals,
         latency=with_confidence(_latency(histograms, queues), histograms, measured, queues, window),
