@@ -50,7 +50,8 @@ _IF_MEASURED = (Interval.E2E_EARLIEST, Interval.DURABLE)
 def build_record(run: CollectedRun) -> RunRecord:
     """The whole record, verdict and objectives included."""
     queues = list(run.scenario.queues)
-    measured = [report.measured for report in (*run.producers, *run.workers)]
+    measured = [report.measured for report in run.producers]
+    measured += [report.measured for report in run.workers]
     cut = summary.cut_warmup(run.line, run.scenario.warmup_s, _steady_series(run))
     accounted = account(run)
     total = accounted.total
