@@ -23,10 +23,14 @@ Causes = tuple[LatencyPart, ...]
 BASE: dict[str, object] = {"rate": 150, "duration": 1.5, "prefetch": 1}
 
 
-def around_p99(record: RunRecord) -> PercentileBreakdown:
+def around(record: RunRecord, percentile: str) -> PercentileBreakdown:
     assert record.breakdown is not None
-    (found,) = [each for each in record.breakdown.percentiles if each.percentile == "p99"]
+    (found,) = [each for each in record.breakdown.percentiles if each.percentile == percentile]
     return found
+
+
+def around_p99(record: RunRecord) -> PercentileBreakdown:
+    return around(record, "p99")
 
 
 def share(found: PercentileBreakdown, causes: Causes) -> float:
@@ -50,7 +54,9 @@ def test_a_planted_cause_has_most_of_the_time(
     embedded: EmbeddedServer, fields: dict[str, object], causes: Causes
 ) -> None:
     record = run(embedded.url, {**BASE, **fields})
-    found = around_p99(record)
+    # What every task has shows at the median; a busy machine adds other causes to the tail.
+    is_of_all = causes == (LatencyPart.SERVICE_TIME,)
+    found = around(record, "p50" if is_of_all else "p99")
     assert share(found, causes) > 0.6, found
     mean_s = sum(found.parts_s.values())
     assert found.from_s <= mean_s <= found.to_s
