@@ -216,8 +216,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     latency: dict[str, dict[str, LatencySummary]]
     """Of each interval, for ``all`` and each sub-queue."""
     breakdown: LatencyBreakdown | None = None
-    """Where the end-to-end latency of the tasks around p50, p90, p99 and p99.9 went; None in older
-    records."""
+    """Where the e2e of the tasks around p50, p90, p99 and p99.9 went; None in older records."""
     observation: Observation | None = None
     """How an observer measured completions; None if the workers reported them themselves."""
     inversions: list[Inversion] | None = None

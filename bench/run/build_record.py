@@ -30,8 +30,8 @@ from bench.run.figures.arrivals import arrivals_of
 from bench.run.figures.attribution import attribution
 from bench.run.figures.certainty import rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
-from bench.run.figures.latency_breakdown import latency_breakdown
 from bench.run.figures.hiccups import hiccups_in
+from bench.run.figures.latency_breakdown import latency_breakdown
 from bench.run.figures.rates import Window, enqueue_end_s, rates_in
 from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
