@@ -40,16 +40,8 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
         *("format", "id", "started_at", "duration_s", "window_s", "command", "scenario"),
         *("environment", "server", "verdict", "warnings", "guards", "aborted"),
         *("attribution", "bound_by", "counts"),
-        *(
-            "queues",
-            "rates",
-            "arrivals",
-            "latency",
-            "breakdown",
-            "observation",
-            "inversions",
-            "series",
-        ),
+        *("queues", "rates", "arrivals", "latency", "breakdown"),
+        *("observation", "inversions", "series"),
         "resources",
         *("network", "clock", "warmup", "slo", "faults", "hiccups", "canary", "selftest"),
     ]
