@@ -7,7 +7,8 @@ from bench.measure import priorities
 from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
 from bench.records.formats import server_name
-from bench.records.run_record import NodeCosts, RunRecord, SloResult
+from bench.records.resources import NodeCosts
+from bench.records.run_record import RunRecord, SloResult
 from bench.reports import breakdown_text, confidence_text, machine_text
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores

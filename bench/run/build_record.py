@@ -12,12 +12,12 @@ from bench.measure.observation import Observation
 from bench.measure.recorder import Interval, LatencySeries
 from bench.measure.reports import MeasuredLatencies
 from bench.names import ALL_QUEUES
+from bench.records.resources import Resources
 from bench.records.run_record import (
     ClockInfo,
     LatencySummary,
     Rates,
     RecordWarning,
-    Resources,
     RunRecord,
     SloResult,
     Warmup,

@@ -10,13 +10,13 @@ from bench.measure.confidence import TAIL, ConfidenceInterval
 from bench.measure.faults import FaultOutcome
 from bench.measure.histogram import Histogram, merged
 from bench.measure.ledger import Counts, total
+from bench.records.resources import Resources
 from bench.records.run_record import (
     PERCENTILE_FIELDS,
     ClockInfo,
     LatencySummary,
     Rates,
     RecordWarning,
-    Resources,
     RunRecord,
     Series,
     SloResult,

@@ -10,7 +10,8 @@ from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.slots import SlotUse
 from bench.measure.summary import LatencyTable
 from bench.names import ALL_QUEUES
-from bench.records.run_record import Rates, Resources
+from bench.records.resources import Resources
+from bench.records.run_record import Rates
 from bench.run.collected import CollectedRun
 from bench.run.figures.rates import Window
 from bench.run.figures.resources import command_cores

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.measure.ledger import Counts
 from bench.measure.reports import ProducerReport, WorkerReport
-from bench.records.run_record import Resources
+from bench.records.resources import Resources
 from bench.run.collected import CollectedRun
 from bench.run.figures.machine_use import machine_use
 from bench.run.figures.rates import Window, drain_window

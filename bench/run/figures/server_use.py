@@ -6,7 +6,7 @@ together: its counters go back when it is restarted or its statistics are reset.
 
 from bench.measure.faults import InjectedFault
 from bench.measure.ledger import Counts
-from bench.records.run_record import NodeCosts
+from bench.records.resources import NodeCosts
 from bench.redisio.server_info import ServerUsage, have_counters_gone_on, is_same_process
 from bench.run.collected import CollectedRun
 from bench.run.server_sampler import ServerSample
