@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bench import files, result_files
+from bench import files, result_files, units
 from bench.cli.command_line import command_line
 from bench.cli.groups import OUTPUT
 from bench.cli.interrupts import interruptible
@@ -62,7 +62,9 @@ def selftest(*, how: SelftestFlags | None = None) -> int:
     plan = QUICK if how.quick else FULL
     record = SelftestRecord(started_at=timestamps.now(), command=command_line(), is_quick=how.quick)
     is_silent = how.quiet or how.json
-    view = selftest_view([*steps.STEPS], plan.estimate_s, is_quiet=is_silent)
+    view = selftest_view([*steps.STEPS], plan.planned_s, is_quiet=is_silent)
+    if not is_silent:
+        notify(f"planned: {units.format_duration(plan.planned_s)} on an idle machine")
     with interruptible() as should_stop, view as watch:
         end = job.measure(record, path, plan, should_stop, watch, steps.STEPS)
     code = exit_code(end.record)

@@ -58,7 +58,10 @@ def measure(
     try:
         with embedded.running() as server, folders.held("selftest") as folder:
             make = _maker(folder, should_stop, lambda: watch(record, name))
-            setting = Setting(server.url, server.port, folder, make, plan, should_stop)
+            setting = Setting(
+                *(server.url, server.port, folder, make, plan, should_stop),
+                has_time=lambda: time.monotonic() - began_s < plan.planned_s,
+            )
             for name, step in steps.items():
                 if should_stop():
                     raise runs.RunInterrupted

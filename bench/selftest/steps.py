@@ -26,7 +26,7 @@ from bench.redisio.clock_sync import measure_offset
 from bench.redisio.connection import open_client
 from bench.selftest import stand_in
 from bench.selftest.null_sink import rendered_per_s
-from bench.selftest.plan import PlannedDelay, SelftestPlan
+from bench.selftest.plan import DROP_DURATION_S, FEWEST_REPEATS, PlannedDelay, SelftestPlan
 from bench.selftest.relay import relaying
 from bench.selftest.saboteur import Saboteur
 from bench.selftest.stand_in import StandInNotes, StandInPlan
@@ -51,6 +51,8 @@ class Setting:
     make: RunMaker
     plan: SelftestPlan
     should_stop: Callable[[], bool] = lambda: False
+    has_time: Callable[[], bool] = lambda: True
+    """Whether the planned time is not over yet."""
 
     def run(self, *arguments: str, url: str = "") -> RunRecord:
         """Returns the record of a run with these arguments beside those of all runs."""
@@ -238,7 +240,7 @@ def dropped(setting: Setting) -> SelftestRecord:
     plan = setting.plan
     record, notes = setting.stand_in(
         StandInPlan(delays_us={_QUEUE: 2000}, drop_every=plan.drop_every),
-        *("--rate", f"{plan.observed_rate_per_s}/s", "--duration", "1s"),
+        *("--rate", f"{plan.observed_rate_per_s}/s", "--duration", _text(DROP_DURATION_S)),
         *("--drain-timeout", _text(plan.drop_wait_s)),
     )
     planted = {"lost": notes.dropped, "completed": len(notes.tasks)}
@@ -281,9 +283,14 @@ def pacing(setting: Setting) -> SelftestRecord:
 
 
 def repeats(setting: Setting) -> SelftestRecord:
-    """Returns how figures differ between identical runs."""
+    """Returns how figures differ between identical runs.
+
+    Once the planned time is over, no more of them are made than are needed to tell at all.
+    """
     values: dict[str, list[float]] = {"e2e.p50": [], "e2e.p99": [], "enqueued": []}
-    for _ in range(setting.plan.repeats):
+    for made in range(setting.plan.repeats):
+        if made >= FEWEST_REPEATS and not setting.has_time():
+            break
         record = setting.run(
             *("--queues", f"{_QUEUE}=1", "--rate", "500/s", "--workers", "1"),
             *("--duration", _text(setting.plan.repeat_duration_s), "--service-time", "none"),
