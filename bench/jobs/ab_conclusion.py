@@ -48,7 +48,7 @@ def conclude(folder: Path, job: Job) -> GateRecord:
         ),
         pairs,
         job.command,
-        noise_pairs=len(pairs_of(folder, job, NOISE)),
+        noise_pairs=len(usable(pairs_of(folder, job, NOISE), job.voids)),
         duration_s=sum(each.seconds for each in job.done),
         notes=[*_cut_short(job, len(pairs)), *_not_made_up_for(job, comparison)],
         stopping=_stopping(job, comparison.pairs),

@@ -145,7 +145,7 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True):
     pairs_left_out: int
     """Number of pairs left out because one of their runs is invalid."""
     noise_pairs: int
-    """Number of pairs that compare the base with itself."""
+    """Number of pairs of the base with itself that the noise was computed from."""
     stopping: Stopping | None = None
     """The plan of a job and where it ended; None for existing runs and in earlier records."""
     alpha: float

@@ -47,6 +47,8 @@ _HAPPENS = {
         (GateCase("void pairs", [0], gate.DISTURBED, voids=True), "alarm", 0, 0.01),
         (GateCase("void pairs", [0.05], gate.DISTURBED, voids=True), "alarm", 0, 0.05),
         (GateCase("void pairs", [0.2], gate.DISTURBED, voids=True), "alarm", 0.95, 1),
+        (GateCase("void by chance", [0.05], gate.MISLED, voids=True), "alarm", 0, 0.05),
+        (GateCase("void by chance", [0.2], gate.MISLED, voids=True), "alarm", 0.95, 1),
     ],
     ids=lambda value: value.name if isinstance(value, GateCase) else None,
 )

@@ -12,6 +12,7 @@ from bench.jobs.ab_state import NOISE, PAIR, CompletedPair, Job
 from bench.jobs.runs import RunInterrupted
 from bench.records import run_record
 from bench.records.run_record import RunRecord
+from bench.reports.gate import text
 from tests.analysis import test_compare
 from tests.analysis.test_voids import watched, whole
 from tests.jobs.test_ab_job import job
@@ -73,6 +74,14 @@ def test_a_void_noise_pair_is_made_up_for_before_the_pairs(tmp_path: Path) -> No
     state = _made(tmp_path, {0}, 0)
     assert _next(state) == (NOISE, 2)
     assert [each.is_noise for each in state.void] == [True]
+
+
+def test_the_noise_is_computed_without_void_pairs_and_says_from_how_many(tmp_path: Path) -> None:
+    assert ab_conclusion.conclude(tmp_path, _made(tmp_path, set(), 6)).noise_pairs == 1
+    gate = ab_conclusion.conclude(tmp_path, _made(tmp_path, {0}, 6))
+    assert gate.noise_pairs == 0
+    assert {row.floor for row in gate.rows} == {None}
+    assert any("noise unknown" in line for line in text.footer(gate))
 
 
 def test_no_more_than_half_of_the_plan_is_made_up_for(tmp_path: Path) -> None:

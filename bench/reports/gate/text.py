@@ -185,6 +185,8 @@ def footer(gate: GateRecord) -> list[str]:
         facts.append(f"the base's runs differ by up to {share(gate.drift)}")
     if gate.noise_pairs:
         facts.append(f"noise from {counted(gate.noise_pairs, 'base-versus-base pair')}")
+    elif gate.stopping is not None:
+        facts.append("noise unknown, because no base-versus-base pair could be used")
     if gate.duration_s is not None:
         facts.append(f"took {units.format_duration(gate.duration_s)}")
     lines.append(" · ".join(facts))
