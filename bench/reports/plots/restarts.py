@@ -63,7 +63,12 @@ def _picture(spread: Spread, runs: Sequence[tuple[int, StartedRun]], number: int
 
 def _label(axis: XAxis, metric: Metric, ticks: int) -> None:
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: figure(metric, value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(metric, value)))
+
+
+def _tick(metric: Metric, value: float) -> str:
+    """A value of an axis that may show but a small part of a rate."""
+    return f"{value:,.6g}/s" if metric.kind == "rate" else figure(metric, value)
 
 
 def _row(axes: Axes, spread: Spread, place: int, run: StartedRun) -> None:
