@@ -14,6 +14,7 @@ from bench.reports import selftest_progress, selftest_text
 from bench.reports.data_tables import table_of
 from bench.reports.html import run_page, selftest_page
 from bench.reports.html.page import page
+from bench.reports.html.section import Table
 from bench.reports.markdown import run as run_markdown
 from bench.reports.markdown.selftest import markdown
 from bench.reports.selftest import render
@@ -132,3 +133,12 @@ def test_the_progress_tells_the_step_and_the_failures_so_far() -> None:
         "step 4 of 4: pacing · 4 checks made, 1 failed"
     )
     assert selftest_progress.plain_line(steps, good(), None).startswith("all steps are done")
+
+
+def test_the_page_has_the_verdict_beside_the_name_and_every_other_cell() -> None:
+    """The last of seven columns would be off a narrow screen."""
+    table = selftest_page.view(wrong())["delays"]
+    assert isinstance(table, Table)
+    assert table.columns[:2] == ["interval", "verdict"]
+    assert [[row[0], *row[2:], row[1]] for row in table.rows] == selftest_text.delay_rows(wrong())
+    assert {table.rows[index][1] for index in table.strong} == {"DIFFERS", "unclear"}

@@ -47,8 +47,10 @@ def view(record: SelftestRecord) -> dict[str, object]:
 
 
 def _marked(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Returns a table with the verdict beside the name, where a narrow screen shows it, too."""
     wrong = frozenset(index for index, row in enumerate(rows) if row[-1] != text.AGREES)
-    return Table(caption, headings, rows, names=1, strong=wrong)
+    columns, *shown = [[each[0], each[-1], *each[1:-1]] for each in (headings, *rows)]
+    return Table(caption, columns, shown, names=2, strong=wrong)
 
 
 def _verdict(record: SelftestRecord) -> tuple[str, Tone]:
