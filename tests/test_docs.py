@@ -9,7 +9,7 @@ import pytest
 from tests.sources import ROOT, pages, relative
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-QUESTIONS = 45
+QUESTIONS = 47
 
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from bench import units
 from bench.records.run_record import RunRecord
 from bench.workload.fields import FIELDS, Field
 from bench.workload.scenario import Scenario
@@ -30,6 +31,7 @@ _ENVIRONMENT_FIELDS = (
 _STANDS_FOR = {"usable_cores": "cores"}
 """What stands for a field in records that are older than it."""
 _TOPOLOGY = "environment.topology"
+_UNTIL = f"{SCENARIO}.until"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     SCENARIO: tuple(each for each in Scenario.__struct_fields__ if each not in LABELS),
     "observation": ("method",),
@@ -47,7 +49,9 @@ def names() -> list[str]:
 
 def settings_of(record: RunRecord) -> dict[str, str]:
     """Returns every setting by name, with its exact value as text."""
-    return dict(_settings(record))
+    found = dict(_settings(record))
+    found[_UNTIL] += _length(record)
+    return found
 
 
 def workload_of(record: RunRecord) -> str:
@@ -79,8 +83,17 @@ def shown(record: RunRecord, name: str) -> str:
     """Returns a setting's value as a user writes it: ``1000/s``, ``none``."""
     field = _BY_ATTRIBUTE.get(name)
     if field is not None:
-        return written(record.scenario, field)
+        length = _length(record) if name == _UNTIL else ""
+        return f"{written(record.scenario, field)}{length}"
     return _parts(record) if name == _TOPOLOGY else settings_of(record)[name]
+
+
+def _length(record: RunRecord) -> str:
+    """Returns how long the window of a run was that ended as it was precise enough: others like it
+    have other lengths. Empty for a run that had its whole length."""
+    if record.until is None or record.until.ended_by != "precision":
+        return ""
+    return f", over {units.format_duration(record.window_s)}"
 
 
 def _parts(record: RunRecord) -> str:

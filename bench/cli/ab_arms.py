@@ -24,7 +24,7 @@ from bench.jobs.arms import Arm
 from bench.jobs.repository import Revision
 from bench.redisio import connection, embedded, server_config
 from bench.run.external_worker import command_of
-from bench.workload import library
+from bench.workload import library, until_checks
 from bench.workload.feed import payloads
 from bench.workload.fields import FIELDS
 from bench.workload.measurable import require_measured
@@ -128,6 +128,7 @@ def read_arm(
         arms.require_no_secret(flags.label, (*flags_of(given), *others), url)
         with in_folder(arm):
             scenario, changes = settled(name, given)
+            until_checks.require_none(scenario, until_checks.ONE_LENGTH)
         arm = msgspec.structs.replace(arm, arguments=(name, *flags_of({**changes, **tls}), *others))
         read = ReadArm(arm, scenario, flags.others, tls)
         with in_folder(arm):

@@ -31,6 +31,7 @@ from bench.records.capacity_record import Axis, CapacityRecord
 from bench.reports.capacity import print_capacity
 from bench.reports.capacity_progress import search_view
 from bench.secrets import holds_secret
+from bench.workload import until_checks
 from bench.workload.fields import FIELDS
 from bench.workload.quantities import read_duration
 from bench.workload.scenario_fields import MAX_CONCURRENCY, MOST_WORKERS
@@ -43,6 +44,7 @@ _CHOSEN = {
     "duration": "--budget gives it",
     "stages": "a trial is at one rate",
     "tasks": "--budget gives it",
+    "until": "all trials have one length, so that they can be compared",
     "faults": "a rate is sustained when nothing disturbs it; 'bench run' has faults",
 }
 """Field of the scenario to the reason why the command line cannot give it."""
@@ -192,6 +194,7 @@ def _new(name: str, flags: CapacityFlags, how: SearchFlags) -> CapacityRecord:
     axis, asked = flags.levels()
     _require_free(flags.changes())
     scenario, effective = settled(name, flags.changes())
+    until_checks.require_none(scenario, until_checks.ONE_LENGTH)
     if scenario.faults:
         raise UsageError(f"faults: {_CHOSEN['faults']}; remove them from the scenario")
     if not scenario.slo:

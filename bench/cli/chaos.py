@@ -37,7 +37,8 @@ from bench.workload.quantities import read_duration
 _DEFAULT_SCENARIO = "chaos"
 _MOST_REPEAT = 1000
 _CHOSEN = {
-    "faults": "this command makes its own, which --only chooses from; 'bench run' has others"
+    "until": "each fault is to happen, so all runs have their whole length",
+    "faults": "this command makes its own, which --only chooses from; 'bench run' has others",
 }
 """Field of the scenario to the reason why the command line cannot give it."""
 _FAULTS = OF_FIELDS[FieldGroup.FAULTS]

@@ -9,7 +9,7 @@ from bench.layouts import registry
 from bench.measure.leases import RECOVERY_S
 from bench.records.chaos_record import ChaosCase, LeftOut
 from bench.redisio.url import Topology, parse
-from bench.workload import chaos, library
+from bench.workload import chaos, library, until_checks
 from bench.workload.fault_rules import ServerAbilities, require_able
 from bench.workload.quantities import seconds_text
 from bench.workload.scenario import Scenario
@@ -171,6 +171,7 @@ def without_faults(
     """
     fields = {key: value for key, value in changes.items() if key != "slo"}
     scenario, effective = settled(name, fields)
+    until_checks.require_none(scenario, until_checks.ONE_LENGTH)
     if scenario.faults:
         raise ScenarioError("faults: this command makes its own; remove them from the scenario")
     return scenario, effective

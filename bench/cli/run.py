@@ -45,7 +45,7 @@ from bench.run.request import RunRequest
 from bench.run.run import execute
 from bench.run.selftest_attachment import load_own
 from bench.wire.ids import MAX_PRODUCERS
-from bench.workload import fault_rules, library
+from bench.workload import fault_rules, library, until_checks
 from bench.workload.declaration import FieldGroup
 from bench.workload.feed import payloads
 from bench.workload.quantities import read_duration
@@ -157,6 +157,7 @@ class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
         """Raises UsageError for flags that cannot be combined with others, or the scenario."""
         if self.distributed and scenario.ack is not None:
             raise UsageError("ack: Locust's users do not wait for it; remove it, or --distributed")
+        until_checks.require_single_run(scenario, self.runs, is_distributed=self.distributed)
         self.require_restarts(scenario)
 
     def require_pinnable(self, scenario: Scenario, url: str | None) -> None:
@@ -268,8 +269,7 @@ def run(
 
 
 def _checked_url(scenario: Scenario, where: ServerFlags, how: RunFlags) -> str | None:
-    """Returns the URL of a server of others; None for one of the run's own. Raises UsageError for
-    flags that cannot be combined, and ServerUnreachable."""
+    """Returns the URL of a server of others, or None. Raises UsageError and ServerUnreachable."""
     url = how.server_url(where)
     if url is None:
         require_server_of_others(scenario, "--workers 1 in place of --external-workers")

@@ -31,7 +31,10 @@ from bench.workload.quantities import read_duration
 
 _DEFAULT_BUDGET = "1h"
 _SPACINGS = ("linear", "geometric")
-_CHOSEN = {"faults": "a sweep shows latency when nothing disturbs it; 'bench chaos' makes faults"}
+_CHOSEN = {
+    "until": "all trials have one length, so that they can be compared",
+    "faults": "a sweep shows latency when nothing disturbs it; 'bench chaos' makes faults",
+}
 """Field of the scenario to the reason why the command line cannot give it."""
 
 

@@ -15,6 +15,7 @@ from bench.records import timestamps
 from bench.records.sweep_record import SweepLevel, SweepRecord, SweptValues
 from bench.run.awaited_workers import require_server_of_others
 from bench.secrets import holds_secret
+from bench.workload import until_checks
 from bench.workload.feed import payloads
 from bench.workload.fields import FIELDS
 from bench.workload.scenario import Scenario
@@ -67,6 +68,7 @@ def planned(request: SweepRequest) -> SweepRecord:
     _require_count(swept, len(combined))
     settled_levels = [_scenario(request, swept, changes, each) for each in combined]
     scenario, effective = settled_levels[0]
+    until_checks.require_none(scenario, until_checks.ONE_LENGTH)
     lengths = [each.planned_duration_s for each, _ in settled_levels]
     record = SweepRecord(
         id=secrets.token_hex(4),

@@ -19,7 +19,7 @@ from bench.reading import read_file
 from bench.redisio import tls
 from bench.redisio.url import parse
 from bench.secrets import URL_VARIABLE
-from bench.workload import fault_rules, library
+from bench.workload import fault_rules, library, until_checks
 from bench.workload.declaration import FrontEnd
 from bench.workload.fields import FIELDS, shown_by
 from bench.workload.override import override
@@ -171,6 +171,7 @@ def _started(options: Mapping[str, Any]) -> int:
 def _without_faults(scenario: Scenario) -> Scenario:
     """Returns a scenario as it is. Raises ScenarioError for one with faults or a network."""
     fault_rules.require_none(scenario, fault_rules.NONE_WITH_LOCUST)
+    until_checks.require_none(scenario, until_checks.ONLY_RUN)
     return scenario
 
 

@@ -109,7 +109,7 @@ def _periods(deviations: Floats) -> float:
     return float(excess.sum() ** 2 / (excess**2).sum())
 
 
-def _factor(periods: float, enough: float = FEWEST_PERIODS, many: float = MANY_PERIODS) -> float:
+def factor(periods: float, enough: float = FEWEST_PERIODS, many: float = MANY_PERIODS) -> float:
     """By how many standard errors the interval reaches in either direction."""
     return STANDARD_ERRORS * (1 + _WIDER * max(many - periods, 0.0) / (many - enough))
 
@@ -153,7 +153,7 @@ def ranks(count: int, share: float, shown: Dependence) -> tuple[int, int]:
     ``shown`` is what ``design_effect`` found for the percentile that has this share of the samples
     below it.
     """
-    half = _factor(shown.periods) * math.sqrt(shown.variance * share * (1 - share) * count)
+    half = factor(shown.periods) * math.sqrt(shown.variance * share * (1 - share) * count)
     return math.ceil(share * count - half), math.floor(share * count + half) + 1
 
 
@@ -235,5 +235,5 @@ def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
     )
     if shown.periods < enough:
         return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
-    half = _factor(shown.periods, enough, many) * math.sqrt(shown.variance) / len(counts)
+    half = factor(shown.periods, enough, many) * math.sqrt(shown.variance) / len(counts)
     return ConfidenceInterval(low=max(mean - half, 0.0) / bin_s, high=(mean + half) / bin_s)

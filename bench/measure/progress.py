@@ -8,6 +8,7 @@ from bench.measure.leases import Leases
 from bench.measure.objectives_so_far import ObjectiveSoFar
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.stopping import UntilLook
 from bench.measure.summary import BINS_PER_SECOND, add_bins
 from bench.measure.trend import RunTrend, unpacked
 from bench.workload.scenario import Scenario
@@ -86,6 +87,9 @@ class Progress:
     that leaves the run valid, or is not known."""
     was_behind: bool = False
     """Whether producers have been late by ``BEHIND_S`` or more since the warm-up."""
+
+    analyses: tuple[UntilLook, ...] = ()
+    """What the newest look of a run with ``--until`` found; empty before the first one."""
 
     @property
     def left(self) -> int:

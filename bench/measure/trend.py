@@ -1,10 +1,11 @@
 """How backlog and latency go over the time of a run, in a few points, from exact histograms."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.measure.histogram import Histogram, Packed, merged, unpack
+from bench.measure.latency_cells import LatencyCells, LatencySeconds
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.reports import WorkerReport
 
@@ -45,8 +46,10 @@ class TrendRecorder:
     as the worker may still add to it until then.
     """
 
-    def __init__(self, counted_from_s: float = 0.0) -> None:
+    def __init__(self, counted_from_s: float = 0.0, *, keeps_seconds: bool = False) -> None:
         self._counted_from_s = counted_from_s
+        self._seconds = LatencySeconds() if keeps_seconds else None
+        """The settled seconds, where all of them are kept."""
         self._step_s = 1
         self._now_s = 0
         self._backlog: list[int | None] = []
@@ -72,13 +75,28 @@ class TrendRecorder:
         changed."""
         return self._total
 
+    def latencies(self, start: int, stop: int) -> LatencyCells:
+        """Returns e2e of all tasks that finished in the seconds from ``start`` until before
+        ``stop``, as far as reports have them; for a recorder that keeps seconds."""
+        not_settled: dict[int, list[Histogram]] = {}
+        for second, histogram in self._open_seconds():
+            not_settled.setdefault(second, []).append(histogram)
+        return (self._seconds or LatencySeconds()).window(start, stop, not_settled)
+
     def note(self, elapsed_s: float, backlog: int, workers: Sequence[WorkerReport]) -> None:
         """Take in the newest reports, and the number of pending tasks at this moment."""
         self._now_s = max(int(elapsed_s), self._now_s)
         point = self._point_of(self._now_s)
         self._backlog[point] = max(self._backlog[point] or 0, backlog)
         before, self._open = self._open, {}
-        changed = {second for worker in workers for second in self._note_seconds(worker)}
+        earlier: dict[str, dict[int, Packed]] = {}
+        for (name, second), packed in before.items():
+            earlier.setdefault(name, {})[second] = packed
+        changed = {
+            second
+            for worker in workers
+            for second in self._note_seconds(worker, earlier.get(worker.name, {}))
+        }
         changed |= {second for (_, second), _ in before.items() ^ self._open.items()}
         if not changed:
             return
@@ -87,16 +105,21 @@ class TrendRecorder:
         counted = [each for second, each in self._open_seconds() if self._is_counted(second)]
         self._total = merged([self._settled_total, *counted])
 
-    def _note_seconds(self, worker: WorkerReport) -> set[int]:
-        """Take in the seconds of a worker that are not settled, and return those that are now."""
+    def _note_seconds(self, worker: WorkerReport, earlier: Mapping[int, Packed]) -> set[int]:
+        """Take in the seconds of a worker that are not settled, and return those that are now.
+
+        ``earlier`` has those that earlier reports had: a report from another host has the last few.
+        """
         until = self._settled_until.get(worker.name, -1)
-        found = dict(_later_than(until, worker))
+        found = {**earlier, **dict(_later_than(until, worker))}
         last_settled = max(found, default=0) - SECONDS_SHOWN
         settled = {second for second in found if second <= last_settled}
         for second, packed in found.items():
             if second not in settled:
                 self._open[worker.name, second] = packed
                 continue
+            if self._seconds is not None:
+                self._seconds.add(second, unpacked(packed))
             if self._is_past(second):
                 self._settled[self._point_of(second)].merge(unpacked(packed))
             if self._is_counted(second):

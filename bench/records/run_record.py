@@ -26,6 +26,7 @@ from bench.measure.ledger import Counts, total
 from bench.measure.network import NetworkUse
 from bench.measure.observation import Observation
 from bench.measure.priorities import Inversion
+from bench.measure.stopping import UntilResult
 from bench.records import formats, timestamps
 from bench.records.resources import Resources
 from bench.records.selftest_record import SelftestRecord
@@ -163,6 +164,9 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The conditions that would have ended the run, as written; older records lack them."""
     aborted: Aborted | None = None
     """The guard that ended the run, its value, and when; None if none did."""
+    until: UntilResult | None = None
+    """Whether the run ended as its figures were known well enough, and what it saw; None without
+    ``--until``, as in older records."""
     attribution: str
     """What limited the run, as a sentence."""
     bound_by: str = ""

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bench import inert, units
 from bench.measure.progress import Progress
+from bench.reports import until_text
 from bench.reports.console import console_for_progress
 from bench.reports.run_notes import note_of
 from bench.reports.run_panel import PanelSize, panel
@@ -102,5 +103,6 @@ def plain_line(progress: Progress) -> str:
         f"finished {progress.finished_per_s:,}/s  backlog {sum(progress.backlog.values()):,}  "
         f"e2e p50 {units.format_duration(progress.p50_s)} "
         f"p99 {units.format_duration(progress.p99_s)}"
+        f"{''.join(f'  {until_text.now(look)}' for look in progress.analyses)}"
         f"{'' if note is None else f'  {note.text}'}"
     )

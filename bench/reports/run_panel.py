@@ -1,5 +1,6 @@
 """The state of a run as a few lines for a terminal: pure, from the progress to text."""
 
+import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from bench.measure.progress import Progress
 from bench.measure.report_checks import SECONDS_SHOWN
 from bench.measure.trend import MOST_POINTS, RunTrend
 from bench.measure.verdict_inputs import Verdict
+from bench.reports import until_text
 from bench.reports.run_notes import faults_now, verdict_so_far
 from bench.reports.sparkline import sparkline
 from bench.workload.faults_at import faults_at
@@ -64,6 +66,7 @@ def panel(scenario: Scenario, progress: Progress, size: PanelSize) -> list[Text]
         *_verdict(scenario, progress, width, size.is_ascii),
         *_faults(scenario, progress, width, size.is_ascii),
         *_figures(progress, width),
+        *_until(scenario, progress, width, size.is_ascii),
     ]
     below = _objectives(progress.objectives, width, size.is_ascii)
     blank = [Text()] if below else []
@@ -73,7 +76,7 @@ def panel(scenario: Scenario, progress: Progress, size: PanelSize) -> list[Text]
 
 
 def _heading(scenario: Scenario, progress: Progress) -> Text:
-    parts = [stage(scenario, progress), _time(progress)]
+    parts = [stage(scenario, progress), _time(scenario, progress)]
     name = inert.line(scenario.name)
     return Text.assemble((name, "bold"), "".join(f" · {each}" for each in parts if each))
 
@@ -87,7 +90,7 @@ def stage(scenario: Scenario, progress: Progress) -> str:
     return "warm-up" if progress.elapsed_s < progress.warmup_until_s else "measuring"
 
 
-def _time(progress: Progress) -> str:
+def _time(scenario: Scenario, progress: Progress) -> str:
     """How long the run has lasted, and how long this phase will go on where that is known."""
     text = _seconds(progress.elapsed_s)
     if progress.phase == "draining":
@@ -99,7 +102,8 @@ def _time(progress: Progress) -> str:
     else:
         text += f" · {progress.enqueued:,} of {progress.planned_tasks:,} tasks"
     left_s = _enqueueing_left_s(progress)
-    return text if left_s is None else f"{text}, {_seconds(left_s)} left"
+    at_most = " at most" if scenario.until else ""
+    return text if left_s is None else f"{text}, {_seconds(left_s)} left{at_most}"
 
 
 def _drain_left(progress: Progress) -> str:
@@ -160,6 +164,18 @@ def _faults(scenario: Scenario, progress: Progress, width: int, is_ascii: bool) 
         return []
     is_under_way = bool(faults_at(scenario.faults, progress.elapsed_s).under_way)
     return _wrapped(text, _BAD if is_under_way else _OPEN, width, is_ascii)
+
+
+def _until(scenario: Scenario, progress: Progress, width: int, is_ascii: bool) -> list[Text]:
+    """How well figures are known that end the run; nothing where none does, or it has ended."""
+    if not scenario.until or progress.phase != "enqueueing":
+        return []
+    found = [until_text.now(look) for look in progress.analyses]
+    known = "; ".join(found or [f"until {', '.join(scenario.until)}"])
+    next_s = math.ceil(scenario.warmup_until_s) + until_text.next_look_s(progress.analyses)
+    text = f"{known}; next look at {_seconds(next_s)}"
+    is_precise = bool(progress.analyses) and all(look.is_precise for look in progress.analyses)
+    return _wrapped(text, _GOOD if is_precise else _OPEN, width, is_ascii)
 
 
 def _wrapped(text: str, tone: str, width: int, is_ascii: bool) -> list[Text]:

@@ -12,6 +12,7 @@ from bench.records.run_record import RunRecord, SloResult
 from bench.reports import breakdown_text, confidence_text, machine_text
 from bench.reports.arrivals_text import arrivals
 from bench.reports.figures import cores
+from bench.reports.until_text import until
 from bench.workload.metrics import format_value, parse_objective
 from bench.workload.network_text import network_text
 
@@ -56,6 +57,9 @@ def throughput(record: RunRecord) -> Iterator[str]:
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warm}' if warm else ''}"
     )
+    precise = until(record)
+    if precise:
+        yield precise
     if record.scenario.is_closed_loop:
         yield CLOSED_LOOP
     sent = arrivals(record)

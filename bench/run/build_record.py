@@ -28,7 +28,7 @@ from bench.run.figures import objectives
 from bench.run.figures.accounting import Account, account
 from bench.run.figures.arrivals import arrivals_of
 from bench.run.figures.attribution import attribution
-from bench.run.figures.certainty import rates_with_confidence, with_confidence
+from bench.run.figures.certainty import Summaries, rates_with_confidence, with_confidence
 from bench.run.figures.fault_outcomes import fault_report
 from bench.run.figures.hiccups import hiccups_in
 from bench.run.figures.latency_breakdown import latency_breakdown
@@ -37,6 +37,7 @@ from bench.run.figures.resources import resources_in
 from bench.run.figures.series import series_of
 from bench.run.figures.server_use import gone_may_be_lost
 from bench.run.figures.steady_part import SteadyPart
+from bench.run.figures.until import widened_latency, widened_rates
 from bench.run.figures.verdict_inputs import unknown_latencies, verdict_inputs
 from bench.secrets import hide_in_command_text
 from bench.wire.ids import run_text
@@ -58,7 +59,7 @@ def build_record(run: CollectedRun) -> RunRecord:
     window = Window(cut.left_out_s, enqueue_end_s(run))
     histograms = summary.latencies(measured, queues, cut.first_slice)
     steady = SteadyPart(cut, window, accounted, histograms, fault_report(run, window, total))
-    rates = rates_with_confidence(run, rates_in(run, window, total), window)
+    rates = widened_rates(rates_with_confidence(run, rates_in(run, window, total), window), run)
     resources = resources_in(run, total, window)
     inputs = verdict_inputs(run, steady, arrivals_of(run, window))
     judgement, reasons = verdict.judge(inputs)
@@ -76,13 +77,14 @@ def build_record(run: CollectedRun) -> RunRecord:
         warnings=[RecordWarning(reason.code, reason.message) for reason in reasons],
         guards=list(run.guards.watched),
         aborted=run.guards.aborted,
+        until=run.until,
         attribution=bound.sentence,
         bound_by=str(bound.limit),
         counts=total,
         queues={queue: accounted.by_queue[queue] for queue in queues},
         rates=rates,
         arrivals=inputs.arrivals,
-        latency=with_confidence(_latency(histograms, queues), histograms, measured, queues, window),
+        latency=_with_confidence(run, histograms, measured, window),
         breakdown=latency_breakdown(run, steady),
         observation=_observation(run, accounted),
         inversions=inputs.inversions,
@@ -96,6 +98,18 @@ def build_record(run: CollectedRun) -> RunRecord:
         hiccups=hiccups_in(run, cut.first_slice),
         canary=run.seen.canaries,
     )
+
+
+def _with_confidence(
+    run: CollectedRun,
+    histograms: summary.LatencyTable,
+    measured: Sequence[MeasuredLatencies],
+    window: Window,
+) -> Summaries:
+    """The latencies, and how sure each percentile is."""
+    queues = list(run.scenario.queues)
+    found = _latency(histograms, queues)
+    return widened_latency(with_confidence(found, histograms, measured, queues, window), run)
 
 
 def _objectives(

@@ -30,7 +30,6 @@ from bench.run.reconcile import (
     restored,
 )
 from bench.run.remaining import completed_gone, find_remaining
-from bench.run.start import most_warmup_s
 from bench.run.supervisor import INTERRUPTED_TIMEOUT_S, Supervisor
 from bench.usage import peak_memory_bytes
 from bench.wire import ids
@@ -61,7 +60,7 @@ def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRu
         environment=_environment(prepared, len(producers), _serving(workers)),
         server=prepared.server,
         line=supervisor.running.line,
-        most_warmup_s=most_warmup_s(prepared.scenario),
+        most_warmup_s=prepared.scenario.most_warmup_s,
         drain_started_s=state.drain_started_s,
         producers=producers,
         workers=workers,
@@ -88,6 +87,7 @@ def collect(supervisor: Supervisor, canary: Canary | None = None) -> CollectedRu
         leases=state.leases if state.drain_waited_for else None,
         faults=supervisor.injector.faults,
         seen=_seen(supervisor, hiccups, canary),
+        until=supervisor.until_result,
     )
 
 

@@ -11,6 +11,7 @@ from bench.measure.hiccups import HiccupReport
 from bench.measure.leases import Leases
 from bench.measure.network import NetworkUse
 from bench.measure.reports import ObserverReport, ProducerReport, WorkerReport
+from bench.measure.stopping import UntilResult
 from bench.measure.window import TimeLine
 from bench.redisio.server_info import ServerUsage
 from bench.run.machine_sampler import MachineLimits, MachineSample
@@ -115,6 +116,8 @@ class CollectedRun:
     """Leases on tasks when the drain timed out; None without any."""
     network: NetworkUse | None = None
     """What the tasks went through; None where they connected directly."""
+    until: UntilResult | None = None
+    """What came of ``--until``; None for a run without."""
     faults: Sequence[InjectedFault] = ()
     """The faults of the plan, in the order of their moments."""
     seen: SeenOfMachine = SeenOfMachine()

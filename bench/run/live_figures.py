@@ -13,7 +13,7 @@ from bench.measure.progress import Progress
 from bench.measure.reports import ProducerReport, WorkerReport
 from bench.measure.trend import RunTrend, TrendRecorder
 from bench.measure.verdict import unstable_growth
-from bench.run.start import most_warmup_s
+from bench.run.until_monitor import UntilMonitor
 from bench.workload.scenario import Scenario
 
 _REPORT_AGE_S = 0.25
@@ -25,10 +25,10 @@ class LiveFigures:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        is_fixed = scenario.warmup_s is not None
-        self._warmup_until_s = scenario.warmup_s or 0.0 if is_fixed else most_warmup_s(scenario)
+        self._warmup_until_s = scenario.warmup_until_s
         self._left_out_s = scenario.warmup_s or 0.0
-        self._recorder = TrendRecorder(self._left_out_s)
+        self._recorder = TrendRecorder(self._left_out_s, keeps_seconds=bool(scenario.until))
+        self.until = UntilMonitor(scenario, self._recorder.latencies)
         self._grows_per_s: float | None = None
         self._was_behind = False
         self._enqueued_until_s: float | None = None
@@ -44,6 +44,7 @@ class LiveFigures:
         To be called with each progress of the run, and the reports that it was made of.
         """
         self._recorder.note(progress.elapsed_s, sum(progress.backlog.values()), workers)
+        self.until.note(progress, producers, workers)
         trend = self._recorder.trend
         if progress.phase == "enqueueing":
             self._note_load(progress, trend)
@@ -56,6 +57,7 @@ class LiveFigures:
             objectives=self._objectives(progress, producers, workers),
             grows_per_s=self._grows_per_s,
             was_behind=self._was_behind,
+            analyses=self.until.newest,
         )
 
     def _note_load(self, progress: Progress, trend: RunTrend) -> None:

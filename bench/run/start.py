@@ -9,7 +9,6 @@ from bench.ipc.messages import Begin
 from bench.measure.window import TimeLine, time_line
 from bench.redisio.connection import translated_errors
 from bench.run.prepare import PreparedRun
-from bench.workload.scenario import Scenario
 
 START_DELAY_US, MOST_START_DELAY_US = 100_000, 300_000
 """From the message to begin until the first task is due: enough for every process to receive it and
@@ -18,8 +17,6 @@ which must watch by then, at the most. Measured on two cores with four busy proc
 What is sent late for all that is counted as late."""
 _CONNECTION_US = 1_000
 """What each connection of a worker may add, which it opens after that message."""
-MOST_WARMUP_S = 10.0
-MOST_WARMUP_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ def start(prepared: PreparedRun) -> ActiveRun:
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     scenario = prepared.scenario
     line = time_line(
-        prepared.clock.now_us() + _delay_us(prepared), scenario.warmup_s, most_warmup_s(scenario)
+        prepared.clock.now_us() + _delay_us(prepared), scenario.warmup_s, scenario.most_warmup_s
     )
     if scenario.external_workers:
         _announce(prepared, line)
@@ -65,14 +62,6 @@ def _delay_us(prepared: PreparedRun) -> int:
         return MOST_START_DELAY_US
     connections = scenario.concurrency if scenario.has_workers else 0
     return min(START_DELAY_US + connections * _CONNECTION_US, MOST_START_DELAY_US)
-
-
-def most_warmup_s(scenario: Scenario) -> float:
-    """The upper bound on a warm-up that is still to be found, in seconds."""
-    planned_s = scenario.planned_duration_s
-    if planned_s is None:  # bounded by a number of tasks: how long that takes is not known
-        return MOST_WARMUP_S
-    return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
 
 
 def _announce(prepared: PreparedRun, line: TimeLine) -> None:

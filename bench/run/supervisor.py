@@ -14,6 +14,7 @@ from bench.measure.leases import Leases
 from bench.measure.progress import Progress, progress_of
 from bench.measure.report_checks import ReportLimits, require_whole
 from bench.measure.reports import ProducerReport, WorkerReport
+from bench.measure.stopping import UntilResult
 from bench.records.run_record import RunRecord
 from bench.redisio.other_layouts import other_layout_note
 from bench.run.fleet import ProcessHandle, StopRequested
@@ -63,6 +64,8 @@ class RunState:
     """Why the run ended early or lacks a part, one sentence each."""
     aborted: Aborted | None = None
     """The guard that ended the run; None while none has."""
+    ends_as_precise: bool = False
+    """Whether the run has ended before its duration, as its figures were precise enough."""
     enqueued_until_us: int = 0
     """When enqueueing ended or was cut short, in µs after the run's start."""
     drain_started_s: float | None = None
@@ -112,6 +115,13 @@ class Supervisor:
         """All processes that the run has started or gathered."""
         return [*self.prepared.fleet.producers, *self.prepared.fleet.workers]
 
+    @property
+    def until_result(self) -> UntilResult | None:
+        """What came of ``--until``; None for a run without."""
+        if self.state.ends_as_precise:
+            return self._live.until.result("precision")
+        return self._live.until.result("cut short" if self.state.is_cut_short else "duration")
+
     def producer_reports(self) -> list[ProducerReport]:
         """The newest report of each producer that has sent one."""
         producers = self.prepared.fleet.producers
@@ -128,8 +138,9 @@ class Supervisor:
         is_ending = False
         standstill = StandstillWatch(self._scenario, self.prepared.clock)
         while not self._have_producers_finished():
-            if self._callbacks.should_end() and not is_ending:
+            if not is_ending and (self._callbacks.should_end() or self._live.until.is_reached):
                 is_ending = True
+                self.state.ends_as_precise = self._live.until.is_reached
                 self._stop_producers()
             if self._callbacks.should_stop():
                 self.state.interrupt("the run was interrupted before its end")

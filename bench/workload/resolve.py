@@ -21,6 +21,7 @@ from bench.workload.quantities import MOST_DURATION, MOST_DURATION_S, MOST_PER_S
 from bench.workload.queue_weights import default_priorities, in_priority_order
 from bench.workload.scenario import Scenario
 from bench.workload.trace import open_trace
+from bench.workload.until_checks import require_until
 
 
 def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
@@ -52,6 +53,7 @@ def resolve(fields: Mapping[str, object], source: str = "scenario") -> Scenario:
         _require_window(scenario)
         _require_measured(scenario)
         require_guards(scenario)
+        require_until(scenario)
         return scenario
     except UsageError as error:
         raise ScenarioError(f"{source}: {error}") from None

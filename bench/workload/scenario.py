@@ -13,6 +13,9 @@ from bench.workload.scenario_fields import ScenarioFields
 from bench.workload.schedule import RateProfile, RateStage
 from bench.workload.trace import rate_stages
 
+MOST_WARMUP_S = 10.0
+MOST_WARMUP_SHARE = 0.25
+
 
 class Scenario(ScenarioFields, frozen=True, kw_only=True):
     """The whole workload as resolved: its fields, and what follows from them."""
@@ -76,6 +79,19 @@ class Scenario(ScenarioFields, frozen=True, kw_only=True):
         if self.tasks is None or self.rate_per_s is None:
             return self.duration_s
         return min(self.tasks / self.rate_per_s, self.duration_s or math.inf)
+
+    @property
+    def most_warmup_s(self) -> float:
+        """The upper bound on a warm-up that is still to be found, in seconds."""
+        planned_s = self.planned_duration_s
+        if planned_s is None:  # bounded by a number of tasks: how long that takes is not known
+            return MOST_WARMUP_S
+        return min(MOST_WARMUP_S, MOST_WARMUP_SHARE * planned_s)
+
+    @property
+    def warmup_until_s(self) -> float:
+        """When the warm-up is over at the latest, in seconds after the start."""
+        return self.most_warmup_s if self.warmup_s is None else self.warmup_s
 
     @property
     def peak_per_s(self) -> float:

@@ -22,7 +22,7 @@ from bench.workload.quantities import (
     SHARE_OR_AUTO,
 )
 from bench.workload.queue_weights import QUEUES
-from bench.workload.texts import COMMAND, GUARDS, OBJECTIVES
+from bench.workload.texts import COMMAND, GUARDS, OBJECTIVES, TARGETS
 from bench.workload.value_type import BOOLEAN, one_of, whole
 
 Priority = Literal["strict", "weighted"]
@@ -207,6 +207,15 @@ class ScenarioFields(LoadFields, frozen=True, kw_only=True):
         tuple[str, ...],
         _measurement(
             OBJECTIVES, "Objectives that the run must meet.", "e2e.p99 < 50ms", also=_LOCUST
+        ),
+    ] = ()
+
+    until: Annotated[
+        tuple[str, ...],
+        _measurement(
+            TARGETS,
+            "How well figures are to be known: the run ends once all are, or after its duration.",
+            "e2e.p99 ±5%",
         ),
     ] = ()
 

@@ -32,6 +32,7 @@ _NOT_VARIED: Mapping[str, str] = {
     "seed": "--repeat draws each repetition by another one",
     "slo": "objectives are the same for all levels; give them with --slo",
     "abort": "guards are the same for all levels; give them with --abort",
+    "until": "trials of one length are compared",
     "faults": "a sweep shows latency when nothing disturbs it; 'bench chaos' makes faults",
 }
 """Fields that have no levels, and why."""

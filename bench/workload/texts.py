@@ -7,6 +7,7 @@ from bench.layouts import registry
 from bench.secrets import URL_VARIABLE, hide, quotes_password
 from bench.workload.guards import NO_DEFAULT, parse_guard
 from bench.workload.metrics import parse_objective
+from bench.workload.until import parse_target
 from bench.workload.value_type import ValueType, any_of, one_of, require_list, require_text
 
 
@@ -78,4 +79,23 @@ GUARDS = ValueType(
     flag=list[str],
     from_option=_separated,
     placeholder="GUARD",
+)
+
+
+def _targets(written: object) -> tuple[str, ...]:
+    texts = [written] if isinstance(written, str) else require_list(written)
+    found = tuple(parse_target(require_text(text)) for text in texts)
+    for number, each in enumerate(found):
+        if any(each.metric == other.metric for other in found[:number]):
+            raise UsageError(f"{each.metric.name} is there twice: remove one of the two")
+    return tuple(each.expression for each in found)
+
+
+TARGETS = ValueType(
+    _targets,
+    any_of({"type": "array", "items": {"type": "string"}}, {"type": "string"}),
+    list,
+    flag=list[str],
+    from_option=_separated,
+    placeholder="PRECISION",
 )

@@ -55,6 +55,18 @@ def test_what_a_worker_adds_to_a_second_later_counts_once() -> None:
     assert recorder.trend.points[3].p99_s == 0.002
 
 
+def test_every_second_of_reports_that_have_the_last_few_only_counts_once() -> None:
+    """As those of workers on other hosts."""
+    recorder = TrendRecorder(keeps_seconds=True)
+    for last in range(1, 40):
+        seconds = {f"s{second}": [10 + second] for second in range(max(last - 3, 0), last)}
+        recorder.note(last, 0, [worker("a", **seconds), worker("b", **seconds)])
+    assert recorder.total.count == 2 * 39
+    cells = recorder.latencies(2, 39)
+    assert cells.in_seconds().tolist() == [2.0] * 37
+    assert [round(1e6 * cells.value_s(cells.bucket_at(rank))) for rank in (1, 74)] == [12, 48]
+
+
 def test_seconds_before_the_window_are_shown_and_do_not_count() -> None:
     recorder = TrendRecorder(counted_from_s=2.0)
     recorder.note(9, 0, [worker("a", s1=[50_000], s2=[20], s8=[30])])

@@ -39,7 +39,7 @@ def test_the_fixed_names_stand_in_the_file(tmp_path: Path) -> None:
     assert list(written) == [
         *("format", "id", "started_at", "duration_s", "window_s", "command", "scenario"),
         *("environment", "server", "verdict", "warnings", "guards", "aborted"),
-        *("attribution", "bound_by", "counts"),
+        *("until", "attribution", "bound_by", "counts"),
         *("queues", "rates", "arrivals", "latency", "breakdown"),
         *("observation", "inversions", "series"),
         "resources",

@@ -9,7 +9,7 @@ from bench.ipc.messages import Begin, SendReport, Stop
 from bench.ipc.remote import FoundReports
 from bench.measure.reports import WorkerReport
 from bench.run.awaited_workers import STARTED_WITHIN_S
-from bench.run.start import MOST_START_DELAY_US, START_DELAY_US, most_warmup_s, start
+from bench.run.start import MOST_START_DELAY_US, START_DELAY_US, start
 from tests.run.scripted import Scene, done, kinds, producer, worker
 from tests.run.values import START_US, scenario
 
@@ -62,7 +62,7 @@ def test_a_run_begins_once_its_processes_can_be_there(
 def test_a_warm_up_takes_a_quarter_of_the_run_and_ten_seconds_at_the_most(
     fields: dict[str, object], most_s: float
 ) -> None:
-    assert most_warmup_s(scenario(**fields)) == most_s
+    assert scenario(**fields).most_warmup_s == most_s
 
 
 # Watching.

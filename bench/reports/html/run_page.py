@@ -27,6 +27,7 @@ from bench.reports.plots.over_time import time_pictures
 from bench.reports.plots.picture import Picture
 from bench.reports.plots.queues import queues_picture
 from bench.reports.plots.spectrum import spectrum_picture
+from bench.reports.until_text import until
 from bench.workload.scenario import Scenario
 
 
@@ -182,6 +183,8 @@ def _checks(record: RunRecord) -> facts.FactRows:
     resources, clock = record.resources, record.clock
     lag = record.latency["schedule_lag"][ALL_QUEUES]
     found = [("excluded", run_text.warmup(record) or "nothing: no warm-up was cut off")]
+    if precise := until(record):
+        found.append(("precision", precise))
     if record.scenario.is_closed_loop:
         found.append(("schedule", run_text.CLOSED_LOOP))
     elif lag.count:

@@ -34,12 +34,15 @@ class Window:
 def enqueue_end_s(run: CollectedRun) -> float:
     """When enqueueing ended, in seconds after the start: as planned, or with the last reply.
 
-    A run that was cut short or is bounded by a number of tasks ends with its last reply; so does a
-    run whose last reply came more than a tenth of a second after its planned end.
+    A run that was cut short, was precise enough or is bounded by a number of tasks ends with its
+    last reply; so does a run whose last reply came more than a tenth of a second after its planned
+    end.
     """
     last_s = summary.last_reply_s(run.producers, run.line)
     planned_s = run.scenario.planned_duration_s
-    if planned_s is None or run.is_cut_short or run.scenario.tasks is not None:
+    ends_as_precise = run.until is not None and run.until.ended_by == "precision"
+    is_shorter = run.is_cut_short or ends_as_precise
+    if planned_s is None or is_shorter or run.scenario.tasks is not None:
         return last_s
     return planned_s if last_s <= planned_s + _LATE_REPLIES_S else last_s
 
