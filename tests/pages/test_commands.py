@@ -8,6 +8,7 @@ import cyclopts
 import pytest
 
 from bench.cli.app import app
+from bench.cli.arguments import with_values
 from tests.pages.blocks import bench_calls, blocks
 from tests.sources import pages, relative
 
@@ -15,7 +16,7 @@ from tests.sources import pages, relative
 def _refusal(call: Sequence[str]) -> str | None:
     """What the parser has against the words of a call, or None."""
     try:
-        app.parse_args(call[1:], exit_on_error=False, print_error=False)
+        app.parse_args(with_values(call[1:]), exit_on_error=False, print_error=False)
     except cyclopts.CycloptsError as error:
         return f"{shlex.join(call)}: {error}"
     return None
