@@ -33,9 +33,14 @@ LOOP_LAG_LIMIT_S = 0.010
 """p99 of an event loop's lateness above which a warning is given."""
 GROWTH_SHARE = 0.01
 """Share of the offered rate above which a growth of the backlog makes a run unstable."""
+ROW_OF_WAITING_S = 0.1
+"""Time from one row of ``VerdictInputs.waiting`` to the next."""
 SHORT_GROWTH_SHARE = 0.10
 """Share of the offered rate that applies instead if there are too few rows for a slope."""
 _FEWEST_BACKLOG_ROWS = 5
+_FEWEST_SHORT_ROWS = 2
+_FEWEST_WAITING_MORE = 10
+"""Tasks by which a very short run's backlog must have grown: fewer are chance."""
 _MOST_BACKLOG_ROWS = 400
 _MOST_INVERSIONS = 3
 """Pairs of sub-queues that the warning names."""
@@ -172,7 +177,9 @@ def _clocks_apart(inputs: VerdictInputs) -> Iterator[VerdictReason]:
 def _unstable(inputs: VerdictInputs) -> Iterator[VerdictReason]:
     if not inputs.watches_backlog or not inputs.asked_per_s:
         return
-    if len(inputs.backlog) < _FEWEST_BACKLOG_ROWS:
+    if len(inputs.backlog) < _FEWEST_SHORT_ROWS:
+        growth = _growth_of_waiting(inputs.waiting, inputs.asked_per_s)
+    elif len(inputs.backlog) < _FEWEST_BACKLOG_ROWS:
         growth = _above(short_growth(inputs.backlog), SHORT_GROWTH_SHARE * inputs.asked_per_s)
     else:
         growth = unstable_growth(inputs.backlog, inputs.asked_per_s)
@@ -234,13 +241,22 @@ def backlog_growth(backlog: Sequence[float]) -> float | None:
     return float(np.median((rows[second] - rows[first]) / ((second - first) * step)))
 
 
+def _growth_of_waiting(waiting: Sequence[float], asked_per_s: float) -> float | None:
+    """The growth, in tasks/s, of tasks (n,) that wait at each tenth of a second, where it makes a
+    run unstable that is over within one or two rows of the server's backlog."""
+    per_row = backlog_growth(waiting)
+    if per_row is None or waiting[-1] - waiting[0] < _FEWEST_WAITING_MORE:
+        return None
+    return _above(per_row / ROW_OF_WAITING_S, SHORT_GROWTH_SHARE * asked_per_s)
+
+
 def short_growth(backlog: Sequence[float]) -> float | None:
     """Returns the growth, in tasks/s, from the first to the last row of a short backlog (n,).
 
     A burst distorts this figure, so it needs a higher limit than ``backlog_growth``. None for
     fewer than two rows.
     """
-    if len(backlog) < 2:
+    if len(backlog) < _FEWEST_SHORT_ROWS:
         return None
     return (backlog[-1] - backlog[0]) / (len(backlog) - 1)
 

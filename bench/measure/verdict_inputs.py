@@ -170,6 +170,9 @@ class VerdictInputs:
     """Tasks pending at each second of the window."""
     interruptions: Sequence[str]
     """Sentences that say why the run ended early or lacks a part."""
+    waiting: Sequence[float] = ()
+    """Tasks enqueued and not started at the end of each tenth of a second of the window, by the
+    counts of producers and workers; only of a window with fewer than two rows of ``backlog``."""
     aborted: Aborted | None = None
     """The guard that ended the run; None if none did."""
     leases: Leases | None = None

@@ -193,6 +193,12 @@ RULES: list[tuple[dict[str, Any], Verdict, str, str]] = [
         "the backlog grew by 100/s throughout the window because workers did not keep up",
     ),
     (
+        {"backlog": [0.0], "waiting": [5.0 + 12 * tenth for tenth in range(9)]},
+        Verdict.UNSTABLE,
+        "backlog_grows",
+        "the backlog grew by 120/s throughout the window",
+    ),
+    (
         {"backlog": GROWING[:4], "asked_per_s": 500.0},
         Verdict.UNSTABLE,
         "backlog_grows",
@@ -304,6 +310,12 @@ def test_each_rule_alone_gives_its_verdict_and_one_warning_with_its_reason(
         {"backlog": GROWING[:1]},
         {"backlog": [0.0, 90.0, 10.0, 25.0]},  # less than a tenth of the rate a second
         {"backlog": []},
+        {"backlog": [5.0], "waiting": [0.0, 2.0, 4.0, 6.0, 8.0, 9.0]},  # a handful of tasks
+        {
+            "backlog": [5.0],
+            "waiting": [0.0, 90.0, 60.0, 50.0, 30.0, 20.0, 10.0],
+        },  # worked off again
+        {"backlog": [5.0], "waiting": [10.0 + each for each in range(20)]},  # slowly
         {"backlog": GROWING[::-1]},
         {"backlog": [1.0 * second for second in range(10)]},  # a hundredth of the rate
         {"inversions": [], "is_drain": True},

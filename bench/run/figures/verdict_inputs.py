@@ -1,5 +1,7 @@
 """What the verdict of a run is judged by."""
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -53,6 +55,7 @@ def verdict_inputs(run: CollectedRun, steady: SteadyPart, arrivals: Arrivals) ->
         watches_backlog=scenario.has_workers and scenario.worker_start == "with-run",
         asked_per_s=scenario.asked_per_s,
         backlog=_backlog(run, window),
+        waiting=_waiting(run, window) if len(_backlog(run, window)) < 2 else (),
         interruptions=run.interruptions,
         aborted=run.guards.aborted,
         layout_note=run.layout_note,
@@ -147,6 +150,17 @@ def _others(run: CollectedRun) -> OtherUsers:
 
 def _backlog(run: CollectedRun, window: Window) -> list[int]:
     return [sum(sample.backlog) for sample in run.samples if window.includes(sample.offset_us)]
+
+
+def _waiting(run: CollectedRun, window: Window) -> list[int]:
+    """Tasks enqueued and not started at the end of each whole bin of the window."""
+    if not run.workers:
+        return []
+    enqueued = summary.add_bins([each.enqueued_by_bin for each in run.producers])
+    started = summary.add_bins([each.started_by_bin for each in run.workers])
+    first = math.ceil(window.start_s * summary.BINS_PER_SECOND - 1e-6)
+    stop = math.floor(window.end_s * summary.BINS_PER_SECOND + 1e-6)
+    return [*itertools.accumulate(summary.subtract_bins(enqueued, started))][first:stop]
 
 
 def _backlog_before_faults(run: CollectedRun, window: Window) -> list[int]:
