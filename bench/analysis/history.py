@@ -17,9 +17,10 @@ from bench.analysis import comparability
 from bench.analysis.change_points import level_ends
 from bench.analysis.gate import revision_of
 from bench.analysis.groups import RunGroup, grouped
-from bench.analysis.metric_values import value_of
+from bench.analysis.metric_values import confidence_of, value_of
 from bench.analysis.significance import mann_whitney_p
 from bench.arrays import Floats
+from bench.measure.confidence import ConfidenceInterval
 from bench.records.run_record import RunRecord
 from bench.workload.metrics import Metric
 
@@ -42,6 +43,8 @@ class Point:
     value: float
     revision: str
     run: str
+    confidence: ConfidenceInterval | None = None
+    """How sure the value is within its run; None where the record does not say."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,13 @@ def trends(
 def _trend(group: RunGroup, metric: Metric) -> Trend:
     valid = [record for record in group.records if record.is_valid]
     points = [
-        Point(datetime.datetime.fromisoformat(each.started_at), value, revision_of(each), each.id)
+        Point(
+            datetime.datetime.fromisoformat(each.started_at),
+            value,
+            revision_of(each),
+            each.id,
+            confidence_of(metric, each),
+        )
         for each in valid
         if (value := value_of(metric, each)) is not None and value > 0
     ]

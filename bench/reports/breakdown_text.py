@@ -128,7 +128,7 @@ EXPLANATION = (
     "not sent. Slot wait: the slots of the worker served other tasks. Blocked: commands of other "
     "tasks without an answer held the slots. Delivery: the worker asked for tasks. Service: the "
     "time drawn for the task. Commands: round trips of its own commands, and the worker's code. "
-    "Retries: everything before the last attempt"
+    "Retries: everything before the last attempt. How sure these means are is not known"
 )
 
 

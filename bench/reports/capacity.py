@@ -34,6 +34,7 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
         yield ""
         yield _predictions(record)
     yield ""
+    yield Text(HOW_SURE, style="dim")
     yield from (Text(line, style="dim") for line in models(record))
     steps = [] if path is None else next_steps.after_capacity(record, path)
     yield from record_lines(path, steps)
@@ -73,6 +74,10 @@ def _levels(record: CapacityRecord) -> Table:
     return table
 
 
+HOW_SURE = (
+    "the limit lies between sustained and fails at; saturation, and a latency that was measured, "
+    "are figures of one trial each, and the report of its record says how sure they are"
+)
 PREDICTION_HEADINGS = ("prediction", "predicted", "90% interval", "measured", "error")
 
 

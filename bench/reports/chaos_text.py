@@ -319,9 +319,12 @@ def explanation(record: ChaosRecord) -> str:
 
 
 def interval_note(record: ChaosRecord) -> str:
-    """Returns what intervals are, or from how many runs on there are any; empty for one run."""
+    """Returns what intervals are, or from how many runs on there are any."""
     if record.repeat == 1:
-        return ""
+        return (
+            f"how sure the figures of one run are is not known: --repeat {FEWEST} gives them "
+            "intervals"
+        )
     if not interval_rows(record):
         return f"from {FEWEST} runs of each fault on, medians have intervals"
     return "interval: 95% confidence of the median, whatever the distribution (sign test)"

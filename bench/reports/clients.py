@@ -35,6 +35,7 @@ def render(record: ClientsRecord, path: Path | None, width: int) -> Iterable[Ren
     for skip in clients_text.skips(record):
         yield Text.assemble(("skipped ", "yellow"), skip)
     yield Text(f"{clients_text.CAPTION} {clients_text.BATCHES}", style="dim")
+    yield Text(clients_text.HOW_SURE, style="dim")
     yield Text(clients_text.footer(record), style="dim")
     steps = [] if path is None else next_steps.after_clients(path)
     yield from record_lines(path, steps)

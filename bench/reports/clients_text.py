@@ -17,6 +17,10 @@ BATCHES = (
     "read; with every client except bench, that is when the whole batch has been answered."
 )
 """How latencies were measured, for a comparison that has clients with batches."""
+HOW_SURE = (
+    "Range: the lowest and the highest of the repetitions. p50 and p99 are those of all "
+    "repetitions together; how sure they are is not known."
+)
 COLUMNS = ("tasks/s", "range", "p50", "p99", "client CPU", "Redis CPU", "round trips")
 """Headings of the figures in ``cells``."""
 

@@ -1,17 +1,28 @@
 """How sure a figure is, in words: the margin beside it, and the lines that say what has none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bench import units
 from bench.measure.confidence import PERIODS, SHORT, TAIL, ConfidenceInterval
 from bench.names import ALL_QUEUES
 from bench.records.run_record import LatencySummary, RunRecord
+from bench.reports.figures import figure
+from bench.workload.comparisons import Unit
+from bench.workload.metrics import Metric
 
 _NAMES = {"p50_s": "p50", "p90_s": "p90", "p95_s": "p95", "p99_s": "p99", "p999_s": "p99.9"}
 _SHOWN = ("p50_s", "p90_s", "p99_s", "p999_s")
 _MOST_NAMED = 4
 _ONE_PERIOD = 1.5
 EXPLANATION = "± is the larger side of the 95% confidence interval of this run"
+EXPLANATION_OF_RUNS = (
+    "± is the larger side of the 95% confidence interval of the run alone; percentiles and rates "
+    "without it have none, and the run's own report says why"
+)
+NO_ROOM = (
+    "how sure the figures are is left out for want of room: a wider terminal and --html show it"
+)
+_OLDER = "the record is of an older version"
 
 
 def margin(value: float | None, interval: ConfidenceInterval | None) -> float | None:
@@ -23,9 +34,11 @@ def margin(value: float | None, interval: ConfidenceInterval | None) -> float | 
 
 def duration(summary: LatencySummary, field: str) -> str:
     """Returns a statistic with its margin in the same unit: ``3.14 ms ±0.21``."""
-    value: float | None = getattr(summary, field)
-    text = units.format_duration(value)
-    found = margin(value, summary.confidence.get(field))
+    return _duration(getattr(summary, field), summary.confidence.get(field))
+
+
+def _duration(value: float | None, interval: ConfidenceInterval | None) -> str:
+    text, found = units.format_duration(value), margin(value, interval)
     if value is None or found is None:
         return text
     return f"{text} ±{units.format_duration_in_unit_of(found, value)}"
@@ -39,6 +52,16 @@ def rate(value: float | None, interval: ConfidenceInterval | None) -> str:
         return text
     digits = f"{found:.1f}" if abs(value) < 99.95 else f"{found:,.0f}"
     return f"{text} ±{digits}"
+
+
+def metric_value(metric: Metric, value: float | None, interval: ConfidenceInterval | None) -> str:
+    """Returns a metric's value with its margin, where it has an interval; ``–`` for None."""
+    if value is not None and interval is not None:
+        if metric.unit == Unit.SECONDS:
+            return _duration(value, interval)
+        if metric.unit == Unit.PER_SECOND:
+            return rate(value, interval)
+    return figure(metric, value)
 
 
 def has_margins(record: RunRecord) -> bool:
@@ -62,7 +85,7 @@ def lines(record: RunRecord) -> Iterator[str]:
     ]
     if not found:
         if any(by_queue[ALL_QUEUES].count for by_queue in record.latency.values()):
-            yield "how sure the percentiles are is not known: the record is of an older version"
+            yield f"how sure the percentiles are is not known: {_OLDER}"
         return
     withheld = [each for each in found if not each[2].is_known]
     if len(withheld) < len(found):
@@ -71,6 +94,38 @@ def lines(record: RunRecord) -> Iterator[str]:
         chosen = [each for each in withheld if each[2].withheld == reason]
         if chosen:
             yield f"no interval for {_named(chosen, len(found))}: {_reason(reason, chosen)}"
+
+
+def lines_of_runs(records: Sequence[RunRecord], names: Sequence[str]) -> Iterator[str]:
+    """Yields what the margins of several runs mean, and which runs' records, by name, have
+    none."""
+    if any(map(has_margins, records)):
+        yield EXPLANATION_OF_RUNS
+    older = [name for name, record in zip(names, records, strict=False) if _is_without_any(record)]
+    if older:
+        yield (
+            f"how sure the percentiles of {', '.join(older)} are is not known: of an older version"
+        )
+
+
+def _is_without_any(record: RunRecord) -> bool:
+    """Whether a record has percentiles and says of none how sure it is."""
+    summaries = [each for by_queue in record.latency.values() for each in by_queue.values()]
+    return any(each.count for each in summaries) and not any(each.confidence for each in summaries)
+
+
+def lines_of_figures(intervals: Iterable[ConfidenceInterval | None]) -> Iterator[str]:
+    """Yields how sure the figures of a list are, one of each run; None where its record does not
+    say."""
+    found = list(intervals)
+    if any(each is not None and each.is_known for each in found):
+        yield EXPLANATION_OF_RUNS
+    elif any(each is not None for each in found):
+        yield "no figure has a confidence interval; each run's own report says why"
+    missing = sum(each is None for each in found)
+    if missing:
+        of = "" if missing == len(found) else f"{missing} of {len(found)} "
+        yield f"how sure {of}figures are is not known: the records have no intervals"
 
 
 _Found = Sequence[tuple[str, str, ConfidenceInterval]]

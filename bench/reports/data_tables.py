@@ -5,7 +5,7 @@ Which table that is depends on the kind of record. Columns have the units of the
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from bench.analysis import run_settings
-from bench.analysis.metric_values import gated_by_default, shown_besides, value_of
+from bench.analysis.metric_values import confidence_of, gated_by_default, shown_besides, value_of
 from bench.analysis.side_by_side import settings_apart
 from bench.errors import UsageError
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.faults import FaultOutcome
 from bench.measure.verdict_inputs import CUT_SHORT
 from bench.names import ALL_QUEUES
@@ -28,7 +29,7 @@ from bench.records.restarts_record import RestartsRecord
 from bench.records.run_record import RunRecord
 from bench.records.selftest_record import SelftestRecord
 from bench.records.sweep_record import SWEEP_PERCENTILES, SweepRecord, SweepTrial
-from bench.workload.metrics import parse_metric
+from bench.workload.metrics import Metric, parse_metric
 
 Cell = str | float | int | bool | None
 
@@ -236,15 +237,25 @@ def runs_of_pairs(
 ) -> DataTable:
     """Returns one row per run of a comparison: what it was in the job, and its metrics.
 
-    Each run comes with the cells that say which it was, in the same columns for all.
+    Each run comes with the cells that say which it was, in the same columns for all. Behind a
+    percentile or a rate are the ends of its interval, as ``e2e.p99.low`` and ``e2e.p99.high``.
     """
     chosen = [parse_metric(name) for name in metrics]
     rows = [
-        {**about, **{metric.name: value_of(metric, record) for metric in chosen}}
+        {**about, **{name: cell for each in chosen for name, cell in _with_ends(each, record)}}
         for about, record in runs
     ]
     columns = [*rows[0]] if rows else [*metrics]
     return DataTable(columns, [[*row.values()] for row in rows])
+
+
+def _with_ends(metric: Metric, record: RunRecord) -> Iterator[tuple[str, Cell]]:
+    """Yields a metric of a run and, of a percentile or a rate, the ends of its interval."""
+    yield metric.name, value_of(metric, record)
+    if metric.kind == "rate" or metric.percent is not None:
+        interval = confidence_of(metric, record) or ConfidenceInterval()
+        yield f"{metric.name}.low", interval.low
+        yield f"{metric.name}.high", interval.high
 
 
 def table_of_runs(files: Sequence[tuple[Path, RunRecord]]) -> DataTable:

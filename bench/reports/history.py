@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -10,11 +10,16 @@ from rich.text import Text
 from bench.analysis.history import ChangePoint, Trend
 from bench.analysis.metric_values import value_of
 from bench.records.run_record import RunRecord
+from bench.reports import confidence_text
 from bench.reports.console import note_line, print_parts
 from bench.reports.figures import counted, figure, signed_share
 from bench.reports.tables import plain_table
 from bench.workload.metrics import Metric
 
+LEVELS = (
+    "levels are medians of their runs, without an interval; a change is shown where the runs "
+    "before and after it differ significantly (Mann-Whitney)"
+)
 _MOST_ROWS = 30
 _BAR = 24
 
@@ -56,9 +61,18 @@ def render(trend: Trend) -> Iterable[RenderableType]:
             f"{point.at:%Y-%m-%d %H:%M}",
             point.revision,
             "█" * max(round(point.value / highest * _BAR), 1) + mark,
-            figure(trend.metric, point.value),
+            confidence_text.metric_value(trend.metric, point.value, point.confidence),
         )
     yield table
+    yield from (Text(line, style="dim") for line in how_sure(trend))
+
+
+def how_sure(trend: Trend) -> Iterator[str]:
+    """Yields how sure the figures of the runs and the levels between changes are."""
+    if trend.metric.kind == "rate" or trend.metric.percent is not None:
+        yield from confidence_text.lines_of_figures(point.confidence for point in trend.points)
+    if trend.steps:
+        yield LEVELS
 
 
 def _change_line(trend: Trend, step: ChangePoint) -> Text:

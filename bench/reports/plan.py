@@ -16,6 +16,10 @@ from bench.reports.console import note_line, print_parts
 from bench.reports.figures import NOTHING, counted
 from bench.reports.tables import plain_table
 
+HOW_SURE = (
+    "a measured rate held in the search, a modelled or extrapolated one is the low end of its 90% "
+    "interval; how sure other figures are is not known"
+)
 _MOST_OPTIONS = 12
 _MOST_SERVERS = 12
 
@@ -70,6 +74,8 @@ def facts(plan: CapacityPlan) -> list[str]:
             f"{queue} {units.format_duration(wait)}" for queue, wait in plan.waits_s.items()
         )
         lines.append(f"mean wait for a worker (modelled): {waits}")
+    if plan.options:
+        lines.append(HOW_SURE)
     return lines
 
 

@@ -79,7 +79,7 @@ def _headline(record: RunRecord) -> Text:
 
 def _objectives(record: RunRecord) -> Iterable[Text]:
     for objective in record.slo:
-        measured = run_text.objective_value(objective)
+        measured = run_text.objective_value(record, objective)
         text = f"{objective.expression}   measured: {measured}"
         yield Text.assemble(("✓ ", "bold green"), text) if objective.passed else fault_line(text)
 

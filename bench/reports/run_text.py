@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bench import units
+from bench.analysis.metric_values import confidence_of
 from bench.measure import priorities
 from bench.measure.observation import Observation
 from bench.names import ALL_QUEUES
@@ -52,7 +53,7 @@ def throughput(record: RunRecord) -> Iterator[str]:
     """Yields what was offered, enqueued and completed, and how it was measured, a line each."""
     warm = warmup(record)
     yield (
-        f"{offered(record)} · {_rate(record, 'enqueued_per_s')} enqueued"
+        f"{offered(record)} · {enqueued_rate(record)} enqueued"
         f" · {completed(record) or no_completions(record)}"
         f" · over {units.format_duration(record.window_s)}"
         f"{f', after {warm}' if warm else ''}"
@@ -143,16 +144,17 @@ def offered(record: RunRecord) -> str:
     return "sent as fast as possible" if rate is None else f"offered {units.format_rate(rate)}"
 
 
-def objective_value(objective: SloResult) -> str:
-    """Returns the value that was measured for an objective, with its unit."""
+def objective_value(record: RunRecord, objective: SloResult) -> str:
+    """Returns the value that was measured for an objective of a run, with its unit and margin."""
     if objective.value is None:
         if objective.expression.startswith("recovery{"):
             return "no full recovery within the run, and without one an objective fails"
         return "nothing, and without data an objective fails"
     metric = parse_objective(objective.expression).metric
-    value = format_value(metric, objective.value)
     if objective.at_most is None:
-        return value
+        interval = confidence_of(metric, record)
+        return confidence_text.metric_value(metric, objective.value, interval)
+    value = format_value(metric, objective.value)
     return f"at least {value} and at most {format_value(metric, objective.at_most)}"
 
 
@@ -219,6 +221,11 @@ def _counters(observation: Observation) -> str:
         f"; outcomes of tasks that were deleted are those of the queues' counters, which count "
         f"{observation.counter_rules}"
     )
+
+
+def enqueued_rate(record: RunRecord) -> str:
+    """Returns the rate of enqueued tasks, with its margin."""
+    return _rate(record, "enqueued_per_s")
 
 
 def completed_rate(record: RunRecord) -> str:

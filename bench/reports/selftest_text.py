@@ -30,7 +30,8 @@ EXPLANATION = (
     "known: from time stamps that the stand-in took itself, since a busy machine delays what was "
     "planted; of an external worker, from around the completing command; of the built-in worker, "
     "the server's log of commands; of a producer, from the relay, with what a round trip takes "
-    "without a delay; within: how far off a wrong figure could be and still agree"
+    "without a delay; within: how far off a wrong figure could be and still agree; how sure the "
+    "lateness of one producer is, is not known"
 )
 _DAY_S = 86_400.0
 

@@ -8,16 +8,15 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bench import units
 from bench.analysis.side_by_side import MOST_RUNS, SideBySide, side_by_side
 from bench.names import ALL_QUEUES
 from bench.records import timestamps
 from bench.records.run_record import RunRecord
-from bench.reports import run_text
+from bench.reports import confidence_text, run_text
 from bench.reports import side_by_side_text as text
 from bench.reports.console import fault_line, next_lines, note_line, print_parts
 from bench.reports.figures import counted
-from bench.reports.tables import plain_table
+from bench.reports.tables import ReportTable, least_width, plain_table
 
 Files = Sequence[tuple[Path, RunRecord]]
 
@@ -27,11 +26,13 @@ def print_side_by_side(files: Files, given: Sequence[Path]) -> None:
 
     Up to ``MOST_RUNS`` stand side by side; of more, there is a line for each.
     """
-    parts = _list(files, given) if len(files) > MOST_RUNS else _side_by_side(files, given)
-    print_parts(lambda _: parts)
+    if len(files) > MOST_RUNS:
+        print_parts(lambda _: _list(files, given))
+    else:
+        print_parts(lambda width: _side_by_side(files, given, width))
 
 
-def _side_by_side(files: Files, given: Sequence[Path]) -> Iterable[RenderableType]:
+def _side_by_side(files: Files, given: Sequence[Path], width: int) -> Iterable[RenderableType]:
     side = side_by_side([record for _, record in files])
     yield _runs(files)
     banner = text.banner(side.records)
@@ -41,8 +42,11 @@ def _side_by_side(files: Files, given: Sequence[Path]) -> Iterable[RenderableTyp
     yield ""
     yield _settings(side) if side.settings else Text(text.SAME_SETTINGS)
     yield ""
-    yield _figures(side)
+    table, has_margins = _figures(side, width)
+    yield table
     yield ""
+    for line in text.how_sure(side.records) if has_margins else [confidence_text.NO_ROOM]:
+        yield Text(line, style="dim")
     yield Text(text.CAPTION, style="dim")
     words = shlex.join(["bench", "report", *map(str, given)])
     whole = shlex.join(["bench", "report", str(files[-1][0])])
@@ -72,10 +76,18 @@ def _settings(side: SideBySide) -> Table:
     return table
 
 
-def _figures(side: SideBySide) -> Table:
+def _figures(side: SideBySide, width: int) -> tuple[Table, bool]:
+    """Returns the table of the figures, and whether it has margins: it has none where only the
+    figures themselves fit beside each other."""
+    whole, short = _table(side, has_margins=True), _table(side, has_margins=False)
+    has_margins = not least_width(short) <= width < least_width(whole)
+    return (whole if has_margins else short), has_margins
+
+
+def _table(side: SideBySide, *, has_margins: bool) -> ReportTable:
     table = plain_table(*text.figure_headings(len(side.records)), text_columns=1)
     for row in side.figures:
-        table.add_row(*text.figure_cells(row, side.records))
+        table.add_row(*text.figure_cells(row, side.records, has_margins=has_margins))
     return table
 
 
@@ -92,12 +104,15 @@ def _list(files: Files, given: Sequence[Path]) -> Iterable[RenderableType]:
             name,
             Text(run_text.verdict(record), style=style),
             timestamps.readable(record.started_at),
-            units.format_rate(record.rates.enqueued_per_s),
+            run_text.enqueued_rate(record),
             run_text.completed_rate(record),
-            units.format_duration(e2e.p50_s),
-            units.format_duration(e2e.p99_s),
+            confidence_text.duration(e2e, "p50_s"),
+            confidence_text.duration(e2e, "p99_s"),
         )
     yield table
+    yield ""
+    for line in confidence_text.lines_of_runs([record for _, record in files], names):
+        yield Text(line, style="dim")
     invalid = sum(not record.is_valid for _, record in files)
     if invalid:
         yield ""

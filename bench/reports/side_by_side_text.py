@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.analysis.metric_values import confidence_of
 from bench.analysis.side_by_side import FigureRow, SideBySide, is_same_run
 from bench.records.run_record import RunRecord
-from bench.reports import run_text
-from bench.reports.figures import NOTHING, figure, signed_share
+from bench.reports import confidence_text, run_text
+from bench.reports.figures import NOTHING, signed_share
 from bench.workload.metrics import format_value
 
 LETTERS = "ABCDEF"
@@ -37,18 +38,29 @@ def figure_headings(runs: int) -> list[str]:
     return ["metric", LETTERS[0], *changed]
 
 
-def figure_cells(row: FigureRow, records: Sequence[RunRecord]) -> list[str]:
-    """Returns the cells of a row of that table."""
-    values = [_value(row, value, each) for value, each in zip(row.values, records, strict=True)]
+def figure_cells(
+    row: FigureRow, records: Sequence[RunRecord], *, has_margins: bool = True
+) -> list[str]:
+    """Returns the cells of a row of that table, with margins where there is room for them."""
+    values = [
+        _value(row, value, each, has_margins=has_margins)
+        for value, each in zip(row.values, records, strict=True)
+    ]
     changes = map(_change, [row] * len(row.changes), range(1, len(values)))
     changed = [text for pair in zip(values[1:], changes, strict=True) for text in pair]
     return [row.metric.name, values[0], *changed]
 
 
-def _value(row: FigureRow, value: float | None, record: RunRecord) -> str:
+def how_sure(records: Sequence[RunRecord]) -> Iterator[str]:
+    """Yields what the margins mean, and which runs have none."""
+    return confidence_text.lines_of_runs(records, LETTERS)
+
+
+def _value(row: FigureRow, value: float | None, record: RunRecord, *, has_margins: bool) -> str:
     """Returns a figure; a lower bound says so."""
     is_bound = row.metric.name in ("completed.rate", "completed") and record.counts.outcome_unknown
-    text = figure(row.metric, value)
+    interval = confidence_of(row.metric, record) if has_margins else None
+    text = confidence_text.metric_value(row.metric, value, interval)
     return f"≥ {text}" if is_bound and value is not None else text
 
 

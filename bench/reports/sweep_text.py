@@ -261,17 +261,28 @@ def _ranges(record: SweepRecord) -> str:
             "confidence"
         )
     known = any(_has_range(each) for each in sweep.outcomes(record))
-    within = f"in brackets the 95% confidence interval of the trial{_withheld(record)}; "
+    within = f"in brackets the 95% confidence interval of the trial{_withheld(record)}"
     return (
-        f"one trial of each level: {within if known else ''}how far another start would differ is "
-        "not known, and --repeat 5 shows it"
+        f"one trial of each level: {within if known else _not_known(record)}; how far another "
+        "start would differ is not known, and --repeat 5 shows it"
     )
+
+
+def _not_known(record: SweepRecord) -> str:
+    """Returns that no figure of single trials has an interval, and why where that is known."""
+    reasons = " or ".join(_reasons(record))
+    return f"how sure a figure is within its trial is not known{reasons and f': {reasons}'}"
+
+
+def _reasons(record: SweepRecord) -> list[str]:
+    """Returns the reasons why percentiles of single trials have no interval."""
+    reasons = {figure.withheld for trial in record.trials for figure in trial.latency_s.values()}
+    return [text for name, text in _WITHHELD.items() if name in reasons]
 
 
 def _withheld(record: SweepRecord) -> str:
     """Returns why some percentiles have no interval; empty where all have one."""
-    reasons = {figure.withheld for trial in record.trials for figure in trial.latency_s.values()}
-    texts = [text for name, text in _WITHHELD.items() if name in reasons]
+    texts = _reasons(record)
     return f", or {NO_RANGE} where {' or '.join(texts)}" if texts else ""
 
 

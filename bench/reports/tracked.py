@@ -1,8 +1,9 @@
 """A record's figures for services that track them over time: Bencher and github-action-benchmark.
 
-A figure has bounds only where something was repeated: runs by restarts, pairs by a comparison,
-runs by a set of faults,
-repetitions by a comparison of clients. A capacity lies between the rates that were proven.
+Percentiles and rates of a run have the bounds of its 95% confidence interval, unless that is
+withheld. Other figures have bounds where something was repeated: runs by restarts, pairs by a
+comparison, runs by a set of faults, repetitions by a comparison of clients. A capacity lies between
+the rates that were proven.
 """
 
 import json
@@ -13,8 +14,9 @@ from functools import singledispatch
 from typing import Any
 
 from bench.analysis import sweep
-from bench.analysis.metric_values import gated_by_default, shown_besides, value_of
+from bench.analysis.metric_values import confidence_of, gated_by_default, shown_besides, value_of
 from bench.errors import MeasurementError
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.verdict_inputs import Verdict
 from bench.records.capacity_record import CapacityRecord
 from bench.records.chaos_record import ChaosRecord
@@ -128,7 +130,8 @@ def _of_run(record: RunRecord) -> Iterator[TrackedValue]:
     for metric in _metrics(record.scenario):
         value = value_of(metric, record)
         if value is not None:
-            yield _of_metric(record.scenario.name, metric, value)
+            sure = confidence_of(metric, record) or ConfidenceInterval()
+            yield _of_metric(record.scenario.name, metric, value, sure.low, sure.high)
 
 
 def _metrics(scenario: Scenario) -> Sequence[Metric]:

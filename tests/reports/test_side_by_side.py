@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from bench.analysis.side_by_side import MOST_RUNS, side_by_side
+from bench.measure.confidence import ConfidenceInterval
 from bench.measure.ledger import total
 from bench.records.run_record import RunRecord
 from bench.reports import side_by_side_text as text
@@ -19,12 +20,33 @@ changed = msgspec.structs.replace
 BASE = example_record()
 
 
+def slower(interval: ConfidenceInterval) -> ConfidenceInterval:
+    """The interval of a latency that is a quarter higher; as it is where there is none."""
+    if interval.low is None or interval.high is None:
+        return interval
+    return ConfidenceInterval(low=interval.low * 1.25, high=interval.high * 1.25)
+
+
+def older(record: RunRecord) -> RunRecord:
+    """The same record without intervals, as older versions wrote it."""
+    latency = {
+        interval: {queue: changed(each, confidence={}) for queue, each in queues.items()}
+        for interval, queues in record.latency.items()
+    }
+    return changed(record, latency=latency, rates=changed(record.rates, confidence={}))
+
+
 def other() -> RunRecord:
     """Twice the load on another server: slower, and twelve tasks were lost."""
     counts = changed(BASE.queues[HIGH], completed=BASE.queues[HIGH].completed - 12, lost=12)
     queues = {**BASE.queues, HIGH: counts}
     e2e = {
-        queue: changed(each, p99_s=(each.p99_s or 0) * 1.25, max_s=(each.max_s or 0) * 1.25)
+        queue: changed(
+            each,
+            p99_s=(each.p99_s or 0) * 1.25,
+            max_s=(each.max_s or 0) * 1.25,
+            confidence={**each.confidence, "p99_s": slower(each.confidence["p99_s"])},
+        )
         for queue, each in BASE.latency["e2e"].items()
     }
     return changed(
@@ -34,7 +56,12 @@ def other() -> RunRecord:
         verdict="lossy",
         scenario=changed(BASE.scenario, name="double", rate_per_s=1700.0, seed=8),
         server={**BASE.server, "version": "9.2.0"},
-        rates=changed(BASE.rates, enqueued_per_s=1700.0, completed_per_s=None),
+        rates=changed(
+            BASE.rates,
+            enqueued_per_s=1700.0,
+            completed_per_s=None,
+            confidence={"enqueued_per_s": ConfidenceInterval(low=1699.0, high=1701.0)},
+        ),
         counts=total(queues.values()),
         queues=queues,
         latency={**BASE.latency, "e2e": e2e},
@@ -68,6 +95,29 @@ def test_no_figure_is_cut_in_a_narrow_terminal(
     assert "F vs A +100.0%" in " ".join(shown.split())
 
 
+def test_margins_give_way_to_figures_and_the_report_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four runs fit beside each other at 100 columns without their margins, at 160 with them."""
+    shown = {}
+    for width in (100, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_side_by_side([*FILES, *FILES], [])
+        shown[width] = " ".join(capsys.readouterr().out.split())
+    assert "180 ms ±20" not in shown[100]
+    assert "left out for want of room" in shown[100]
+    assert "180 ms ±20" in shown[160]
+    assert "left out for want of room" not in shown[160]
+
+
+def test_a_run_of_an_older_version_is_named_once_as_one_without_intervals(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_side_by_side([FILES[0], (Path("old.json"), older(BASE))], [])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("how sure the percentiles of B are is not known") == 1
+
+
 def test_more_runs_than_colours_are_listed_a_line_each(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -88,8 +138,8 @@ def test_each_run_has_a_letter_and_a_colour_of_its_own() -> None:
 def test_a_figure_that_one_run_lacks_has_no_change_and_one_that_was_zero_no_share() -> None:
     side = side_by_side([BASE, other()])
     cells = {row.metric.name: text.figure_cells(row, side.records) for row in side.figures}
-    assert cells["enqueue.rate"] == ["enqueue.rate", "850/s", "1,700/s", "+100.0%"]
-    assert cells["completed.rate"] == ["completed.rate", "849/s", "–", "–"]
+    assert cells["enqueue.rate"] == ["enqueue.rate", "850/s ±1", "1,700/s ±1", "+100.0%"]
+    assert cells["completed.rate"] == ["completed.rate", "849/s ±9", "–", "–"]
     assert cells["lost"] == ["lost", "0", "12", "+12"]
     assert "duplicated" not in cells
 

@@ -104,8 +104,12 @@ def test_each_figure_is_in_one_of_the_two_lists_of_github_action_benchmark(kind:
     assert sorted(names) == sorted(each.name for each in values)
 
 
-def test_one_run_has_no_bounds_and_several_have_those_of_their_values() -> None:
-    assert all(each.low is each.high is None for each in tracked_values(RECORDS["run"]))
+def test_one_run_has_the_bounds_of_its_intervals_and_several_those_of_their_values() -> None:
+    e2e = example_record().latency["e2e"]["all"].confidence
+    bounds = {each.name: (each.low, each.high) for each in tracked_values(RECORDS["run"])}
+    assert bounds["priority/e2e.p99"] == (e2e["p99_s"].low, e2e["p99_s"].high)
+    assert e2e["p999_s"].withheld
+    assert bounds["priority/e2e.p99.9"] == (None, None)
     (rate, *_) = tracked_values(RECORDS["restarts"])
     assert (rate.low, rate.value, rate.high) == (849.0, 850.0, 851.0)
 

@@ -86,7 +86,7 @@ def paired_change(row: GateRow) -> str:
     if row.paired_change is None:
         return NOTHING
     estimate = f"{signed_share(row.paired_change)}%"
-    if row.low is None and row.high is None:
+    if _is_open(row):
         return estimate
     low = "−∞" if row.low is None else signed_share(row.low)
     high = "+∞" if row.high is None else signed_share(row.high)
@@ -103,10 +103,21 @@ def legend(gate: GateRecord) -> str:
     """Returns what the columns of a comparison mean, and which direction is better."""
     return (
         "Difference: of the two medians. Paired change: estimated from the ratios within the "
-        f"pairs, with its {gate.confidence:.0%} interval. Both are changes of "
+        f"pairs, with its {gate.confidence:.0%} interval; the medians alone have none. "
+        f"{_without_interval(gate)}Both are changes of "
         f"{gate.candidate.label} against {gate.base.label}, positive where the figure of "
         f"{gate.candidate.label} is higher. {_directions(gate)}"
     )
+
+
+def _without_interval(gate: GateRecord) -> str:
+    """Returns why a paired change has no interval; empty where each has one."""
+    lacks = [row for row in gate.rows if row.paired_change is not None and _is_open(row)]
+    return "Without an interval: the pairs are too few for one. " if lacks else ""
+
+
+def _is_open(row: GateRow) -> bool:
+    return row.low is None and row.high is None
 
 
 def _directions(gate: GateRecord) -> str:
@@ -130,7 +141,7 @@ def _disagreement(row: GateRow) -> str | None:
     """Returns a sentence where the medians say something else than the paired change does."""
     if row.difference is None or row.paired_change is None:
         return None
-    if row.low is None and row.high is None:
+    if _is_open(row):
         agrees = row.difference * row.paired_change >= 0
     else:
         low = row.difference if row.low is None else row.low

@@ -13,7 +13,7 @@ from bench.names import ALL_QUEUES
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
 from bench.reports import plan as plan_report
-from bench.reports.capacity import level_name
+from bench.reports.capacity import HOW_SURE, level_name
 from bench.reports.figures import NOTHING, cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -57,6 +57,7 @@ def section(record: CapacityRecord, path: Path | None = None) -> Section:
             "levels": _levels(record),
             "checks": _checks(record) if record.predictions else None,
             "law": _law(record),
+            "how_sure": f"{HOW_SURE[0].upper()}{HOW_SURE[1:]}.",
             "validity": _validity(record),
             "options": None if plan is None else _options(plan),
             "plan": [] if plan is None else [plan_report.answer(plan), *plan_report.facts(plan)],
@@ -231,7 +232,8 @@ def _number(value: float | None, unit: str = "") -> str:
 
 def _trials(record: CapacityRecord) -> Table:
     return Table(
-        "All trials, in the order in which they ran",
+        "All trials, in the order in which they ran; the report of each record says how sure its "
+        "figures are",
         ["record", "purpose", "outcome", record.axis, "offered", "completed", "p50", "p95", "p99"],
         [_trial_row(trial) for trial in record.trials],
         names=3,

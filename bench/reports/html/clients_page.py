@@ -27,7 +27,10 @@ def section(record: ClientsRecord) -> Section:
         view={
             "failures": list(clients_text.failures(record)),
             "skips": list(clients_text.skips(record)),
-            "notes": [clients_text.CAPTION, clients_text.BATCHES, clients_text.footer(record)],
+            "notes": [
+                *(clients_text.CAPTION, clients_text.BATCHES, clients_text.HOW_SURE),
+                clients_text.footer(record),
+            ],
             "table": _table(record),
             "programs": _programs(record),
         },

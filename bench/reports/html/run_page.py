@@ -95,7 +95,7 @@ def _verdict(record: RunRecord) -> str:
 def answer(record: RunRecord) -> str:
     """Returns the rates and the main latency in a sentence, which follows the verdict."""
     rates = record.rates
-    text = f"{units.format_rate(rates.enqueued_per_s)} enqueued"
+    text = f"{run_text.enqueued_rate(record)} enqueued"
     if record.scenario.has_workers:
         text += f" and {run_text.completed(record) or run_text.no_completions(record)}"
     text += f" over {units.format_duration(record.window_s)}"
@@ -137,7 +137,7 @@ def _objectives(record: RunRecord) -> Table | None:
     rows = [
         (
             each.expression,
-            run_text.objective_value(each),
+            run_text.objective_value(record, each),
             "✓ met" if each.passed else "✗ missed",
         )
         for each in record.slo
@@ -188,7 +188,8 @@ def _checks(record: RunRecord) -> facts.FactRows:
     if record.scenario.is_closed_loop:
         found.append(("schedule", run_text.CLOSED_LOOP))
     elif lag.count:
-        found.append(("schedule lag", f"tasks sent {units.format_duration(lag.p99_s)} late at p99"))
+        late = confidence_text.duration(lag, "p99_s")
+        found.append(("schedule lag", f"tasks sent {late} late at p99"))
     if sent := arrivals(record):
         found.append(("arrivals", sent))
     if batched := run_text.batches(record):

@@ -23,8 +23,8 @@ class SideBySidePart:
     same: str
     """What stands there where none does."""
     figures: Table
-    caption: str
-    """What the changes mean."""
+    captions: Sequence[str]
+    """What the margins and the changes mean."""
     pictures: Sequence[Picture]
 
 
@@ -57,7 +57,7 @@ def part(files: Sequence[tuple[Path, RunRecord]]) -> SideBySidePart:
             [text.figure_cells(row, records) for row in side.figures],
             colors=colors,
         ),
-        caption=text.CAPTION,
+        captions=[*text.how_sure(records), text.CAPTION],
         pictures=side_by_side_pictures(labels, banner),
     )
 

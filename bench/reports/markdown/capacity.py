@@ -27,7 +27,7 @@ def _parts(record: CapacityRecord) -> Iterator[str]:
         cells = [answer.prediction_cells(each, record.axis) for each in record.predictions]
         yield from _table(terminal.PREDICTION_HEADINGS, cells)
         yield ""
-    yield from map(small, terminal.models(record))
+    yield from map(small, [terminal.HOW_SURE, *terminal.models(record)])
     yield command_line(record.command)
 
 

@@ -30,5 +30,6 @@ def _parts(record: ClientsRecord) -> Iterator[str]:
         yield from table(["client", *clients_text.COLUMNS], rows)
         yield ""
     yield small(f"{clients_text.CAPTION} {clients_text.BATCHES}")
+    yield small(clients_text.HOW_SURE)
     yield small(clients_text.footer(record))
     yield command_line(record.command)

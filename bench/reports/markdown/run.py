@@ -61,7 +61,7 @@ def _notes(record: RunRecord) -> Iterator[str]:
         yield f"- **{escaped(order)}**"
     yield from (f"- ⚠️ {escaped(warning.message)}" for warning in record.warnings)
     for each in record.slo:
-        measured = escaped(run_text.objective_value(each))
+        measured = escaped(run_text.objective_value(record, each))
         mark = "✅" if each.passed else "❌"
         yield f"- {mark} {code(each.expression)} measured: {measured}"
 

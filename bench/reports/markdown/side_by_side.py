@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.analysis.side_by_side import MOST_RUNS, side_by_side
 from bench.records.run_record import RunRecord
-from bench.reports import run_text
+from bench.reports import confidence_text, run_text
 from bench.reports import side_by_side_text as text
 from bench.reports.markdown.marks import code, escaped, small, table
 
@@ -39,13 +39,17 @@ def _side_by_side(files: Files) -> Iterator[str]:
         text.figure_headings(len(files)), ([code(first), *rest] for first, *rest in figures)
     )
     yield ""
+    yield from map(small, text.how_sure(records))
     yield small(text.CAPTION)
 
 
 def _list(files: Files) -> Iterator[str]:
     yield f"### bench: {len(files)} runs"
     yield ""
-    yield from _runs(files, [str(number) for number in range(1, len(files) + 1)])
+    numbers = [str(number) for number in range(1, len(files) + 1)]
+    yield from _runs(files, numbers)
+    yield ""
+    yield from map(small, confidence_text.lines_of_runs([record for _, record in files], numbers))
 
 
 def _runs(files: Files, keys: Sequence[str]) -> Iterable[str]:

@@ -13,6 +13,7 @@ from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 from bench.workload.metrics import parse_objective
 
+_HOW_SURE = "How sure one of them is, the report of its trial's record says."
 _PERCENTILES = ("p50", "p95", "p99")
 
 
@@ -32,7 +33,7 @@ def levels_picture(record: CapacityRecord) -> Picture | None:
     caption = (
         "e2e p99 of every trial, measured from the due time, versus the offered rate. Filled marks "
         "met every objective, hollow ones did not. A line that turns upwards shows a level near "
-        "its limit."
+        f"its limit. {_HOW_SURE}"
     )
     return _picture(record, "latency-levels", "e2e p99 versus load", caption, lines)
 
@@ -52,7 +53,7 @@ def percentiles_picture(record: CapacityRecord, number: int) -> Picture | None:
     title = f"e2e versus load: {record.axis} {number}"
     caption = (
         "Half of the tasks (p50), 95 and 99 in 100, in every trial of the level that sustains the "
-        "highest rate. Filled marks met every objective, hollow ones did not."
+        f"highest rate. Filled marks met every objective, hollow ones did not. {_HOW_SURE}"
     )
     return _picture(record, "latency-best", title, caption, lines)
 

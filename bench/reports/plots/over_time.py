@@ -91,7 +91,8 @@ def _latency(record: RunRecord) -> _Parts:
     lines = {f"e2e {name[4:-2]}": points for name, points in found.items()}
     caption = (
         "End-to-end latency of the tasks finished in each second: half of them took at most p50, "
-        "99 in 100 at most p99." + thinned(record.series, "the highest point is")
+        "99 in 100 at most p99. How sure that of one second is, is not known."
+        + thinned(record.series, "the highest point is")
     )
 
     def draw(drawn: Figure, axes: Axes, is_narrow: bool) -> None:

@@ -48,8 +48,8 @@ def queues_picture(record: RunRecord, banner: str) -> Picture | None:
 
     caption = (
         f"How long tasks of each sub-queue {_INTERVALS[interval]}: half of them at most p50, 99 in "
-        "100 at most p99, all at most max. The highest priority is on top; where priorities work, "
-        "the marks move right from row to row."
+        "100 at most p99, all at most max. The table of sub-queues says how sure these are. The "
+        "highest priority is on top; where priorities work, the marks move right from row to row."
     )
     if interval == "enqueue":
         caption = caption.partition(" The highest")[0]

@@ -107,7 +107,7 @@ def _backlog(runs: Sequence[LabelledRun]) -> _Parts:
 def _latency(runs: Sequence[LabelledRun]) -> _Parts:
     caption = (
         "End-to-end latency of the tasks finished in each second of each run: 99 in 100 took at "
-        f"most p99.{_warm_up(runs)}"
+        f"most p99. How sure that of one second is, is not known.{_warm_up(runs)}"
     )
     return _over_time(
         ("latency", "p99 of e2e over time", caption, "latency (log scale)"),
