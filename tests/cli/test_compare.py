@@ -30,6 +30,7 @@ def run(minute: int, factor: float = 1.0, **changes: object) -> RunRecord:
                 each,
                 p50_s=None if each.p50_s is None else each.p50_s * factor,
                 p99_s=None if each.p99_s is None else each.p99_s * factor,
+                confidence={},  # it was that of the example's own figures
             )
             for queue, each in by_queue.items()
         }

@@ -223,15 +223,15 @@ def test_a_page_has_one_style_sheet_and_is_legible_without_it(name: str) -> None
 
 def test_the_answer_gives_the_rates_and_the_percentiles() -> None:
     assert run_page.answer(example_record()) == (
-        "850/s enqueued and 849/s completed over 10.0 s, with 850/s offered; end-to-end latency "
-        "was 5.65 ms at p50 and 144 ms at p99. 1 of 3 objectives missed."
+        "850/s ±1 enqueued and 849/s ±9 completed over 10.0 s, with 850/s offered; end-to-end "
+        "latency was 5.65 ms ±0.087 at p50 and 144 ms ±16 at p99. 1 of 3 objectives missed."
     )
 
 
 def test_without_workers_the_answer_is_about_enqueueing() -> None:
     assert run_page.answer(without_workers()) == (
-        "850/s enqueued over 10.0 s; the server's acknowledgement took 180 µs at p50 and 456 µs at "
-        "p99."
+        "850/s ±1 enqueued over 10.0 s; the server's acknowledgement took 180 µs ±3 at p50 and "
+        "456 µs ±49 at p99."
     )
 
 
@@ -239,7 +239,7 @@ def test_without_workers_the_answer_is_about_enqueueing() -> None:
 def test_figures_of_an_invalid_run_never_stand_without_their_verdict(name: str) -> None:
     text = drawn(name)
     parsed = Parsed(text)
-    answer = re.search(rf"<p class=\"answer\">[^/]*{INVALID}</strong> 850/s enqueued", text)
+    answer = re.search(rf"<p class=\"answer\">[^/]*{INVALID}</strong> 850/s ±1 enqueued", text)
     assert answer is not None
     assert f"Latency of each interval ({INVALID})" in parsed.text
     assert f"Latency of each sub-queue ({INVALID})" in parsed.text
@@ -254,7 +254,7 @@ def test_in_the_table_of_all_records_each_has_its_verdict() -> None:
     text = drawn("several").partition('class="record"')[0]
     rows = re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)
     cells = [Parsed(row).text for row in rows]
-    figures = ["850/s", "849/s", "5.65 ms", "144 ms", "2026-01-15 09:30:00 UTC"]
+    figures = ["850/s ±1", "849/s ±9", "5.65 ms ±0.087", "144 ms ±16", "2026-01-15 09:30:00 UTC"]
     assert ["priority", INVALID, *figures] in cells
     assert ["priority", "VALID", *figures] in cells
     assert ["default: A versus B", "NO WORSE"] in [row[:2] for row in cells]

@@ -123,7 +123,7 @@ def _headline_interval(record: RunRecord) -> tuple[str, LatencySummary]:
 def _figures(record: RunRecord) -> dict[str, str]:
     interval, summary = _headline_interval(record)
     return {
-        "enqueued": units.format_rate(record.rates.enqueued_per_s),
+        "enqueued": run_text.enqueued_rate(record),
         "completed": run_text.completed_rate(record),
         f"{interval} p50": confidence_text.duration(summary, "p50_s"),
         f"{interval} p99": confidence_text.duration(summary, "p99_s"),
