@@ -208,9 +208,13 @@ def _no_exporter(*_: object) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_server(
-    binary: str | None = None, _config: object = None, *, persistent: bool = False
+    binary: str | None = None,
+    _config: object = None,
+    *,
+    persistent: bool = False,
+    cores: tuple[int, ...] = (),
 ) -> Iterator[EmbeddedServer]:
-    del persistent
+    del persistent, cores
     embedded.find_binary(binary)
     url = "redis://127.0.0.1:1/0"
     yield mock.NonCallableMock(spec=EmbeddedServer, url=url, open_url=url, port=1)
