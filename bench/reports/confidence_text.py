@@ -104,7 +104,8 @@ def lines_of_runs(records: Sequence[RunRecord], names: Sequence[str]) -> Iterato
     older = [name for name, record in zip(names, records, strict=False) if _is_without_any(record)]
     if older:
         yield (
-            f"how sure the percentiles of {', '.join(older)} are is not known: of an older version"
+            f"how sure the percentiles of {', '.join(older)} are is not known: "
+            "the records have no intervals"
         )
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.analysis.history import trends
 from bench.analysis.side_by_side import side_by_side
 from bench.names import ALL_QUEUES
 from bench.records.run_record import RunRecord
-from bench.reports import confidence_text, side_by_side_text
+from bench.reports import confidence_text, history, side_by_side_text
 from bench.reports.html import run_page, side_by_side_page
 from bench.reports.markdown import run
+from bench.workload.metrics import parse_metric
 from tests.cli.conftest import Bench, bench, folder
 from tests.records import data
 from tests.records.fixtures import example_record
@@ -110,6 +112,22 @@ def test_side_by_side_a_figure_has_a_margin_exactly_where_its_record_has_an_inte
     for row in side_by_side(records).figures:
         cells = side_by_side_text.figure_cells(row, records)
         assert ("±" in cells[1]) == has_interval(row.metric.name, records[0]), row.metric.name
+
+
+@pytest.mark.parametrize(
+    ("statistic", "notes"),
+    [
+        ("p99", ["± is the larger", "how sure 1 of 2 figures are is not known"]),
+        ("p99.9", ["no figure has a confidence", "how sure 1 of 2 figures are is not known"]),
+        ("max", []),
+    ],
+)
+def test_a_trend_says_of_how_many_runs_it_is_not_known(statistic: str, notes: list[str]) -> None:
+    runs = [older(example_record()), example_record()]
+    (trend,) = trends(runs, {"priority": [parse_metric(f"e2e.{statistic}")]})
+    said = list(history.how_sure(trend))
+    assert len(said) == len(notes)
+    assert all(line.startswith(note) for line, note in zip(said, notes, strict=True))
 
 
 def has_interval(name: str, record: RunRecord) -> bool:
