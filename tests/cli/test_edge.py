@@ -179,7 +179,8 @@ def test_a_command_that_only_prints_fails_when_its_output_is_lost(
 def test_a_report_is_printed_in_any_locale(record: Path) -> None:
     outcome = shell(f"$BENCH report {record}", {"PYTHONIOENCODING": "ascii"})
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert "due > finished" in outcome.stdout
+    assert "completed, end to end p50" in outcome.stdout
+    assert " +/-" in outcome.stdout
 
 
 # The first moments.

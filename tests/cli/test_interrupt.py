@@ -79,7 +79,7 @@ def test_an_interrupted_run_leaves_a_shared_server_as_it_was_and_shows_no_passwo
         code, _, saved, command_lines = run_until_signal(signal.SIGINT, BENCH_REDIS_URL=secret_url)
         assert (code, saved.verdict) == (130, "incomplete")
         assert client.dbsize() == before
-    assert len(command_lines) == 3  # with what forks the other two
+    assert len(command_lines) == 4  # producer, worker, watcher, and what forks them
     assert PASSWORD not in str(command_lines)
 
 

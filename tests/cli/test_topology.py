@@ -1,5 +1,6 @@
 """``bench run`` starts the servers that its flags ask for, and refuses what does not fit."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -81,6 +82,15 @@ def test_the_record_of_a_run_on_its_own_servers_says_what_they_were(
     assert all(counts.enqueued == counts.completed > 0 for counts in record.queues.values())
 
 
+def _servers_below(pid: int) -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
+            if "server" in each.name():
+                found.append(each)
+    return found
+
+
 @pytest.mark.slow
 def test_a_run_that_is_killed_leaves_none_of_its_servers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -96,8 +106,7 @@ def test_a_run_that_is_killed_leaves_none_of_its_servers(
     ) as process:
         servers: list[psutil.Process] = []
         while len(servers) < 5:  # a master, a replica and three Sentinels
-            children = psutil.Process(process.pid).children(recursive=True)
-            servers = [each for each in children if "server" in each.name()]
+            servers = _servers_below(process.pid)
             assert time.monotonic() < deadline_s
         process.kill()
     _, alive = psutil.wait_procs(servers, timeout=deadline_s - time.monotonic())
