@@ -101,6 +101,8 @@ class Producer(Generic[Prepared]):
             start.number, self._recorder, start.with_latency_counts, start.latency_bounds_us
         )
         self._note_every_us = 0 if start.scenario.is_observed else _NOTE_EVERY_US
+        self._due_until_us: int | None = None
+        """When the run told this producer to stop; None where it has not."""
         self._next_note_us = 0
         self._next_count_us = 0
         self._next_report_us = 0
@@ -141,6 +143,14 @@ class Producer(Generic[Prepared]):
             else:
                 next_tick_us = now_us + self._tick_us
                 self._send_due(now_us)
+        if self._control.stopped:
+            self._end_early()
+
+    def _end_early(self) -> None:
+        """Send what fell due while the run was telling this producer to stop; no more falls due."""
+        self._due_until_us = self._clock.now_us()
+        if not self._sink.is_congested:
+            self._send_due(self._due_until_us)
 
     def _note_held(self, now_us: int) -> None:
         """Note that the server takes nothing now."""
@@ -289,10 +299,10 @@ class Producer(Generic[Prepared]):
                 return
 
     def _final_report(self) -> ProducerReport:
-        """The final report, including the tasks that were due by now and not sent."""
+        """The final report, including the tasks that were due by the end and not sent."""
         unsent = 0
         if not self._scenario.is_closed_loop:
-            unsent = self._lookahead.due_by(self._clock.now_us())
+            unsent = self._lookahead.due_by(self._due_until_us or self._clock.now_us())
         report = self._reporter.final(unsent)
         if self._held_times is not None:
             report.held_us = self._held_times.after_start(self._clock.now_us())

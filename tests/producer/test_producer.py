@@ -35,6 +35,8 @@ class Memory:
     lose_at: int | None = None
     """The batch at which the connection is lost."""
     gone_for_good: bool = False
+    stop_us: int | None = None
+    """When the run tells the producer to stop, from the start."""
     last_list_length: int | None = None
     sent: list[tuple[int, int, int]] = field(default_factory=list)
     """(sequence, due, sent) of each task, from the start."""
@@ -44,6 +46,10 @@ class Memory:
     @property
     def is_congested(self) -> bool:
         return self.clock.now_us() - START_US in self.stall
+
+    @property
+    def has_stopped(self) -> bool:
+        return self.stop_us is not None and self.clock.now_us() >= START_US + self.stop_us
 
     def prepare(self, batch: Batch) -> Batch:
         return batch
@@ -66,7 +72,7 @@ class Memory:
         if self.is_congested:  # a real socket wakes its sender when it has room
             until_us = min(until_us, self.clock.now_us() + 10)
         self.clock.time_us = max(self.clock.now_us(), until_us) + self.wake_late_us
-        return False
+        return self.has_stopped
 
     def reconnect(self) -> None:
         if self.gone_for_good:
@@ -79,9 +85,9 @@ class Memory:
 
 @dataclass
 class Quiet:
-    """A run that never says anything."""
+    """A run that says nothing, but for when to stop."""
 
-    clock: FakeClock
+    sink: Memory
     heard: list[ProducerReport]
     """What the producer says."""
     stopped: bool = False
@@ -90,10 +96,10 @@ class Quiet:
         return -1
 
     def read(self) -> None:
-        pass
+        self.stopped = self.sink.has_stopped
 
     def wait(self, seconds: float) -> None:
-        self.clock.advance(int(seconds * 1e6))
+        self.sink.clock.advance(int(seconds * 1e6))
 
     def send(self, message: ProducerReport) -> None:
         self.heard.append(message)
@@ -108,7 +114,7 @@ def produce(
     scenario = resolve({"queues": {"inference_default": 1}, **in_seconds(fields)})
     task = StartProducer("redis://nowhere", scenario, 1, number, 0)
     line = time_line(START_US, 0, 0)
-    control = Quiet(sink.clock, [] if heard is None else heard)
+    control = Quiet(sink, [] if heard is None else heard)
     return Producer(task, sink, line, sink.clock, control).run()  # type: ignore[arg-type]
 
 
@@ -125,6 +131,24 @@ def test_every_task_leaves_within_a_tick_of_its_due_time_and_never_before(rate: 
     tick_us = FAST_TICK_US if rate > FAST_PER_S else TICK_US
     assert min(lags) >= 0
     assert max(lags) <= tick_us + 60 + 20
+
+
+@pytest.mark.parametrize("stop_us", range(500_000, 504_000, 250))
+def test_a_run_that_ends_early_has_sent_what_was_due_until_then_and_asks_for_no_more(
+    stop_us: int,
+) -> None:
+    sink = fresh(wake_late_us=3000, stop_us=stop_us)
+    produced = produce({"rate": 1000, "duration": 1}, sink)
+    assert produced.due == produced.sent == len(sink.sent)
+    assert stop_us - 1000 <= max(due for _, due, _ in sink.sent) <= stop_us + 4000
+
+
+def test_a_server_that_takes_nothing_at_an_early_end_leaves_what_was_due_by_then_unsent() -> None:
+    """And nothing of what would have become due while the last replies are awaited."""
+    sink = fresh(stall=range(200_000, 10_000_000), stop_us=500_000)
+    produced = produce({"rate": 1000, "duration": 1}, sink)
+    assert len(sink.sent) == pytest.approx(200, abs=5)
+    assert produced.due == pytest.approx(500, abs=5)
 
 
 def test_what_is_due_in_a_tick_goes_out_in_one_buffer() -> None:
