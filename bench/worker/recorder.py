@@ -31,6 +31,9 @@ from bench.worker.slot_states import SlotStates
 
 _FLUSH_AT = 256
 """Least number of attempts that are counted together."""
+_SPLIT_AT = 2048
+"""Number of tasks whose latencies are split into their parts together: with fewer, each of them
+costs several times as much."""
 
 
 class AttemptOutcome(Enum):
@@ -99,6 +102,8 @@ class WorkerRecorder:
         self.shift_us = 0
         """From the worker's clock to the run's."""
         self._breakdown = BreakdownRecorder()
+        self._whole: list[Integers] = []
+        self._whole_count = 0
         self._start_us = line.start_us
         self._queue_index = {queue: index for index, queue in enumerate(queues)}
         self._pending: dict[tuple[str, AttemptOutcome], _Pending] = {}
@@ -242,7 +247,20 @@ class WorkerRecorder:
         self._latency_series.add(due_us - self._start_us, e2e_us)
         self._latencies.record(finished_us - self._start_us, e2e_us)
         if self.states is not None:
-            self._breakdown.record(e2e_us, self._parts_us(columns, self.states), parts.masks)
+            self._whole.append(columns)
+            self._whole_count += columns.shape[1]
+            if self._whole_count >= _SPLIT_AT:
+                self._split(self.states)
+
+    def _split(self, states: SlotStates) -> None:
+        """Split the latencies that are still whole into their parts."""
+        if not self._whole:
+            return
+        columns = np.concatenate(self._whole, axis=1)
+        self._whole, self._whole_count = [], 0
+        due_us, _, _, finished_us, *_ = columns
+        masks = self._intervals.split(due_us).masks
+        self._breakdown.record(finished_us - due_us, self._parts_us(columns, states), masks)
 
     def _parts_us(self, columns: Integers, states: SlotStates) -> list[Integers]:
         """The parts (n,) of the latency of tasks, in the order of ``breakdown.PARTS``."""
@@ -317,6 +335,8 @@ class WorkerRecorder:
         report.measured = MeasuredLatencies(
             self._intervals.parts(), self._latency_series, self._intervals.narrow()
         )
+        if self.states is not None:
+            self._split(self.states)
         report.breakdown = self._breakdown.packed()
         report.completed_sets = {
             number: bits.pack() for number, bits in self._ledger.completed.items()

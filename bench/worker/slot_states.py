@@ -13,7 +13,8 @@ from bench.arrays import Floats, Integers
 
 _ROOM = 1 << 15
 """Most moments that are kept."""
-_COLLECTED_AT = 3 << 11
+_FIELDS = 4
+_COLLECTED_AT = _FIELDS << 11
 
 
 class SlotStates:
@@ -25,12 +26,14 @@ class SlotStates:
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
-        self._pops = self._commands = self._serving = 0
-        self._now_us = 0
-        self._asking_us = self._blocked_us = 0.0
-        """How long the worker has been in these states, until ``_now_us``."""
-        self._new = array("d")
-        """New moments, each followed by the time in the two states until then."""
+        self._new = array("q")
+        """New changes, ``_FIELDS`` numbers each: the moment, and by how much the numbers of pops,
+        commands and tasks in service changed. Noting them is all that a task has to wait for."""
+        self._last_us = 0
+        self._numbers = np.zeros(3, np.int64)
+        """How many pops, commands and tasks in service there were after the last change."""
+        self._totals_us = np.zeros(2)
+        """How long the worker has been in the two states, until the last change."""
         self._kept = np.zeros((3, _ROOM))
         """Moments since the first one, and the time in each of the two states until then."""
         self._count = 0
@@ -39,11 +42,7 @@ class SlotStates:
     def change(self, now_us: int, *, pops: int = 0, commands: int = 0, serving: int = 0) -> None:
         """Note that so many more (fewer, if negative) pops wait for an answer, tasks or batches are
         with their commands, and tasks are in service."""
-        self._until(now_us)
-        self._new.extend((now_us, self._asking_us, self._blocked_us))
-        self._pops += pops
-        self._commands += commands
-        self._serving += serving
+        self._new.extend((now_us, pops, commands, serving))
         if len(self._new) >= _COLLECTED_AT:
             self._collect()
 
@@ -66,24 +65,12 @@ class SlotStates:
         """Number of moments that are kept."""
         return self._count
 
-    def _until(self, now_us: int) -> None:
-        elapsed_us = now_us - self._now_us
-        self._now_us = now_us
-        if self._pops:
-            self._asking_us += elapsed_us
-        elif self._commands:
-            serving = min(self._serving, self.slots)
-            self._blocked_us += elapsed_us * self._commands / (self._commands + serving)
-
     def _collect(self) -> None:
         """Put the new moments with the others; make room by leaving out every other old one."""
         if not self._new:
             return
-        new = np.array(self._new).reshape(-1, 3).T
+        new = self._summed(np.array(self._new).reshape(-1, _FIELDS).T)
         del self._new[:]
-        if not self._count:
-            self._first_us = int(new[0, 0])
-        new[0] -= self._first_us
         while self._count + new.shape[1] > _ROOM:
             half = self._count // 2
             rest = self._kept[:, half : self._count].copy()
@@ -92,3 +79,20 @@ class SlotStates:
             self._kept[:, : self._count] = np.concatenate((thinned, rest), axis=1)
         self._kept[:, self._count : self._count + new.shape[1]] = new
         self._count += new.shape[1]
+
+    def _summed(self, changes: Integers) -> Floats:
+        """Moments (3, n) as they are kept, of changes (``_FIELDS``, n)."""
+        moments_us = changes[0]
+        if not self._count:
+            self._first_us = self._last_us = int(moments_us[0])
+        numbers = np.cumsum(changes[1:], axis=1) + self._numbers[:, None]
+        pops, commands, serving = np.concatenate((self._numbers[:, None], numbers[:, :-1]), axis=1)
+        elapsed_us = np.diff(moments_us, prepend=self._last_us)
+        busy = commands + np.minimum(serving, self.slots)
+        is_blocked = (pops == 0) & (commands > 0)
+        states = np.array([pops > 0, is_blocked * commands / np.maximum(busy, 1)])
+        totals_us = np.cumsum(states * elapsed_us, axis=1) + self._totals_us[:, None]
+        self._last_us, self._numbers = int(moments_us[-1]), numbers[:, -1]
+        self._totals_us = totals_us[:, -1]
+        found: Floats = np.vstack((moments_us - self._first_us, totals_us))
+        return found
