@@ -201,15 +201,58 @@ def moving_maximum(width: int) -> Process:
     )
 
 
+def batch_queue(busy: float, mean_size: int) -> Process:
+    """A queue with one server, to which tasks come in batches of a geometric size."""
+    warm = 20_000
+
+    def make(generator: Generator, trials: int, tasks: int) -> Floats:
+        is_next_batch = generator.random((trials, tasks + warm)) < 1 / mean_size
+        gaps = np.where(is_next_batch, generator.exponential(mean_size, is_next_batch.shape), 0.0)
+        services = generator.exponential(busy, (trials, tasks + warm))
+        return _sojourns(gaps, services)[:, warm:]
+
+    return Process(f"queue, batches of {mean_size}, {busy:.0%} busy", make, None)
+
+
+def pauses(per_run: int) -> Process:
+    """Exponential; at random moments, everybody waits for a pause of an exponential length to
+    end."""
+
+    def make(generator: Generator, trials: int, tasks: int) -> Floats:
+        made = generator.exponential(size=(trials, tasks))
+        begins = generator.random((trials, tasks)) < per_run / tasks
+        lengths = np.where(begins, generator.exponential(tasks / per_run / 20, begins.shape), 0.0)
+        ends = np.maximum.accumulate(np.arange(tasks) + lengths, axis=1)
+        left: Floats = ends - np.arange(tasks)
+        return made + 20 * per_run / tasks * left
+
+    return Process(f"pauses, {per_run} in a run", make, None)
+
+
+def noisy_wander(memory: float) -> Process:
+    """Log-normal, whose logarithm is the sum of a first-order autoregression and noise."""
+
+    def make(generator: Generator, trials: int, tasks: int) -> Floats:
+        wander = np.log(autoregressive(memory).make(generator, trials, tasks))
+        made: Floats = np.exp((wander + generator.standard_normal(wander.shape)) / np.sqrt(2))
+        return made
+
+    return Process(f"autoregressive, {memory:g}, with noise", make, lambda _: _lognormal)
+
+
 TUNED = (
     exponential(),
     lognormal(),
     *(autoregressive(memory) for memory in (0.5, 0.9, 0.99)),
     *(markov_queue(busy) for busy in (0.5, 0.8, 0.9)),
+    general_queue(0.7),
     *(bursts(number) for number in (5, 20, 200)),
+    bursts(40, 4.0),
+    *(modulated(stay) for stay in (0.995, 0.999)),
+    moving_maximum(30),
     level_shift(),
     one_stall(),
 )
 """Processes whose kinds the limits were chosen with, from other seeds."""
-FRESH = (general_queue(0.7), bursts(40, 4.0), modulated(0.995), moving_maximum(30))
+FRESH = (batch_queue(0.6, 10), pauses(30), noisy_wander(0.97), bursts(60, 3.0))
 """Processes that had no part in that."""

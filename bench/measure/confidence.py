@@ -10,16 +10,15 @@ inference", 2018), and Student's t has as many degrees of freedom. The interval 
 back as values through the histogram (Woodruff, "Confidence intervals for medians and other position
 measures", 1952).
 
-That holds where what lies above the percentile comes in many separate times. Their effective
-number is (Σ s)² / Σ s² over the periods in which more lies above than on average, with the excess s
-of each. With few of them the interval is withheld; with not many it is wider, because those runs
-that happen to pass the limit would otherwise be too sure.
+That holds where what lies above the percentile comes in many separate periods (``Dependence``).
+With few of them the interval is withheld; with not many it is wider, because those runs that happen
+to pass the limit would otherwise be too sure.
 """
 
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -30,7 +29,7 @@ from bench.measure.sliced import SliceCounts, codes_of
 
 LEVEL = 0.95
 """The share of runs whose intervals are to include the true value."""
-GROUPS = 128
+GROUPS = 256
 """Number of slices into which a run is divided."""
 FREEDOM = 6
 STANDARD_ERRORS = 2.4469
@@ -38,15 +37,26 @@ STANDARD_ERRORS = 2.4469
 exceeded, in either direction, with a chance of 5%, with 6 degrees of freedom."""
 FEWEST_BEYOND = 20
 """Samples that must lie on either side of a percentile."""
-FEWEST_PERIODS = 10.0
-"""Effective number of separate periods from which an interval is given."""
-MANY_PERIODS = 18.0
+FEWEST_PERIODS = 14.0
+"""Effective number of separate periods in ``GROUPS`` slices from which an interval is given."""
+_MANY_PERIODS = 22.0
 """From here, and below by up to ``_WIDER``, the interval is not made wider."""
 _WIDER = 1.1
+_COARSE = 4
+"""Neighbouring slices that make a coarse one: noise divides one long period into many short ones,
+and less so where it is averaged."""
+_FEWEST_COARSE = 5.0
+"""Effective number of separate periods in coarse slices."""
+_SLOWEST = 4.0
+"""By how many times the power of the first ``FREEDOM`` waves may be that of the next. It is one
+where the dependence is short, more than this in one of 150 independent series, and about twenty
+where the level changes in the middle of the run."""
+_NEXT_WAVES = 24
+_FEWEST_IN_SHARE, _MANY_IN_SHARE = (5.0, 12.0), (6.0, 18.0)
+"""Of fewer slices than ``GROUPS``, fewer periods are asked for, because independent counts have
+fewer, too: the first number, and the second one times the share of ``GROUPS``."""
 FEWEST_RATE_BINS = 80
 """Bins from which the interval of a rate is given."""
-_MORE_WITH_FEW_BINS = 2.0
-"""Of fewer bins than ``GROUPS``, fewer periods are asked for, but not in proportion."""
 
 SHORT, TAIL, PERIODS = "short", "tail", "periods"
 """Why there is no interval: the run was too short to be divided, too few samples lie beyond the
@@ -75,26 +85,90 @@ class ConfidenceInterval(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
 @dataclass(frozen=True)
 class Dependence:
-    """What the slices show of a count: the variance of its sum, and in how many periods it
-    comes."""
+    """What a count in slices shows of its sum.
+
+    The effective number of separate periods is (Σ s)² / Σ s² over the periods in which the count is
+    above its mean, with the excess s of each.
+    """
 
     variance: float
+    """The variance of the sum."""
+    slices: int
     periods: float
+    """The effective number of separate periods."""
+    coarse_periods: float
+    """That number where ``_COARSE`` neighbouring slices are one."""
+    slowness: float
+    """Power of the waves from which the variance is read, over that of the next faster ones."""
+
+    @property
+    def fewest_periods(self) -> float:
+        """How many separate periods there must be."""
+        return min(FEWEST_PERIODS, _in_share(_FEWEST_IN_SHARE, self.slices))
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the variance is known: what decides the sum came often, and not as one change."""
+        return (
+            self.periods >= self.fewest_periods
+            and self.coarse_periods >= _FEWEST_COARSE * min(self.slices / GROUPS, 1.0)
+            and self.slowness < _SLOWEST
+        )
+
+    @property
+    def separate(self) -> float:
+        """The least number of separate periods that is seen, to be told where it is not enough."""
+        return min(self.periods, self.coarse_periods)
+
+    @property
+    def factor(self) -> float:
+        """By how many standard errors the interval of a fixed length reaches in either
+        direction."""
+        many = min(_MANY_PERIODS, _in_share(_MANY_IN_SHARE, self.slices))
+        missing = max(many - self.periods, 0.0) / (many - self.fewest_periods)
+        return STANDARD_ERRORS * (1 + _WIDER * missing)
+
+
+def _in_share(line: tuple[float, float], slices: int) -> float:
+    return line[0] + line[1] * slices / GROUPS
+
+
+INDEPENDENT = Dependence(1.0, GROUPS, _MANY_PERIODS, _FEWEST_COARSE, 1.0)
+"""The design effect of samples that are all alike."""
 
 
 def dependence(deviations: Floats) -> Dependence:
-    """Returns the variance of the sum of a series (n,) with the mean zero, whose neighbours may
-    depend on each other, and the effective number of periods in which it is above zero."""
-    waves = _cosines(len(deviations)) @ deviations
-    variance = float(np.mean(waves**2)) * len(deviations)
-    return Dependence(variance, _periods(deviations))
+    """Returns what a series (n,) with the mean zero shows, whose neighbours may depend on each
+    other; at least ``FEWEST_RATE_BINS / 2`` of them."""
+    slices = len(deviations)
+    powers = (_cosines(slices) @ deviations) ** 2
+    slow, faster = float(powers[:FREEDOM].mean()), float(powers[FREEDOM:].mean())
+    coarse = np.add.reduceat(deviations, np.arange(0, slices, _COARSE))
+    return Dependence(
+        variance=slow * slices,
+        slices=slices,
+        periods=_periods(deviations),
+        coarse_periods=_periods(coarse),
+        slowness=slow / faster if faster > 0 else math.inf,
+    )
+
+
+def worse(one: Dependence, other: Dependence) -> Dependence:
+    """Returns what the worse one of two counts in the same slices shows, in each respect."""
+    return Dependence(
+        variance=max(one.variance, other.variance),
+        slices=one.slices,
+        periods=min(one.periods, other.periods),
+        coarse_periods=min(one.coarse_periods, other.coarse_periods),
+        slowness=max(one.slowness, other.slowness),
+    )
 
 
 @functools.lru_cache(16)
 def _cosines(length: int) -> Floats:
-    """The first cosines (FREEDOM, length), each with the square sum one."""
+    """The first cosines (FREEDOM + _NEXT_WAVES, length), each with the square sum one."""
     middles = np.arange(length) + 0.5
-    waves = np.arange(1, FREEDOM + 1)[:, None]
+    waves = np.arange(1, FREEDOM + _NEXT_WAVES + 1)[:, None]
     cosines: Floats = math.sqrt(2 / length) * np.cos(math.pi * waves * middles / length)
     return cosines
 
@@ -107,11 +181,6 @@ def _periods(deviations: Floats) -> float:
     sums = np.add.reduceat(deviations, begins)
     excess = sums[sums > 0]
     return float(excess.sum() ** 2 / (excess**2).sum())
-
-
-def factor(periods: float, enough: float = FEWEST_PERIODS, many: float = MANY_PERIODS) -> float:
-    """By how many standard errors the interval reaches in either direction."""
-    return STANDARD_ERRORS * (1 + _WIDER * max(many - periods, 0.0) / (many - enough))
 
 
 def percentile_interval(
@@ -137,8 +206,8 @@ def percentile_interval(
         needs_s = (GROUPS + 1) * sliced.width_us / 1e6
         return ConfidenceInterval(withheld=SHORT, needs_s=needs_s)
     shown = _shown(groups, value_us)
-    if shown.periods < FEWEST_PERIODS:
-        return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
+    if not shown.is_enough:
+        return ConfidenceInterval(withheld=PERIODS, periods=shown.separate)
     low, high = ranks(count, share, shown)
     if low < 1 or high > count:
         needs_s = length_s * ((high - share * count) / beyond) ** 2
@@ -153,7 +222,7 @@ def ranks(count: int, share: float, shown: Dependence) -> tuple[int, int]:
     ``shown`` is what ``design_effect`` found for the percentile that has this share of the samples
     below it.
     """
-    half = factor(shown.periods) * math.sqrt(shown.variance * share * (1 - share) * count)
+    half = shown.factor * math.sqrt(shown.variance * share * (1 - share) * count)
     return math.ceil(share * count - half), math.floor(share * count + half) + 1
 
 
@@ -200,12 +269,12 @@ def design_effect(above: Floats, counts: Floats) -> Dependence | None:
     if independent <= 0:
         return None
     shown = dependence(above - share * counts)
-    return Dependence(shown.variance / independent, shown.periods)
+    return replace(shown, variance=shown.variance / independent)
 
 
 def _shown(groups: _Groups, value_us: int) -> Dependence:
-    """The design effect of the share above a value: the larger one of the two ends of the value's
-    bucket, and the smaller number of periods."""
+    """The design effect of the share above a value, of the worse one of the two ends of the value's
+    bucket."""
     counts = groups.sums(groups.sliced.totals(groups.stop))
     code = int(codes_of(np.array([value_us]))[0])
     ends = [
@@ -213,9 +282,7 @@ def _shown(groups: _Groups, value_us: int) -> Dependence:
         for end in (code, code + 1)
     ]
     found = [each for each in ends if each is not None]
-    if not found:  # all samples are alike
-        return Dependence(1.0, MANY_PERIODS)
-    return Dependence(max(each.variance for each in found), min(each.periods for each in found))
+    return functools.reduce(worse, found) if found else INDEPENDENT
 
 
 def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
@@ -229,11 +296,7 @@ def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
     if not deviations.any():
         return ConfidenceInterval(low=mean / bin_s, high=mean / bin_s)
     shown = dependence(deviations)
-    enough, many = (
-        min(periods, periods * len(counts) / GROUPS + _MORE_WITH_FEW_BINS)
-        for periods in (FEWEST_PERIODS, MANY_PERIODS)
-    )
-    if shown.periods < enough:
-        return ConfidenceInterval(withheld=PERIODS, periods=shown.periods)
-    half = factor(shown.periods, enough, many) * math.sqrt(shown.variance) / len(counts)
+    if not shown.is_enough:
+        return ConfidenceInterval(withheld=PERIODS, periods=shown.separate)
+    half = shown.factor * math.sqrt(shown.variance) / len(counts)
     return ConfidenceInterval(low=max(mean - half, 0.0) / bin_s, high=(mean + half) / bin_s)

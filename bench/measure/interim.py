@@ -1,52 +1,55 @@
 """How sure a figure is after a part of a run, for a run that ends once it is sure enough; no I/O.
 
 The window so far is divided into equal parts of whole seconds, ``GROUPS`` at most. How much a count
-in them varies over long times is estimated as for the record (``bench.measure.confidence``), whose
-limits on separate periods are scaled with the number of parts. Its *design effect* is this
-variance over that of as many independent samples.
+in them varies over long times is estimated as for the record (``bench.measure.confidence``). Its
+*design effect* is this variance over that of as many independent samples.
 
 Whoever looks often and stops when an interval happens to be narrow stops when the variance happens
-to be underestimated. Therefore each look takes the largest design effect of all looks so far.
+to be underestimated, or when what makes the figure unsure happened to come seldom. Therefore each
+look takes the geometric mean of its own design effect and the largest one so far, and its interval
+is wider wherever neighbouring parts depend on each other, as fewer separate periods show.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bench.arrays import Floats, Integers
 from bench.measure.confidence import (
     FEWEST_BEYOND,
-    FEWEST_PERIODS,
     GROUPS,
-    MANY_PERIODS,
+    INDEPENDENT,
     PERIODS,
     SHORT,
+    STANDARD_ERRORS,
     TAIL,
+    Dependence,
     dependence,
-    factor,
+    worse,
 )
 from bench.measure.latency_cells import LatencyCells
 
+_MANY_PERIODS = 28.0
+"""Effective number of separate periods in ``GROUPS`` parts from which an interval is not made
+wider, and fewer in fewer parts: independent samples have as many."""
+_WIDER = 2.0
 
-@dataclass(frozen=True)
-class PartSpread:
-    """How a count spreads over the parts of a window."""
 
-    effect: float
-    """Its variance over that of independent samples."""
-    periods: float
-    """The effective number of separate periods in which it is above its mean."""
-    parts: int
+def reach(shown: Dependence, largest: float, independent: float) -> float | None:
+    """Returns by how much a count may be off in either direction; None where too few separate
+    periods decide it.
 
-    def reach(self, effect: float, independent: float) -> float | None:
-        """Returns by how much the count may be off, for this design effect and the variance of
-        independent samples; None where too few separate periods decide it."""
-        scale = min(self.parts / GROUPS, 1.0)
-        enough, many = FEWEST_PERIODS * scale, MANY_PERIODS * scale
-        if self.periods < enough:
-            return None
-        return factor(self.periods, enough, many) * math.sqrt(effect * independent)
+    ``shown`` is its design effect, ``largest`` the largest one until now, and ``independent`` the
+    variance that it has if its samples are independent.
+    """
+    if not shown.is_enough:
+        return None
+    fewest = shown.fewest_periods
+    many = max(_MANY_PERIODS * min(shown.slices / GROUPS, 1.0), fewest + 1)
+    missing = max(many - shown.periods, 0.0) / (many - fewest)
+    effect = math.sqrt(shown.variance * largest)
+    return STANDARD_ERRORS * (1 + _WIDER * missing) * math.sqrt(effect * independent)
 
 
 @dataclass(frozen=True)
@@ -68,24 +71,24 @@ def part_begins(seconds: int) -> Integers:
     return begins
 
 
-def spread(events: Floats, sizes: Floats, independent: float) -> PartSpread:
-    """Returns how events (parts,) spread over parts of these sizes (parts,).
+def spread(events: Floats, sizes: Floats, independent: float) -> Dependence:
+    """Returns the design effect of the sum of the events (parts,) in parts of these sizes (parts,).
 
-    ``independent`` is the variance that the sum of the events would have, were they independent.
+    ``independent`` is the variance that the sum has if the events are independent.
     """
     deviations = events - sizes * (events.sum() / max(float(sizes.sum()), 1.0))
     if independent <= 0 or not deviations.any():
-        return PartSpread(0.0, MANY_PERIODS, len(events))
+        return replace(INDEPENDENT, variance=0.0, slices=len(events))
     shown = dependence(deviations)
-    return PartSpread(shown.variance / independent, shown.periods, len(events))
+    return replace(shown, variance=shown.variance / independent)
 
 
 def share_ranks(
-    found: PartSpread, effect: float, share: float, count: int
+    shown: Dependence, largest: float, share: float, count: int
 ) -> tuple[int, int] | str:
     """Returns the ranks, from 1, of the samples that bound the quantile ``share`` of ``count``
     samples, or why there are none: ``tail`` or ``periods``."""
-    half = found.reach(effect, share * (1 - share) * count)
+    half = reach(shown, largest, share * (1 - share) * count)
     if half is None:
         return PERIODS
     low, high = math.ceil(share * count - half), math.floor(share * count + half) + 1
@@ -104,18 +107,18 @@ def percentile_look(cells: LatencyCells, percent: float, largest: float) -> Look
     value_s = cells.value_s(bucket)
     if count * min(share, 1 - share) < FEWEST_BEYOND - 1e-9:
         return LookFigure(value_s, largest, withheld=TAIL)
-    found = _widest(cells, bucket)
-    largest = max(largest, found.effect)
-    ranks = share_ranks(found, largest, share, count)
+    shown = _shown(cells, bucket)
+    largest = max(largest, shown.variance)
+    ranks = share_ranks(shown, largest, share, count)
     if isinstance(ranks, str):
         return LookFigure(value_s, largest, withheld=ranks)
     low_s, high_s = (cells.value_s(cells.bucket_at(rank)) for rank in ranks)
     return LookFigure(value_s, largest, (high_s - low_s) / 2)
 
 
-def _widest(cells: LatencyCells, bucket: int) -> PartSpread:
-    """How the samples above a bucket spread over the parts; of its two ends, which samples of equal
-    latency may set far apart, that with the larger effect, and the fewer periods."""
+def _shown(cells: LatencyCells, bucket: int) -> Dependence:
+    """The design effect of the samples above a bucket; of its two ends, which samples of equal
+    latency may set far apart, the worse one."""
     begins, totals = part_begins(cells.seconds), cells.in_seconds()
     sizes = np.add.reduceat(totals, begins)
     found = []
@@ -123,9 +126,7 @@ def _widest(cells: LatencyCells, bucket: int) -> PartSpread:
         above = np.add.reduceat(cells.in_seconds(end), begins)
         share = float(above.sum()) / cells.count
         found.append(spread(above, sizes, share * (1 - share) * cells.count))
-    return PartSpread(
-        max(each.effect for each in found), min(each.periods for each in found), len(begins)
-    )
+    return worse(*found)
 
 
 def rate_look(events: Floats, largest: float) -> LookFigure:
@@ -136,9 +137,9 @@ def rate_look(events: Floats, largest: float) -> LookFigure:
     begins = part_begins(len(events))
     sizes = np.diff(begins, append=len(events)).astype(np.float64)
     total = float(events.sum())
-    found = spread(np.add.reduceat(events, begins), sizes, total)
-    largest = max(largest, found.effect)
-    half = found.reach(largest, total)
+    shown = spread(np.add.reduceat(events, begins), sizes, total)
+    largest = max(largest, shown.variance)
+    half = reach(shown, largest, total)
     per_s = total / len(events)
     if half is None:
         return LookFigure(per_s, largest, withheld=PERIODS)

@@ -17,14 +17,16 @@ import numpy as np
 
 from bench.arrays import Floats, Integers
 
-BASE_WIDTH_US = 10_000
+BASE_WIDTH_US = 5_000
 """Width of the slices at the beginning of a run."""
-MOST_SLICES = 512
-MOST_DOUBLINGS = 26
+MOST_SLICES = 1024
+"""Four times as many as the parts into which a window is divided: where a run has just become
+longer than its slices reached, half of them are left, and a warm-up may take half of these."""
+MOST_DOUBLINGS = 27
 """How often slices may become twice as wide: they then reach further than a run can last."""
 _COUNT_AT = 8192
 """Number of latencies that are counted together, and most buckets of a lot that is merged."""
-_CODE_BITS, _SLICE_BITS = 14, 9
+_CODE_BITS, _SLICE_BITS = 14, 10
 _KEY_BITS = _CODE_BITS + _SLICE_BITS
 _SLICES = (1 << _SLICE_BITS) - 1
 _LAST_SLICE = (1 << 31) - 1

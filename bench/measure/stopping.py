@@ -1,6 +1,6 @@
 """When a run ends because its figures are known well enough (``--until``); no I/O.
 
-There are few looks, each at a window half as long again as the one before. A run ends when two
+There are few looks, each at a window half as long again as the one before. A run ends when three
 looks in succession find every figure precise enough. ``tests/simulations/until.py`` measures how
 often the interval at such an end holds the true value.
 """

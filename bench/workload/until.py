@@ -22,7 +22,7 @@ FIRST_LOOK_S = 60
 """Length of the window, without the longest possible warm-up, when a run looks first."""
 GROWTH = 1.5
 """By how many times the window is longer at each look than at the one before."""
-SUCCESSIVE = 2
+SUCCESSIVE = 3
 """Number of looks in succession that must be precise enough."""
 LEAST, MOST = 0.01, 0.5
 """Relative precisions that can be asked for."""

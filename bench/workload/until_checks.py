@@ -1,6 +1,5 @@
 """Whether a run of a scenario can end once its figures are known well enough."""
 
-from bench import units
 from bench.errors import ScenarioError, UsageError
 from bench.workload.measurable import is_of_workers
 from bench.workload.scenario import Scenario
@@ -78,10 +77,9 @@ def _require_steady(scenario: Scenario) -> None:
 
 
 def _require_time(scenario: Scenario) -> None:
-    earliest_s = earliest_end_s(scenario)
-    if (scenario.duration_s or 0.0) <= earliest_s:
+    earliest_s, duration_s = earliest_end_s(scenario), scenario.duration_s or 0.0
+    if duration_s <= earliest_s:  # in seconds: 144 s and 145 s are both 2.4 min
         raise UsageError(
-            f"a run ends by it after {units.format_duration(earliest_s)} at the earliest, warm-up "
-            f"included, and this one after {units.format_duration(scenario.duration_s)}: make it "
-            "longer, or remove until"
+            f"a run ends by it after {earliest_s:g} s at the earliest, warm-up included, and this "
+            f"one after {duration_s:g} s: make it longer, or remove until"
         )

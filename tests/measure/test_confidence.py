@@ -86,7 +86,22 @@ def test_too_few_samples_beyond_a_percentile_and_how_long_a_run_had_enough() -> 
 def test_a_run_that_is_shorter_than_its_slices() -> None:
     found = interval(exponential(8_000), 50, seconds=1.0)
     assert found.withheld == SHORT
-    assert found.needs_s == pytest.approx(1.29)
+    assert found.needs_s == pytest.approx(1.285)
+
+
+@pytest.mark.parametrize("seconds", [1.3, 5.1, 5.15, 10.3, 3000.0])
+@pytest.mark.parametrize("warmup_share", [0.0, 0.48])
+def test_a_run_that_has_just_outgrown_its_slices_has_enough_of_them(
+    seconds: float, warmup_share: float
+) -> None:
+    seconds = max(seconds, 1.3 / (1 - warmup_share))
+    recorder, histogram = SliceRecorder(0), Histogram()
+    values, due_us = exponential(20_000), np.linspace(0, seconds * 1e6, 20_000).astype(np.int64)
+    recorder.record("e2e", 0, recorder.slices_of(due_us), values)
+    histogram.record_many(values)
+    counts = together([recorder.packed()], "e2e", [0])
+    window_us = (round(warmup_share * seconds * 1e6), round(seconds * 1e6))
+    assert percentile_interval(histogram, 50, counts, window_us).withheld != SHORT
 
 
 def test_without_samples_there_is_none() -> None:
@@ -148,7 +163,7 @@ def test_the_variance_of_a_sum_of_independent_counts() -> None:
     generator = np.random.default_rng(3)
     shown = [dependence(each - each.mean()) for each in generator.normal(size=(400, GROUPS))]
     assert np.mean([each.variance for each in shown]) == pytest.approx(GROUPS, rel=0.1)
-    assert np.median([each.periods for each in shown]) > confidence.MANY_PERIODS
+    assert np.median([each.periods for each in shown]) > 1.5 * confidence.FEWEST_PERIODS
 
 
 def test_rates() -> None:

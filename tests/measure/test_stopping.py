@@ -24,14 +24,15 @@ def rule(*halves: tuple[float | None, float]) -> StoppingRule:
     [
         ([], False),
         ([(5, 2)], False),
-        ([(5, 2), (5, 2)], True),
-        ([(5, 2), (5.1, 2), (5, 2)], False),
-        ([(5, 2), (5, 2.1), (5, 2)], False),
-        ([(None, 2), (None, 2)], False),
-        ([(6, 9), (None, 2), (4, 1), (4, 1)], True),
+        ([(5, 2), (5, 2)], False),
+        ([(5, 2), (5, 2), (5, 2)], True),
+        ([(5, 2), (5, 2), (5.1, 2), (5, 2)], False),
+        ([(5, 2), (5, 2.1), (5, 2), (5, 2)], False),
+        ([(None, 2), (None, 2), (None, 2)], False),
+        ([(6, 9), (None, 2), (4, 1), (4, 1), (4, 1)], True),
     ],
 )
-def test_it_ends_after_two_looks_in_succession_at_which_every_figure_is_precise(
+def test_it_ends_after_three_looks_in_succession_at_which_every_figure_is_precise(
     halves: list[tuple[float | None, float]], ends: bool
 ) -> None:
     assert rule(*halves).is_reached is ends

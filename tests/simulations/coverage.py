@@ -9,7 +9,6 @@ import numpy as np
 from bench.arrays import Floats
 from bench.measure.confidence import (
     FEWEST_BEYOND,
-    FEWEST_PERIODS,
     GROUPS,
     design_effect,
     ranks,
@@ -52,15 +51,15 @@ def ours(series: Floats, ordered: Floats, counts: Floats, share: float) -> tuple
         return None
     value = ordered[max(math.ceil(share * tasks - 1e-9), 1) - 1]
     shown = design_effect(_above(series, value, counts), counts)
-    if shown is None or shown.periods < FEWEST_PERIODS:
+    if shown is None or not shown.is_enough:
         return None
     low, high = ranks(tasks, share, shown)
     return (low, high) if low >= 1 and high <= tasks else None
 
 
 def _above(series: Floats, value: float, counts: Floats) -> Floats:
-    begins = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
-    above: Floats = np.add.reduceat((series > value).astype(np.float64), begins)
+    group = np.repeat(np.arange(GROUPS), counts.astype(np.int64))
+    above: Floats = np.bincount(group[series > value], minlength=GROUPS).astype(np.float64)
     return above
 
 
@@ -78,13 +77,13 @@ def batch_means(
 def block_bootstrap(
     series: Floats, ordered: Floats, counts: Floats, share: float
 ) -> tuple[int, int] | None:
-    """A moving-block bootstrap of the same sums, in blocks of eight groups; never withheld."""
+    """A moving-block bootstrap of the same sums, in blocks of sixteen groups; never withheld."""
     tasks = len(series)
     value = ordered[max(math.ceil(share * tasks - 1e-9), 1) - 1]
     above = _above(series, value, counts)
     generator = np.random.default_rng(len(ordered))
-    begins = generator.integers(0, GROUPS - 8 + 1, (400, GROUPS // 8))
-    sums = np.lib.stride_tricks.sliding_window_view(above, 8).sum(axis=1)[begins].sum(axis=1)
+    begins = generator.integers(0, GROUPS - 16 + 1, (400, GROUPS // 16))
+    sums = np.lib.stride_tricks.sliding_window_view(above, 16).sum(axis=1)[begins].sum(axis=1)
     half = float(np.percentile(np.abs(sums - sums.mean()), 95))
     return _clipped(tasks, share, half)
 

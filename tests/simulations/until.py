@@ -175,12 +175,12 @@ def _look(values: Floats, ordered: Floats, seconds: int, share: float, largest: 
     sizes = np.diff(begins, append=count).astype(np.float64)
     beyond = float(above.sum()) / count
     spread = interim.spread(above, sizes, beyond * (1 - beyond) * count)
-    largest = max(largest, spread.effect)
+    largest = max(largest, spread.variance)
     ranks = interim.share_ranks(spread, largest, share, count)
     if isinstance(ranks, str):
         return Seen(LookFigure(value, largest, withheld=ranks))
     low, high = (float(ordered[rank - 1]) for rank in ranks)
-    own = interim.share_ranks(spread, spread.effect, share, count)
+    own = interim.share_ranks(spread, spread.variance, share, count)
     own_half = math.nan
     if not isinstance(own, str):
         own_half = float(ordered[own[1] - 1] - ordered[own[0] - 1]) / 2
