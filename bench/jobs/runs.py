@@ -50,9 +50,10 @@ def make(
 
     ``on_wait`` is called every few hundredths of a second until the run ends. Raises
     RunInterrupted once ``should_stop`` returns True, RunAborted where a guard ended the run, and
-    the error that the run ended with when it left no record.
+    the error that the run ended with when it left no record: one that was there before is not its.
     """
     command = [*(options.bench or start.python("bench")), "run", *options.arguments]
+    saved_before = _saved(options.path)
     with start.start(
         [*command, "--quiet", "--output", str(options.path.absolute())],
         stderr=subprocess.PIPE,
@@ -66,7 +67,7 @@ def make(
             raise
     if process.returncode == ExitCode.INTERRUPTED or should_stop():
         raise RunInterrupted
-    if not options.path.exists():
+    if _saved(options.path) == saved_before:  # none, or that of a run that was interrupted
         shown = hide(errors, url_secrets(options.url or ""))
         raise error_of_process(process.returncode, shown, "bench run")
     record = run_record.load(options.path)
@@ -76,6 +77,15 @@ def make(
             "this one"
         )
     return record
+
+
+def _saved(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written anew; None without one."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _await(
