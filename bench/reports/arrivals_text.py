@@ -1,5 +1,7 @@
 """How tasks were sent against the schedule, in the words that all reports of a run share."""
 
+import math
+
 from bench import units
 from bench.measure.arrivals import Arrivals, Outcome, PoissonFit
 from bench.records.run_record import RunRecord
@@ -32,7 +34,8 @@ def _outcome(found: Arrivals) -> str:
 def _of_gaps(found: Arrivals) -> list[str]:
     figures = [f"99% of gaps are within {units.format_duration(found.off_p99_s)} of the schedule's"]
     if found.rate_error is not None:
-        figures.append(f"the rate within {abs(found.rate_error):.2%}")
+        within = math.ceil(abs(found.rate_error) * 1e4) / 1e4  # it is a bound: 0.001% is not zero
+        figures.append(f"the rate within {within:.2%}")
     return figures
 
 

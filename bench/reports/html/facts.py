@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench import units
+from bench.workload.acknowledgement import Acknowledgement
 from bench.workload.distribution import Distribution
-from bench.workload.fields import name_of, without_effect
+from bench.workload.faults import Fault, Network
+from bench.workload.fields import FIELDS, name_of, without_effect
 from bench.workload.scenario import Scenario
 from bench.workload.schedule import RateStage
 from bench.workload.trace import TraceFile
@@ -55,7 +57,7 @@ def _fields(scenario: Scenario) -> Iterator[tuple[str, str]]:
             continue
         if value is None or value in ("", ()) or name in ("name", "description", *idle):
             continue
-        yield name_of(name), _field_value(name, value)
+        yield name_of(name), _written(name, value) or _field_value(name, value)
 
 
 def _field_value(name: str, value: object) -> str:
@@ -72,6 +74,15 @@ def _field_value(name: str, value: object) -> str:
     if isinstance(value, int | float):
         return _number(name, value)
     return _trace(value) if isinstance(value, TraceFile) else str(value)
+
+
+def _written(name: str, value: object) -> str | None:
+    """What a user writes for a value that has a structure of its own; None for others."""
+    parts = value if isinstance(value, tuple) else (value,)
+    if not isinstance(parts[0], Acknowledgement | Fault | Network):
+        return None
+    written = FIELDS[name_of(name)].declared.type.write(value)
+    return "; ".join(written) if isinstance(written, list | tuple) else str(written)
 
 
 def _trace(trace: TraceFile) -> str:
