@@ -5,16 +5,30 @@ the end which knows them: it had a slot free and asked (the task was in delivery
 were held by tasks whose commands were not answered, or its slots were serving.
 """
 
-from array import array
-
 import numpy as np
 
 from bench.arrays import Floats, Integers
 
 _ROOM = 1 << 15
 """Most moments that are kept."""
-_FIELDS = 4
-_COLLECTED_AT = _FIELDS << 11
+_COLLECTED_AT = 1 << 12
+
+
+def change_of(*, pops: int = 0, commands: int = 0, serving: int = 0) -> int:
+    """Returns, as one number, that so many more (fewer, if negative) pops wait for an answer, tasks
+    or batches are with their commands, and tasks are in service. Of the first two, one at most."""
+    return serving << 4 | (pops + 1) << 2 | commands + 1
+
+
+ASKS = change_of(pops=1)
+ASKS_AGAIN = change_of(pops=1, commands=-1)
+"""After the commands of the tasks before."""
+GETS_TASKS = change_of(pops=-1, commands=1)
+GETS_NONE = change_of(pops=-1)
+BEGINS_SERVICE = change_of(commands=-1, serving=1)
+ENDS_SERVICE = change_of(commands=1, serving=-1)
+BEGINS_COMMANDS = change_of(commands=1)
+ENDS_COMMANDS = change_of(commands=-1)
 
 
 class SlotStates:
@@ -26,9 +40,9 @@ class SlotStates:
 
     def __init__(self, slots: int = 1) -> None:
         self.slots = slots
-        self._new = array("q")
-        """New changes, ``_FIELDS`` numbers each: the moment, and by how much the numbers of pops,
-        commands and tasks in service changed. Noting them is all that a task has to wait for."""
+        self._new: list[int] = []
+        """New changes, two numbers each: the moment, and what changed. Noting them is all that a
+        task has to wait for."""
         self._last_us = 0
         self._numbers = np.zeros(3, np.int64)
         """How many pops, commands and tasks in service there were after the last change."""
@@ -39,11 +53,12 @@ class SlotStates:
         self._count = 0
         self._first_us = 0
 
-    def change(self, now_us: int, *, pops: int = 0, commands: int = 0, serving: int = 0) -> None:
-        """Note that so many more (fewer, if negative) pops wait for an answer, tasks or batches are
-        with their commands, and tasks are in service."""
-        self._new.extend((now_us, pops, commands, serving))
-        if len(self._new) >= _COLLECTED_AT:
+    def change(self, now_us: int, change: int) -> None:
+        """Note a change, which is one of ``change_of``."""
+        new = self._new
+        new.append(now_us)
+        new.append(change)
+        if len(new) >= _COLLECTED_AT:
             self._collect()
 
     def between(self, begins_us: Integers, ends_us: Integers) -> tuple[Floats, Floats]:
@@ -69,8 +84,9 @@ class SlotStates:
         """Put the new moments with the others; make room by leaving out every other old one."""
         if not self._new:
             return
-        new = self._summed(np.array(self._new).reshape(-1, _FIELDS).T)
-        del self._new[:]
+        moments_us, changes = np.array(self._new, np.int64).reshape(-1, 2).T
+        self._new.clear()
+        new = self._summed(moments_us, changes)
         while self._count + new.shape[1] > _ROOM:
             half = self._count // 2
             rest = self._kept[:, half : self._count].copy()
@@ -80,12 +96,12 @@ class SlotStates:
         self._kept[:, self._count : self._count + new.shape[1]] = new
         self._count += new.shape[1]
 
-    def _summed(self, changes: Integers) -> Floats:
-        """Moments (3, n) as they are kept, of changes (``_FIELDS``, n)."""
-        moments_us = changes[0]
+    def _summed(self, moments_us: Integers, changes: Integers) -> Floats:
+        """Moments (3, n) as they are kept, of changes (n,) at these moments (n,)."""
         if not self._count:
             self._first_us = self._last_us = int(moments_us[0])
-        numbers = np.cumsum(changes[1:], axis=1) + self._numbers[:, None]
+        steps = np.array([(changes >> 2 & 3) - 1, (changes & 3) - 1, changes >> 4])
+        numbers = np.cumsum(steps, axis=1) + self._numbers[:, None]
         pops, commands, serving = np.concatenate((self._numbers[:, None], numbers[:, :-1]), axis=1)
         elapsed_us = np.diff(moments_us, prepend=self._last_us)
         busy = commands + np.minimum(serving, self.slots)

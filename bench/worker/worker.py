@@ -31,7 +31,18 @@ from bench.worker.popping import PopCall, Popping
 from bench.worker.recorder import AttemptOutcome
 from bench.worker.retry_policy import next_attempt_us
 from bench.worker.server_calls import RETRY_EVERY_US, ServerCalls, TaskMove, undo_pop
-from bench.worker.slot_states import SlotStates
+from bench.worker.slot_states import (
+    ASKS,
+    ASKS_AGAIN,
+    BEGINS_COMMANDS,
+    BEGINS_SERVICE,
+    ENDS_COMMANDS,
+    ENDS_SERVICE,
+    GETS_NONE,
+    GETS_TASKS,
+    SlotStates,
+    change_of,
+)
 from bench.worker.unreadable_tasks import UnreadableTasks
 
 _BATCH_COROUTINES = 4
@@ -158,9 +169,9 @@ class Worker:
     def _pop(self, room: int, served: int) -> PopCall:
         """Up to ``room`` ids of one queue, which are with their commands from then, as a batch has
         been until now if any was ``served`` before."""
-        self._states.change(self._clock.now_us(), pops=1, commands=-bool(served))
+        self._states.change(self._clock.now_us(), ASKS_AGAIN if served else ASKS)
         popped = yield from self._popping.take(room)
-        self._states.change(self._clock.now_us(), pops=-1, commands=bool(popped[1]))
+        self._states.change(self._clock.now_us(), GETS_TASKS if popped[1] else GETS_NONE)
         return popped
 
     def _serve_one(self, held: HeldTasks) -> Coroutine:
@@ -170,9 +181,9 @@ class Worker:
             if started.service_us:
                 held.serve()
                 now_us = self._clock.now_us()
-                self._states.change(now_us, commands=-1, serving=1)
+                self._states.change(now_us, BEGINS_SERVICE)
                 yield Sleep(now_us + started.service_us[0])
-                self._states.change(self._clock.now_us(), commands=1, serving=-1)
+                self._states.change(self._clock.now_us(), ENDS_SERVICE)
                 held.end_service()
             for outcome, part in started.by_outcome():
                 yield from self._end(self._moves[held.queue].end(outcome), outcome, part)
@@ -196,7 +207,7 @@ class Worker:
                 if task_ids:
                     held.take(queue, task_ids)
                     yield from self._serve_batch(held)
-                    self._states.change(self._clock.now_us(), commands=-1)
+                    self._states.change(self._clock.now_us(), ENDS_COMMANDS)
 
     @contextlib.contextmanager
     def _holding(self) -> Iterator[HeldTasks]:
@@ -283,9 +294,9 @@ class Worker:
                 (queue, outcome), parts = next(iter(self._due.items()))
                 del self._due[queue, outcome]
                 self._finishing = len(parts)
-                self._states.change(self._clock.now_us(), commands=1)
+                self._states.change(self._clock.now_us(), BEGINS_COMMANDS)
                 yield from self._end_together(queue, outcome, parts)
-                self._states.change(self._clock.now_us(), commands=-1)
+                self._states.change(self._clock.now_us(), ENDS_COMMANDS)
                 self._finishing = 0
             self.wake_all()
 
@@ -293,7 +304,7 @@ class Worker:
         """Take out of service the tasks whose time is over."""
         while self._in_service and self._in_service[0][0] <= now_us:
             batch = heapq.heappop(self._in_service)[3]
-            self._states.change(now_us, serving=-1)
+            self._states.change(now_us, change_of(serving=-1))
             for outcome, part in batch.by_outcome():
                 self._due.setdefault((part.queue, outcome), []).append(part)
 
@@ -352,7 +363,7 @@ class Worker:
                 one = replace(one, attempts=replace(one.attempts, started_us=[begins_us]))
             self._order += 1
             heapq.heappush(self._in_service, (begins_us + service_us, self._order, begins_us, one))
-        self._states.change(now_us, serving=len(batch))
+        self._states.change(now_us, change_of(serving=len(batch)))
         self.wake_all()
 
     def _put_back_unstarted(self) -> Coroutine:
@@ -369,7 +380,7 @@ class Worker:
                 continue
             heapq.heapify(stay)
             self._in_service = stay
-            self._states.change(now_us, serving=-len(unstarted))
+            self._states.change(now_us, change_of(serving=-len(unstarted)))
             names = [batch.task_ids[0] for *_, batch in sorted(unstarted, reverse=True)]
             self._finishing = len(names)
             yield from self._return(moves.put_back, queue, names)

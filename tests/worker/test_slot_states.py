@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.worker.slot_states import SlotStates
+from bench.worker.slot_states import SlotStates, change_of
 
 START_US = 1_800_000_000_000_000
 
@@ -18,11 +18,11 @@ def between(states: SlotStates, begins_us: int, ends_us: int) -> tuple[float, fl
 def serving_one(states: SlotStates, at_us: int) -> None:
     """100 µs of asking, 20 of commands, 60 of service, 20 of commands, from that moment on."""
     at_us += START_US
-    states.change(at_us, pops=1)
-    states.change(at_us + 100, pops=-1, commands=1)
-    states.change(at_us + 120, commands=-1, serving=1)
-    states.change(at_us + 180, commands=1, serving=-1)
-    states.change(at_us + 200, commands=-1)
+    states.change(at_us, change_of(pops=1))
+    states.change(at_us + 100, change_of(pops=-1, commands=1))
+    states.change(at_us + 120, change_of(commands=-1, serving=1))
+    states.change(at_us + 180, change_of(commands=1, serving=-1))
+    states.change(at_us + 200, change_of(commands=-1))
 
 
 def test_a_wait_is_split_by_what_the_slot_was_doing() -> None:
@@ -45,17 +45,17 @@ def test_before_the_worker_began_nobody_asked() -> None:
 def test_slots_in_service_and_slots_with_commands_share_the_time() -> None:
     """One of two slots serves, the other one waits for a reply: half of the time each."""
     states = SlotStates(2)
-    states.change(START_US, serving=1, commands=1)
-    states.change(START_US + 100, commands=-1)
-    states.change(START_US + 200, serving=-1)
+    states.change(START_US, change_of(serving=1, commands=1))
+    states.change(START_US + 100, change_of(commands=-1))
+    states.change(START_US + 200, change_of(serving=-1))
     assert between(states, 0, 200) == (0, 50)
 
 
 def test_while_one_slot_asks_the_task_is_in_delivery_whatever_the_others_do() -> None:
     states = SlotStates(2)
-    states.change(START_US, serving=1, pops=1)
-    states.change(START_US + 100, pops=-1, commands=1)
-    states.change(START_US + 100, commands=-1)
+    states.change(START_US, change_of(serving=1, pops=1))
+    states.change(START_US + 100, change_of(pops=-1, commands=1))
+    states.change(START_US + 100, change_of(commands=-1))
     assert between(states, 0, 100) == (100, 0)
 
 
