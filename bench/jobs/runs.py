@@ -80,7 +80,7 @@ def make(
 
 
 def _saved(path: Path) -> tuple[int, int] | None:
-    """What changes when a file is written anew; None without one."""
+    """What changes when a file is written again; None without one."""
     try:
         status = path.stat()
     except OSError:
