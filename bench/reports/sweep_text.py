@@ -239,7 +239,7 @@ def explanations(record: SweepRecord) -> list[str]:
     served = record.interval == "e2e"
     interval = "from its due time to its end" if served else "until Redis acknowledged it"
     return [
-        f"p50, p99 and p99.9 of {record.interval}: how long a task took {interval}, all sub-queues "
+        f"percentiles of {record.interval}: how long a task took {interval}, all sub-queues "
         f"together; achieved: tasks {'completed' if served else 'enqueued'} per second; backlog: "
         "the most tasks that waited; Redis: cores that the server used",
         _ranges(record),

@@ -15,6 +15,8 @@ class Setup:
     """The command line, without secrets."""
     facts: Sequence[tuple[str, FactRows]] = ()
     """Headings, each with the facts below it."""
+    settings: FactRows = ()
+    """The server's own settings, of which there are hundreds: they are shown on demand."""
 
 
 def stamp(what: str, timestamp: str) -> str:
@@ -29,9 +31,14 @@ def setup_of(
     scenario: FactRows = (),
 ) -> Setup:
     """Returns the setup of a record that measured; ``scenario`` is empty for one without any."""
+    settings = server.get("settings")
     groups = (
         ("Scenario", scenario),
-        ("Server", flat(server)),
+        ("Server", flat({name: value for name, value in server.items() if name != "settings"})),
         ("Machine and software", flat(environment)),
     )
-    return Setup(command, [(heading, rows) for heading, rows in groups if rows])
+    return Setup(
+        command,
+        [(heading, rows) for heading, rows in groups if rows],
+        flat(settings) if isinstance(settings, Mapping) else (),
+    )
