@@ -141,7 +141,7 @@ def test_a_task_that_ran_again_after_its_lease_is_counted(
 ) -> None:
     summary = tmp_path / "summary.json"
     command = (sys.executable, str(WORKER), str(summary), f"{QUEUE}=1", "--storage", "on")
-    kill = ("--supervised", "--kill-active", "20", "--lease", "0.3", "--recover-slack", "1.5")
+    kill = ("--supervised", "--kill-active", "20", "--lease", "0.3", "--recover-slack", "4")
     record = run_with(embedded, [*command, *FAST[:4], *kill, *FAST[6:8], *FAST[10:]])
     assert record.observation is not None
     assert (record.observation.leases_expired, record.observation.ended_after_lease) == (1, 1)
