@@ -42,7 +42,7 @@ def record(found: Arrivals | None) -> RunRecord:
                 RANDOM, process="constant", sent=None, outcome=Outcome.UNEVEN, off_p99_s=0.0062
             ),
             "constant, uneven within 6.20 ms: 99% of gaps are within 6.20 ms of the schedule's, "
-            "the rate within 0.00%; seen to within 300 µs, over 8,499 gaps",
+            "the rate within 0.01%; seen to within 300 µs, over 8,499 gaps",
         ),
         (
             Arrivals(process="trace", outcome=Outcome.NOT_JUDGED, reason="there are 2 gaps"),
