@@ -164,6 +164,16 @@ def worse(one: Dependence, other: Dependence) -> Dependence:
     )
 
 
+def is_regular(deviations: Floats, shown: Dependence, independent: float) -> bool:
+    """Returns whether a count varies less than that of independent events does, from slice to slice
+    and over long times: then it is known at least as well as theirs, however few slices differ.
+
+    ``deviations`` (n,) of the slices show a variance of the sum, and ``independent`` is what it is
+    of independent events.
+    """
+    return shown.variance <= independent and float(deviations @ deviations) <= independent
+
+
 @functools.lru_cache(16)
 def _cosines(length: int) -> Floats:
     """The first cosines (FREEDOM + _NEXT_WAVES, length), each with the square sum one."""
@@ -295,8 +305,10 @@ def rate_interval(counts: Sequence[int], bin_s: float) -> ConfidenceInterval:
     deviations = events - mean
     if not deviations.any():
         return ConfidenceInterval(low=mean / bin_s, high=mean / bin_s)
-    shown = dependence(deviations)
+    shown, independent = dependence(deviations), float(events.sum())
     if not shown.is_enough:
-        return ConfidenceInterval(withheld=PERIODS, periods=shown.separate)
+        if not is_regular(deviations, shown, independent):
+            return ConfidenceInterval(withheld=PERIODS, periods=shown.separate)
+        shown = replace(INDEPENDENT, variance=independent, slices=len(counts))
     half = shown.factor * math.sqrt(shown.variance) / len(counts)
     return ConfidenceInterval(low=max(mean - half, 0.0) / bin_s, high=(mean + half) / bin_s)

@@ -26,6 +26,7 @@ from bench.measure.confidence import (
     TAIL,
     Dependence,
     dependence,
+    is_regular,
     worse,
 )
 from bench.measure.latency_cells import LatencyCells
@@ -136,8 +137,11 @@ def rate_look(events: Floats, largest: float) -> LookFigure:
         return LookFigure(None, largest, withheld=SHORT)
     begins = part_begins(len(events))
     sizes = np.diff(begins, append=len(events)).astype(np.float64)
-    total = float(events.sum())
-    shown = spread(np.add.reduceat(events, begins), sizes, total)
+    total, parts = float(events.sum()), np.add.reduceat(events, begins)
+    shown = spread(parts, sizes, total)
+    deviations = parts - sizes * (total / len(events))
+    if not shown.is_enough and is_regular(deviations / math.sqrt(max(total, 1.0)), shown, 1.0):
+        shown = replace(INDEPENDENT, slices=len(begins))
     largest = max(largest, shown.variance)
     half = reach(shown, largest, total)
     per_s = total / len(events)

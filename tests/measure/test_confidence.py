@@ -175,3 +175,16 @@ def test_rates() -> None:
     assert rate_interval([100] * 80, 0.1) == ConfidenceInterval(low=1000.0, high=1000.0)
     assert rate_interval([100] * 79, 0.1).withheld == SHORT
     assert rate_interval([100] * 90 + [0] * 10, 0.1).withheld == PERIODS
+
+
+def test_a_rate_that_is_more_regular_than_chance_is_known_as_well_as_a_random_one() -> None:
+    counts = [30] * 100
+    counts[50:52] = 25, 35
+    found = rate_interval(counts, 0.1)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < 300 < found.high
+    assert found.high - found.low < 2 * 2 * 2.45 * (30 / 100) ** 0.5 / 0.1
+    stall = [30] * 100
+    stall[50:53] = 0, 0, 90
+    assert rate_interval(stall, 0.1).withheld == PERIODS

@@ -102,3 +102,12 @@ def test_a_constant_rate_is_known_exactly_and_a_random_one_by_its_events() -> No
 
 def test_a_rate_that_one_period_decides_is_not_known() -> None:
     assert rate_look(np.where(np.arange(90) < 80, 10.0, 300.0), 0.0).withheld == PERIODS
+
+
+def test_a_rate_that_is_more_regular_than_chance_is_known_as_well_as_a_random_one() -> None:
+    """In one second of a constant rate, a stall left out what the next one made up for."""
+    events = np.full(135, 300.0)
+    events[70:72] = 240.0, 360.0
+    found = rate_look(events, 0.0)
+    assert found.value == 300.0
+    assert found.half_width == pytest.approx(2.45 * (300 / 135) ** 0.5, rel=0.5)
