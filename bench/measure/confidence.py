@@ -134,7 +134,7 @@ def _in_share(line: tuple[float, float], slices: int) -> float:
 
 
 INDEPENDENT = Dependence(1.0, GROUPS, _MANY_PERIODS, _FEWEST_COARSE, 1.0)
-"""The design effect of samples that are all alike."""
+"""The design effect of independent samples; samples that are all alike have it, too."""
 
 
 def dependence(deviations: Floats) -> Dependence:
