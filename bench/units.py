@@ -183,15 +183,18 @@ def format_duration(seconds: float | None) -> str:
     return f"{seconds / 60:.1f} min"
 
 
-def format_duration_in_unit_of(seconds: float, other_s: float) -> str:
-    """A number without a unit, which is that of ``other_s``, with two digits: ``0.21`` beside
-    ``3.14 ms``."""
+def format_margin(seconds: float, other_s: float) -> str:
+    """The margin of ``other_s``: a number in the same unit, with two digits, as ``0.21`` beside
+    ``3.14 ms``; with a unit of its own where it would have four digits or more."""
     unit = format_duration(other_s).rpartition(" ")[2]
     value = seconds / _UNIT_S[unit]
+    if value >= _LONG:
+        return format_duration(seconds)
     decimals = 0 if unit == "µs" else max(1 - math.floor(math.log10(value)), 0) if value else 0
     return f"{value:.{min(decimals, 3)}f}"
 
 
+_LONG = 999.5
 _UNIT_S = {"µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
 
 

@@ -264,6 +264,24 @@ def test_a_duration_over_a_millisecond_has_three_digits(seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("margin_s", "of_s", "text"),
+    [
+        (0.00021, 0.00314, "0.21"),
+        (0.0029, 0.0054, "2.9"),
+        (96e-6, 508e-6, "96"),
+        (999.4e-6, 847e-6, "999"),
+        (0.010832, 847e-6, "10.8 ms"),
+        (1.25, 0.0991, "1.25 s"),
+        (0.0, 0.0054, "0"),
+    ],
+)
+def test_a_margin_is_in_the_unit_of_its_figure_or_has_one_of_its_own(
+    margin_s: float, of_s: float, text: str
+) -> None:
+    assert units.format_margin(margin_s, of_s) == text
+
+
+@pytest.mark.parametrize(
     ("per_second", "text"),
     [
         (None, "–"),

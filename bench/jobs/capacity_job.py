@@ -159,6 +159,15 @@ def trial_row(step: SearchStep, run: RunRecord, took_s: float, file: str) -> Tri
         generator_cores=run.resources.generator_cpu_cores,
         attribution=run.attribution,
         file=file,
+        completed_confidence=run.rates.confidence.get("completed_per_s"),
+        e2e_confidence={
+            queue: {
+                name: summary.confidence[field]
+                for name, field in _PERCENTILES.items()
+                if field in summary.confidence
+            }
+            for queue, summary in run.latency["e2e"].items()
+        },
     )
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from bench import files
+from bench.measure.confidence import ConfidenceInterval
 from bench.records import formats
 from bench.workload.scenario import Scenario
 
@@ -52,6 +53,11 @@ class TrialRow(msgspec.Struct, frozen=True, kw_only=True):
     generator_cores: float | None
     attribution: str
     file: str
+    completed_confidence: ConfidenceInterval | None = None
+    """The run's own 95% confidence interval of ``completed_per_s``, or why it has none; None in
+    older records."""
+    e2e_confidence: dict[str, dict[str, ConfidenceInterval]] = {}
+    """That of each latency in ``e2e_s``, likewise; empty in older records."""
 
 
 class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +100,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     measured_low: float | None = None
     measured_high: float | None = None
     measured_at: str | None = None
+    measured_confidence: ConfidenceInterval | None = None
+    """For a latency: how sure ``measured`` is, by the run itself; None in older records."""
 
     @property
     def error(self) -> float | None:

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from bench import inert, units
 from bench.analysis.capacity import answer
-from bench.records.capacity_record import CapacityRecord, LevelRow
-from bench.reports import next_steps
+from bench.records import capacity_record
+from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction
+from bench.reports import confidence_text, next_steps
 from bench.reports.console import note_line, print_parts, record_lines
 from bench.reports.tables import plain_table
 
@@ -34,7 +35,7 @@ def render(record: CapacityRecord, path: Path | None) -> Iterable[RenderableType
         yield ""
         yield _predictions(record)
     yield ""
-    yield Text(HOW_SURE, style="dim")
+    yield Text(how_sure(record), style="dim")
     yield from (Text(line, style="dim") for line in models(record))
     steps = [] if path is None else next_steps.after_capacity(record, path)
     yield from record_lines(path, steps)
@@ -55,7 +56,7 @@ def level_cells(record: CapacityRecord, level: LevelRow) -> tuple[str, ...]:
     trials = [each for each in record.trials if each.units == level.units]
     return (
         level_name(level),
-        units.format_rate(level.saturation_per_s),
+        saturation_cell(record, level),
         answer.sustained_cell(record, level),
         units.format_rate(level.upper_per_s),
         str(sum(each.purpose == "search" for each in trials)),
@@ -74,10 +75,43 @@ def _levels(record: CapacityRecord) -> Table:
     return table
 
 
-HOW_SURE = (
-    "the limit lies between sustained and fails at; saturation, and a latency that was measured, "
-    "are figures of one trial each, and the report of its record says how sure they are"
+_KINDS = {"interior": " (interpolated)", "extrapolated": " (extrapolated)", "load": ""}
+"""How a prediction was made, by its kind in the record; a prediction under load names its rate."""
+
+
+def how_sure(record: CapacityRecord) -> str:
+    """Returns what the margins of the figures mean, or that the record has none."""
+    text = "the limit lies between sustained and fails at"
+    if has_intervals(record):
+        return f"{text}; {EXPLANATION_OF_TRIALS}"
+    return (
+        f"{text}; how sure saturation and measured latencies are is not known: the record has no "
+        "intervals"
+    )
+
+
+EXPLANATION_OF_TRIALS = (
+    "± is the larger side of the 95% confidence interval of one trial alone; a trial's figure "
+    "without it has none, and the report of its record says why"
 )
+
+
+def has_intervals(record: CapacityRecord) -> bool:
+    """Whether the trials of a record say how sure their figures are, as those of an older version
+    do not."""
+    return any(each.completed_confidence or each.e2e_confidence for each in record.trials)
+
+
+def saturation_cell(record: CapacityRecord, level: LevelRow) -> str:
+    """Returns the throughput of a level's saturated workers, with its margin."""
+    found = (
+        each.completed_confidence
+        for each in record.trials
+        if each.purpose == "saturation" and each.units == level.units
+    )
+    return confidence_text.rate(level.saturation_per_s, next(found, None))
+
+
 PREDICTION_HEADINGS = ("prediction", "predicted", "90% interval", "measured", "error")
 
 
@@ -87,8 +121,36 @@ def _predictions(record: CapacityRecord) -> Table:
     for name in figures:
         table.add_column(name, justify="right", no_wrap=True)
     for prediction in record.predictions:
-        table.add_row(*answer.prediction_cells(prediction, record.axis))
+        table.add_row(*prediction_cells(prediction, record.axis))
     return table
+
+
+def prediction_cells(prediction: Prediction, axis: str) -> tuple[str, str, str, str, str]:
+    """Returns the cells of a prediction: subject, value, 90% interval, measured value, outcome."""
+    form = units.format_rate if prediction.what == "capacity" else units.format_duration
+    subject = f"{prediction.what} with {answer.counted_units(prediction.units, axis)}"
+    if prediction.rate_per_s is not None:
+        subject += f" at {units.format_rate(prediction.rate_per_s)}"
+    interval = f"{form(prediction.low)} to {form(prediction.high)}"
+    measured = form(prediction.measured)
+    if prediction.what == "e2e.p99":
+        measured = confidence_text.seconds(prediction.measured, prediction.measured_confidence)
+    if prediction.measured_low is not None:
+        measured = f"{form(prediction.measured_low)} to {form(prediction.measured_high)}"
+    return (
+        f"{subject}{_KINDS[prediction.kind]}",
+        form(prediction.value),
+        interval,
+        measured,
+        _outcome(prediction),
+    )
+
+
+def _outcome(prediction: Prediction) -> str:
+    if prediction.error is None:
+        return "not measured"
+    error = f"{prediction.error:+.1%}"
+    return f"{error}, {'rejected' if capacity_record.missed(prediction) else 'confirmed'}"
 
 
 def models(record: CapacityRecord) -> Iterable[str]:

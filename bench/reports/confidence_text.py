@@ -34,14 +34,15 @@ def margin(value: float | None, interval: ConfidenceInterval | None) -> float | 
 
 def duration(summary: LatencySummary, field: str) -> str:
     """Returns a statistic with its margin in the same unit: ``3.14 ms ±0.21``."""
-    return _duration(getattr(summary, field), summary.confidence.get(field))
+    return seconds(getattr(summary, field), summary.confidence.get(field))
 
 
-def _duration(value: float | None, interval: ConfidenceInterval | None) -> str:
+def seconds(value: float | None, interval: ConfidenceInterval | None) -> str:
+    """Returns a latency with its margin, likewise; ``–`` for None."""
     text, found = units.format_duration(value), margin(value, interval)
     if value is None or found is None:
         return text
-    return f"{text} ±{units.format_duration_in_unit_of(found, value)}"
+    return f"{text} ±{units.format_margin(found, value)}"
 
 
 def rate(value: float | None, interval: ConfidenceInterval | None) -> str:
@@ -58,7 +59,7 @@ def metric_value(metric: Metric, value: float | None, interval: ConfidenceInterv
     """Returns a metric's value with its margin, where it has an interval; ``–`` for None."""
     if value is not None and interval is not None:
         if metric.unit == Unit.SECONDS:
-            return _duration(value, interval)
+            return seconds(value, interval)
         if metric.unit == Unit.PER_SECOND:
             return rate(value, interval)
     return figure(metric, value)

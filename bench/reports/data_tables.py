@@ -113,20 +113,37 @@ def table_of_faults(record: RunRecord) -> DataTable:
 
 @table_of.register
 def _trials(record: CapacityRecord) -> DataTable:
-    """One row per trial; latencies are ``e2e.p99_s`` and, of a sub-queue, ``e2e{NAME}.p99_s``."""
+    """One row per trial; latencies are ``e2e.p99_s`` and, of a sub-queue, ``e2e{NAME}.p99_s``, and
+    the ends of the trial's own interval ``e2e.p99_low_s`` and ``e2e.p99_high_s``."""
     latencies = {
-        (queue, statistic): f"e2e{'' if queue == ALL_QUEUES else f'{{{queue}}}'}.{statistic}_s"
+        (queue, statistic): f"e2e{'' if queue == ALL_QUEUES else f'{{{queue}}}'}.{statistic}"
         for trial in record.trials
         for queue, statistics in trial.e2e_s.items()
         for statistic in statistics
     }
-    fields = [name for name in TrialRow.__struct_fields__ if name != "e2e_s"]
+    apart = ("e2e_s", "e2e_confidence", "completed_confidence")
+    fields = [name for name in TrialRow.__struct_fields__ if name not in apart]
     rows = [
-        [getattr(trial, name) for name in fields]
-        + [trial.e2e_s.get(queue, {}).get(statistic) for queue, statistic in latencies]
+        [
+            *(getattr(trial, name) for name in fields),
+            *_ends(trial.completed_confidence),
+            *(
+                cell
+                for queue, name in latencies
+                for cell in (
+                    trial.e2e_s.get(queue, {}).get(name),
+                    *_ends(trial.e2e_confidence.get(queue, {}).get(name)),
+                )
+            ),
+        ]
         for trial in record.trials
     ]
-    return DataTable([*fields, *latencies.values()], rows)
+    named = [f"{name}_{end}s" for name in latencies.values() for end in ("", "low_", "high_")]
+    return DataTable([*fields, "completed_low_per_s", "completed_high_per_s", *named], rows)
+
+
+def _ends(interval: ConfidenceInterval | None) -> tuple[float | None, float | None]:
+    return (None, None) if interval is None else (interval.low, interval.high)
 
 
 @table_of.register

@@ -11,6 +11,7 @@ from bench.analysis.capacity import scaling
 from bench.analysis.capacity.effort import effort_for, held_out_levels
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
+from bench.measure.confidence import PERIODS, ConfidenceInterval
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from tests.records.fixtures import example_record
 
@@ -67,6 +68,7 @@ def simulated_trial(
     load = 0.0 if rate is None else min(rate / max(limit * 1.05, 1.0), 0.999)
     p99 = 0.009 / (1 - 0.85 * load) if good else 2.5
     completed = limit * 1.05 if rate is None else min(rate, limit)
+    latencies: dict[str, float | None] = {"p50": p99 / 6, "p95": p99 / 2, "p99": p99}
     return TrialRow(
         purpose=step.purpose,
         units=step.units,
@@ -78,13 +80,25 @@ def simulated_trial(
         reason="" if good else "unstable",
         completed_per_s=completed if step.units else None,
         enqueued_per_s=rate or 200_000.0,
-        e2e_s={queue: {"p50": p99 / 6, "p95": p99 / 2, "p99": p99} for queue in ("all", *QUEUES)},
+        e2e_s=dict.fromkeys(("all", *QUEUES), latencies),
         server_cores=0.02 + 0.98 * (completed if step.units else 0.0) / 25_000,
         worker_cores=0.5,
         generator_cores=0.1,
         attribution="not CPU-bound: server, workers and producers all had spare CPU time",
         file=f"{len(record.trials) + 1:03d}-{step.purpose}-{step.units}.json",
+        completed_confidence=_sure(completed, 0.02),
+        e2e_confidence={
+            queue: {
+                name: _sure(p99 / of, 0.1) if good else ConfidenceInterval(withheld=PERIODS)
+                for name, of in (("p50", 6), ("p95", 2), ("p99", 1))
+            }
+            for queue in ("all", *QUEUES)
+        },
     )
+
+
+def _sure(value: float, share: float) -> ConfidenceInterval:
+    return ConfidenceInterval(low=value * (1 - share / 2), high=value * (1 + share))
 
 
 def with_trial(

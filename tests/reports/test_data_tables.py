@@ -61,6 +61,7 @@ def test_each_trial_of_a_search_and_each_start_is_a_row() -> None:
     trials = table_of(capacity)
     first = dict(zip(trials.columns, trials.rows[0], strict=True))
     assert first["e2e.p99_s"] == capacity.trials[0].e2e_s["all"]["p99"]
+    assert first["e2e.p99_low_s"] == capacity.trials[0].e2e_confidence["all"]["p99"].low
     starts = table_of(test_restarts.record())
     assert starts.columns[:4] == ["start", "verdict", "file", "completed.rate"]
     assert [row[3] for row in starts.rows] == [850.0, 849.0, 851.0]

@@ -17,12 +17,10 @@ from bench.analysis.capacity.evidence import (
 )
 from bench.analysis.capacity.models import level_of
 from bench.records import capacity_record
-from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction
+from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.records.formats import server_name
 from bench.workload.metrics import parse_objective
 
-_KINDS = {"interior": " (interpolated)", "extrapolated": " (extrapolated)", "load": ""}
-"""How a prediction was made, by its kind in the record; a prediction under load names its rate."""
 _WHY: Mapping[Ending, str] = {
     "": "the search has not ended",
     "finished": "the search is finished",
@@ -152,32 +150,6 @@ def _open_bounds(record: CapacityRecord) -> Iterator[str]:
 def _lowest(record: CapacityRecord, level: LevelRow) -> str:
     loads = [each.load for each in search_trials(record, level.units)]
     return units.format_rate(min(loads, default=level.upper_per_s))
-
-
-def prediction_cells(prediction: Prediction, axis: str) -> tuple[str, str, str, str, str]:
-    """Returns the cells of a prediction: subject, value, 90% interval, measured value, outcome."""
-    form = units.format_rate if prediction.what == "capacity" else units.format_duration
-    subject = f"{prediction.what} with {counted_units(prediction.units, axis)}"
-    if prediction.rate_per_s is not None:
-        subject += f" at {units.format_rate(prediction.rate_per_s)}"
-    interval = f"{form(prediction.low)} to {form(prediction.high)}"
-    measured = form(prediction.measured)
-    if prediction.measured_low is not None:
-        measured = f"{form(prediction.measured_low)} to {form(prediction.measured_high)}"
-    return (
-        f"{subject}{_KINDS[prediction.kind]}",
-        form(prediction.value),
-        interval,
-        measured,
-        _outcome(prediction),
-    )
-
-
-def _outcome(prediction: Prediction) -> str:
-    if prediction.error is None:
-        return "not measured"
-    error = f"{prediction.error:+.1%}"
-    return f"{error}, {'rejected' if capacity_record.missed(prediction) else 'confirmed'}"
 
 
 def _has_both(level: capacity_record.LevelRow) -> bool:

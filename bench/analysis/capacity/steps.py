@@ -249,7 +249,10 @@ def _checked(record: CapacityRecord, prediction: Prediction) -> Prediction:
         value = made[-1].e2e_s.get(ALL_QUEUES, {}).get("p99") if made else None
         if value is None:
             return prediction
-        return msgspec.structs.replace(prediction, measured=value, measured_at=now)
+        sure = made[-1].e2e_confidence.get(ALL_QUEUES, {}).get("p99")
+        return msgspec.structs.replace(
+            prediction, measured=value, measured_at=now, measured_confidence=sure
+        )
     level = models.level_of(record, prediction.units)
     is_done = level is not None and isinstance(_search(record, prediction.units), Bounds)
     if not is_done or level is None or level.lower_per_s is None or level.upper_per_s is None:

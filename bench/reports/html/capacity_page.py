@@ -12,8 +12,16 @@ from bench.analysis.capacity.plan_request import PlanRequest
 from bench.names import ALL_QUEUES
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, TrialRow
+from bench.reports import confidence_text
 from bench.reports import plan as plan_report
-from bench.reports.capacity import HOW_SURE, level_name
+from bench.reports.capacity import (
+    EXPLANATION_OF_TRIALS,
+    has_intervals,
+    how_sure,
+    level_name,
+    prediction_cells,
+    saturation_cell,
+)
 from bench.reports.figures import NOTHING, cores
 from bench.reports.html import facts
 from bench.reports.html.provenance import setup_of, stamp
@@ -57,7 +65,7 @@ def section(record: CapacityRecord, path: Path | None = None) -> Section:
             "levels": _levels(record),
             "checks": _checks(record) if record.predictions else None,
             "law": _law(record),
-            "how_sure": f"{HOW_SURE[0].upper()}{HOW_SURE[1:]}.",
+            "how_sure": _sentence(how_sure(record)),
             "validity": _validity(record),
             "options": None if plan is None else _options(plan),
             "plan": [] if plan is None else [plan_report.answer(plan), *plan_report.facts(plan)],
@@ -67,6 +75,10 @@ def section(record: CapacityRecord, path: Path | None = None) -> Section:
         },
         pictures=_pictures(record, best),
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _verdict(record: CapacityRecord) -> tuple[str, Tone]:
@@ -103,7 +115,7 @@ def _levels(record: CapacityRecord) -> Table:
             level.limit.partition(", at ")[0] or NOTHING,
             answer.sustained_cell(record, level),
             units.format_rate(level.upper_per_s),
-            units.format_rate(level.saturation_per_s),
+            saturation_cell(record, level),
             answer.proof_cell(record, level),
         ]
         for level in record.levels
@@ -126,7 +138,7 @@ def _checks(record: CapacityRecord) -> Table:
         [
             [subject, outcome, predicted, interval, measured]
             for subject, predicted, interval, measured, outcome in (
-                answer.prediction_cells(each, record.axis) for each in record.predictions
+                prediction_cells(each, record.axis) for each in record.predictions
             )
         ],
         names=2,
@@ -231,9 +243,13 @@ def _number(value: float | None, unit: str = "") -> str:
 
 
 def _trials(record: CapacityRecord) -> Table:
+    sure = (
+        EXPLANATION_OF_TRIALS
+        if has_intervals(record)
+        else "how sure their figures are is not known: the record has no intervals"
+    )
     return Table(
-        "All trials, in the order in which they ran; the report of each record says how sure its "
-        "figures are",
+        f"All trials, in the order in which they ran; {sure}",
         ["record", "purpose", "outcome", record.axis, "offered", "completed", "p50", "p95", "p99"],
         [_trial_row(trial) for trial in record.trials],
         names=3,
@@ -243,13 +259,13 @@ def _trials(record: CapacityRecord) -> Table:
 def _trial_row(trial: TrialRow) -> Sequence[str]:
     rate = trial.rate_per_s
     offered = "as fast as possible" if rate is None else units.format_rate(rate)
-    e2e = trial.e2e_s.get(ALL_QUEUES, {})
+    e2e, sure = trial.e2e_s.get(ALL_QUEUES, {}), trial.e2e_confidence.get(ALL_QUEUES, {})
     return [
         trial.file,
         trial.purpose,
         trial.reason or "met",
         str(trial.units),
         offered,
-        units.format_rate(trial.completed_per_s),
-        *(units.format_duration(e2e.get(name)) for name in ("p50", "p95", "p99")),
+        confidence_text.rate(trial.completed_per_s, trial.completed_confidence),
+        *(confidence_text.seconds(e2e.get(name), sure.get(name)) for name in ("p50", "p95", "p99")),
     ]

@@ -24,10 +24,10 @@ def _parts(record: CapacityRecord) -> Iterator[str]:
     yield from _table(terminal.level_headings(record), rows)
     yield ""
     if record.predictions:
-        cells = [answer.prediction_cells(each, record.axis) for each in record.predictions]
+        cells = [terminal.prediction_cells(each, record.axis) for each in record.predictions]
         yield from _table(terminal.PREDICTION_HEADINGS, cells)
         yield ""
-    yield from map(small, [terminal.HOW_SURE, *terminal.models(record)])
+    yield from map(small, [terminal.how_sure(record), *terminal.models(record)])
     yield command_line(record.command)
 
 

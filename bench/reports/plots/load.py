@@ -1,30 +1,44 @@
 """Latency versus load: every trial of a capacity search."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench.measure.confidence import ConfidenceInterval
 from bench.names import ALL_QUEUES
 from bench.records.capacity_record import CapacityRecord, TrialRow
 from bench.reports.plots import canvas, durations
 from bench.reports.plots.picture import Picture
 from bench.workload.metrics import parse_objective
 
-_HOW_SURE = "How sure one of them is, the report of its trial's record says."
+_HOW_SURE = (
+    "A vertical line is the 95% confidence interval of that trial alone; where there is none, the "
+    "trial has none, and the report of its record says why."
+)
 _PERCENTILES = ("p50", "p95", "p99")
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A trial's percentile at its offered rate."""
+
+    rate_per_s: float
+    value_s: float
+    good: bool
+    interval: ConfidenceInterval | None
+
+
+_Points = list[_Point]
 
 
 def levels_picture(record: CapacityRecord) -> Picture | None:
     """Returns the p99 of all levels; None where no trial finished a task."""
     lines = {
-        f"{record.axis} {level.units}": [
-            (rate, value, trial.good)
-            for trial in trials_of(record, level.units)
-            if (value := trial.e2e_s.get(ALL_QUEUES, {}).get("p99")) and (rate := trial.rate_per_s)
-        ]
+        f"{record.axis} {level.units}": _points(record, level.units, ALL_QUEUES, "p99")
         for level in sorted(record.levels, key=lambda level: level.units)
     }
     lines = {name: points for name, points in lines.items() if points}
@@ -40,14 +54,7 @@ def levels_picture(record: CapacityRecord) -> Picture | None:
 
 def percentiles_picture(record: CapacityRecord, number: int) -> Picture | None:
     """Returns p50, p95 and p99 of one level; None where no trial finished a task."""
-    lines = {
-        name: [
-            (rate, value, trial.good)
-            for trial in trials_of(record, number)
-            if (value := trial.e2e_s.get(ALL_QUEUES, {}).get(name)) and (rate := trial.rate_per_s)
-        ]
-        for name in _PERCENTILES
-    }
+    lines = {name: _points(record, number, ALL_QUEUES, name) for name in _PERCENTILES}
     if not any(lines.values()):
         return None
     title = f"e2e versus load: {record.axis} {number}"
@@ -63,19 +70,12 @@ def queues_picture(record: CapacityRecord, number: int) -> Picture | None:
     queues = list(record.scenario.queues)
     if len(queues) < 2:
         return None
-    lines = {
-        queue: [
-            (rate, value, trial.good)
-            for trial in trials_of(record, number)
-            if (value := trial.e2e_s.get(queue, {}).get("p99")) and (rate := trial.rate_per_s)
-        ]
-        for queue in queues
-    }
+    lines = {queue: _points(record, number, queue, "p99") for queue in queues}
     if not any(lines.values()):
         return None
     caption = (
         "e2e p99 of each sub-queue, the highest priority first. Where priorities work, the first "
-        "stays low while the last turns upwards."
+        f"stays low while the last turns upwards. {_HOW_SURE}"
     )
     title = f"e2e p99 of each sub-queue: {record.axis} {number}"
     return _picture(record, "latency-queues", title, caption, lines)
@@ -87,14 +87,20 @@ def trials_of(record: CapacityRecord, number: int) -> Sequence[TrialRow]:
     return sorted(made, key=lambda trial: trial.rate_per_s or 0.0)
 
 
+def _points(record: CapacityRecord, number: int, queue: str, name: str) -> _Points:
+    """A percentile of a queue in each trial of a level that measured one."""
+    return [
+        _Point(rate, value, trial.good, trial.e2e_confidence.get(queue, {}).get(name))
+        for trial in trials_of(record, number)
+        if (value := trial.e2e_s.get(queue, {}).get(name)) and (rate := trial.rate_per_s)
+    ]
+
+
 def offered_axis(axes: Axes, is_narrow: bool) -> None:
     """Label the horizontal axis as the offered rate, in tasks per second."""
     axes.set_xlabel("offered tasks per second")
     canvas.count_ticks(axes.xaxis)
     axes.tick_params(axis="x", rotation=45 if is_narrow else 0)
-
-
-_Points = list[tuple[float, float, bool]]
 
 
 def _picture(
@@ -123,7 +129,7 @@ def _picture(
                 # Keeps the text readable where a line crosses it, and the line visible.
                 bbox={"facecolor": canvas.PAPER, "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
             )
-        values = [value for points in lines.values() for _, value, _ in points]
+        values = [each.value_s for points in lines.values() for each in points]
         durations.logarithmic(axes, axes.yaxis, [*values, *(each.limit for each in limits)])
         axes.set_xlim(left=0)
         offered_axis(axes, is_narrow)
@@ -132,18 +138,27 @@ def _picture(
     return Picture(name, title, caption, 4.6, draw)
 
 
+def _interval(axes: Axes, point: _Point, color: str) -> None:
+    sure = point.interval
+    if sure is not None and sure.low is not None and sure.high is not None:
+        axes.plot(
+            [point.rate_per_s] * 2, [sure.low, sure.high], color=color, linewidth=1, alpha=0.5
+        )
+
+
 def _line(axes: Axes, index: int, label: str, points: _Points) -> Artist:
     style = canvas.LINES[index % len(canvas.LINES)]
-    rates = [rate for rate, _, _ in points]
-    values = [value for _, value, _ in points]
+    rates = [each.rate_per_s for each in points]
+    values = [each.value_s for each in points]
     axes.plot(rates, values, color=style["color"], linestyle=style["linestyle"], linewidth=1)
-    for rate, value, good in points:
+    for each in points:
+        _interval(axes, each, style["color"])
         axes.plot(
-            [rate],
-            [value],
+            [each.rate_per_s],
+            [each.value_s],
             marker=style["marker"],
             color=style["color"],
-            mfc=style["color"] if good else "none",
+            mfc=style["color"] if each.good else "none",
             markersize=6,
             linestyle="",
         )
