@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bench import inert, units
 from bench.analysis.capacity import answer
+from bench.analysis.capacity.evidence import saturation_trial
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, LevelRow, Prediction
 from bench.reports import confidence_text, next_steps
@@ -104,12 +105,10 @@ def has_intervals(record: CapacityRecord) -> bool:
 
 def saturation_cell(record: CapacityRecord, level: LevelRow) -> str:
     """Returns the throughput of a level's saturated workers, with its margin."""
-    found = (
-        each.completed_confidence
-        for each in record.trials
-        if each.purpose == "saturation" and each.units == level.units
-    )
-    return confidence_text.rate(level.saturation_per_s, next(found, None))
+    found = saturation_trial(record, level.units)
+    is_known = found is not None and found.completed_per_s == level.saturation_per_s
+    sure = found.completed_confidence if found is not None and is_known else None
+    return confidence_text.rate(level.saturation_per_s, sure)
 
 
 PREDICTION_HEADINGS = ("prediction", "predicted", "90% interval", "measured", "error")

@@ -21,6 +21,7 @@ from bench.records.capacity_record import CapacityRecord, LevelRow
 from bench.records.formats import server_name
 from bench.workload.metrics import parse_objective
 
+_CLEARLY_LESS = 0.9
 _WHY: Mapping[Ending, str] = {
     "": "the search has not ended",
     "finished": "the search is finished",
@@ -113,6 +114,7 @@ def notes(record: CapacityRecord) -> Iterator[str]:
         elif ending(record) != "budget":
             yield f"the search is incomplete: {_WHY[ending(record)]}"
     yield from _open_bounds(record)
+    yield from _slowed(record)
     if record.scaling is None and record.is_complete:
         yield (
             "no scaling law was fitted: that needs at least three levels with both bounds, and "
@@ -144,6 +146,22 @@ def _open_bounds(record: CapacityRecord) -> Iterator[str]:
             yield (
                 f"{name}: {rate} held in {_runs(held)}, but {units.format_rate(held.fails_below)} "
                 "below it failed; repeat the search on a machine that does nothing else"
+            )
+
+
+def _slowed(record: CapacityRecord) -> Iterator[str]:
+    """Yields a note for each trial that was to saturate the workers and completed clearly less than
+    one whose load held."""
+    for trial in record.trials:
+        level = level_of(record, trial.units)
+        most = None if level is None else level.saturation_per_s
+        if trial.purpose != "saturation" or not most or not trial.completed_per_s:
+            continue
+        if trial.completed_per_s < _CLEARLY_LESS * most:
+            yield (
+                f"{record.axis} {trial.units}: the trial at full speed completed "
+                f"{units.format_rate(trial.completed_per_s)}, another one "
+                f"{units.format_rate(most)}: something slowed it down"
             )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from bench.analysis.capacity.effort import goal_of
 from bench.analysis.capacity.search import Trial, promising
-from bench.records.capacity_record import CapacityRecord
+from bench.records.capacity_record import CapacityRecord, TrialRow
 
 Ending = Literal["", "finished", "budget", "interrupted", "failed"]
 """Why a search is not going on, as its record says it."""
@@ -34,6 +34,24 @@ def search_trials(record: CapacityRecord, units: int) -> list[Trial]:
         for each in record.trials
         if each.units == units and each.purpose == "search" and each.rate_per_s is not None
     ]
+
+
+def saturation_trial(record: CapacityRecord, units: int) -> TrialRow | None:
+    """Returns the trial whose throughput is the saturation of a level; None without any.
+
+    That is the trial with saturated workers, or one whose load held and that completed more: then
+    something slowed the workers down during the former.
+    """
+    made = [
+        each
+        for each in record.trials
+        if each.units == units
+        and each.completed_per_s
+        and (each.purpose == "saturation" or (each.purpose == "search" and each.good))
+    ]
+    if not any(each.purpose == "saturation" for each in made):
+        return None
+    return max(made, key=lambda each: each.completed_per_s or 0.0)
 
 
 def held_rate(record: CapacityRecord, units: int, proven: float | None) -> HeldRate | None:

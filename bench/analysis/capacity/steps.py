@@ -13,7 +13,7 @@ import msgspec
 
 from bench.analysis.capacity import budget, models
 from bench.analysis.capacity.effort import goal_of, held_out_levels
-from bench.analysis.capacity.evidence import held_rate, search_trials
+from bench.analysis.capacity.evidence import held_rate, saturation_trial, search_trials
 from bench.analysis.capacity.scaling import Law
 from bench.analysis.capacity.search import (
     Bounds,
@@ -274,8 +274,8 @@ def _predicted(record: CapacityRecord, units: int) -> float | None:
 
 
 def _saturation(record: CapacityRecord, units: int) -> float | None:
-    rates = [each.completed_per_s for each in _of(record, "saturation", units)]
-    return next((rate for rate in rates if rate), None)
+    found = saturation_trial(record, units)
+    return None if found is None else found.completed_per_s
 
 
 def _was_run(record: CapacityRecord, purpose: Purpose, units: int = 0) -> bool:

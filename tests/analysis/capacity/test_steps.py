@@ -1,5 +1,6 @@
 """A whole search, step by step, on a simulated system."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +75,30 @@ def test_too_few_levels_fit_nothing_and_say_so(asked: list[int]) -> None:
     assert record.scaling is None
     assert [each for each in record.predictions if each.what == "capacity"] == []
     assert any("no scaling law was fitted" in note for note in answer.notes(record))
+
+
+def test_a_disturbed_trial_of_saturation_does_not_bound_what_is_found_and_is_told() -> None:
+    record = new_record([1])
+    while (step := next_trial(record)) is not None:
+        share = 0.3 if step.purpose == "saturation" else 1.0
+        record = with_trial(record, step, functools.partial(_share_of_capacity, share))
+    level = record.levels[0]
+    assert level.lower_per_s is not None
+    assert level.upper_per_s is not None
+    assert level.lower_per_s <= capacity_of(1) < level.upper_per_s
+    assert level.saturation_per_s is not None
+    assert level.saturation_per_s >= level.lower_per_s
+    told = [note for note in answer.notes(record) if "full speed" in note]
+    assert len(told) == 1
+    assert "142/s" in told[0]
+
+
+def _share_of_capacity(share: float, units: int) -> float:
+    return share * capacity_of(units)
+
+
+def test_a_search_without_disturbance_tells_of_none() -> None:
+    assert not any("full speed" in note for note in answer.notes(found()))
 
 
 def test_an_objective_that_no_rate_meets_is_reported_with_the_closest_figure() -> None:
