@@ -25,7 +25,7 @@ from bench.cli.ab_view import ab_view, opening
 from bench.cli.arguments import WHOLE, read_flag, require_nothing_else, require_within
 from bench.cli.command_line import command_line
 from bench.cli.compare import SAME, DecisionFlags
-from bench.cli.field_flags import ScenarioFlags
+from bench.cli.field_flags import ComparedFlags
 from bench.cli.gate_outputs import GateOutputs
 from bench.cli.groups import ARMS, OUTPUT
 from bench.cli.interrupts import interruptible
@@ -158,7 +158,7 @@ def ab(
     /,
     *,
     which: Arms | None = None,
-    flags: ScenarioFlags | None = None,
+    flags: ComparedFlags | None = None,
     where: ServerFlags | None = None,
     decision: DecisionFlags | None = None,
     outputs: GateOutputs | None = None,
@@ -174,7 +174,7 @@ def ab(
         A built-in scenario ('default' by default; 'bench scenarios' lists them) or a TOML file.
         Flags other than --a and --b apply to both arms.
     """
-    which, flags, where = which or Arms(), flags or ScenarioFlags(), where or ServerFlags()
+    which, flags, where = which or Arms(), flags or ComparedFlags(), where or ServerFlags()
     decision, outputs = decision or DecisionFlags(), outputs or GateOutputs()
     outputs.require_writable()
     read: Sequence[ReadArm] = ()  # those of a job that is resumed were checked when it began
@@ -217,7 +217,7 @@ def _finish(job: Job, folder: Path, outputs: GateOutputs) -> int:
 def _new_job(
     name: str,
     which: Arms,
-    flags: ScenarioFlags,
+    flags: ComparedFlags,
     where: ServerFlags,
     decision: DecisionFlags,
     stack: contextlib.ExitStack,

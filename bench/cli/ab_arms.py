@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from bench.cli import run as run_command
 from bench.cli.arguments import flags_of, require_complete, with_values
 from bench.cli.command_line import settings as command_settings
-from bench.cli.field_flags import ScenarioFlags
+from bench.cli.field_flags import FieldFlags, ScenarioFlags
 from bench.cli.options import ServerFlags, settled
 from bench.cli.refusals import refusal
 from bench.cli.run import RunFlags
@@ -102,7 +102,7 @@ def read_flags(label: str, text: str) -> ArmFlags:
 def read_arm(
     flags: ArmFlags,
     name: str,
-    common: ScenarioFlags,
+    common: FieldFlags,
     where: ServerFlags,
     place: tuple[Revision, Path] | None,
 ) -> ReadArm:
@@ -125,6 +125,8 @@ def read_arm(
         given = {**_kept(common.changes(), flags.own), **flags.own.changes()}
         others = tuple(flags_of(flags.others))
         tls = {**_absolute(where.tls_changes()), **flags.where.tls_changes()}
+        if "until" in given:
+            raise UsageError(f"--until: {until_checks.ONE_LENGTH}")
         arms.require_no_secret(flags.label, (*flags_of(given), *others), url)
         with in_folder(arm):
             scenario, changes = settled(name, given)
@@ -141,7 +143,7 @@ def _absolute(tls: Mapping[str, object]) -> dict[str, object]:
     return {name: each.absolute() if isinstance(each, Path) else each for name, each in tls.items()}
 
 
-def _kept(common: Mapping[str, object], own: ScenarioFlags) -> dict[str, object]:
+def _kept(common: Mapping[str, object], own: FieldFlags) -> dict[str, object]:
     """The flags of both arms, without the settings that an arm's own flags replace."""
     replaced = {each for name in own.changes() for each in FIELDS[name].declared.replaces}
     return {

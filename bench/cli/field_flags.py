@@ -132,3 +132,9 @@ class WorkerFlags(FieldFlags):
 @flags_for(FIELDS.values(), library.DEFAULT)
 class ScenarioFlags(FieldFlags):
     """Overrides of single fields of a scenario."""
+
+
+@Parameter(name="*")
+@flags_for(FIELDS.values(), library.DEFAULT, hidden=("until",))
+class ComparedFlags(FieldFlags):
+    """Overrides of single fields of a scenario whose runs all have one length."""

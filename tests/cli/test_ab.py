@@ -111,6 +111,7 @@ def test_an_interrupted_job_is_saved_and_goes_on(bench: Bench, tmp_path: Path) -
         (("--b", "backlog"), "arm B: 'backlog' is not a flag; both arms share the scenario"),
         (("--b", "--output x.json"), "arm B: --output: the job sets it"),
         (("--b", "--keep"), "arm B: --keep: the job sets it"),
+        (("--b", "--until 'e2e.p99 ±5%'"), "arm B: --until: the runs of one command are compared"),
         (("--a", "--rate 0"), "arm A: --rate: the rate must be above zero"),
         (("--a", "--service-time 'oops"), "arm A: No closing quotation"),
         (
