@@ -1,4 +1,4 @@
-"""Flags that ``run``, ``capacity`` and ``clients`` share: they measure, and save one record."""
+"""Flags that commands share which measure, and save one record."""
 
 import contextlib
 from collections.abc import Iterator
@@ -31,28 +31,9 @@ ResultsFlag = Annotated[
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class MeasuringFlags:
-    """Which server is started for a measurement, and where its results go."""
+class RecordFlags:
+    """Where the record of a measurement goes, and what is shown."""
 
-    server_binary: Annotated[
-        str | None,
-        Parameter(
-            group=SERVER,
-            metavar="PROGRAM",
-            help="Start this Redis server binary instead of the embedded one. Example: "
-            "redis-server",
-        ),
-    ] = None
-    server_config: Annotated[
-        list[str] | None,
-        Parameter(
-            group=SERVER,
-            metavar="FILE|SETTINGS",
-            help="Start the server with this configuration file, in the format of redis.conf, or "
-            "with these settings; may be given several times. Address, password and folder are the "
-            "run's own. Example: 'appendonly yes, appendfsync always'",
-        ),
-    ] = None
     output: Annotated[
         Path | None,
         Parameter(alias="-o", group=OUTPUT, help="File for the record. Example: evening-peak.json"),
@@ -80,6 +61,32 @@ class MeasuringFlags:
         """
         is_asked = self.json or not self.quiet or code is not ExitCode.PASSED
         return is_asked and not files.is_standard_output(path)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class MeasuringFlags(RecordFlags):
+    """Which server is started for a measurement, and where its results go."""
+
+    server_binary: Annotated[
+        str | None,
+        Parameter(
+            group=SERVER,
+            metavar="PROGRAM",
+            help="Start this Redis server binary instead of the embedded one. Example: "
+            "redis-server",
+        ),
+    ] = None
+    server_config: Annotated[
+        list[str] | None,
+        Parameter(
+            group=SERVER,
+            metavar="FILE|SETTINGS",
+            help="Start the server with this configuration file, in the format of redis.conf, or "
+            "with these settings; may be given several times. Address, password and folder are the "
+            "run's own. Example: 'appendonly yes, appendfsync always'",
+        ),
+    ] = None
 
     def server_url(self, where: ServerFlags) -> str | None:
         """Returns the URL of a running server to use; None where one is to be started.

@@ -9,9 +9,8 @@ from cyclopts import Parameter
 
 from bench import files, result_files, units
 from bench.cli.command_line import command_line
-from bench.cli.groups import OUTPUT
 from bench.cli.interrupts import interruptible
-from bench.cli.measuring import ResultsFlag
+from bench.cli.measuring import RecordFlags
 from bench.cli.messages import notify
 from bench.errors import ExitCode
 from bench.records import selftest_record, timestamps
@@ -22,25 +21,11 @@ from bench.reports.selftest_progress import selftest_view
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SelftestFlags:
+class SelftestFlags(RecordFlags):
     """How thorough it is, and where the result goes."""
 
     quick: Annotated[
         bool, Parameter(help="Plant fewer delays and repeat less: half a minute, not two.")
-    ] = False
-    output: Annotated[
-        Path | None,
-        Parameter(alias="-o", group=OUTPUT, help="File for the record. Example: selftest.json"),
-    ] = None
-    results: ResultsFlag = None
-    json: Annotated[bool, Parameter(group=OUTPUT, help="Print only the record, as JSON.")] = False
-    quiet: Annotated[
-        bool,
-        Parameter(
-            alias="-q",
-            group=OUTPUT,
-            help="Show no progress, and no report unless something failed.",
-        ),
     ] = False
 
 
@@ -61,14 +46,13 @@ def selftest(*, how: SelftestFlags | None = None) -> int:
     files.require_writable(path)
     plan = QUICK if how.quick else FULL
     record = SelftestRecord(started_at=timestamps.now(), command=command_line(), is_quick=how.quick)
-    is_silent = how.quiet or how.json
-    view = selftest_view([*steps.STEPS], plan.planned_s, is_quiet=is_silent)
-    if not is_silent:
+    view = selftest_view([*steps.STEPS], plan.planned_s, is_quiet=how.hides_progress)
+    if not how.hides_progress:
         notify(f"planned: {units.format_duration(plan.planned_s)} on an idle machine")
     with interruptible() as should_stop, view as watch:
         end = job.measure(record, path, plan, should_stop, watch, steps.STEPS)
     code = exit_code(end.record)
-    if end.record.steps and (how.json or not how.quiet or code is not ExitCode.PASSED):
+    if end.record.steps and how.shows_report(path, code):
         _show(end.record, path, as_json=how.json)
     if end.failure is not None:
         raise end.failure

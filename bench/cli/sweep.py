@@ -22,6 +22,7 @@ from bench.cli.sweep_plan import SweepRequest, planned
 from bench.errors import ExitCode, UsageError, quoted
 from bench.inert import visible
 from bench.jobs import sweep_job
+from bench.jobs.series import JobEnd
 from bench.records import sweep_record
 from bench.records.sweep_record import SweepRecord
 from bench.reports.sweep_progress import opening, sweep_view
@@ -159,7 +160,7 @@ def sweep(
     return _ended(end, path, how)
 
 
-def _ended(end: sweep_job.SweepEnd, path: Path, how: SweepFlags) -> ExitCode:
+def _ended(end: JobEnd[SweepRecord], path: Path, how: SweepFlags) -> ExitCode:
     """Show what was measured; returns the exit code, and raises the error that ended the sweep."""
     code = exit_code(end.record)
     if end.record.trials and how.shows_report(path, code):

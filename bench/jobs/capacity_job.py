@@ -1,9 +1,7 @@
 """Makes the trials of a capacity search one by one. The search is saved after each."""
 
-import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -11,8 +9,9 @@ import msgspec
 from bench.analysis.capacity.evidence import lacks_time
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
-from bench.errors import BenchError, MeasurementError
-from bench.jobs import runs
+from bench.errors import MeasurementError
+from bench.jobs import runs, series
+from bench.jobs.series import Ending, JobEnd, Series
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from bench.records.run_record import RunRecord
@@ -34,49 +33,31 @@ def trials_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-trials")
 
 
-@dataclass(frozen=True)
-class SearchEnd:
-    """A search that is not going on. ``failure`` is the error of a trial that could not be made."""
-
-    record: CapacityRecord
-    failure: BenchError | None = None
-
-
 def measure(
     record: CapacityRecord,
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
     watch: OnTrial,
-) -> SearchEnd:
+) -> JobEnd[CapacityRecord]:
     """Make all remaining trials that fit the budget, and return the record, which says why it ends.
 
     The record is saved after each trial. ``url`` is an existing server, or None to start one for
     each trial. The search is interrupted once ``should_stop`` returns True. It fails when the
     workers finish no task, and with the error of a run that left no record.
     """
-    capacity_record.save(record, path)
-    try:
-        while (step := next_trial(record)) is not None:
-            if should_stop():
-                raise runs.RunInterrupted
-            record = _with_trial(record, step, path, url, should_stop, watch)
-            capacity_record.save(record, path)
-    except runs.RunInterrupted:
-        record = msgspec.structs.replace(record, ended="interrupted")
-        capacity_record.save(record, path)
-        return SearchEnd(record)
-    except BenchError as failure:
-        record = msgspec.structs.replace(record, ended="failed")
-        with contextlib.suppress(BenchError):  # as where the failure is that of saving
-            capacity_record.save(record, path)
-        return SearchEnd(record, failure)
-    record = msgspec.structs.replace(record, is_complete=True)
-    ended = "budget" if lacks_time(record) else "finished"
-    record = msgspec.structs.replace(record, ended=ended)
-    capacity_record.save(record, path)
-    watch(record, None)
-    return SearchEnd(record)
+
+    def with_trial(now: CapacityRecord, step: SearchStep) -> CapacityRecord:
+        return _with_trial(now, step, path, url, should_stop, watch)
+
+    steps = Series(next_trial, with_trial, _ending, capacity_record.save)
+    return series.measure(steps, record, path, should_stop, watch)
+
+
+def _ending(record: CapacityRecord) -> CapacityRecord:
+    complete = msgspec.structs.replace(record, is_complete=True)
+    ended: Ending = "budget" if lacks_time(complete) else "finished"
+    return msgspec.structs.replace(complete, ended=ended)
 
 
 def _with_trial(
@@ -89,7 +70,6 @@ def _with_trial(
 ) -> CapacityRecord:
     name = f"{len(record.trials) + 1:03d}-{step.purpose}-{step.units}.json"
     file = trials_folder(path) / name
-    watch(record, step)
     began_s = time.monotonic()
     run = runs.make(
         runs.RunOptions(arguments_of(record, step), file, url),

@@ -1,21 +1,18 @@
 """Makes the runs of ``bench chaos`` one by one. The record is saved after each."""
 
-import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from bench.analysis.chaos import next_run, run_row, spreads
-from bench.errors import BenchError, MeasurementError, UsageError
-from bench.jobs import runs
+from bench.errors import MeasurementError, UsageError
+from bench.jobs import runs, series
+from bench.jobs.series import JobEnd, Series
 from bench.records import chaos_record
 from bench.records.chaos_record import ChaosCase, ChaosRecord, ChaosRun, LeftOut
 
-Ending = Literal["finished", "interrupted", "failed"]
 OnRun = Callable[[ChaosRecord, tuple[ChaosCase, int] | None], None]
 """Takes the record so far and the run that is under way, None after the last one."""
 
@@ -25,49 +22,28 @@ def runs_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-runs")
 
 
-@dataclass(frozen=True)
-class ChaosEnd:
-    """A record to which no run is added now. ``failure`` is the error that ended it early."""
-
-    record: ChaosRecord
-    failure: BenchError | None = None
-
-
 def measure(
     record: ChaosRecord,
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
     watch: OnRun,
-) -> ChaosEnd:
+) -> JobEnd[ChaosRecord]:
     """Make all remaining runs and return the record, which is saved after each.
 
     ``url`` is an existing server, or None to start one for each run. It ends early once
     ``should_stop`` returns True, and with the error of a run that could not begin.
     """
-    chaos_record.save(record, path)
-    try:
-        while (step := next_run(record)) is not None:
-            if should_stop():
-                raise runs.RunInterrupted
-            watch(record, step)
-            record = _with_run(record, step, path, url, should_stop, watch)
-            chaos_record.save(record, path)
-    except runs.RunInterrupted:
-        return ChaosEnd(_ended(record, path, "interrupted"))
-    except BenchError as failure:
-        with contextlib.suppress(BenchError):  # as where the failure is that of saving
-            record = _ended(record, path, "failed")
-        return ChaosEnd(record, failure)
-    record = _ended(msgspec.structs.replace(record, is_complete=True), path, "finished")
-    watch(record, None)
-    return ChaosEnd(record)
+
+    def with_run(now: ChaosRecord, step: tuple[ChaosCase, int]) -> ChaosRecord:
+        return _with_run(now, step, path, url, should_stop, watch)
+
+    steps = Series(next_run, with_run, _ending, chaos_record.save)
+    return series.measure(steps, record, path, should_stop, watch)
 
 
-def _ended(record: ChaosRecord, path: Path, how: Ending) -> ChaosRecord:
-    ended = msgspec.structs.replace(record, ended=how)
-    chaos_record.save(ended, path)
-    return ended
+def _ending(record: ChaosRecord) -> ChaosRecord:
+    return msgspec.structs.replace(record, is_complete=True, ended="finished")
 
 
 def _with_run(

@@ -3,19 +3,17 @@
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from bench.analysis.sweep import has_time, next_trial, trial_row
-from bench.errors import BenchError, MeasurementError, RunAborted
-from bench.jobs import runs
+from bench.errors import MeasurementError, RunAborted
+from bench.jobs import runs, series
+from bench.jobs.series import Ending, JobEnd, Series
 from bench.records import run_record, sweep_record
 from bench.records.sweep_record import SweepRecord, SweepTrial
 
-Ending = Literal["finished", "budget", "interrupted", "failed"]
 OnSweepTrial = Callable[[SweepRecord, tuple[int, int] | None], None]
 """Takes the record so far and the trial that is under way, None after the last one."""
 
@@ -25,51 +23,38 @@ def trials_folder(path: Path) -> Path:
     return path.with_name(f"{path.stem}-trials")
 
 
-@dataclass(frozen=True)
-class SweepEnd:
-    """A sweep to which no trial is added now. ``failure`` is the error that ended it early."""
-
-    record: SweepRecord
-    failure: BenchError | None = None
-
-
 def measure(
     record: SweepRecord,
     path: Path,
     url: str | None,
     should_stop: Callable[[], bool],
     watch: OnSweepTrial,
-) -> SweepEnd:
+) -> JobEnd[SweepRecord]:
     """Make all remaining trials that fit the budget and return the record, saved after each.
 
     ``url`` is an existing server, or None to start one for each trial. It ends early once
     ``should_stop`` returns True, and with the error of a trial that could not begin.
     """
-    sweep_record.save(record, path)
-    try:
-        while (trial := next_trial(record)) is not None:
-            if should_stop():
-                raise runs.RunInterrupted
-            if record.trials and not has_time(record, trial[0]):
-                return SweepEnd(_ended(record, path, "budget"))
-            watch(record, trial)
-            record = _with_trial(record, trial, path, url, should_stop, watch)
-            sweep_record.save(record, path)
-    except runs.RunInterrupted:
-        return SweepEnd(_ended(record, path, "interrupted"))
-    except BenchError as failure:
-        with contextlib.suppress(BenchError):  # as where the failure is that of saving
-            record = _ended(record, path, "failed")
-        return SweepEnd(record, failure)
-    record = _ended(msgspec.structs.replace(record, is_complete=True), path, "finished")
-    watch(record, None)
-    return SweepEnd(record)
+
+    def with_trial(now: SweepRecord, trial: tuple[int, int]) -> SweepRecord:
+        return _with_trial(now, trial, path, url, should_stop, watch)
+
+    steps = Series(_next_in_time, with_trial, _ending, sweep_record.save)
+    return series.measure(steps, record, path, should_stop, watch)
 
 
-def _ended(record: SweepRecord, path: Path, how: Ending) -> SweepRecord:
-    ended = msgspec.structs.replace(record, ended=how)
-    sweep_record.save(ended, path)
-    return ended
+def _next_in_time(record: SweepRecord) -> tuple[int, int] | None:
+    """The next trial that fits the budget; the first one is made in any case."""
+    trial = next_trial(record)
+    if trial is None or (record.trials and not has_time(record, trial[0])):
+        return None
+    return trial
+
+
+def _ending(record: SweepRecord) -> SweepRecord:
+    is_complete = next_trial(record) is None
+    ended: Ending = "finished" if is_complete else "budget"
+    return msgspec.structs.replace(record, is_complete=is_complete, ended=ended)
 
 
 def _with_trial(

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.console import Group
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -13,12 +12,10 @@ from bench import units
 from bench.analysis.capacity import answer, budget, models
 from bench.analysis.capacity.steps import SearchStep, levels_to_search
 from bench.records.capacity_record import CapacityRecord
-from bench.reports.job_view import JobTexts, job_view
+from bench.reports.job_view import JobTexts, job_view, progress_bar
 
 OnState = Callable[[CapacityRecord, SearchStep | None], None]
 """Takes the search so far and the trial that is under way, None after the last one."""
-
-_BAR = 50
 
 
 @contextlib.contextmanager
@@ -47,9 +44,8 @@ def plain_line(record: CapacityRecord, step: SearchStep | None) -> str:
 def panel(record: CapacityRecord, step: SearchStep | None, elapsed_s: float) -> Group:
     """Returns the state of a search for a terminal, ``elapsed_s`` after its trial began."""
     spent_s = budget.spent_s(record) + elapsed_s
-    bar = Table.grid()  # a progress bar does not end its own line
     share = min(spent_s / record.effort.budget_s, 1.0)
-    bar.add_row(ProgressBar(total=1.0, completed=share, width=_BAR))
+    bar = progress_bar(share, 1.0)
     spent = f"{units.format_duration(spent_s)} of {units.format_duration(record.effort.budget_s)}"
     return Group(
         Text.assemble((_now(record, step), "bold")),

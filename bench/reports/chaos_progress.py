@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rich.console import Group
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -15,13 +14,12 @@ from bench.analysis.chaos import runs_left
 from bench.records.chaos_record import ChaosCase, ChaosRecord
 from bench.reports import chaos_text
 from bench.reports.figures import counted
-from bench.reports.job_view import JobTexts, job_view
+from bench.reports.job_view import JobTexts, job_view, progress_bar
 from bench.workload.chaos import meaning_of
 
 OnState = Callable[[ChaosRecord, tuple[ChaosCase, int] | None], None]
 """Takes the record so far and the run that is under way, None after the last one."""
 
-_BAR = 50
 _OVERHEAD_S = 2.5
 """Time of a run beside its enqueueing."""
 _TOPOLOGY_S = 4.0
@@ -84,8 +82,7 @@ def panel(record: ChaosRecord, step: tuple[ChaosCase, int] | None, elapsed_s: fl
     """Returns the state for a terminal, ``elapsed_s`` after its run began."""
     spent_s = sum(each.took_s for each in record.runs) + elapsed_s
     rest_s = max(left_s(record) - elapsed_s, 0.0)
-    bar = Table.grid()  # a progress bar does not end its own line
-    bar.add_row(ProgressBar(total=spent_s + rest_s or 1.0, completed=spent_s, width=_BAR))
+    bar = progress_bar(spent_s, spent_s + rest_s or 1.0)
     rows = Table.grid(padding=(0, 2, 0, 0))
     for run in record.runs[-len(record.cases) :]:
         rows.add_row(run.name, Text(run.problem or chaos_text.in_short(run)), style="dim")

@@ -9,10 +9,13 @@ from typing import Generic, TypeVar
 
 from rich.console import Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 
 from bench import inert
 from bench.reports.console import console_for_progress
 
+_BAR = 50
 RecordT = TypeVar("RecordT")
 StepT = TypeVar("StepT")
 
@@ -64,3 +67,10 @@ def job_view(
     # Rendered at each refresh, so that the time goes on and a resized terminal is filled correctly.
     with Live(get_renderable=drawn, console=console, refresh_per_second=4, transient=True):
         yield note
+
+
+def progress_bar(completed: float, total: float) -> Table:
+    """Returns a bar of a panel, on a line of its own."""
+    bar = Table.grid()  # a progress bar does not end its own line
+    bar.add_row(ProgressBar(total=total, completed=completed, width=_BAR))
+    return bar

@@ -4,17 +4,13 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Group
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from bench import units
 from bench.analysis.selftest import checks_made, disagreements
 from bench.records.selftest_record import SelftestRecord
 from bench.reports.figures import counted
-from bench.reports.job_view import JobTexts, job_view
-
-_BAR = 50
+from bench.reports.job_view import JobTexts, job_view, progress_bar
 
 
 @contextlib.contextmanager
@@ -55,8 +51,7 @@ def panel(
     """Returns the state for a terminal, ``elapsed_s`` after its step began."""
     spent_s = record.took_s + elapsed_s
     share = spent_s / estimate_s if spent_s < estimate_s else len(record.steps) / len(steps)
-    bar = Table.grid()  # a progress bar does not end its own line
-    bar.add_row(ProgressBar(total=1.0, completed=share, width=_BAR))
+    bar = progress_bar(share, 1.0)
     left_s = max(estimate_s - spent_s, 0.0)
     left = f"about {units.format_duration(left_s)} left" if left_s else "longer than on an idle one"
     return Group(

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.console import Group
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -14,12 +13,11 @@ from bench.analysis import sweep
 from bench.records.sweep_record import SweepRecord, SweepTrial
 from bench.reports import sweep_text
 from bench.reports.figures import counted
-from bench.reports.job_view import JobTexts, job_view
+from bench.reports.job_view import JobTexts, job_view, progress_bar
 
 OnState = Callable[[SweepRecord, tuple[int, int] | None], None]
 """Takes the record so far and the trial that is under way, None after the last one."""
 
-_BAR = 50
 _SHOWN = 8
 """Trials that a terminal shows, the last ones."""
 
@@ -58,8 +56,7 @@ def plain_line(record: SweepRecord, trial: tuple[int, int] | None) -> str:
 
 def panel(record: SweepRecord, trial: tuple[int, int] | None, elapsed_s: float) -> Group:
     """Returns the state for a terminal, ``elapsed_s`` after its trial began."""
-    bar = Table.grid()  # a progress bar does not end its own line
-    bar.add_row(ProgressBar(total=len(record.order), completed=len(record.trials), width=_BAR))
+    bar = progress_bar(len(record.trials), len(record.order))
     rows = Table.grid(padding=(0, 2, 0, 0))
     for each in record.trials[-_SHOWN:]:
         rows.add_row(Text(_result(record, each)), style="dim")
@@ -69,7 +66,7 @@ def panel(record: SweepRecord, trial: tuple[int, int] | None, elapsed_s: float) 
 
 def _now(record: SweepRecord, trial: tuple[int, int] | None) -> str:
     if trial is None:
-        return "all trials are done"
+        return "all trials are done" if record.is_complete else "the budget ended"
     level, repetition = trial
     again = f" ({repetition} of {record.repeat})" if record.repeat > 1 else ""
     settings = sweep_text.settings_text(record.levels[level].settings)
