@@ -11,7 +11,7 @@ from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
 from bench.errors import MeasurementError
 from bench.jobs import runs, series
-from bench.jobs.series import Ending, JobEnd, Series
+from bench.jobs.series import Ending, JobEnd, RunSequence
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from bench.records.run_record import RunRecord
@@ -50,7 +50,7 @@ def measure(
     def with_trial(now: CapacityRecord, step: SearchStep) -> CapacityRecord:
         return _with_trial(now, step, path, url, should_stop, watch)
 
-    steps = Series(next_trial, with_trial, _ending, capacity_record.save)
+    steps = RunSequence(next_trial, with_trial, _ending, capacity_record.save)
     return series.measure(steps, record, path, should_stop, watch)
 
 

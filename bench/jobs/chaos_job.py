@@ -9,7 +9,7 @@ import msgspec
 from bench.analysis.chaos import next_run, run_row, spreads
 from bench.errors import MeasurementError, UsageError
 from bench.jobs import runs, series
-from bench.jobs.series import JobEnd, Series
+from bench.jobs.series import JobEnd, RunSequence
 from bench.records import chaos_record
 from bench.records.chaos_record import ChaosCase, ChaosRecord, ChaosRun, LeftOut
 
@@ -38,7 +38,7 @@ def measure(
     def with_run(now: ChaosRecord, step: tuple[ChaosCase, int]) -> ChaosRecord:
         return _with_run(now, step, path, url, should_stop, watch)
 
-    steps = Series(next_run, with_run, _ending, chaos_record.save)
+    steps = RunSequence(next_run, with_run, _ending, chaos_record.save)
     return series.measure(steps, record, path, should_stop, watch)
 
 

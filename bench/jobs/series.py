@@ -18,7 +18,7 @@ StepT = TypeVar("StepT")
 
 
 @dataclass(frozen=True)
-class Series(Generic[RecordT, StepT]):
+class RunSequence(Generic[RecordT, StepT]):
     """What one kind of job does, of which ``StepT`` names a run."""
 
     next_step: Callable[[RecordT], StepT | None]
@@ -40,7 +40,7 @@ class JobEnd(Generic[RecordT]):
 
 
 def measure(
-    series: Series[RecordT, StepT],
+    series: RunSequence[RecordT, StepT],
     record: RecordT,
     path: Path,
     should_stop: Callable[[], bool],

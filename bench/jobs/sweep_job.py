@@ -10,7 +10,7 @@ import msgspec
 from bench.analysis.sweep import has_time, next_trial, trial_row
 from bench.errors import MeasurementError, RunAborted
 from bench.jobs import runs, series
-from bench.jobs.series import Ending, JobEnd, Series
+from bench.jobs.series import Ending, JobEnd, RunSequence
 from bench.records import run_record, sweep_record
 from bench.records.sweep_record import SweepRecord, SweepTrial
 
@@ -39,7 +39,7 @@ def measure(
     def with_trial(now: SweepRecord, trial: tuple[int, int]) -> SweepRecord:
         return _with_trial(now, trial, path, url, should_stop, watch)
 
-    steps = Series(_next_in_time, with_trial, _ending, sweep_record.save)
+    steps = RunSequence(_next_in_time, with_trial, _ending, sweep_record.save)
     return series.measure(steps, record, path, should_stop, watch)
 
 

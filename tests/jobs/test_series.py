@@ -9,7 +9,7 @@ import pytest
 from bench.errors import BenchError, UsageError
 from bench.jobs import series
 from bench.jobs.runs import RunInterrupted
-from bench.jobs.series import JobEnd, Series
+from bench.jobs.series import JobEnd, RunSequence
 
 FILE = Path("job.json")
 
@@ -41,7 +41,7 @@ class Job:
         return msgspec.structs.replace(record, made=(*record.made, step))
 
     def measure(self, record: Count, should_stop: Callable[[], bool]) -> JobEnd[Count]:
-        steps: Series[Count, int] = Series(
+        steps: RunSequence[Count, int] = RunSequence(
             lambda now: len(now.made) + 1 if len(now.made) < 3 else None,
             self.with_run,
             lambda now: msgspec.structs.replace(now, ended="finished", is_complete=True),
