@@ -52,7 +52,7 @@ def as_flag(field: Field) -> tuple[str, str, str]:
     ("command", "shown"),
     [
         ("run", list(FIELDS.values())),
-        ("ab", list(FIELDS.values())),
+        ("ab", [each for each in FIELDS.values() if each.name != "until"]),
         ("worker", shown_by(FrontEnd.WORKER)),
     ],
 )
