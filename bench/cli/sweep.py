@@ -22,7 +22,7 @@ from bench.cli.sweep_plan import SweepRequest, planned
 from bench.errors import ExitCode, UsageError, quoted
 from bench.inert import visible
 from bench.jobs import sweep_job
-from bench.jobs.series import JobEnd
+from bench.jobs.run_sequence import JobEnd
 from bench.records import sweep_record
 from bench.records.sweep_record import SweepRecord
 from bench.reports.sweep_progress import opening, sweep_view

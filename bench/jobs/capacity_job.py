@@ -10,8 +10,8 @@ from bench.analysis.capacity.evidence import lacks_time
 from bench.analysis.capacity.models import service_row
 from bench.analysis.capacity.steps import SearchStep, next_trial, updated
 from bench.errors import MeasurementError
-from bench.jobs import runs, series
-from bench.jobs.series import Ending, JobEnd, RunSequence
+from bench.jobs import run_sequence, runs
+from bench.jobs.run_sequence import Ending, JobEnd, RunSequence
 from bench.records import capacity_record
 from bench.records.capacity_record import CapacityRecord, RedisRow, TrialRow
 from bench.records.run_record import RunRecord
@@ -51,7 +51,7 @@ def measure(
         return _with_trial(now, step, path, url, should_stop, watch)
 
     steps = RunSequence(next_trial, with_trial, _ending, capacity_record.save)
-    return series.measure(steps, record, path, should_stop, watch)
+    return run_sequence.measure(steps, record, path, should_stop, watch)
 
 
 def _ending(record: CapacityRecord) -> CapacityRecord:

@@ -8,8 +8,8 @@ import msgspec
 
 from bench.analysis.chaos import next_run, run_row, spreads
 from bench.errors import MeasurementError, UsageError
-from bench.jobs import runs, series
-from bench.jobs.series import JobEnd, RunSequence
+from bench.jobs import run_sequence, runs
+from bench.jobs.run_sequence import JobEnd, RunSequence
 from bench.records import chaos_record
 from bench.records.chaos_record import ChaosCase, ChaosRecord, ChaosRun, LeftOut
 
@@ -39,7 +39,7 @@ def measure(
         return _with_run(now, step, path, url, should_stop, watch)
 
     steps = RunSequence(next_run, with_run, _ending, chaos_record.save)
-    return series.measure(steps, record, path, should_stop, watch)
+    return run_sequence.measure(steps, record, path, should_stop, watch)
 
 
 def _ending(record: ChaosRecord) -> ChaosRecord:

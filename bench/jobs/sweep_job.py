@@ -9,8 +9,8 @@ import msgspec
 
 from bench.analysis.sweep import has_time, next_trial, trial_row
 from bench.errors import MeasurementError, RunAborted
-from bench.jobs import runs, series
-from bench.jobs.series import Ending, JobEnd, RunSequence
+from bench.jobs import run_sequence, runs
+from bench.jobs.run_sequence import Ending, JobEnd, RunSequence
 from bench.records import run_record, sweep_record
 from bench.records.sweep_record import SweepRecord, SweepTrial
 
@@ -40,7 +40,7 @@ def measure(
         return _with_trial(now, trial, path, url, should_stop, watch)
 
     steps = RunSequence(_next_in_time, with_trial, _ending, sweep_record.save)
-    return series.measure(steps, record, path, should_stop, watch)
+    return run_sequence.measure(steps, record, path, should_stop, watch)
 
 
 def _next_in_time(record: SweepRecord) -> tuple[int, int] | None:

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from bench.errors import BenchError, UsageError
-from bench.jobs import series
+from bench.jobs import run_sequence
+from bench.jobs.run_sequence import JobEnd, RunSequence
 from bench.jobs.runs import RunInterrupted
-from bench.jobs.series import JobEnd, RunSequence
 
 FILE = Path("job.json")
 
@@ -47,7 +47,7 @@ class Job:
             lambda now: msgspec.structs.replace(now, ended="finished", is_complete=True),
             self.save,
         )
-        return series.measure(
+        return run_sequence.measure(
             steps, record, FILE, should_stop, lambda _record, step: self.shown.append(step)
         )
 

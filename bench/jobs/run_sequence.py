@@ -40,7 +40,7 @@ class JobEnd(Generic[RecordT]):
 
 
 def measure(
-    series: RunSequence[RecordT, StepT],
+    sequence: RunSequence[RecordT, StepT],
     record: RecordT,
     path: Path,
     should_stop: Callable[[], bool],
@@ -51,24 +51,24 @@ def measure(
     It ends early once ``should_stop`` returns True, and with an error of ``with_run``. ``watch``
     takes the record so far and the run that is about to be made, None after the last one.
     """
-    series.save(record, path)
+    sequence.save(record, path)
     try:
-        while (step := series.next_step(record)) is not None:
+        while (step := sequence.next_step(record)) is not None:
             if should_stop():
                 raise runs.RunInterrupted
             watch(record, step)
-            record = series.with_run(record, step)
-            series.save(record, path)
+            record = sequence.with_run(record, step)
+            sequence.save(record, path)
     except runs.RunInterrupted:
         record = msgspec.structs.replace(record, ended="interrupted")
-        series.save(record, path)
+        sequence.save(record, path)
         return JobEnd(record)
     except BenchError as failure:
         record = msgspec.structs.replace(record, ended="failed")
         with contextlib.suppress(BenchError):  # as where the failure is that of saving
-            series.save(record, path)
+            sequence.save(record, path)
         return JobEnd(record, failure)
-    record = series.ending(record)
-    series.save(record, path)
+    record = sequence.ending(record)
+    sequence.save(record, path)
     watch(record, None)
     return JobEnd(record)
