@@ -65,8 +65,8 @@ class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
 
     units: int
     saturation_per_s: float | None
-    """Throughput of saturated workers, whatever the latency: the most that they completed in the
-    trial that saturates them, or in one whose load held."""
+    """Throughput of saturated workers, whatever the latency: of the trial that saturates them, or
+    of one at a higher rate that held."""
     lower_per_s: float | None
     """Highest rate at which every objective holds; None if there is none."""
     upper_per_s: float | None

@@ -22,6 +22,7 @@ from bench.records.formats import server_name
 from bench.workload.metrics import parse_objective
 
 _CLEARLY_LESS = 0.9
+"""Share of a level's saturation below which the trial at full speed is named as disturbed."""
 _WHY: Mapping[Ending, str] = {
     "": "the search has not ended",
     "finished": "the search is finished",
@@ -160,8 +161,8 @@ def _slowed(record: CapacityRecord) -> Iterator[str]:
         if trial.completed_per_s < _CLEARLY_LESS * most:
             yield (
                 f"{record.axis} {trial.units}: the trial at full speed completed "
-                f"{units.format_rate(trial.completed_per_s)}, another one "
-                f"{units.format_rate(most)}: something slowed it down"
+                f"{units.format_rate(trial.completed_per_s)}, one whose "
+                f"load held {units.format_rate(most)}: something slowed it down"
             )
 
 

@@ -39,19 +39,24 @@ def search_trials(record: CapacityRecord, units: int) -> list[Trial]:
 def saturation_trial(record: CapacityRecord, units: int) -> TrialRow | None:
     """Returns the trial whose throughput is the saturation of a level; None without any.
 
-    That is the trial with saturated workers, or one whose load held and that completed more: then
-    something slowed the workers down during the former.
+    That is the trial with saturated workers, unless a higher rate than it completed was offered and
+    held: then something slowed the workers down, and the highest such rate counts. What a trial
+    happened to complete beyond its rate does not: the most of many trials is too much by chance.
     """
-    made = [
-        each
-        for each in record.trials
-        if each.units == units
-        and each.completed_per_s
-        and (each.purpose == "saturation" or (each.purpose == "search" and each.good))
-    ]
-    if not any(each.purpose == "saturation" for each in made):
+    made = [each for each in record.trials if each.units == units and each.completed_per_s]
+    full = next((each for each in made if each.purpose == "saturation"), None)
+    if full is None or full.completed_per_s is None:
         return None
-    return max(made, key=lambda each: each.completed_per_s or 0.0)
+    higher = [
+        each
+        for each in made
+        if each.purpose == "search" and each.good and _rate(each) > full.completed_per_s
+    ]
+    return max(higher, key=_rate, default=full)
+
+
+def _rate(trial: TrialRow) -> float:
+    return trial.rate_per_s or 0.0
 
 
 def held_rate(record: CapacityRecord, units: int, proven: float | None) -> HeldRate | None:

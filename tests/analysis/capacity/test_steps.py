@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.analysis.capacity import answer
 from bench.analysis.capacity.budget import extended
 from bench.analysis.capacity.effort import effort_for, held_out_levels
-from bench.analysis.capacity.evidence import best_held, lacks_time
+from bench.analysis.capacity.evidence import best_held, lacks_time, saturation_trial
 from bench.analysis.capacity.steps import next_trial, updated
 from bench.errors import UsageError
 from bench.records.capacity_record import CapacityRecord, is_rejected
@@ -95,6 +95,20 @@ def test_a_disturbed_trial_of_saturation_does_not_bound_what_is_found_and_is_tol
 
 def _share_of_capacity(share: float, units: int) -> float:
     return share * capacity_of(units)
+
+
+def test_what_trials_happen_to_complete_beyond_their_rate_is_not_taken_for_saturation() -> None:
+    record = found()
+    lucky = [
+        msgspec.structs.replace(each, completed_per_s=1.1 * (each.completed_per_s or 0.0))
+        if each.purpose == "search" and each.good
+        else each
+        for each in record.trials
+    ]
+    for level in record.levels:
+        trial = saturation_trial(msgspec.structs.replace(record, trials=lucky), level.units)
+        assert trial is not None
+        assert trial.purpose == "saturation"
 
 
 def test_a_search_without_disturbance_tells_of_none() -> None:
