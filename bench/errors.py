@@ -124,6 +124,12 @@ class RunAborted(BenchError):  # noqa: N818 - the name says what happened
     exit_code = ExitCode.ABORTED
 
 
+CAUSED_BY_INTERRUPT = (ServerUnreachable, MeasurementError)
+"""Errors that Ctrl-C may cause. For a moment, a process that is being started still belongs to the
+terminal's foreground group, and the signal ends it: a server, a worker, a client. Once the end was
+asked for, they are an interrupt."""
+
+
 class InternalError(BenchError):
     """A fault of this program. The message names the file that says where it occurred."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench.errors import BenchError, MeasurementError
+from bench.errors import CAUSED_BY_INTERRUPT, BenchError, MeasurementError
 from bench.jobs import runs
 from bench.processes import folders
 from bench.records import selftest_record
@@ -70,7 +70,8 @@ def measure(
     except runs.RunInterrupted:
         how = "interrupted"
     except BenchError as error:
-        how, failure = "failed", error
+        is_interrupt = should_stop() and isinstance(error, CAUSED_BY_INTERRUPT)
+        how, failure = ("interrupted", None) if is_interrupt else ("failed", error)
     with contextlib.suppress(*([BenchError] if failure else [])):  # that of saving says it already
         record = save(msgspec.structs.replace(record, ended=how))
     watch(record, None)
@@ -95,6 +96,8 @@ def _after(record: SelftestRecord, name: str, step: Step, setting: Setting) -> S
     try:
         found = step(setting)
     except MeasurementError as error:
+        if setting.should_stop():
+            raise runs.RunInterrupted from error
         problem = SelftestProblem(step=name, reason=str(error))
         return msgspec.structs.replace(
             record, problems=[*record.problems, problem], steps=[*record.steps, name]

@@ -124,3 +124,22 @@ def test_a_signal_in_the_first_steps_ends_a_command_like_any_later_one(
         check=False,
     )
     assert (done.returncode, done.stderr) == (130, "bench: interrupted\n")
+
+
+@pytest.mark.parametrize("words", [("run", "smoke"), ("clients", "--only", "python-seed")])
+def test_an_interrupt_that_kills_a_starting_server_is_an_interrupt_and_no_missing_server(
+    words: tuple[str, ...],
+) -> None:
+    """A new process belongs to the terminal's group for a moment, and Ctrl-C ends it then."""
+    server = Path("server")
+    server.write_text("#!/bin/sh\nkill -INT $PPID\nexit 1\n")
+    server.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words, "--server-binary", str(server.absolute())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    message = f"bench: interrupted; {server.absolute()} did not start (no output): "
+    assert done.stderr.splitlines()[-1] == f"{message}check --server-binary"

@@ -405,7 +405,7 @@ def test_a_run_that_is_interrupted_keeps_what_it_measured(embedded: EmbeddedServ
     )
     require_balance(record)
     assert record.verdict == "incomplete"
-    assert 300 < record.counts.due < 300 * 60
+    assert 200 < record.counts.due < 300 * 60  # lists and notes are among the 300 keys
     assert record.counts.completed > 0
     assert record.duration_s < 30
 

@@ -1,13 +1,15 @@
 """The order of the steps, and what is saved however they end."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from bench.errors import MeasurementError, UsageError
+from bench.errors import MeasurementError, ServerUnreachable, UsageError
 from bench.jobs.runs import RunInterrupted
 from bench.records import selftest_record
 from bench.records.selftest_record import SelftestRecord
+from bench.redisio import embedded
 from bench.selftest import job
 from bench.selftest.plan import QUICK
 from bench.selftest.steps import Setting
@@ -76,3 +78,30 @@ def test_no_step_begins_once_the_end_was_asked_for(tmp_path: Path) -> None:
         EMPTY, tmp_path / "s.json", QUICK, lambda: True, lambda *_: None, {"a": failing}
     )
     assert (end.record.ended, end.record.steps, end.record.problems) == ("interrupted", [], [])
+
+
+def test_a_step_that_the_interrupt_broke_was_not_carried_out(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def broken(_: Setting) -> SelftestRecord:
+        asked.append(True)
+        raise MeasurementError("the stand-in for a worker did not start")
+
+    end = job.measure(
+        *(EMPTY, tmp_path / "s.json", QUICK, lambda: bool(asked), lambda *_: None), {"a": broken}
+    )
+    assert (end.record.ended, end.record.steps, end.record.problems) == ("interrupted", [], [])
+    assert end.failure is None
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_server_that_does_not_start_is_a_failure_unless_the_end_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_asked: bool
+) -> None:
+    """Ctrl-C ends a server that is only just being started."""
+    monkeypatch.setattr(embedded, "find_binary", lambda _: shutil.which("false"))
+    path = tmp_path / "s.json"
+    end = job.measure(EMPTY, path, QUICK, lambda: is_asked, lambda *_: None, {"a": first})
+    assert isinstance(end.failure, ServerUnreachable) is not is_asked
+    assert end.record.ended == ("interrupted" if is_asked else "failed")
+    assert selftest_record.load(path) == end.record
