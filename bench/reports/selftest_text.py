@@ -47,16 +47,22 @@ def _answer(record: SelftestRecord) -> str:
         return "nothing was compared"
     if wrong:
         return f"{wrong} of {counted(made + len(record.problems), 'check')} failed"
-    worst_s = _worst_s(record)
-    within = "" if worst_s is None else f", medians to within {units.format_duration(worst_s)}"
+    within = _worst(record)
     if loose := len(selftest.cannot_tell(record)):
         return f"{made - loose} of {counted(made, 'check')} agree and {loose} are unclear{within}"
     return f"all {counted(made, 'check')} agree{within}"
 
 
-def _worst_s(record: SelftestRecord) -> float | None:
-    medians = [each.compared[0].within_s for each in record.delays if each.compared]
-    return max(medians, default=None)
+def _worst(record: SelftestRecord) -> str:
+    """Returns how precisely medians were measured, with the delay that is known least precisely:
+    of one of a second, what would be much of a millisecond is little."""
+    checks = [each for each in record.delays if each.compared]
+    if not checks:
+        return ""
+    worst = max(checks, key=lambda each: each.compared[0].within_s)
+    planted_s, within_s = worst.planted_s, worst.compared[0].within_s
+    which = worst.interval if planted_s is None else f"{units.format_duration(planted_s)} planted"
+    return f", each median to within {units.format_duration(within_s)} ({which})"
 
 
 def in_short(record: SelftestRecord, run_started_at: str) -> str:

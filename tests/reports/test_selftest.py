@@ -46,7 +46,7 @@ def test_the_markdown_is_the_one_that_was_looked_at() -> None:
 
 
 def test_the_sentence_says_how_many_checks_agree_or_failed() -> None:
-    assert selftest_text.sentence(good()).startswith("selftest: all 7 checks agree, medians to")
+    assert selftest_text.sentence(good()).startswith("selftest: all 7 checks agree, each median to")
     assert selftest_text.sentence(wrong()) == "selftest: 4 of 9 checks failed"
     unclear = good(delays=wrong().delays[-1:])
     assert "3 of 4 checks agree and 1 are unclear" in selftest_text.sentence(unclear)
