@@ -17,7 +17,7 @@ from bench.cli.command_line import settings as command_settings
 from bench.cli.field_flags import FieldFlags, ScenarioFlags
 from bench.cli.options import ServerFlags, settled
 from bench.cli.refusals import refusal
-from bench.cli.run import RunFlags
+from bench.cli.run_flags import RunFlags
 from bench.errors import BenchError, ServerUnreachable, UsageError
 from bench.jobs import arms
 from bench.jobs.arms import Arm

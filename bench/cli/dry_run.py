@@ -12,7 +12,7 @@ from bench.run.request import RunRequest
 from bench.workload.scenario import Scenario
 
 if TYPE_CHECKING:
-    from bench.cli.run import RunFlags
+    from bench.cli.run_flags import RunFlags
 
 
 def show_dry_run(scenario: Scenario, url: str | None, how: "RunFlags") -> int:

@@ -30,13 +30,12 @@ def require_none(scenario: Scenario, why: str) -> None:
         raise ScenarioError(f"until: {why}")
 
 
-def require_single_run(scenario: Scenario, runs: int, *, is_distributed: bool) -> None:
-    """Raises ScenarioError for a scenario that ends by precision and is to be run several times, or
-    with Locust."""
+def why_none(runs: int, *, is_distributed: bool) -> str | None:
+    """Returns why none of so many runs of one command, or one with Locust, can end by precision;
+    None where it can."""
     if is_distributed:
-        require_none(scenario, ONLY_RUN)
-    if runs > 1:
-        require_none(scenario, ONE_LENGTH)
+        return ONLY_RUN
+    return ONE_LENGTH if runs > 1 else None
 
 
 def earliest_end_s(scenario: Scenario) -> float:
