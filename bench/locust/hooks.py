@@ -219,7 +219,9 @@ class Hooks:
         self._gathering = Gathering(self._runner, expected, most_s, show)
 
     def ends_at_once(self) -> bool:
-        """Whether a request to end is met here, as there is no test yet that it could end."""
+        """Note a request to end; whether it is met here, as there is no test that it could end."""
+        if self.load_test is not None:
+            self.load_test.note_signal()
         if self._gathering is None or not self._gathering.is_under_way:
             return False
         self._gathering.interrupt()

@@ -12,7 +12,7 @@ from gevent import Greenlet
 from gevent.event import Event
 from locust.stats import RequestStats
 
-from bench.errors import BenchError, ExitCode
+from bench.errors import CAUSED_BY_INTERRUPT, BenchError, ExitCode
 from bench.locust.fleet import LocustFleet, let_others_run
 from bench.locust.history import History
 from bench.locust.options import TestSetup
@@ -74,6 +74,8 @@ class LoadTest:
     history: History = field(default_factory=History)
     """What the charts of a web page show."""
     _is_interrupted: bool = False
+    _has_seen_signal: bool = False
+    """Whether Ctrl-C or the like came before the end."""
     _is_ending: bool = False
     _is_asked_to_finish: bool = False
     _done: Event = field(default_factory=Event)
@@ -87,6 +89,10 @@ class LoadTest:
     def is_over(self) -> bool:
         """Whether the run has a record, or an error."""
         return bool(self._done.is_set())
+
+    def note_signal(self) -> None:
+        """Note Ctrl-C or the like, which may be the cause of an error from then on."""
+        self._has_seen_signal = self._has_seen_signal or not self.is_over
 
     def finish(self, is_cut_short: bool) -> None:
         """Wait until the run has ended, as Locust is about to stop the users.
@@ -114,6 +120,8 @@ class LoadTest:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code of Locust's process."""
+        if self._has_seen_signal and isinstance(self.error, CAUSED_BY_INTERRUPT):
+            return ExitCode.INTERRUPTED
         if self.error is not None:
             return self.error.exit_code
         if self._is_interrupted or self.record is None:
@@ -139,6 +147,7 @@ class LoadTest:
         try:
             self._execute()
         except Exception as error:
+            gevent.sleep(0)  # a signal that caused it is noted first
             self.error = translated(error, url_secrets(self.setup.url or ""))
         finally:
             self._done.set()

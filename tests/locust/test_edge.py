@@ -117,3 +117,15 @@ def test_what_is_refused_at_the_start_cannot_control_the_terminal(tmp_path: Path
     assert done.stderr.splitlines()[-1] == (
         r"bench: cannot write file/\x1b[31mred.json: Not a directory"
     )
+
+
+def test_an_interrupt_that_kills_a_starting_server_is_an_interrupt(tmp_path: Path) -> None:
+    """A new process belongs to the terminal's group for a moment, and Ctrl-C ends it then."""
+    server = tmp_path / "server"
+    server.write_text("#!/bin/sh\nkill -INT $PPID\nexit 1\n")
+    server.chmod(0o755)
+    words = [each for each in WORDS if each != "--embedded"]
+    done = locust(tmp_path, LOCUSTFILES / "runqy.py", *words, "--server-binary", str(server))
+    assert done.returncode == 130
+    assert "did not start" in done.stderr
+    assert "Traceback" not in done.stderr
