@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from bench.records import run_record
 from bench.run import killed_runs
 from bench.secrets import address
 from tests.cli.conftest import expected_code
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -51,13 +51,6 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setenv(MARK, str(tmp_path))
     return folder
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.02)
 
 
 def family(mark: str) -> list[psutil.Process]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ import redis
 from bench.layouts.runqy.layout import RUNQY
 from bench.redisio import embedded
 from bench.wire.task import Task
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -26,13 +27,6 @@ def server() -> Iterator[tuple[str, Any]]:
     """The URL of an empty server, and a client of it."""
     with embedded.running() as started, redis.Redis.from_url(started.url) as client:
         yield started.url, client
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 def ended(server: tuple[str, Any], prefetch: int, service: str, signals: int) -> tuple[int, float]:
@@ -48,7 +42,7 @@ def ended(server: tuple[str, Any], prefetch: int, service: str, signals: int) ->
         try:
             for command in RUNQY.enqueue(Task("one", QUEUE, b"{}")):
                 client.execute_command(*command)
-            wait_until(lambda: client.hget("asynq:t:one", "state") == b"active")
+            await_that(lambda: client.hget("asynq:t:one", "state") == b"active")
             began_s = time.monotonic()
             for _ in range(signals):
                 process.send_signal(signal.SIGTERM)

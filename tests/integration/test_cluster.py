@@ -1,7 +1,6 @@
 """A run on a Redis Cluster: every task once, also while a slot moves to another node."""
 
 import threading
-import time
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from bench.records.run_record import RunRecord
 from bench.wire.slots import queue_slot
 from tests.integration.conftest import run, worker_thread
 from tests.private_cluster import PrivateCluster
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,11 @@ def _require_all_once(record: RunRecord, count: int) -> None:
     counts = record.counts
     found = (counts.due, counts.enqueued, counts.completed, counts.lost, counts.duplicated)
     assert found == (count, count, count, 0, 0), msgspec.to_builtins(record.warnings)
+
+
+def _redirected_to(node: Any) -> int:
+    """How many commands have come to a node because another one asked for that."""
+    return int(node.info("commandstats").get("cmdstat_asking", {"calls": 0})["calls"])
 
 
 def test_each_task_is_served_once_and_nothing_is_left(cluster: PrivateCluster) -> None:
@@ -51,15 +56,15 @@ def test_a_slot_that_moves_in_the_middle_of_a_run_loses_and_repeats_nothing(
 ) -> None:
     cluster.flush()
     key = _LAYOUT.pending("orders.default")
-    source = cluster.owner(queue_slot(_LAYOUT, "orders.default") or 0)
+    slot = queue_slot(_LAYOUT, "orders.default") or 0
+    source = cluster.owner(slot)
 
     def move() -> None:
-        deadline_s = time.monotonic() + 30
-        node: Any = cluster.nodes()[source]
-        while not node.exists("asynq:{orders.default}:processed"):
-            assert time.monotonic() < deadline_s
+        node, target = cluster.nodes()[source], cluster.nodes()[(source + 1) % 3]
+        await_that(lambda: bool(node.exists("asynq:{orders.default}:processed")))
         end = cluster.open_migration(key, (source + 1) % 3)
-        time.sleep(0.5)  # under load, which the two halves of the slot share
+        before = _redirected_to(target)
+        await_that(lambda: _redirected_to(target) > before + 10)  # the two halves share the load
         end()
 
     other = threading.Thread(target=move)
@@ -71,7 +76,7 @@ def test_a_slot_that_moves_in_the_middle_of_a_run_loses_and_repeats_nothing(
     _require_all_once(record, 800)
     assert "redirected" in {warning.code for warning in record.warnings}
     assert cluster.keys() == []
-    assert cluster.owner(queue_slot(_LAYOUT, "orders.default") or 0) == (source + 1) % 3
+    assert cluster.owner(slot) == (source + 1) % 3
 
 
 def test_standing_workers_serve_a_cluster(cluster: PrivateCluster) -> None:

@@ -22,6 +22,7 @@ from bench.redisio.embedded import EmbeddedServer
 from bench.worker import standalone
 from tests.integration.conftest import QUEUE, run, worker_thread
 from tests.integration.proxy import proxy
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +32,6 @@ PENDING = f"asynq:{QUEUE}:pending"
 def connect(embedded: EmbeddedServer) -> Any:
     """A client; redis-py's types allow for decoded replies, which these are not."""
     return redis.Redis.from_url(embedded.url)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Poll a condition; fail when it does not come true."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.005)
 
 
 def in_background(action: Callable[[], None]) -> threading.Thread:
@@ -90,7 +83,7 @@ def test_a_stall_of_the_server_shows_in_e2e_from_the_due_times(
     client = connect(embedded)
 
     def stall() -> None:
-        wait_until(lambda: int(client.llen(PENDING)) + client.dbsize() > 100, "100 tasks")
+        await_that(lambda: int(client.llen(PENDING)) + client.dbsize() > 100, "100 tasks")
         os.kill(embedded.pid, signal.SIGSTOP)
         time.sleep(0.5)
         os.kill(embedded.pid, signal.SIGCONT)
@@ -119,7 +112,7 @@ def test_a_stall_makes_the_frame_producer_late_and_nothing_is_skipped_or_sent_tw
     client = connect(embedded)
 
     def stall() -> None:
-        wait_until(lambda: client.dbsize() > 300, "300 tasks")
+        await_that(lambda: client.dbsize() > 300, "300 tasks")
         os.kill(embedded.pid, signal.SIGSTOP)
         time.sleep(0.5)
         os.kill(embedded.pid, signal.SIGCONT)
@@ -175,7 +168,7 @@ def test_lost_and_doubled_tasks_are_counted_to_the_task(embedded: EmbeddedServer
     finished = threading.Event()
 
     def sabotage() -> None:
-        wait_until(lambda: int(client.llen(PENDING)) == 1000, "all 1000 tasks are pending")
+        await_that(lambda: int(client.llen(PENDING)) == 1000, "all 1000 tasks are pending")
         client.rpop(PENDING, 7)
         oldest = client.lrange(PENDING, -8, -1)
         client.delete(*(b"asynq:t:" + task_id for task_id in oldest[:3]))
@@ -225,7 +218,7 @@ def test_a_report_that_somebody_else_has_written_is_left_out_and_told(
     client = connect(embedded)
 
     def write() -> None:
-        wait_until(lambda: bool(client.keys("bench:*:info")), "the run has begun")
+        await_that(lambda: bool(client.keys("bench:*:info")), "the run has begun")
         (info,) = client.keys("bench:*:info")
         prefix = info.decode().removesuffix("info")
         forged = WorkerReport(name="forged", completed=3, finished_by_bin=[2**62] * 3)
@@ -262,7 +255,7 @@ def test_negative_latencies_are_counted_and_kept(
     monkeypatch.setattr(clock_sync, "measure_offset", an_hour_behind)
     monkeypatch.setattr(standalone, "host_identity", lambda: "another host")
     with worker_thread(embedded.url, {}):
-        wait_until(lambda: bool(client.keys("asynq:workers:*")), "the worker is up")
+        await_that(lambda: bool(client.keys("asynq:workers:*")), "the worker is up")
         record = run(
             embedded.url,
             {"rate": 100, "duration": 1, "workers": 0, "external_workers": True},
@@ -298,7 +291,7 @@ def test_a_clock_that_is_wrongly_taken_for_the_run_s_makes_no_valid_run(
     monkeypatch.setattr(clock_sync, "measure_offset", elsewhere)
     monkeypatch.setattr(standalone, "RunClock", OtherClock)
     with worker_thread(embedded.url, {}):
-        wait_until(lambda: bool(client.keys("asynq:workers:*")), "the worker is up")
+        await_that(lambda: bool(client.keys("asynq:workers:*")), "the worker is up")
         record = run(
             embedded.url,
             {"rate": 100, "duration": 1, "workers": 0, "external_workers": True},
@@ -317,7 +310,7 @@ def test_tasks_that_the_server_refuses_are_counted_and_the_reason_is_told(
     client = connect(embedded)
 
     def fill() -> None:
-        wait_until(lambda: int(client.llen(PENDING)) >= 100, "100 tasks")
+        await_that(lambda: int(client.llen(PENDING)) >= 100, "100 tasks")
         client.config_set("maxmemory", "1")
 
     filler = in_background(fill)
@@ -383,7 +376,7 @@ def test_a_worker_that_is_killed_makes_the_run_incomplete_and_is_named(
     client = connect(embedded)
 
     def kill() -> None:
-        wait_until(lambda: client.dbsize() > 50, "some tasks")
+        await_that(lambda: client.dbsize() > 50, "some tasks")
         for child in psutil.Process().children(recursive=True):
             if child.name() == "bench.worker":
                 child.kill()
@@ -417,7 +410,7 @@ def test_a_server_that_goes_away_leaves_a_record_of_what_was_measured(
     client = connect(embedded)
 
     def kill() -> None:
-        wait_until(lambda: client.dbsize() > 100, "100 tasks")
+        await_that(lambda: client.dbsize() > 100, "100 tasks")
         os.kill(embedded.pid, signal.SIGKILL)
 
     killer = in_background(kill)

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,13 @@ from bench.redisio import embedded
 from bench.redisio.embedded import EmbeddedServer
 from bench.wire.ids import parse_id
 from tests.locust.conftest import LocustProcess, Start
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
 HEADLESS = ("--headless", "--only-summary", "--record", "record.json")
 QUEUES = ("inference_high", "inference_default", "inference_low")
 WRONG = "sesame-open"
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 def ids_in_redis(url: str) -> dict[str, list[str]]:
@@ -128,7 +120,7 @@ def test_a_worker_that_dies_makes_the_run_incomplete_and_is_named(
     leader, workers = cluster(start, free_port, (*master, "--rate", "200/s", "--keep"))
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened
-        wait_until(lambda: sum(client.llen(RUNQY.pending(queue)) for queue in QUEUES) > 100)
+        await_that(lambda: sum(client.llen(RUNQY.pending(queue)) for queue in QUEUES) > 100)
     os.kill(workers[1].process.pid, signal.SIGKILL)
     finished = leader.finish()
     record = leader.record()
@@ -155,7 +147,7 @@ def test_a_signal_leaves_the_record_so_far(
     process = start(*HEADLESS, "--rate", "300/s", *words)
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened
-        wait_until(lambda: len(client.keys("asynq:t:*")) > 100)
+        await_that(lambda: len(client.keys("asynq:t:*")) > 100)
         process.interrupt(number)
         finished = process.finish()
         assert finished.code == 130, finished.err
@@ -174,7 +166,7 @@ def test_a_run_without_an_end_ends_when_it_is_told_to(
     process = start(*HEADLESS, "--rate", "200/s", *words)
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened
-        wait_until(lambda: len(client.keys("asynq:t:*")) > 200)
+        await_that(lambda: len(client.keys("asynq:t:*")) > 200)
     process.interrupt(signal.SIGINT)
     finished = process.finish()
     record = process.record()
@@ -192,7 +184,7 @@ def test_a_stall_shows_in_the_end_to_end_tail_and_pushes_nothing_twice(
     process = start(*HEADLESS, *words, "--start-worker", "--redis-url", embedded.url)
     with closing(redis.Redis.from_url(embedded.url)) as opened:
         client: Any = opened
-        wait_until(lambda: sum(1 for _ in client.scan_iter("asynq:t:*")) > 300)
+        await_that(lambda: sum(1 for _ in client.scan_iter("asynq:t:*")) > 300)
         client.client_pause(1000)
     process.finish()
     record = process.record()
@@ -210,7 +202,7 @@ def test_a_server_that_goes_away_does_not_take_the_record_with_it(start: Start) 
         client: Any = opened
         words = ("-u", "4", "-r", "4", "-t", "4s", "--enqueue-only", *LOOPS["open"])
         process = start(*HEADLESS, *words, "--redis-url", doomed.url)
-        wait_until(lambda: len(client.keys("asynq:t:*")) > 100)
+        await_that(lambda: len(client.keys("asynq:t:*")) > 100)
         os.kill(doomed.pid, signal.SIGKILL)
         finished = process.finish()
     record = process.record()
@@ -373,7 +365,7 @@ def test_a_master_that_waits_for_workers_in_vain_ends_with_one_line(
     where = ("--master", "--master-bind-port", str(port), "--embedded", "--enqueue-only")
     process = start(*where, "--headless", "--expect-workers", "2", *words)
     if number is not None:
-        wait_until(lambda: handles_hangups(process.process.pid))
+        await_that(lambda: handles_hangups(process.process.pid))
         process.interrupt(number)
     finished = process.finish()
     errors = [line for line in finished.err.splitlines() if "bench" in line or "Trace" in line]

@@ -21,6 +21,7 @@ from bench.layouts.runqy.layout import RUNQY
 from bench.records import run_record
 from bench.redisio.embedded import EmbeddedServer
 from tests.locust.conftest import LocustProcess, Start
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def locust(start: Start, embedded: EmbeddedServer, free_port: int) -> Iterator[L
     load = ("--start-worker", "--rate", "200/s", "--slo", "e2e.p99 < 9s")
     process = start(*where, *load, "--redis-url", url)
     process.url = f"http://127.0.0.1:{free_port}/"
-    wait_until(lambda: is_listening(free_port))
+    await_that(lambda: is_listening(free_port))
     yield process
     process.kill()
 
@@ -66,13 +67,6 @@ def locust(start: Start, embedded: EmbeddedServer, free_port: int) -> Iterator[L
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def verdict(page: Page) -> str:

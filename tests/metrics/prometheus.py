@@ -6,8 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ import yaml
 
 from tests.metrics.conftest import TIMEOUT_S
 from tests.sources import ROOT
+from tests.waiting import await_that
 
 IS_INSTALLED = shutil.which("prometheus") is not None
 RULES = ROOT / "monitoring" / "alerts.yml"
@@ -56,13 +56,6 @@ class Prometheus:
         return {each["labels"]["alertname"] for each in data["alerts"] if each["state"] == "firing"}
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = TIMEOUT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
-
-
 @contextlib.contextmanager
 def scraping(target: str, folder: Path, rules: Path = RULES) -> Iterator[Prometheus]:
     """A Prometheus that scrapes ``HOST:PORT`` four times a second, with these rules."""
@@ -85,9 +78,9 @@ def scraping(target: str, folder: Path, rules: Path = RULES) -> Iterator[Prometh
     ) as process:
         try:
             made = Prometheus(port)
-            wait_until(lambda: made.get("/api/v1/status/buildinfo") is not None)
+            await_that(lambda: made.get("/api/v1/status/buildinfo") is not None)
             # It looks for its targets every five seconds: until then it scrapes none.
-            wait_until(lambda: bool(made.query("up")))
+            await_that(lambda: bool(made.query("up")))
             yield made
         finally:
             process.terminate()

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,9 @@ from bench.errors import UsageError
 from bench.metrics.exporter import MetricsExporter, exporting, read_targets
 from bench.metrics.run_metrics import snapshot_of
 from bench.metrics.snapshot import MetricsSnapshot
-from tests.metrics.conftest import TIMEOUT_S, Collector, scraped
+from tests.metrics.conftest import Collector, scraped
 from tests.metrics.views import LOW, view
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 
@@ -48,13 +49,6 @@ def exported() -> Exported:
     return Exported()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-
-
 def with_sent(count: float) -> MetricsSnapshot:
     return MetricsSnapshot(values={"sent_tasks_total": [((), count)]})
 
@@ -63,14 +57,14 @@ def test_a_scrape_gets_the_newest_snapshot_in_the_format_it_asks_for(exported: E
     with exported.serving(":0", None, None) as exporter:
         assert "127.0.0.1" in exported.url
         exporter.publish(snapshot_of(view()))
-        wait_until(lambda: "sent_tasks" in scraped(exported.url))
+        await_that(lambda: "sent_tasks" in scraped(exported.url))
         plain = list(prometheus_text(scraped(exported.url)))
         wanted = "application/openmetrics-text; version=1.0.0"
         open_ = list(openmetrics(scraped(exported.url, wanted)))
         assert {each.name for each in plain} >= {"runqy_bench_latency_seconds"}
         assert {each.name for each in open_} >= {"runqy_bench_latency_seconds"}
         exporter.publish(with_sent(1_000))
-        wait_until(lambda: "runqy_bench_sent_tasks_total 1000.0" in scraped(exported.url))
+        await_that(lambda: "runqy_bench_sent_tasks_total 1000.0" in scraped(exported.url))
     with pytest.raises(OSError, match="refused"):
         scraped(exported.url)
     assert exported.problems == []
@@ -87,7 +81,7 @@ def test_the_end_waits_until_the_last_values_were_scraped(exported: Exported) ->
     seen: list[str] = []
 
     def scrape() -> None:
-        wait_until(lambda: "sent_tasks_total 7.0" in scraped(exported.url))
+        await_that(lambda: "sent_tasks_total 7.0" in scraped(exported.url))
         seen.append("last")
 
     with exported.serving(":0", None, "60s") as exporter:
@@ -104,7 +98,7 @@ def test_the_end_waits_until_the_last_values_were_scraped(exported: Exported) ->
 def test_the_end_does_not_wait_for_values_that_were_scraped_before(exported: Exported) -> None:
     with exported.serving(":0", None, "60s") as exporter:
         exporter.publish(with_sent(7))
-        wait_until(lambda: "sent_tasks_total 7.0" in scraped(exported.url))
+        await_that(lambda: "sent_tasks_total 7.0" in scraped(exported.url))
         began_s = time.monotonic()
     assert time.monotonic() - began_s < 60
 
@@ -120,7 +114,7 @@ def test_a_run_goes_on_when_the_exporting_process_was_killed(exported: Exported)
             exporter.publish(with_sent(1))
             return bool(exported.problems)
 
-        wait_until(is_noticed)
+        await_that(is_noticed)
         exporter.publish(with_sent(2))
     assert exported.problems == [
         "the process that exports metrics has ended: the run goes on without it"

@@ -26,9 +26,9 @@ from tests.metrics.prometheus import (
     Prometheus,
     free_port,
     scraping,
-    wait_until,
 )
 from tests.sources import ROOT
+from tests.waiting import await_that
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,12 +63,11 @@ def started(
 
 def require_that_it_saw_the_run(found: Prometheus, path: Path) -> None:
     """Wait until the last scrape shows the record: what Prometheus has is what was counted."""
-    wait_until(
+    await_that(
         lambda: (
             found.query('last_over_time(runqy_bench_verdict{verdict="pending"}[1m])')
             == {("pending",): 0}
         ),
-        60,
     )
     record = run_record.load(path)
     verdicts = found.query("last_over_time(runqy_bench_verdict[1m]) == 1")
@@ -116,8 +115,8 @@ def test_prometheus_sees_a_distributed_run_of_bench(tmp_path: Path) -> None:
         scraping(address, tmp_path) as found,
         started(tmp_path, "bench", *words, "-o", str(path), "--metrics", address, *LINGER),
     ):
-        wait_until(lambda: path.exists() and path.stat().st_size > 0, 60)
-        wait_until(
+        await_that(lambda: path.exists() and path.stat().st_size > 0)
+        await_that(
             lambda: (
                 found.query("last_over_time(runqy_bench_completed_tasks_total[1m])")
                 == {(): run_record.load(path).counts.completed}
@@ -140,7 +139,7 @@ def test_prometheus_sees_a_standalone_worker_and_whose_tasks_it_serves(
         for number in range(7):
             for command in RUNQY.enqueue(Task(f"task-{number}", QUEUE, b"{}")):
                 client.execute_command(*command)
-        wait_until(lambda: found.query("asynq_tasks_processed_total") == {(QUEUE,): 7}, 60)
+        await_that(lambda: found.query("asynq_tasks_processed_total") == {(QUEUE,): 7})
         assert found.query("runqy_bench_completed_tasks_total") == {(): 7}
         service = found.query('runqy_bench_latency_seconds_count{stage="service"}')
         assert service == {(QUEUE, "service"): 7}
@@ -164,7 +163,7 @@ def test_an_alert_fires_while_a_backlog_grows(tmp_path: Path) -> None:
         scraping(address, tmp_path, quick_rules(tmp_path)) as found,
         started(tmp_path, "bench", *words, *slow),
     ):
-        wait_until(lambda: "BacklogGrows" in found.firing(), 60)
+        await_that(lambda: "BacklogGrows" in found.firing())
         assert "TasksLost" not in found.firing()
 
 

@@ -15,7 +15,8 @@ import pytest
 from bench.errors import MeasurementError
 from bench.processes import forked, start
 from bench.processes.forked import ForkedProcess, ForkServer, _is_alive
-from tests.processes.test_start import await_that, is_gone, parent
+from tests.processes.test_start import is_gone, parent
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 import bench
 from bench.processes import start
 from bench.usage import SINGLE_THREADED
+from tests.waiting import await_that
 
 TIMEOUT_S = 20.0
 PARENT = """
@@ -39,13 +40,6 @@ def parent(body: str, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], ps
             yield process, psutil.Process(int(process.stdout.readline()))
         finally:
             process.kill()
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def is_gone(process: psutil.Process) -> bool:

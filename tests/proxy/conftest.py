@@ -3,8 +3,7 @@
 import contextlib
 import select
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,13 +12,6 @@ from bench.proxy.control import NetworkProxy, proxied
 TIMEOUT_S = 20.0
 QUIET_S = 0.2
 """How long is waited for what must not come."""
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.005)
 
 
 def can_be_read(connection: socket.socket, seconds: float = QUIET_S) -> bool:

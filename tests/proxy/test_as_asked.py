@@ -15,7 +15,8 @@ from bench.proxy.control import proxied
 from bench.redisio.embedded import EmbeddedServer
 from bench.run.network import RunNetwork
 from bench.workload.faults import Network
-from tests.proxy.conftest import Pairs, await_that, can_be_read, read_exactly
+from tests.proxy.conftest import Pairs, can_be_read, read_exactly
+from tests.waiting import await_that
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,8 @@ from bench.proxy.control import NetworkProxy, proxied
 from bench.redisio.connection import RawConnection, open_client
 from bench.redisio.embedded import EmbeddedServer
 from bench.workload.faults import Network
-from tests.proxy.conftest import TIMEOUT_S, Pairs, await_that, can_be_read, read_exactly
+from tests.proxy.conftest import TIMEOUT_S, Pairs, can_be_read, read_exactly
+from tests.waiting import await_that
 
 LARGE = random.Random(3).randbytes(3_000_000)
 
