@@ -53,14 +53,15 @@ def require_agreement(record: RunRecord, counted: int, own_p50_us: float) -> Non
     """The worker's own figures: its count exactly, its median within the interval that is told.
 
     Every task ended within its own interval, so the median lies between the medians of their ends;
-    the worker's stamp is some way off that end itself, by a round trip or a wake-up.
+    the worker's stamp is some way off that end itself, by a round trip and a wake-up, for which
+    stand those of an enqueue.
     """
     require_finished(record)
     assert record.counts.completed == record.counts.enqueued == counted
     seen = record.observation
     assert seen is not None
     assert seen.resolution_p50_s is not None
-    slack_us = seen.resolution_p50_s * 1e6
+    slack_us = seen.resolution_p50_s * 1e6 + p50_us(record, "enqueue")
     earliest_us, latest_us = p50_us(record, "e2e_earliest"), p50_us(record, "e2e")
     assert earliest_us - slack_us <= own_p50_us <= latest_us + slack_us
     assert earliest_us <= latest_us
