@@ -203,7 +203,8 @@ def test_a_run_and_the_arms_of_a_comparison_apply_settings_once(
     words = ("--pairs", "1", "--noise-pairs", "1", "--output", "job", "--quiet")
     code = bench("ab", "smoke", "--b", "--tasks 50", *words).code
     runs = [run_record.load(path) for path in sorted(Path("job").glob("*-[AB].json"))]
-    assert code == 3 or any(each.verdict != "valid" for each in runs)  # on a busy machine
+    is_valid = all(each.verdict == "valid" for each in runs)  # not on a busy machine
+    assert code == 3 if is_valid else code in (3, 4)
     assert [each.command for each in runs if "#" in each.command] == []
     arms = [each.scenario for each in runs]
     assert {each.prefetch for each in arms} == {4}

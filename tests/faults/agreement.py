@@ -111,17 +111,18 @@ def disagreements(record: RunRecord, found: CountedById, *, reports_ends: bool) 
         for name in _EXPLAINED
         if (left := getattr(counts, name) - sum(getattr(each, name) for each in faults))
     ]
+    ends_in_order = any("kill -TERM worker" in each.fault for each in faults)
     told += [
         f"{each.fault}: {each.problem}"
         for each in faults
-        if each.problem and not _is_still_ending(each)
+        if each.problem and not (ends_in_order and _is_not_gone(each))
     ]
     return told
 
 
-def _is_still_ending(fault: FaultOutcome) -> bool:
-    """Whether a worker could not be started again because, on a busy machine, it takes longer to
-    end in order than the moments that were drawn leave it."""
+def _is_not_gone(fault: FaultOutcome) -> bool:
+    """Whether a worker was not started again as it was there: on a busy machine, it may take longer
+    to end in order than the moments that were drawn leave it."""
     return "start worker" in fault.fault and "is running" in (fault.problem or "")
 
 

@@ -1,7 +1,6 @@
 """A run on a Redis Cluster: every task once, also while a slot moves to another node."""
 
 import threading
-import time
 from typing import Any
 
 import msgspec
@@ -28,6 +27,12 @@ def _require_all_once(record: RunRecord, count: int) -> None:
     counts = record.counts
     found = (counts.due, counts.enqueued, counts.completed, counts.lost, counts.duplicated)
     assert found == (count, count, count, 0, 0), msgspec.to_builtins(record.warnings)
+
+
+def _refused_scripts(node: Any) -> int:
+    """How many calls of scripts a node has refused, as it does not have all of their keys."""
+    found = node.info("commandstats").get("cmdstat_evalsha", {})
+    return int(found.get("rejected_calls", 0))
 
 
 def test_each_task_is_served_once_and_nothing_is_left(cluster: PrivateCluster) -> None:
@@ -59,8 +64,8 @@ def test_a_slot_that_moves_in_the_middle_of_a_run_loses_and_repeats_nothing(
         node: Any = cluster.nodes()[source]
         await_that(lambda: bool(node.exists("asynq:{orders.default}:processed")))
         end = cluster.open_migration(key, (source + 1) % 3)
-        # Commands with keys on both nodes wait for the end of the move: there is no other sign.
-        time.sleep(0.5)
+        before = _refused_scripts(node)
+        await_that(lambda: _refused_scripts(node) > before + 50)  # by which producers enqueue
         end()
 
     other = threading.Thread(target=move)
@@ -70,8 +75,7 @@ def test_a_slot_that_moves_in_the_middle_of_a_run_loses_and_repeats_nothing(
     finally:
         other.join()
     _require_all_once(record, 800)
-    # Producers, or on a busy machine perhaps workers alone, were sent elsewhere.
-    assert {"redirected", "difficulties"} & {warning.code for warning in record.warnings}
+    assert "redirected" in {warning.code for warning in record.warnings}
     assert cluster.keys() == []
     assert cluster.owner(slot) == (source + 1) % 3
 
