@@ -14,11 +14,12 @@ from bench.cli.arguments import WHOLE, flags_of, read_flag, require_nothing_else
 from bench.cli.chaos_plan import ChaosServer, lease_arguments, planned, without_faults
 from bench.cli.command_line import command_line
 from bench.cli.field_flags import FieldFlags, flags_for
-from bench.cli.groups import OF_FIELDS, SERVER
+from bench.cli.groups import OF_FIELDS
 from bench.cli.interrupts import interruptible
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.options import ServerFlags
+from bench.cli.shared_flags import SharedServerFlags
 from bench.cli.topology_flags import TopologyFlags
 from bench.errors import ExitCode, UsageError
 from bench.inert import visible
@@ -52,7 +53,7 @@ class ChaosFields(FieldFlags):
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class ChaosFlags(TopologyFlags, MeasuringFlags):
+class ChaosFlags(SharedServerFlags, TopologyFlags, MeasuringFlags):
     """Which faults are made, on which server, and where the results go."""
 
     only: Annotated[
@@ -82,21 +83,6 @@ class ChaosFlags(TopologyFlags, MeasuringFlags):
             "intervals. Example: 6",
         ),
     ] = 1
-    faults_on_shared: Annotated[
-        bool,
-        Parameter(
-            group=_FAULTS,
-            help="Let faults disturb a server of others, as far as its own commands can: its "
-            "other users notice.",
-        ),
-    ] = False
-    allow_shared: Annotated[
-        bool,
-        Parameter(
-            group=SERVER,
-            help="Use queues that already hold tasks; the workers will run those, too.",
-        ),
-    ] = False
     resume: Annotated[
         Path | None,
         Parameter(

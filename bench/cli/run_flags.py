@@ -14,6 +14,7 @@ from bench.cli.machine_flags import MachineFlags
 from bench.cli.measuring import MeasuringFlags
 from bench.cli.messages import notify
 from bench.cli.metrics_flags import MetricsFlags
+from bench.cli.shared_flags import SharedServerFlags
 from bench.cli.topology_flags import TopologyFlags
 from bench.errors import UsageError
 from bench.locust import launcher
@@ -32,29 +33,14 @@ _MOST_RESTARTS = 1000
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class RunFlags(TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
+class RunFlags(SharedServerFlags, TopologyFlags, MachineFlags, MeasuringFlags, MetricsFlags):
     """Where a run takes place, and where its results go."""
 
-    allow_shared: Annotated[
-        bool,
-        Parameter(
-            group=SERVER,
-            help="Use queues that already hold tasks; the workers will run those, too.",
-        ),
-    ] = False
     keep: Annotated[
         bool,
         Parameter(
             group=SERVER,
             help="Keep the run's keys on the server; 'bench clean RECORD' removes them.",
-        ),
-    ] = False
-    faults_on_shared: Annotated[
-        bool,
-        Parameter(
-            group=OF_FIELDS[FieldGroup.FAULTS],
-            help="Let faults disturb a server of others, as far as its own commands can: its "
-            "other users notice.",
         ),
     ] = False
     restarts: Annotated[
